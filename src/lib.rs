@@ -1,0 +1,1 @@
+//! Keeps an Atlassian Statuspage page equal to what is declared in YAML.

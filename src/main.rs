@@ -1,0 +1,2 @@
+//! The `statuspage` binary.
+fn main() {}
