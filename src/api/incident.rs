@@ -1,0 +1,264 @@
+//! `Incident`: a real-time incident, a scheduled maintenance or a backfilled incident.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use kube::{CustomResource, KubeSchema};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{CommonSpec, ComponentStatusName, IncidentDeletionPolicy, ObjectStatus};
+
+/// The statuses of an incident and of a scheduled maintenance, named as in the Statuspage API.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum IncidentStatusName {
+    /// Real-time: the cause is being looked for.
+    Investigating,
+    /// Real-time: the cause is known.
+    Identified,
+    /// Real-time: mended, being watched.
+    Monitoring,
+    /// Real-time: over.
+    Resolved,
+    /// Maintenance: to come.
+    Scheduled,
+    /// Maintenance: running.
+    InProgress,
+    /// Maintenance: being checked.
+    Verifying,
+    /// Maintenance: over.
+    Completed,
+}
+
+impl IncidentStatusName {
+    /// The name on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Investigating => "investigating",
+            Self::Identified => "identified",
+            Self::Monitoring => "monitoring",
+            Self::Resolved => "resolved",
+            Self::Scheduled => "scheduled",
+            Self::InProgress => "in_progress",
+            Self::Verifying => "verifying",
+            Self::Completed => "completed",
+        }
+    }
+}
+
+/// The impact shown for an incident.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ImpactName {
+    /// No impact.
+    None,
+    /// Maintenance.
+    Maintenance,
+    /// Minor.
+    Minor,
+    /// Major.
+    Major,
+    /// Critical.
+    Critical,
+}
+
+impl ImpactName {
+    /// The name on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Maintenance => "maintenance",
+            Self::Minor => "minor",
+            Self::Major => "major",
+            Self::Critical => "critical",
+        }
+    }
+}
+
+/// One post on the timeline of an incident.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct IncidentUpdate {
+    /// The incident's status from this update on. Cannot be changed once published.
+    pub status: IncidentStatusName,
+    /// The text. Changing it after publication edits the published text in place and notifies nobody.
+    #[schemars(length(min = 1, max = 25000))]
+    pub body: String,
+    /// The time shown for the update; the time of publication when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<Time>,
+    /// False publishes the update without telling the subscribers. Default: true.
+    #[serde(default = "yes")]
+    pub notify: bool,
+}
+
+/// The window and the automation of a scheduled maintenance.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("self.start < self.end").message("schedule.end must be after schedule.start"))]
+pub struct Schedule {
+    /// When the maintenance starts.
+    pub start: Time,
+    /// When the maintenance ends.
+    pub end: Time,
+    /// True reminds the subscribers 60 minutes before the start.
+    #[serde(default)]
+    pub remind_prior: bool,
+    /// True (default) moves the maintenance to in_progress at its start.
+    #[serde(default = "yes")]
+    pub auto_start: bool,
+    /// True (default) moves the maintenance to completed at its end.
+    #[serde(default = "yes")]
+    pub auto_complete: bool,
+    /// True (default) sets the components to under_maintenance at the start and to operational at the end.
+    #[serde(default = "yes")]
+    pub transition_components: bool,
+    /// True (default) tells the subscribers when the maintenance starts by itself.
+    #[serde(default = "yes")]
+    pub notify_at_start: bool,
+    /// True (default) tells the subscribers when the maintenance ends by itself.
+    #[serde(default = "yes")]
+    pub notify_at_end: bool,
+}
+
+/// The postmortem of a resolved incident.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct PostmortemSpec {
+    /// The text, in Markdown.
+    #[schemars(length(min = 1, max = 100000))]
+    pub body: String,
+    /// False keeps it a draft. Default: true.
+    #[serde(default = "yes")]
+    pub publish: bool,
+    /// True tells the subscribers at the first publication.
+    #[serde(default)]
+    pub notify_subscribers: bool,
+    /// True posts to X (Twitter) at the first publication.
+    #[serde(default)]
+    pub notify_twitter: bool,
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// An incident: real-time, scheduled (with schedule) or backfilled (with backfillDate).
+#[derive(CustomResource, KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[kube(
+    group = "statuspage-operator.io",
+    version = "v1alpha1",
+    kind = "Incident",
+    namespaced,
+    cel,
+    status = "IncidentStatus",
+    derive = "PartialEq",
+    shortname = "spinc",
+    category = "statuspage",
+    selectable = ".spec.pageRef.name",
+    selectable = ".status.id",
+    printcolumn(
+        name = "Ready",
+        type_ = "string",
+        json_path = ".status.conditions[?(@.type==\"Ready\")].status"
+    ),
+    printcolumn(
+        name = "Reason",
+        type_ = "string",
+        json_path = ".status.conditions[?(@.type==\"Ready\")].reason"
+    ),
+    printcolumn(name = "Status", type_ = "string", json_path = ".status.status"),
+    printcolumn(name = "Impact", type_ = "string", json_path = ".status.impact"),
+    printcolumn(name = "ID", type_ = "string", json_path = ".status.id"),
+    printcolumn(name = "Page", type_ = "string", json_path = ".spec.pageRef.name"),
+    printcolumn(
+        name = "Synced",
+        type_ = "string",
+        json_path = ".status.conditions[?(@.type==\"Synced\")].status",
+        priority = 1
+    ),
+    printcolumn(name = "URL", type_ = "string", json_path = ".status.url", priority = 1),
+    printcolumn(name = "Last sync", type_ = "date", json_path = ".status.lastSyncTime", priority = 1),
+    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
+)]
+#[x_kube(
+    validation = Rule::new("!(has(self.schedule) && has(self.backfillDate))").message("an incident has schedule or backfillDate, not both"),
+    validation = Rule::new("has(self.schedule) == has(oldSelf.schedule) && has(self.backfillDate) == has(oldSelf.backfillDate)").message("a published incident cannot change its type: schedule and backfillDate can be neither added nor removed"),
+    validation = Rule::new("has(self.schedule) ? self.updates.all(u, u.status in ['scheduled', 'in_progress', 'verifying', 'completed']) : self.updates.all(u, u.status in ['investigating', 'identified', 'monitoring', 'resolved'])").message("updates of a maintenance are scheduled, in_progress, verifying or completed; updates of any other incident are investigating, identified, monitoring or resolved"),
+    validation = Rule::new("!has(self.backfillDate) || self.updates.size() == 1 && self.updates[0].status == 'resolved' && !has(self.components)").message("a backfilled incident has one update with status resolved and no components")
+)]
+#[serde(rename_all = "camelCase")]
+pub struct IncidentSpec {
+    /// Fields of every declaration.
+    #[serde(flatten)]
+    pub common: CommonSpec,
+    /// Title of the incident; metadata.name when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 255))]
+    pub name: Option<String>,
+    /// The posts, oldest first. Append to the list to post; entries cannot be removed. The last status is the
+    /// incident's status.
+    #[schemars(length(min = 1, max = 200))]
+    #[x_kube(merge_strategy = ListMerge::Atomic, validation = Rule::new("self.size() >= oldSelf.size()").message("updates are append-only: what was published cannot be removed, add another update instead"))]
+    pub updates: Vec<IncidentUpdate>,
+    /// The affected Components (by metadata.name) and the status of each. Sent together with the next update when the
+    /// map changes. In a scheduled maintenance the components keep their status until the start.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(extend("maxProperties" = 500))]
+    pub components: BTreeMap<String, ComponentStatusName>,
+    /// Shows this impact in place of the one that Statuspage calculates.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub impact_override: Option<ImpactName>,
+    /// Makes the incident a scheduled maintenance.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schedule: Option<Schedule>,
+    /// Makes the incident a historical one, resolved at this time. Nobody is notified.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[x_kube(validation = Rule::new("self == oldSelf").message("backfillDate cannot be changed"))]
+    pub backfill_date: Option<Time>,
+    /// The postmortem; sent once the incident is resolved.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub postmortem: Option<PostmortemSpec>,
+    /// Deletes this declaration, never the remote incident, so long after the incident was resolved. A duration such
+    /// as 72h or 30m.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 32))]
+    #[x_kube(validation = Rule::new("self.matches('^([0-9]+h)?([0-9]+m)?([0-9]+s)?$') && self != ''").message("ttlAfterResolved is a duration such as 72h or 1h30m"))]
+    pub ttl_after_resolved: Option<String>,
+    /// What happens to the remote incident when this declaration is deleted: Orphan (default), Delete or Resolve.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deletion_policy: Option<IncidentDeletionPolicy>,
+}
+
+/// What is known of the remote incident.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct IncidentStatus {
+    /// Fields of every status.
+    #[serde(flatten)]
+    pub object: ObjectStatus,
+    /// The incident's status on the page.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<String>,
+    /// The incident's impact on the page.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub impact: Option<String>,
+    /// When the incident was resolved or completed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resolved_at: Option<Time>,
+    /// The published updates, in the order of spec.updates.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[x_kube(merge_strategy = ListMerge::Atomic)]
+    pub updates: Vec<PublishedUpdate>,
+}
+
+/// One entry of spec.updates that is on the page.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct PublishedUpdate {
+    /// Id of the remote incident update.
+    pub id: String,
+    /// Short hash of the text and time that were written last.
+    pub applied: String,
+}

@@ -1,0 +1,93 @@
+//! The list of kinds.
+
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use kube::CustomResourceExt;
+
+use super::{Component, ComponentGroup, Incident, Metric, MetricsProvider, StatusPage, Subscriber};
+
+/// API group of all kinds.
+pub const GROUP: &str = "statuspage-operator.io";
+/// Version of all kinds.
+pub const VERSION: &str = "v1alpha1";
+
+/// One of the kinds that this project manages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Kind {
+    /// The page.
+    StatusPage,
+    /// A group of components.
+    ComponentGroup,
+    /// A component.
+    Component,
+    /// An incident or a maintenance.
+    Incident,
+    /// A provider of metric values.
+    MetricsProvider,
+    /// A metric.
+    Metric,
+    /// A subscriber.
+    Subscriber,
+}
+
+impl Kind {
+    /// All kinds.
+    pub const ALL: [Kind; 7] = [
+        Kind::StatusPage,
+        Kind::ComponentGroup,
+        Kind::Component,
+        Kind::Incident,
+        Kind::MetricsProvider,
+        Kind::Metric,
+        Kind::Subscriber,
+    ];
+
+    /// The kind as written in manifests.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Kind::StatusPage => "StatusPage",
+            Kind::ComponentGroup => "ComponentGroup",
+            Kind::Component => "Component",
+            Kind::Incident => "Incident",
+            Kind::MetricsProvider => "MetricsProvider",
+            Kind::Metric => "Metric",
+            Kind::Subscriber => "Subscriber",
+        }
+    }
+
+    /// The kind in a sentence, such as "component group".
+    pub fn noun(self) -> &'static str {
+        match self {
+            Kind::StatusPage => "page",
+            Kind::ComponentGroup => "component group",
+            Kind::Component => "component",
+            Kind::Incident => "incident",
+            Kind::MetricsProvider => "metrics provider",
+            Kind::Metric => "metric",
+            Kind::Subscriber => "subscriber",
+        }
+    }
+
+    /// The kind with this name in manifests.
+    pub fn parse(name: &str) -> Option<Kind> {
+        Kind::ALL.into_iter().find(|kind| kind.as_str() == name)
+    }
+
+    /// The CustomResourceDefinition, generated from the types.
+    pub fn definition(self) -> CustomResourceDefinition {
+        match self {
+            Kind::StatusPage => StatusPage::crd(),
+            Kind::ComponentGroup => ComponentGroup::crd(),
+            Kind::Component => Component::crd(),
+            Kind::Incident => Incident::crd(),
+            Kind::MetricsProvider => MetricsProvider::crd(),
+            Kind::Metric => Metric::crd(),
+            Kind::Subscriber => Subscriber::crd(),
+        }
+    }
+}
+
+impl std::fmt::Display for Kind {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(self.as_str())
+    }
+}

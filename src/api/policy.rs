@@ -1,0 +1,82 @@
+//! The policy words that every declaration understands, and how a page's defaults fill the gaps.
+
+use kube::KubeSchema;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// What the operator may do with the remote object: `Full` (default) reads and writes, `ObserveOnly` only reads.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum ManagementPolicy {
+    /// Read and write.
+    #[default]
+    Full,
+    /// Only read.
+    ObserveOnly,
+}
+
+/// What happens to the remote object when the declaration is deleted: `Delete` removes it, `Orphan` leaves it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum DeletionPolicy {
+    /// Delete the remote object.
+    #[default]
+    Delete,
+    /// Leave the remote object.
+    Orphan,
+}
+
+/// What happens to the remote incident when the declaration is deleted: `Orphan` (default) leaves it, `Delete` removes
+/// it with its history, `Resolve` resolves or completes it and leaves it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum IncidentDeletionPolicy {
+    /// Leave the remote object.
+    #[default]
+    Orphan,
+    /// Delete the remote object.
+    Delete,
+    /// Resolve or complete the incident and leave it.
+    Resolve,
+}
+
+/// What to do when the page already has an object of the same identity that no declaration owns: `Refuse` (default)
+/// stops and names its id, `ByName` takes it over when exactly one matches, `CreateNew` creates another one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum AdoptionPolicy {
+    /// Stop and name the id.
+    #[default]
+    Refuse,
+    /// Take the only match over.
+    ByName,
+    /// Create another one.
+    CreateNew,
+}
+
+/// What to do when somebody changed a declared field on the page: `Correct` writes the declared value again, `Detect`
+/// reports the difference, `Ignore` does neither. Incidents default to `Detect`, all other kinds to `Correct`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum DriftPolicy {
+    /// Write the declared value again.
+    #[default]
+    Correct,
+    /// Report the difference.
+    Detect,
+    /// Say nothing.
+    Ignore,
+}
+
+/// Defaults that a StatusPage gives to all declarations of its page. A declaration's own field wins.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct PolicyDefaults {
+    /// Default managementPolicy.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub management_policy: Option<ManagementPolicy>,
+    /// Default deletionPolicy of all kinds but Incident, whose default is always Orphan.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deletion_policy: Option<DeletionPolicy>,
+    /// Default adoptionPolicy.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub adoption_policy: Option<AdoptionPolicy>,
+    /// Default driftPolicy.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drift_policy: Option<DriftPolicy>,
+}

@@ -1,0 +1,76 @@
+//! The part of `status` that all kinds share.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+use kube::KubeSchema;
+use serde::{Deserialize, Serialize};
+
+/// What the operator knows about one declaration. Written only when something in it changed.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ObjectStatus {
+    /// The generation of the declaration that the conditions speak of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub observed_generation: Option<i64>,
+    /// Id of the remote object.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    /// Id of the remote page that holds the object.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub page_id: Option<String>,
+    /// Where people see the object, for kinds that have an address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+    /// Ready and Synced always; Reconciling and Stalled only while true.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
+    pub conditions: Vec<Condition>,
+    /// When the remote object was last seen to match; moves only together with another change of the status.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_sync_time: Option<Time>,
+    /// The value of the requested-at annotation that was acted on last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_handled_request: Option<String>,
+    /// Declared fields whose remote value is another one although the declaration did not change.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["field".into()]))]
+    pub drift: Vec<Drift>,
+    /// True when the object existed before this declaration and was taken over; such an object is orphaned on deletion
+    /// unless the manifest says deletionPolicy: Delete.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub adopted: bool,
+    /// What was written last, by field, as short hashes: tells a changed declaration from a changed page.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub applied: BTreeMap<String, String>,
+    /// Note of a write in flight that must not be sent twice. Present only between its request and its record.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub journal: Option<Journal>,
+}
+
+/// One declared field with another remote value.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Drift {
+    /// Name of the field in the manifest's spec.
+    pub field: String,
+    /// Declared value, as JSON, shortened.
+    pub desired: String,
+    /// Remote value, as JSON, shortened.
+    pub observed: String,
+}
+
+/// The write-ahead note of a request that must not be sent twice.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Journal {
+    /// `create`, or `update/<number>` for the incident update of that position.
+    pub operation: String,
+    /// Unique name of this attempt.
+    pub attempt: String,
+    /// When the attempt began.
+    pub at: Time,
+    /// Id that the page's object had before the attempt, where that matters: the newest incident update.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<String>,
+}

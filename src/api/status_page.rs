@@ -1,0 +1,201 @@
+//! `StatusPage`: the page itself, its credentials and its settings.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
+use kube::{CustomResource, KubeSchema};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{DriftPolicy, ManagementPolicy, ObjectStatus, PolicyDefaults, SecretReference};
+
+/// Which namespaces may hold declarations of a page.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum NamespaceGrant {
+    /// Only the page's own namespace.
+    #[default]
+    Same,
+    /// Every namespace.
+    All,
+    /// Namespaces whose labels match.
+    Selector,
+}
+
+/// Which namespaces, besides the page's own, may hold declarations of the page.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("(self.from == 'Selector') == has(self.selector)").message("selector goes with from: Selector, and only with it"))]
+pub struct AllowedNamespaces {
+    /// Same: only the page's own namespace. All: every namespace. Selector: those whose labels match the selector.
+    pub from: NamespaceGrant,
+    /// Labels of the namespaces, for from: Selector.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub selector: Option<LabelSelector>,
+}
+
+/// How the Statuspage API is reached.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ApiAccess {
+    /// Address of the API; https://api.statuspage.io/v1 when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 2048))]
+    #[x_kube(validation = Rule::new("self.startsWith('https://') || self.startsWith('http://')").message("api.url is an address that starts with https:// or http://"))]
+    pub url: Option<String>,
+    /// The Secret with the API token, in the namespace of the StatusPage.
+    pub token_secret_ref: SecretReference,
+}
+
+/// Settings of the page. A declared field is owned, an absent one belongs to whoever sets it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct PageSettings {
+    /// Name of the page.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 255))]
+    pub name: Option<String>,
+    /// Own domain of the page (CNAME). Changing it changes the page's public address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub domain: Option<String>,
+    /// Address of the company's website.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+    /// Time zone, such as Etc/UTC.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub time_zone: Option<String>,
+    /// True asks search engines to leave the page out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hidden_from_search: Option<bool>,
+    /// True shows the page only to members of the team.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub viewers_must_be_team_members: Option<bool>,
+    /// True lets people subscribe to the page.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub allow_page_subscribers: Option<bool>,
+    /// True lets people subscribe to one incident.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub allow_incident_subscribers: Option<bool>,
+    /// True allows subscribers by e-mail.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub allow_email_subscribers: Option<bool>,
+    /// True allows subscribers by text message.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub allow_sms_subscribers: Option<bool>,
+    /// True serves RSS and Atom feeds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub allow_rss_atom_feeds: Option<bool>,
+    /// True allows subscribers by webhook.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub allow_webhook_subscribers: Option<bool>,
+    /// Sender of the page's e-mails.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub notifications_from_email: Option<String>,
+    /// Footer of the page's e-mails, in Markdown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub notifications_email_footer: Option<String>,
+}
+
+/// A page of Atlassian Statuspage. It is never created nor deleted remotely.
+#[derive(CustomResource, KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[kube(
+    group = "statuspage-operator.io",
+    version = "v1alpha1",
+    kind = "StatusPage",
+    namespaced,
+    cel,
+    status = "StatusPageStatus",
+    derive = "PartialEq",
+    shortname = "spage",
+    category = "statuspage",
+    selectable = ".spec.pageId",
+    selectable = ".status.id",
+    printcolumn(
+        name = "Ready",
+        type_ = "string",
+        json_path = ".status.conditions[?(@.type==\"Ready\")].status"
+    ),
+    printcolumn(
+        name = "Reason",
+        type_ = "string",
+        json_path = ".status.conditions[?(@.type==\"Ready\")].reason"
+    ),
+    printcolumn(name = "Status", type_ = "string", json_path = ".status.status"),
+    printcolumn(name = "ID", type_ = "string", json_path = ".status.id"),
+    printcolumn(name = "Managed", type_ = "integer", json_path = ".status.managed"),
+    printcolumn(name = "Pending", type_ = "integer", json_path = ".status.pending"),
+    printcolumn(name = "URL", type_ = "string", json_path = ".status.url", priority = 1),
+    printcolumn(
+        name = "Synced",
+        type_ = "string",
+        json_path = ".status.conditions[?(@.type==\"Synced\")].status",
+        priority = 1
+    ),
+    printcolumn(name = "Last sync", type_ = "date", json_path = ".status.lastSyncTime", priority = 1),
+    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
+)]
+#[x_kube(
+    validation = Rule::new("has(self.pageId) != has(self.subdomain)").message("a StatusPage has exactly one of pageId and subdomain"),
+    validation = Rule::new("has(self.pageId) == has(oldSelf.pageId) && (!has(self.pageId) || self.pageId == oldSelf.pageId) && (!has(self.subdomain) || self.subdomain == oldSelf.subdomain)").message("pageId and subdomain cannot be changed: create another StatusPage")
+)]
+#[serde(rename_all = "camelCase")]
+pub struct StatusPageSpec {
+    /// Id of the page: the 12 characters in the address of its management console.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 64))]
+    pub page_id: Option<String>,
+    /// Subdomain of the page, without .statuspage.io.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 63))]
+    pub subdomain: Option<String>,
+    /// Id of the organization that owns the page.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 64))]
+    pub organization_id: Option<String>,
+    /// How the Statuspage API is reached.
+    pub api: ApiAccess,
+    /// Settings of the page to own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub settings: Option<PageSettings>,
+    /// How often the page is read again although nothing changed; a duration such as 5m. Default: 5m, at least 30s.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 32))]
+    #[x_kube(validation = Rule::new("self.matches('^([0-9]+h)?([0-9]+m)?([0-9]+s)?$') && self != ''").message("resyncInterval is a duration such as 5m or 1h30m"))]
+    pub resync_interval: Option<String>,
+    /// Which other namespaces may hold declarations of this page. Default: none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub allowed_namespaces: Option<AllowedNamespaces>,
+    /// Default policies of all declarations of this page.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub defaults: Option<PolicyDefaults>,
+    /// How many remote objects may be deleted within ten minutes without the annotation
+    /// statuspage-operator.io/allow-deletes. Default: 20.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0, max = 100_000))]
+    pub deletion_cap: Option<i64>,
+    /// Full (default): write the declared settings. ObserveOnly: only read the page; its declarations still follow
+    /// their own policies.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub management_policy: Option<ManagementPolicy>,
+    /// What to do when somebody changed a declared setting on the page: Correct (default), Detect, Ignore.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drift_policy: Option<DriftPolicy>,
+    /// True stops everything for this page and all its declarations.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub suspend: bool,
+}
+
+/// What is known of the remote page.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct StatusPageStatus {
+    /// Fields of every status.
+    #[serde(flatten)]
+    pub object: ObjectStatus,
+    /// The worst status of the page's components.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<String>,
+    /// Number of declarations of this page.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub managed: Option<i64>,
+    /// Number of declarations whose remote object is not as declared yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pending: Option<i64>,
+}
