@@ -2,6 +2,7 @@
 //!
 //! - [`types`]: what travels. Reading accepts anything, writing sends exactly what was set.
 //! - [`Client`]: every operation, each request through the [`Budget`] of its token.
+//! - [`Snapshot`]: what was read from a page by list calls, own writes folded in.
 //! - [`Error`]: what went wrong in the remote service's own words, and by [`ErrorClass`] what to do next.
 
 mod base_url;
@@ -11,7 +12,9 @@ mod error;
 mod error_body;
 mod operations;
 mod paging;
+mod read;
 mod request;
+mod snapshot;
 mod token;
 pub mod types;
 
@@ -28,5 +31,6 @@ pub use operations::{
     Subscribers, UptimeRange,
 };
 pub use paging::Listing;
+pub use snapshot::{Collection, CollectionKind, Reading, Snapshot};
 pub use token::Token;
 pub use types::*;

@@ -6,9 +6,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
 
 use super::request::Call;
-use super::types::{
-    Component, ComponentGroup, Incident, IncidentUpdate, Metric, MetricsProvider, Page, Subscriber,
-};
+use super::types::Identified;
 use super::{Client, Error};
 
 /// Servers that cap the page size in silence cap it to a multiple of this.
@@ -22,32 +20,6 @@ pub struct Listing<T> {
     /// Whether these are all that there are.
     pub complete: bool,
 }
-
-/// What has an id to tell two rows of overlapping pages apart.
-pub(super) trait Identified {
-    fn id(&self) -> &str;
-}
-
-macro_rules! identified {
-    ($($name:ty),+) => {
-        $(impl Identified for $name {
-            fn id(&self) -> &str {
-                &self.id
-            }
-        })+
-    };
-}
-
-identified!(
-    Component,
-    ComponentGroup,
-    Incident,
-    IncidentUpdate,
-    Metric,
-    MetricsProvider,
-    Page,
-    Subscriber
-);
 
 /// An object of a reply. Reading is lenient, but something without an id is not an object of the service: it may be a
 /// message of a proxy, and must not be taken for one that was just created.
@@ -163,6 +135,7 @@ impl Client {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::statuspage::Metric;
 
     #[test]
     fn a_short_page_is_the_last_unless_it_may_have_been_cut() {

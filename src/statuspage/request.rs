@@ -11,7 +11,8 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 use super::error::RequestIds;
-use super::paging::{Entity, Identified};
+use super::paging::Entity;
+use super::types::Identified;
 use super::{Client, Error, ErrorClass, error_body};
 
 /// Most bytes of a reply that are read; the largest honest one, 1,100 components or 100 long incidents, stays below.
