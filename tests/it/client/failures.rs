@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use statuspage_operator::statuspage::{
-    Budget, Client, ComponentWrite, Error, ErrorClass, IncidentWrite,
+    BaseUrl, Budget, Client, ComponentWrite, Error, ErrorClass, IncidentWrite,
 };
-use tokio::io::AsyncReadExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
 use super::remote::{Remote, base_url, client_of, reply, token};
@@ -134,6 +134,22 @@ async fn a_refused_connection_has_sent_nothing() {
     assert_eq!(error.class(), ErrorClass::Transient);
     assert!(error.to_string().contains("refused"), "{error}");
     assert!(!error.to_string().contains("http://"), "{error}");
+}
+
+#[tokio::test]
+async fn without_tls_on_the_other_side_nothing_is_sent() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let _ = stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await;
+        }
+    });
+    let base_url = BaseUrl::parse(&format!("https://{address}/v1"), false).unwrap();
+    let client = Client::builder(base_url, token()).build().unwrap();
+    let error = create(&client).await;
+    assert!(matches!(error, Error::Unreachable { .. }), "{error:?}");
+    assert_eq!(error.class(), ErrorClass::Transient);
 }
 
 #[tokio::test]
