@@ -2,6 +2,7 @@
 
 mod component;
 mod component_group;
+mod identified;
 mod incident;
 mod incident_update;
 mod lenient;
@@ -17,6 +18,7 @@ mod subscriber;
 
 pub use component::{Component, ComponentStatus, ComponentWrite, Uptime};
 pub use component_group::{ComponentGroup, ComponentGroupWrite};
+pub use identified::Identified;
 pub use incident::{Incident, IncidentImpact, IncidentStatus, IncidentWrite};
 pub use incident_update::{AffectedComponent, IncidentUpdate, IncidentUpdateWrite};
 pub use metric::{Metric, MetricTransform, MetricWrite};
@@ -29,3 +31,6 @@ pub use subscriber::{
     Subscriber, SubscriberCount, SubscriberHistogram, SubscriberMode, SubscriberState,
     SubscriberStates, SubscriberWrite,
 };
+
+#[cfg(test)]
+mod tests;

@@ -162,15 +162,21 @@ pub struct SubscriberStates {
 #[serde(default)]
 pub struct SubscriberHistogram {
     /// By email.
+    #[serde(deserialize_with = "lenient::or_default")]
     pub email: SubscriberStates,
     /// By text message.
+    #[serde(deserialize_with = "lenient::or_default")]
     pub sms: SubscriberStates,
     /// By webhook.
+    #[serde(deserialize_with = "lenient::or_default")]
     pub webhook: SubscriberStates,
     /// By partner.
+    #[serde(deserialize_with = "lenient::or_default")]
     pub integration_partner: SubscriberStates,
     /// By Slack.
+    #[serde(deserialize_with = "lenient::or_default")]
     pub slack: SubscriberStates,
     /// By Microsoft Teams.
+    #[serde(deserialize_with = "lenient::or_default")]
     pub teams: SubscriberStates,
 }
