@@ -19,8 +19,9 @@ pub struct Claims {
 impl Claims {
     /// Reads the claims that the declarations record.
     pub fn of<'a>(declarations: impl Iterator<Item = &'a Declaration>) -> Self {
-        let mut by_age: Vec<&Declaration> =
-            declarations.filter(|declaration| declaration.recorded_id().is_some()).collect();
+        let mut by_age: Vec<&Declaration> = declarations
+            .filter(|declaration| declaration.recorded_id().is_some())
+            .collect();
         by_age.sort_by(|one, other| (one.created, &one.key).cmp(&(other.created, &other.key)));
         let mut claims = Claims::default();
         for declaration in by_age {

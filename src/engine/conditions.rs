@@ -50,8 +50,18 @@ pub fn apply(
     let ready = state == State::InSync;
     set(READY, if ready { "True" } else { "False" }, reason, shortened(message));
     match (ready, drift.first()) {
-        (true, None) => set(SYNCED, "True", Reason::Synced, "every declared field has its declared value".into()),
-        (true, Some(first)) => set(SYNCED, "False", Reason::DriftDetected, drift_message(first, drift.len())),
+        (true, None) => set(
+            SYNCED,
+            "True",
+            Reason::Synced,
+            "every declared field has its declared value".into(),
+        ),
+        (true, Some(first)) => set(
+            SYNCED,
+            "False",
+            Reason::DriftDetected,
+            drift_message(first, drift.len()),
+        ),
         (false, _) => set(SYNCED, "False", reason, shortened(message)),
     }
     match state {
@@ -72,8 +82,15 @@ pub fn find<'a>(status: &'a ObjectStatus, kind: &str) -> Option<&'a Condition> {
 }
 
 fn drift_message(first: &Drift, count: usize) -> String {
-    let more = if count > 1 { format!(" and {} more", count - 1) } else { String::new() };
-    shortened(&format!("{} is {} on the page, declared is {}{more}", first.field, first.observed, first.desired))
+    let more = if count > 1 {
+        format!(" and {} more", count - 1)
+    } else {
+        String::new()
+    };
+    shortened(&format!(
+        "{} is {} on the page, declared is {}{more}",
+        first.field, first.observed, first.desired
+    ))
 }
 
 /// Kubernetes refuses messages above 32 KiB; a terminal refuses them much earlier.
@@ -111,10 +128,22 @@ mod tests {
         let mut status = ObjectStatus::default();
         apply(&mut status, State::Stalled, Reason::Rejected, "no", vec![], 1, at(10));
         assert!(find(&status, STALLED).is_some());
-        apply(&mut status, State::Progressing, Reason::Progressing, "on it", vec![], 2, at(11));
+        apply(
+            &mut status,
+            State::Progressing,
+            Reason::Progressing,
+            "on it",
+            vec![],
+            2,
+            at(11),
+        );
         assert!(find(&status, STALLED).is_none());
         assert!(find(&status, RECONCILING).is_some());
-        assert_eq!(find(&status, READY).unwrap().last_transition_time.0, at(10), "Ready stayed False");
+        assert_eq!(
+            find(&status, READY).unwrap().last_transition_time.0,
+            at(10),
+            "Ready stayed False"
+        );
         apply(&mut status, State::InSync, Reason::Synced, "ok", vec![], 2, at(12));
         assert_eq!(status.conditions.len(), 2);
         assert_eq!(find(&status, READY).unwrap().last_transition_time.0, at(12));
@@ -123,11 +152,18 @@ mod tests {
     #[test]
     fn detected_drift_leaves_ready_and_turns_synced_off() {
         let mut status = ObjectStatus::default();
-        let drift = vec![Drift { field: "name".into(), desired: "\"a\"".into(), observed: "\"b\"".into() }];
+        let drift = vec![Drift {
+            field: "name".into(),
+            desired: "\"a\"".into(),
+            observed: "\"b\"".into(),
+        }];
         apply(&mut status, State::InSync, Reason::Synced, "ok", drift, 1, at(10));
         assert_eq!(find(&status, READY).unwrap().status, "True");
         let synced = find(&status, SYNCED).unwrap();
-        assert_eq!((synced.status.as_str(), synced.reason.as_str()), ("False", "DriftDetected"));
+        assert_eq!(
+            (synced.status.as_str(), synced.reason.as_str()),
+            ("False", "DriftDetected")
+        );
         assert!(synced.message.contains("name"));
     }
 }

@@ -18,11 +18,19 @@ pub(super) struct Blocked {
 
 impl Blocked {
     pub(super) fn waiting(reason: Reason, message: impl Into<String>) -> Self {
-        Blocked { state: State::Progressing, reason, message: message.into() }
+        Blocked {
+            state: State::Progressing,
+            reason,
+            message: message.into(),
+        }
     }
 
     pub(super) fn stalled(reason: Reason, message: impl Into<String>) -> Self {
-        Blocked { state: State::Stalled, reason, message: message.into() }
+        Blocked {
+            state: State::Stalled,
+            reason,
+            message: message.into(),
+        }
     }
 }
 
@@ -37,12 +45,15 @@ pub(super) struct Context<'a> {
 /// The declarations of a page by name, and the components by group.
 pub(super) struct Index<'a> {
     by_key: BTreeMap<&'a ObjectKey, &'a Declaration>,
-    members: BTreeMap<(&'a str, &'a str), Vec<&'a Declaration>>,
+    members: BTreeMap<&'a str, BTreeMap<&'a str, Vec<&'a Declaration>>>,
 }
 
 impl<'a> Index<'a> {
     pub(super) fn of(world: &'a World<'a>) -> Self {
-        let mut index = Index { by_key: BTreeMap::new(), members: BTreeMap::new() };
+        let mut index = Index {
+            by_key: BTreeMap::new(),
+            members: BTreeMap::new(),
+        };
         for declaration in world.declarations {
             index.by_key.insert(&declaration.key, declaration);
             if let Spec::Component(spec) = &declaration.spec
@@ -51,7 +62,9 @@ impl<'a> Index<'a> {
             {
                 index
                     .members
-                    .entry((declaration.key.namespace.as_str(), group.name.as_str()))
+                    .entry(declaration.key.namespace.as_str())
+                    .or_default()
+                    .entry(group.name.as_str())
                     .or_default()
                     .push(declaration);
             }
@@ -65,7 +78,10 @@ impl<'a> Index<'a> {
 
     /// Components that name this group, in the order of declaration.
     pub(super) fn members(&self, namespace: &str, group: &str) -> &[&'a Declaration] {
-        self.members.get(&(namespace, group)).map_or(&[], Vec::as_slice)
+        self.members
+            .get(namespace)
+            .and_then(|groups| groups.get(group))
+            .map_or(&[], Vec::as_slice)
     }
 }
 

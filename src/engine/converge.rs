@@ -28,7 +28,12 @@ pub(super) enum Start {
 impl<'a> Planner<'a> {
     pub(super) fn converge(&mut self, declaration: &'a Declaration) {
         if declaration.policies(self.world.page_spec()).suspend {
-            let outcome = Outcome::new(declaration, State::Suspended, Reason::Suspended, "suspend is true: nothing is done for this object");
+            let outcome = Outcome::new(
+                declaration,
+                State::Suspended,
+                Reason::Suspended,
+                "suspend is true: nothing is done for this object",
+            );
             self.record(declaration, outcome);
             return;
         }
@@ -94,15 +99,26 @@ impl<'a> Planner<'a> {
             return None;
         }
         self.plan.wake_at(failure.retry_at());
-        let state = if failure.terminal { State::Stalled } else { State::Progressing };
-        Some(Outcome::new(declaration, state, failure.reason, failure.message.clone()))
+        let state = if failure.terminal {
+            State::Stalled
+        } else {
+            State::Progressing
+        };
+        Some(Outcome::new(
+            declaration,
+            state,
+            failure.reason,
+            failure.message.clone(),
+        ))
     }
 
     fn create<K: Rules>(&mut self, context: &Context<'a>, rules: &K) {
         let declaration = context.declaration;
         let planned = rules.fields(context, None).and_then(|fields| {
             let found = fields::creation(&fields);
-            rules.create(context, found.body.clone()).map(|request| (request, found))
+            rules
+                .create(context, found.body.clone())
+                .map(|request| (request, found))
         });
         match planned {
             Ok((request, found)) => {
@@ -115,7 +131,12 @@ impl<'a> Planner<'a> {
                     && let Some(request) = kinds::implied_provider(spec, context)
                 {
                     self.provider_implied = true;
-                    let mut step = step(declaration, Action::Update(request), K::PRIORITY, "create metrics provider \"Self\"");
+                    let mut step = step(
+                        declaration,
+                        Action::Update(request),
+                        K::PRIORITY,
+                        "create metrics provider \"Self\"",
+                    );
                     step.changes.clear();
                     self.plan.steps.push(step);
                 }
@@ -151,7 +172,12 @@ impl<'a> Planner<'a> {
 
     fn update<K: Rules>(&mut self, context: &Context<'a>, rules: &K, remote: &K::Remote, adopted: bool) {
         let declaration = context.declaration;
-        let mut outcome = Outcome::new(declaration, State::InSync, Reason::Synced, "the page shows what is declared");
+        let mut outcome = Outcome::new(
+            declaration,
+            State::InSync,
+            Reason::Synced,
+            "the page shows what is declared",
+        );
         self.take(declaration, K::id(remote), adopted, &mut outcome.status);
         rules.observe(context, remote, &mut outcome.status);
         let fields = match rules.fields(context, Some(remote)) {
@@ -166,17 +192,33 @@ impl<'a> Planner<'a> {
         };
         let policies = context.policies();
         let found = fields::compare(&fields, &outcome.status.object().applied, policies.drift);
-        let only_status = found.body.len() == 1 && declaration.key.kind == Kind::Component && found.body.contains_key("status");
-        let priority = if only_status { Priority::ComponentStatus } else { K::PRIORITY };
+        let only_status =
+            found.body.len() == 1 && declaration.key.kind == Kind::Component && found.body.contains_key("status");
+        let priority = if only_status {
+            Priority::ComponentStatus
+        } else {
+            K::PRIORITY
+        };
         let noun = format!("{} {:?}", declaration.key.kind.noun(), rules.title(context));
-        let settled = self.settle(context, outcome, found, policies.management, priority, |body| rules.update(context, remote, body), &noun);
+        let settled = self.settle(
+            context,
+            outcome,
+            found,
+            policies.management,
+            priority,
+            |body| rules.update(context, remote, body),
+            &noun,
+        );
         if settled && let Spec::Metric(spec) = &declaration.spec {
             self.collect_points(declaration, spec, K::id(remote), policies.management);
         }
     }
 
     /// Turns a comparison into a step and an outcome. True when the object matches and nothing is to be written.
-    #[expect(clippy::too_many_arguments, reason = "the one place where a comparison becomes a step")]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "the one place where a comparison becomes a step"
+    )]
     pub(super) fn settle(
         &mut self,
         context: &Context<'a>,
@@ -193,7 +235,10 @@ impl<'a> Planner<'a> {
             let names: Vec<&str> = found.changes.iter().map(|change| change.field.as_str()).collect();
             outcome.state = State::Stalled;
             outcome.reason = Reason::ObserveOnly;
-            outcome.message = format!("{} differ on the page; managementPolicy is ObserveOnly: nothing is written", names.join(", "));
+            outcome.message = format!(
+                "{} differ on the page; managementPolicy is ObserveOnly: nothing is written",
+                names.join(", ")
+            );
         } else if !found.immutable.is_empty() {
             outcome.state = State::Stalled;
             outcome.reason = Reason::NotHonoured;
@@ -232,7 +277,11 @@ impl<'a> Planner<'a> {
                 }
             }
         } else {
-            outcome.status.object_mut().applied.retain(|name, _| name == DATA || found.applied.contains_key(name) || name.contains('/'));
+            outcome
+                .status
+                .object_mut()
+                .applied
+                .retain(|name, _| name == DATA || found.applied.contains_key(name) || name.contains('/'));
             outcome.status.object_mut().applied.extend(found.applied);
         }
         let settled = outcome.state == State::InSync;
@@ -247,15 +296,30 @@ impl<'a> Planner<'a> {
         object.adopted |= adopted || by_hand;
         object.id = Some(id.to_owned());
         object.page_id = self.world.page_id.map(str::to_owned);
-        if object.journal.as_ref().is_some_and(|journal| journal.operation == CREATE) {
+        if object
+            .journal
+            .as_ref()
+            .is_some_and(|journal| journal.operation == CREATE)
+        {
             object.journal = None;
         }
         if declaration.id_annotation.as_deref() != Some(id) {
-            self.plan.steps.push(step(declaration, Action::RecordId(id.to_owned()), Priority::Incident, "record the id"));
+            self.plan.steps.push(step(
+                declaration,
+                Action::RecordId(id.to_owned()),
+                Priority::Incident,
+                "record the id",
+            ));
         }
     }
 
-    fn collect_points(&mut self, declaration: &'a Declaration, spec: &MetricSpec, id: &str, management: ManagementPolicy) {
+    fn collect_points(
+        &mut self,
+        declaration: &'a Declaration,
+        spec: &MetricSpec,
+        id: &str,
+        management: ManagementPolicy,
+    ) {
         if spec.data.is_empty() || management == ManagementPolicy::ObserveOnly {
             return;
         }
@@ -271,14 +335,17 @@ impl<'a> Planner<'a> {
             outcome.message = format!("will send {} data points", points.len());
         }
         self.points.insert(id.to_owned(), points);
-        self.points_applied.push((declaration.key.clone(), DATA.to_owned(), hash));
+        self.points_applied
+            .push((declaration.key.clone(), DATA.to_owned(), hash));
     }
 
     /// One bulk request for the data points of all metrics.
     pub(super) fn submit_points(&mut self) {
         let points = std::mem::take(&mut self.points);
         let count: usize = points.values().map(Vec::len).sum();
-        let Some((key, ..)) = self.points_applied.first() else { return };
+        let Some((key, ..)) = self.points_applied.first() else {
+            return;
+        };
         self.plan.steps.push(Step {
             key: key.clone(),
             action: Action::Update(Request::SubmitMetricData(points)),
@@ -288,9 +355,14 @@ impl<'a> Planner<'a> {
             applied: std::mem::take(&mut self.points_applied),
         });
     }
-
 }
 
-fn applied(declaration: &Declaration, hashes: &std::collections::BTreeMap<String, String>) -> Vec<(super::declaration::ObjectKey, String, String)> {
-    hashes.iter().map(|(name, hash)| (declaration.key.clone(), name.clone(), hash.clone())).collect()
+fn applied(
+    declaration: &Declaration,
+    hashes: &std::collections::BTreeMap<String, String>,
+) -> Vec<(super::declaration::ObjectKey, String, String)> {
+    hashes
+        .iter()
+        .map(|(name, hash)| (declaration.key.clone(), name.clone(), hash.clone()))
+        .collect()
 }

@@ -27,7 +27,11 @@ pub struct ObjectKey {
 impl ObjectKey {
     /// The key of a declaration.
     pub fn new(kind: Kind, namespace: impl Into<String>, name: impl Into<String>) -> Self {
-        ObjectKey { kind, namespace: namespace.into(), name: name.into() }
+        ObjectKey {
+            kind,
+            namespace: namespace.into(),
+            name: name.into(),
+        }
     }
 }
 
@@ -173,12 +177,18 @@ impl Declaration {
     pub fn policies(&self, page: Option<&StatusPageSpec>) -> Policies {
         let defaults = page.and_then(|page| page.defaults.clone()).unwrap_or_default();
         let common = self.spec.common();
-        let built_in_drift =
-            if self.key.kind == Kind::Incident { DriftPolicy::Detect } else { DriftPolicy::Correct };
+        let built_in_drift = if self.key.kind == Kind::Incident {
+            DriftPolicy::Detect
+        } else {
+            DriftPolicy::Correct
+        };
         // A page's driftPolicy default is about configuration; an incident keeps Detect unless it says otherwise
         // itself, so that nobody fights a human who is typing in the console.
-        let default_drift =
-            if self.key.kind == Kind::Incident { None } else { defaults.drift_policy };
+        let default_drift = if self.key.kind == Kind::Incident {
+            None
+        } else {
+            defaults.drift_policy
+        };
         let page_suspended = page.is_some_and(|page| page.suspend);
         match &self.spec {
             Spec::StatusPage(page) => Policies {
@@ -197,7 +207,10 @@ impl Declaration {
                     .and_then(|common| common.adoption_policy)
                     .or(defaults.adoption_policy)
                     .unwrap_or_default(),
-                drift: common.and_then(|common| common.drift_policy).or(default_drift).unwrap_or(built_in_drift),
+                drift: common
+                    .and_then(|common| common.drift_policy)
+                    .or(default_drift)
+                    .unwrap_or(built_in_drift),
                 deletion: spec.own_deletion().unwrap_or_else(|| {
                     if self.status.object().adopted {
                         Deletion::Orphan

@@ -35,7 +35,10 @@ pub(super) fn plan<'a>(planner: &mut Planner<'a>, declaration: &'a Declaration) 
         }
         (None, None) => {
             let message = "its creation was interrupted and its manifest is gone, so its outcome cannot be told: restore the manifest, apply, then remove it again";
-            return planner.record(declaration, Outcome::new(declaration, State::Stalled, Reason::Ambiguous, message));
+            return planner.record(
+                declaration,
+                Outcome::new(declaration, State::Stalled, Reason::Ambiguous, message),
+            );
         }
     };
     if policies.deletion == Deletion::Resolve && declaration.key.kind == Kind::Incident {
@@ -49,8 +52,16 @@ pub(super) fn plan<'a>(planner: &mut Planner<'a>, declaration: &'a Declaration) 
     }
     if let Some(request) = kinds::delete_request(declaration.key.kind, &id, &declaration.spec) {
         let summary = format!("delete {} {id}", declaration.key.kind.noun());
-        let outcome = Outcome::new(declaration, State::Progressing, Reason::Deleting, format!("will {summary}"));
-        planner.plan.steps.push(step(declaration, Action::Delete(request), Priority::Delete, summary));
+        let outcome = Outcome::new(
+            declaration,
+            State::Progressing,
+            Reason::Deleting,
+            format!("will {summary}"),
+        );
+        planner
+            .plan
+            .steps
+            .push(step(declaration, Action::Delete(request), Priority::Delete, summary));
         planner.record(declaration, outcome);
     }
 }
@@ -62,8 +73,12 @@ pub(super) fn plan_closed<'a>(planner: &mut Planner<'a>, declaration: &'a Declar
         return;
     }
     if policies.suspend {
-        let outcome =
-            Outcome::new(declaration, State::Suspended, Reason::Suspended, "suspend is true: it is not deleted");
+        let outcome = Outcome::new(
+            declaration,
+            State::Suspended,
+            Reason::Suspended,
+            "suspend is true: it is not deleted",
+        );
         return planner.record(declaration, outcome);
     }
     let object = declaration.status.object();
@@ -76,13 +91,19 @@ pub(super) fn plan_closed<'a>(planner: &mut Planner<'a>, declaration: &'a Declar
             declaration.key.kind.noun(),
             planner.world.page.key.name
         );
-        planner.record(declaration, Outcome::new(declaration, State::Progressing, Reason::PageNotReady, message));
+        planner.record(
+            declaration,
+            Outcome::new(declaration, State::Progressing, Reason::PageNotReady, message),
+        );
     }
 }
 
 fn release<'a>(planner: &mut Planner<'a>, declaration: &'a Declaration) {
     if declaration.finalizer {
-        planner.plan.steps.push(step(declaration, Action::Release, Priority::Write, "release"));
+        planner
+            .plan
+            .steps
+            .push(step(declaration, Action::Release, Priority::Write, "release"));
     }
 }
 
@@ -111,43 +132,68 @@ fn resolve<'a>(planner: &mut Planner<'a>, declaration: &'a Declaration, id: &str
     }
     let maintenance = remote.is_some_and(|remote| remote.scheduled_for.is_some());
     let ours = remote.map(|remote| remote.components.as_slice()).unwrap_or_default();
-    let operational =
-        ours.iter().map(|component| (component.id.clone(), ComponentStatus::Operational)).collect();
+    let operational = ours
+        .iter()
+        .map(|component| (component.id.clone(), ComponentStatus::Operational))
+        .collect();
     let write = IncidentWrite {
-        status: Some(if maintenance { IncidentStatus::Completed } else { IncidentStatus::Resolved }),
+        status: Some(if maintenance {
+            IncidentStatus::Completed
+        } else {
+            IncidentStatus::Resolved
+        }),
         components: matches!(&declaration.spec, Spec::Incident(spec) if !spec.components.is_empty())
             .then_some(operational),
         deliver_notifications: Some(false),
         ..Default::default()
     };
     let summary = format!("resolve incident {id}");
-    let outcome = Outcome::new(declaration, State::Progressing, Reason::Deleting, format!("will {summary}"));
+    let outcome = Outcome::new(
+        declaration,
+        State::Progressing,
+        Reason::Deleting,
+        format!("will {summary}"),
+    );
     let request = Request::UpdateIncident(id.to_owned(), Box::new(write));
-    planner.plan.steps.push(step(declaration, Action::Update(request), Priority::Incident, summary));
+    planner
+        .plan
+        .steps
+        .push(step(declaration, Action::Update(request), Priority::Incident, summary));
     planner.record(declaration, outcome);
 }
 
 /// A group disappears with its last member: when all members are being deleted too, there is nothing to send.
 fn group_ends_by_itself<'a>(planner: &mut Planner<'a>, declaration: &'a Declaration, id: &str) -> bool {
-    let Some(components) = &planner.world.snapshot.components else { return false };
+    let Some(components) = &planner.world.snapshot.components else {
+        return false;
+    };
     if !components.items.iter().any(|row| row.group && row.id == id) {
         release(planner, declaration);
         return true;
     }
     let ends_with_us = |component_id: &str| {
-        planner.claims.owner(Kind::Component, component_id).and_then(|owner| planner.index.get(owner)).is_some_and(
-            |owner| {
+        planner
+            .claims
+            .owner(Kind::Component, component_id)
+            .and_then(|owner| planner.index.get(owner))
+            .is_some_and(|owner| {
                 owner.deleting
                     && !planner.context(owner).held(owner)
                     && owner.policies(planner.world.page_spec()).deletion == Deletion::Delete
-            },
-        )
+            })
     };
-    let members = || components.items.iter().filter(|row| !row.group && row.group_id.as_deref() == Some(id));
+    let members = || {
+        components
+            .items
+            .iter()
+            .filter(|row| !row.group && row.group_id.as_deref() == Some(id))
+    };
     if members().next().is_some() && members().all(|member| ends_with_us(&member.id)) {
         let message = "waits for its components, with the last of which it disappears";
-        planner
-            .record(declaration, Outcome::new(declaration, State::Progressing, Reason::Deleting, message));
+        planner.record(
+            declaration,
+            Outcome::new(declaration, State::Progressing, Reason::Deleting, message),
+        );
         return true;
     }
     false
@@ -157,7 +203,12 @@ fn group_ends_by_itself<'a>(planner: &mut Planner<'a>, declaration: &'a Declarat
 pub(super) fn cap(planner: &mut Planner<'_>) {
     let world = planner.world;
     let is_deletion = |action: &Action| matches!(action, Action::Delete(_));
-    let planned = planner.plan.steps.iter().filter(|step| is_deletion(&step.action)).count();
+    let planned = planner
+        .plan
+        .steps
+        .iter()
+        .filter(|step| is_deletion(&step.action))
+        .count();
     let allowed = world.deletions_allowed();
     if planned == 0 || planned.saturating_add(world.recent_deletions) <= allowed {
         return;
@@ -169,10 +220,15 @@ pub(super) fn cap(planner: &mut Planner<'_>) {
         crate::api::ALLOW_DELETES,
         planned.saturating_add(world.recent_deletions)
     );
-    let (held, kept) = std::mem::take(&mut planner.plan.steps).into_iter().partition(|step| is_deletion(&step.action));
+    let (held, kept) = std::mem::take(&mut planner.plan.steps)
+        .into_iter()
+        .partition(|step| is_deletion(&step.action));
     planner.plan.steps = kept;
     let held: Vec<super::plan::Step> = held;
-    let keys = held.iter().map(|step| &step.key).chain(std::iter::once(&world.page.key));
+    let keys = held
+        .iter()
+        .map(|step| &step.key)
+        .chain(std::iter::once(&world.page.key));
     for key in keys {
         if let Some(outcome) = planner.outcomes.get_mut(key) {
             outcome.state = State::Stalled;

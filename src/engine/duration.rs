@@ -7,7 +7,10 @@ pub fn parse_duration(text: &str) -> Option<Duration> {
     let mut rest = text;
     let mut seconds: u64 = 0;
     for (unit, factor) in [('h', 3600_u64), ('m', 60), ('s', 1)] {
-        let digits = rest.len() - rest.trim_start_matches(|character: char| character.is_ascii_digit()).len();
+        let digits = rest.len()
+            - rest
+                .trim_start_matches(|character: char| character.is_ascii_digit())
+                .len();
         if digits > 0 && rest[digits..].starts_with(unit) {
             let count: u64 = rest[..digits].parse().ok()?;
             seconds = seconds.checked_add(count.checked_mul(factor)?)?;

@@ -38,7 +38,9 @@ impl Failure {
         } else {
             Duration::from_secs(1_u64 << self.attempts.saturating_sub(1).min(9)).min(SLOWEST)
         };
-        self.at.saturating_add(pause.mul_f64(1.0 + self.jitter.clamp(0.0, 1.0) / 10.0)).unwrap_or(Timestamp::MAX)
+        self.at
+            .saturating_add(pause.mul_f64(1.0 + self.jitter.clamp(0.0, 1.0) / 10.0))
+            .unwrap_or(Timestamp::MAX)
     }
 
     /// True while nothing is to be sent for the object: its declaration is the one that failed and the pause is not
@@ -66,7 +68,9 @@ mod tests {
 
     #[test]
     fn pauses_double_up_to_seven_minutes() {
-        let pauses: Vec<i64> = [1, 2, 3, 9, 10, 99].map(|n| failure(n, false).retry_at().as_second()).into();
+        let pauses: Vec<i64> = [1, 2, 3, 9, 10, 99]
+            .map(|n| failure(n, false).retry_at().as_second())
+            .into();
         assert_eq!(pauses, [1, 2, 4, 256, 420, 420]);
     }
 

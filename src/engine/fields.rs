@@ -176,9 +176,17 @@ pub fn creation(fields: &[Field]) -> Comparisons {
 
 fn change(field: &Field) -> Change {
     if field.secret {
-        return Change { field: field.name.to_owned(), from: None, to: Value::String("(secret)".into()) };
+        return Change {
+            field: field.name.to_owned(),
+            from: None,
+            to: Value::String("(secret)".into()),
+        };
     }
-    Change { field: field.name.to_owned(), from: field.observed.clone(), to: field.desired.clone() }
+    Change {
+        field: field.name.to_owned(),
+        from: field.observed.clone(),
+        to: field.desired.clone(),
+    }
 }
 
 /// A short hash of a value; enough to see a change, not enough to find a secret.
@@ -250,15 +258,29 @@ mod tests {
     #[test]
     fn instants_sets_numbers_and_texts_are_compared_by_meaning() {
         let pairs = [
-            (Comparison::Instant, json!("2026-01-01T01:00:00+01:00"), json!("2026-01-01T00:00:00.123Z")),
+            (
+                Comparison::Instant,
+                json!("2026-01-01T01:00:00+01:00"),
+                json!("2026-01-01T00:00:00.123Z"),
+            ),
             (Comparison::Set, json!(["a", "b"]), json!(["b", "a", "a"])),
             (Comparison::Number, json!(1), json!(1.0)),
-            (Comparison::CaseInsensitive, json!("Team@Example.com"), json!("team@example.com")),
+            (
+                Comparison::CaseInsensitive,
+                json!("Team@Example.com"),
+                json!("team@example.com"),
+            ),
             (Comparison::Text, json!("text\n"), json!("text")),
         ];
         for (comparison, desired, observed) in pairs {
-            assert!(!field(desired.clone(), observed.clone()).compared(comparison).differs(), "{comparison:?}");
-            assert!(field(desired, json!("other")).compared(comparison).differs(), "{comparison:?}");
+            assert!(
+                !field(desired.clone(), observed.clone()).compared(comparison).differs(),
+                "{comparison:?}"
+            );
+            assert!(
+                field(desired, json!("other")).compared(comparison).differs(),
+                "{comparison:?}"
+            );
         }
     }
 

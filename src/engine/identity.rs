@@ -35,7 +35,11 @@ pub(super) enum Identity {
     /// Its id is recorded but the list does not reach so far.
     BeyondList { id: String },
     /// Nothing can be done now.
-    Stop { state: State, reason: Reason, message: String },
+    Stop {
+        state: State,
+        reason: Reason,
+        message: String,
+    },
 }
 
 /// The answer, with what has to be read to know more and when to ask again.
@@ -47,7 +51,15 @@ struct Identified {
 
 impl Identified {
     fn stop(state: State, reason: Reason, message: impl Into<String>) -> Self {
-        Identified { identity: Identity::Stop { state, reason, message: message.into() }, read: None, wake: None }
+        Identified {
+            identity: Identity::Stop {
+                state,
+                reason,
+                message: message.into(),
+            },
+            read: None,
+            wake: None,
+        }
     }
 
     fn unknown() -> Self {
@@ -55,7 +67,11 @@ impl Identified {
     }
 
     fn of(identity: Identity) -> Self {
-        Identified { identity, read: None, wake: None }
+        Identified {
+            identity,
+            read: None,
+            wake: None,
+        }
     }
 
     fn reading(mut self, what: ReadWhat, priority: Priority) -> Self {
@@ -92,7 +108,12 @@ pub(super) fn identify_all(world: &World<'_>, index: &Index<'_>) -> Known {
         if declaration.deleting && declaration.status.object().journal.is_none() {
             continue;
         }
-        let context = Context { world, claims: &known.claims, index, declaration };
+        let context = Context {
+            world,
+            claims: &known.claims,
+            index,
+            declaration,
+        };
         let identified = match &declaration.spec {
             Spec::Component(spec) => identify(&context, spec),
             Spec::ComponentGroup(spec) => identify(&context, spec),
@@ -110,7 +131,9 @@ pub(super) fn identify_all(world: &World<'_>, index: &Index<'_>) -> Known {
             Identity::Here { id, .. } => known.claims.claim(&declaration.key, id),
             Identity::BeyondList { .. } => {}
             // A list that was not read says nothing about presence.
-            Identity::Stop { state: State::Unknown, .. } => {}
+            Identity::Stop {
+                state: State::Unknown, ..
+            } => {}
             Identity::Absent | Identity::Stop { .. } => known.claims.mark_absent(&declaration.key),
         }
         known.identities.insert(declaration.key.clone(), identified.identity);
@@ -139,16 +162,28 @@ fn identify<K: Rules>(context: &Context<'_>, rules: &K) -> Identified {
     let fresh = collection.read_at >= declaration.seen;
     let refresh = |identified: Identified| {
         if fresh && !stale {
-            let next = collection.read_at.saturating_add(world.resync_interval()).unwrap_or(Timestamp::MAX);
-            Identified { wake: Some(identified.wake.map_or(next, |wake| wake.min(next))), ..identified }
+            let next = collection
+                .read_at
+                .saturating_add(world.resync_interval())
+                .unwrap_or(Timestamp::MAX);
+            Identified {
+                wake: Some(identified.wake.map_or(next, |wake| wake.min(next))),
+                ..identified
+            }
         } else {
-            identified.reading(ReadWhat::Collection(K::COLLECTION), if fresh { Priority::Read } else { urgency })
+            identified.reading(
+                ReadWhat::Collection(K::COLLECTION),
+                if fresh { Priority::Read } else { urgency },
+            )
         }
     };
     let remotes = || collection.items.iter().filter(|remote| K::belongs(remote));
     if let Some(id) = declaration.recorded_id() {
         if remotes().any(|remote| K::id(remote) == id) {
-            return refresh(Identified::of(Identity::Here { id: id.to_owned(), adopted: false }));
+            return refresh(Identified::of(Identity::Here {
+                id: id.to_owned(),
+                adopted: false,
+            }));
         }
         if incident && !world.missing_incidents.contains(id) {
             return refresh(Identified::of(Identity::BeyondList { id: id.to_owned() }));
@@ -164,9 +199,16 @@ fn identify<K: Rules>(context: &Context<'_>, rules: &K) -> Identified {
         return Identified::unknown().reading(ReadWhat::Collection(K::COLLECTION), urgency);
     }
     let unclaimed = |remote: &&K::Remote| context.claims.owner(declaration.key.kind, K::id(remote)).is_none();
-    let candidates: Vec<&K::Remote> =
-        remotes().filter(|remote| rules.same_identity(context, remote)).filter(unclaimed).collect();
-    let journal = declaration.status.object().journal.as_ref().filter(|journal| journal.operation == CREATE);
+    let candidates: Vec<&K::Remote> = remotes()
+        .filter(|remote| rules.same_identity(context, remote))
+        .filter(unclaimed)
+        .collect();
+    let journal = declaration
+        .status
+        .object()
+        .journal
+        .as_ref()
+        .filter(|journal| journal.operation == CREATE);
     refresh(match journal {
         Some(journal) => recover(context, rules, journal, &candidates, collection.read_at, urgency),
         None => adopt(context, rules, &candidates),
@@ -181,18 +223,27 @@ fn gone(context: &Context<'_>, id: &str, read_at: Timestamp) -> Option<Identifie
         return Some(Identified::stop(
             State::Stalled,
             Reason::RemoteNotFound,
-            format!("the page has no {noun} with id {id}: correct the annotation {}, or remove it", crate::api::ID),
+            format!(
+                "the page has no {noun} with id {id}: correct the annotation {}, or remove it",
+                crate::api::ID
+            ),
         ));
     }
     if let Some(seen) = &declaration.status.object().last_sync_time {
         // A list may lag behind a write by a little: an object seen a moment ago is not gone yet.
         let settled = seen.0.saturating_add(GRACE).unwrap_or(Timestamp::MAX);
         if read_at < settled && declaration.key.kind != Kind::ComponentGroup {
-            let read = Read { what: ReadWhat::Collection(collection_of(declaration)), priority: Priority::Read };
+            let read = Read {
+                what: ReadWhat::Collection(collection_of(declaration)),
+                priority: Priority::Read,
+            };
             return Some(if context.world.now < settled {
                 Identified::unknown().waking(settled)
             } else {
-                Identified { read: Some(read), ..Identified::unknown() }
+                Identified {
+                    read: Some(read),
+                    ..Identified::unknown()
+                }
             });
         }
     }
@@ -251,7 +302,10 @@ fn recover<K: Rules>(
         .collect();
     let noun = context.declaration.key.kind.noun();
     match ours.as_slice() {
-        [found] => Identified::of(Identity::Here { id: K::id(found).to_owned(), adopted: false }),
+        [found] => Identified::of(Identity::Here {
+            id: K::id(found).to_owned(),
+            adopted: false,
+        }),
         [] => {
             let settled = begun.saturating_add(GRACE).unwrap_or(Timestamp::MAX);
             let waiting = Identified::stop(
@@ -289,12 +343,16 @@ fn adopt<K: Rules>(context: &Context<'_>, rules: &K, candidates: &[&K::Remote]) 
         [] if observe => Identified::stop(
             State::Stalled,
             Reason::ObserveOnly,
-            format!("the page has no {noun} {:?} and managementPolicy is ObserveOnly: nothing is created", rules.title(context)),
+            format!(
+                "the page has no {noun} {:?} and managementPolicy is ObserveOnly: nothing is created",
+                rules.title(context)
+            ),
         ),
         [] => Identified::of(Identity::Absent),
-        [only] if observe || policies.adoption == AdoptionPolicy::ByName => {
-            Identified::of(Identity::Here { id: K::id(only).to_owned(), adopted: true })
-        }
+        [only] if observe || policies.adoption == AdoptionPolicy::ByName => Identified::of(Identity::Here {
+            id: K::id(only).to_owned(),
+            adopted: true,
+        }),
         _ if policies.adoption == AdoptionPolicy::CreateNew && !observe => Identified::of(Identity::Absent),
         [only] => Identified::stop(
             State::Stalled,

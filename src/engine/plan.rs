@@ -76,8 +76,17 @@ impl Step {
         if self.key != previous.key || !matches!(self.action, Action::Update(_)) {
             return Vec::new();
         }
-        let again = |change: &&Change| previous.changes.iter().any(|old| old.field == change.field && old.to == change.to);
-        self.changes.iter().filter(again).map(|change| change.field.as_str()).collect()
+        let again = |change: &&Change| {
+            previous
+                .changes
+                .iter()
+                .any(|old| old.field == change.field && old.to == change.to)
+        };
+        self.changes
+            .iter()
+            .filter(again)
+            .map(|change| change.field.as_str())
+            .collect()
     }
 }
 

@@ -63,7 +63,13 @@ pub(super) struct Outcome {
 
 impl Outcome {
     pub(super) fn new(declaration: &Declaration, state: State, reason: Reason, message: impl Into<String>) -> Self {
-        Outcome { state, reason, message: message.into(), drift: Vec::new(), status: declaration.status.clone() }
+        Outcome {
+            state,
+            reason,
+            message: message.into(),
+            drift: Vec::new(),
+            status: declaration.status.clone(),
+        }
     }
 
     pub(super) fn blocked(declaration: &Declaration, blocked: Blocked) -> Self {
@@ -91,7 +97,11 @@ impl<'a> Planner<'a> {
         let world = self.world;
         let page = world.page;
         if let Some(gate) = world.gate {
-            let state = if gate.stalled { State::Stalled } else { State::Progressing };
+            let state = if gate.stalled {
+                State::Stalled
+            } else {
+                State::Progressing
+            };
             self.record(page, Outcome::new(page, state, gate.reason, gate.message.clone()));
             if let Some(until) = gate.until {
                 self.plan.wake_at(until);
@@ -99,26 +109,51 @@ impl<'a> Planner<'a> {
             return false;
         }
         let Spec::StatusPage(spec) = &page.spec else {
-            self.plan.steps.extend(page.finalizer.then(|| step(page, Action::Release, Priority::Write, "release")));
+            self.plan.steps.extend(
+                page.finalizer
+                    .then(|| step(page, Action::Release, Priority::Write, "release")),
+            );
             return false;
         };
         if spec.suspend {
-            self.record(page, Outcome::new(page, State::Suspended, Reason::Suspended, "suspend is true: nothing is done for this page and its declarations"));
+            self.record(
+                page,
+                Outcome::new(
+                    page,
+                    State::Suspended,
+                    Reason::Suspended,
+                    "suspend is true: nothing is done for this page and its declarations",
+                ),
+            );
             return false;
         }
         let Some(remote) = &world.snapshot.page else {
             self.read(ReadWhat::Collection(CollectionKind::Page), Priority::Incident);
             return false;
         };
-        let mut outcome = Outcome::new(page, State::InSync, Reason::Synced, "the page and its settings are as declared");
+        let mut outcome = Outcome::new(
+            page,
+            State::InSync,
+            Reason::Synced,
+            "the page and its settings are as declared",
+        );
         let status = outcome.status.object_mut();
         status.id = Some(remote.id.clone());
         status.page_id = Some(remote.id.clone());
         status.url = public_address(remote);
         if page.deleting {
-            let left = world.declarations.iter().filter(|declaration| declaration.finalizer).count();
+            let left = world
+                .declarations
+                .iter()
+                .filter(|declaration| declaration.finalizer)
+                .count();
             if left == 0 {
-                self.plan.steps.push(step(page, Action::Release, Priority::Write, "release the page; it is never deleted on Statuspage"));
+                self.plan.steps.push(step(
+                    page,
+                    Action::Release,
+                    Priority::Write,
+                    "release the page; it is never deleted on Statuspage",
+                ));
             }
             outcome.state = State::Progressing;
             outcome.reason = Reason::Deleting;
@@ -126,11 +161,23 @@ impl<'a> Planner<'a> {
             self.record(page, outcome);
             return true;
         }
-        let fields = spec.settings.as_ref().map(|settings| kinds::settings_fields(settings, remote)).unwrap_or_default();
+        let fields = spec
+            .settings
+            .as_ref()
+            .map(|settings| kinds::settings_fields(settings, remote))
+            .unwrap_or_default();
         let policies = page.policies(Some(spec));
         let found = fields::compare(&fields, &outcome.status.object().applied, policies.drift);
         let context = self.context(page);
-        self.settle(&context, outcome, found, policies.management, Priority::Write, kinds::settings_request, "the page");
+        self.settle(
+            &context,
+            outcome,
+            found,
+            policies.management,
+            Priority::Write,
+            kinds::settings_request,
+            "the page",
+        );
         true
     }
 
@@ -149,7 +196,12 @@ impl<'a> Planner<'a> {
         }
         let page = &self.world.page.key.name;
         let outcome = if declaration.policies(self.world.page_spec()).suspend {
-            Outcome::new(declaration, State::Suspended, Reason::Suspended, "suspend is true: nothing is done for this object")
+            Outcome::new(
+                declaration,
+                State::Suspended,
+                Reason::Suspended,
+                "suspend is true: nothing is done for this object",
+            )
         } else if self.world.gate.is_none() {
             return;
         } else {
@@ -160,7 +212,12 @@ impl<'a> Planner<'a> {
     }
 
     pub(super) fn context(&self, declaration: &'a Declaration) -> Context<'a> {
-        Context { world: self.world, claims: self.claims, index: self.index, declaration }
+        Context {
+            world: self.world,
+            claims: self.claims,
+            index: self.index,
+            declaration,
+        }
     }
 
     pub(super) fn read(&mut self, what: ReadWhat, priority: Priority) {
@@ -192,7 +249,11 @@ impl<'a> Planner<'a> {
                         world.now,
                     );
                     if outcome.state != State::Unknown {
-                        outcome.status.object_mut().last_handled_request.clone_from(&declaration.requested_at);
+                        outcome
+                            .status
+                            .object_mut()
+                            .last_handled_request
+                            .clone_from(&declaration.requested_at);
                     }
                     if !matches!(outcome.state, State::InSync | State::Unknown) {
                         pending += 1;
@@ -220,7 +281,9 @@ impl<'a> Planner<'a> {
             Action::RecordId(_) | Action::Release | Action::Prune => 0,
             _ => 1,
         };
-        self.plan.steps.sort_by_key(|step| (rank(step), step.priority, kind_rank(step)));
+        self.plan
+            .steps
+            .sort_by_key(|step| (rank(step), step.priority, kind_rank(step)));
         self.plan.reads.sort_by_key(|read| read.priority);
         self.plan
     }
@@ -237,7 +300,11 @@ fn kind_rank(step: &Step) -> i8 {
         Kind::Incident => 5,
         Kind::Subscriber => 6,
     };
-    if matches!(step.action, Action::Delete(_)) { -rank } else { rank }
+    if matches!(step.action, Action::Delete(_)) {
+        -rank
+    } else {
+        rank
+    }
 }
 
 /// A step that declares no field.
@@ -257,18 +324,33 @@ fn public_address(page: &crate::statuspage::Page) -> Option<String> {
     let subdomain = page.subdomain.as_deref().filter(|subdomain| !subdomain.is_empty());
     match (domain, subdomain) {
         (Some(domain), _) => Some(format!("https://{domain}")),
-        (None, Some(label)) => Some(format!("https://{}.statuspage.io", label.trim_end_matches(".statuspage.io"))),
+        (None, Some(label)) => Some(format!(
+            "https://{}.statuspage.io",
+            label.trim_end_matches(".statuspage.io")
+        )),
         (None, None) => None,
     }
 }
 
 fn worst_status(world: &World<'_>) -> Option<String> {
-    let order = ["operational", "under_maintenance", "degraded_performance", "partial_outage", "major_outage"];
+    let order = [
+        "operational",
+        "under_maintenance",
+        "degraded_performance",
+        "partial_outage",
+        "major_outage",
+    ];
     let rank = |component: &crate::statuspage::Component| {
         let status = component.status.as_ref()?;
         order.iter().position(|name| *name == status.as_str())
     };
     let components = world.snapshot.components.as_ref()?;
-    let worst = components.items.iter().filter(|component| !component.group).filter_map(rank).max().unwrap_or(0);
+    let worst = components
+        .items
+        .iter()
+        .filter(|component| !component.group)
+        .filter_map(rank)
+        .max()
+        .unwrap_or(0);
     order.get(worst).map(|name| (*name).to_owned())
 }

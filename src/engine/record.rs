@@ -25,7 +25,11 @@ pub fn record(declaration: &mut Declaration, step: &Step, reply: &Reply) {
         declaration.status.object_mut().applied.clear();
     }
     for (_, name, hash) in mine {
-        declaration.status.object_mut().applied.insert(name.clone(), hash.clone());
+        declaration
+            .status
+            .object_mut()
+            .applied
+            .insert(name.clone(), hash.clone());
     }
     if step.key != declaration.key {
         return;
@@ -59,18 +63,28 @@ pub fn record(declaration: &mut Declaration, step: &Step, reply: &Reply) {
 
 /// Records the newest update of the reply that is not recorded yet as the one of this index.
 fn published(declaration: &mut Declaration, index: usize, incident: &Incident) {
-    let (Spec::Incident(spec), Status::Incident(status)) = (&declaration.spec, &mut declaration.status) else { return };
+    let (Spec::Incident(spec), Status::Incident(status)) = (&declaration.spec, &mut declaration.status) else {
+        return;
+    };
     if index == 0 {
         status.updates.clear();
     }
-    let newest =
-        incident.incident_updates.iter().find(|remote| !status.updates.iter().any(|known| known.id == remote.id));
+    let newest = incident
+        .incident_updates
+        .iter()
+        .find(|remote| !status.updates.iter().any(|known| known.id == remote.id));
     if let (Some(newest), Some(update), true) = (newest, spec.updates.get(index), status.updates.len() == index) {
-        status.updates.push(PublishedUpdate { id: newest.id.clone(), applied: update_hash(update) });
+        status.updates.push(PublishedUpdate {
+            id: newest.id.clone(),
+            applied: update_hash(update),
+        });
     }
 }
 
 /// Hash of what can be edited in a published update.
 pub(super) fn update_hash(update: &IncidentUpdate) -> String {
-    hash(&serde_json::json!([update.body.trim_end(), update.at.as_ref().map(|at| at.0.as_second())]))
+    hash(&serde_json::json!([
+        update.body.trim_end(),
+        update.at.as_ref().map(|at| at.0.as_second())
+    ]))
 }

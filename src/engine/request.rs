@@ -65,13 +65,28 @@ impl Request {
     pub fn method(&self) -> &'static str {
         use Request::*;
         match self {
-            CreateComponent(_) | CreateComponentGroup(_) | CreateIncident(_) | CreateMetricsProvider(_)
-            | CreateMetric(..) | SubmitMetricData(_) | CreateSubscriber(_) => "POST",
+            CreateComponent(_)
+            | CreateComponentGroup(_)
+            | CreateIncident(_)
+            | CreateMetricsProvider(_)
+            | CreateMetric(..)
+            | SubmitMetricData(_)
+            | CreateSubscriber(_) => "POST",
             WritePostmortem(..) | PublishPostmortem(..) | RevertPostmortem(_) => "PUT",
-            DeleteComponent(_) | DeleteComponentGroup(_) | DeleteIncident(_) | DeleteMetricsProvider(_)
-            | DeleteMetric(_) | DeleteSubscriber(..) => "DELETE",
-            UpdatePage(_) | UpdateComponent(..) | UpdateComponentGroup(..) | UpdateIncident(..)
-            | UpdateIncidentUpdate(..) | UpdateMetricsProvider(..) | UpdateMetric(..) | UpdateSubscriber(..) => "PATCH",
+            DeleteComponent(_)
+            | DeleteComponentGroup(_)
+            | DeleteIncident(_)
+            | DeleteMetricsProvider(_)
+            | DeleteMetric(_)
+            | DeleteSubscriber(..) => "DELETE",
+            UpdatePage(_)
+            | UpdateComponent(..)
+            | UpdateComponentGroup(..)
+            | UpdateIncident(..)
+            | UpdateIncidentUpdate(..)
+            | UpdateMetricsProvider(..)
+            | UpdateMetric(..)
+            | UpdateSubscriber(..) => "PATCH",
         }
     }
 }

@@ -69,7 +69,10 @@ impl World<'_> {
 
     /// How many remote objects may be deleted within [`DELETION_WINDOW`]: the page's cap, raised by the annotation.
     pub fn deletions_allowed(&self) -> usize {
-        let cap = self.page_spec().and_then(|page| page.deletion_cap).unwrap_or(DEFAULT_DELETION_CAP);
+        let cap = self
+            .page_spec()
+            .and_then(|page| page.deletion_cap)
+            .unwrap_or(DEFAULT_DELETION_CAP);
         let annotated = match self.page.allow_deletes.as_deref() {
             Some("true") => usize::MAX,
             Some(number) => number.parse().unwrap_or(0),

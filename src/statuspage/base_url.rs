@@ -28,14 +28,10 @@ impl BaseUrl {
             return Err(refused(String::new(), "credentials do not belong in it"));
         }
         let problem = match url.scheme() {
-            _ if url.query().is_some() || url.fragment().is_some() => {
-                Some("it must end with the path, such as /v1")
-            }
+            _ if url.query().is_some() || url.fragment().is_some() => Some("it must end with the path, such as /v1"),
             "https" => None,
             "http" if allow_plain_http || is_loopback(&url) => None,
-            "http" => Some(
-                "plain http would send the token in the clear; use https or allow plain http explicitly",
-            ),
+            "http" => Some("plain http would send the token in the clear; use https or allow plain http explicitly"),
             _ => Some("only https and http can be used"),
         };
         if let Some(reason) = problem {
@@ -93,10 +89,7 @@ mod tests {
         for address in ["http://127.0.0.1:8080/v1", " http://127.0.0.1:8080/v1/ "] {
             let base = BaseUrl::parse(address, false).unwrap();
             assert_eq!(base.to_string(), "http://127.0.0.1:8080/v1");
-            assert_eq!(
-                base.join("/pages").as_str(),
-                "http://127.0.0.1:8080/v1/pages"
-            );
+            assert_eq!(base.join("/pages").as_str(), "http://127.0.0.1:8080/v1/pages");
         }
         let root = BaseUrl::parse("https://host", false).unwrap();
         assert_eq!(

@@ -48,8 +48,8 @@ impl ClientBuilder {
     /// The TLS stack or the proxy settings of the system cannot be used.
     pub fn build(self) -> Result<Client, Error> {
         install_crypto();
-        let mut authorization = HeaderValue::try_from(format!("OAuth {}", self.token.expose()))
-            .map_err(|_| Error::InvalidToken {
+        let mut authorization =
+            HeaderValue::try_from(format!("OAuth {}", self.token.expose())).map_err(|_| Error::InvalidToken {
                 reason: "it holds characters that no header may hold",
             })?;
         authorization.set_sensitive(true);

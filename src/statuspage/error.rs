@@ -139,9 +139,7 @@ pub enum Error {
         source: serde_json::Error,
     },
     /// The reply is larger than anything the API has reason to send.
-    #[error(
-        "{operation}: the reply is larger than {limit} bytes; check that the API address is that of Statuspage"
-    )]
+    #[error("{operation}: the reply is larger than {limit} bytes; check that the API address is that of Statuspage")]
     TooLarge {
         /// What was asked.
         operation: &'static str,
@@ -167,9 +165,7 @@ fn advice(status: u16) -> &'static str {
         401 => "; check the token in the Secret",
         403 => "; give the token's user the role that this needs, or use another token",
         404 => "; it was deleted or never existed, or the token cannot see its page",
-        405 => {
-            "; the object does not offer this, data points for example need a provider of type Self"
-        }
+        405 => "; the object does not offer this, data points for example need a provider of type Self",
         408 => "; it is tried again later",
         420 | 429 => "; too many requests with this token, sending pauses by itself",
         400 | 409 | 410 | 422 => "; correct the declaration",
@@ -183,15 +179,14 @@ impl Error {
     #[must_use]
     pub fn class(&self) -> ErrorClass {
         match self {
-            Self::InvalidBaseUrl { .. }
-            | Self::Setup { .. }
-            | Self::InvalidRequest { .. }
-            | Self::Encode { .. } => ErrorClass::Terminal,
+            Self::InvalidBaseUrl { .. } | Self::Setup { .. } | Self::InvalidRequest { .. } | Self::Encode { .. } => {
+                ErrorClass::Terminal
+            }
             Self::InvalidToken { .. } => ErrorClass::Unauthorized,
             Self::Unreachable { .. } => ErrorClass::Transient,
-            Self::Lost { effectful, .. }
-            | Self::Undecodable { effectful, .. }
-            | Self::TooLarge { effectful, .. } => repeatable_unless(*effectful),
+            Self::Lost { effectful, .. } | Self::Undecodable { effectful, .. } | Self::TooLarge { effectful, .. } => {
+                repeatable_unless(*effectful)
+            }
             Self::Status {
                 status,
                 effectful,
@@ -238,9 +233,7 @@ impl Error {
     #[must_use]
     pub fn request_ids(&self) -> Option<&RequestIds> {
         match self {
-            Self::Status { request_ids, .. } | Self::Undecodable { request_ids, .. } => {
-                Some(request_ids)
-            }
+            Self::Status { request_ids, .. } | Self::Undecodable { request_ids, .. } => Some(request_ids),
             _ => None,
         }
     }
@@ -279,41 +272,23 @@ mod tests {
     #[test]
     fn statuses_have_classes() {
         for status in [301, 400, 403, 405, 409, 410, 418, 422] {
-            assert_eq!(
-                answered(status, true).class(),
-                ErrorClass::Terminal,
-                "{status}"
-            );
+            assert_eq!(answered(status, true).class(), ErrorClass::Terminal, "{status}");
         }
         assert_eq!(answered(401, true).class(), ErrorClass::Unauthorized);
         assert_eq!(answered(404, true).class(), ErrorClass::NotFound);
         for status in [420, 429] {
             let retry_after = Some(Duration::from_secs(7));
-            assert_eq!(
-                answered(status, true).class(),
-                ErrorClass::Throttled { retry_after }
-            );
+            assert_eq!(answered(status, true).class(), ErrorClass::Throttled { retry_after });
         }
         for status in [500, 502, 503, 504] {
-            assert_eq!(
-                answered(status, true).class(),
-                ErrorClass::Ambiguous,
-                "{status}"
-            );
-            assert_eq!(
-                answered(status, false).class(),
-                ErrorClass::Transient,
-                "{status}"
-            );
+            assert_eq!(answered(status, true).class(), ErrorClass::Ambiguous, "{status}");
+            assert_eq!(answered(status, false).class(), ErrorClass::Transient, "{status}");
         }
     }
 
     #[test]
     fn an_undecodable_reply_is_ambiguous_for_a_create_only() {
-        for (effectful, class) in [
-            (true, ErrorClass::Ambiguous),
-            (false, ErrorClass::Transient),
-        ] {
+        for (effectful, class) in [(true, ErrorClass::Ambiguous), (false, ErrorClass::Transient)] {
             let source = serde_json::from_str::<u8>("<html>").unwrap_err();
             let error = Error::Undecodable {
                 operation: "create component",

@@ -41,11 +41,7 @@ fn words_of(value: &Value) -> Vec<String> {
             .unwrap_or_else(|| {
                 object
                     .iter()
-                    .flat_map(|(field, value)| {
-                        words_of(value)
-                            .into_iter()
-                            .map(move |words| format!("{field} {words}"))
-                    })
+                    .flat_map(|(field, value)| words_of(value).into_iter().map(move |words| format!("{field} {words}")))
                     .collect()
             }),
     }
@@ -100,10 +96,7 @@ mod tests {
                 "[\n  \"Transform must be one of response_time|uptime\"\n]",
                 "Transform must be one of response_time|uptime",
             ),
-            (
-                r#"{"message":"Unprocessable entity"}"#,
-                "Unprocessable entity",
-            ),
+            (r#"{"message":"Unprocessable entity"}"#, "Unprocessable entity"),
             (r#"{"errors":{"name":["is taken"]}}"#, "name is taken"),
             (r#"{"error":null,"message":"Use this one"}"#, "Use this one"),
             (r#""Just text""#, "Just text"),
@@ -135,14 +128,8 @@ mod tests {
         let seconds = |seconds| Some(Duration::from_secs(seconds));
         assert_eq!(retry_after("60", now), seconds(60));
         assert_eq!(retry_after(" 0 ", now), seconds(0));
-        assert_eq!(
-            retry_after("Mon, 05 Jan 2026 10:01:30 GMT", now),
-            seconds(90)
-        );
-        assert_eq!(
-            retry_after("Mon, 05 Jan 2026 09:00:00 GMT", now),
-            seconds(0)
-        );
+        assert_eq!(retry_after("Mon, 05 Jan 2026 10:01:30 GMT", now), seconds(90));
+        assert_eq!(retry_after("Mon, 05 Jan 2026 09:00:00 GMT", now), seconds(0));
         assert_eq!(retry_after("-5", now), None);
         assert_eq!(retry_after("soon", now), None);
     }

@@ -19,16 +19,12 @@ mod token;
 pub mod types;
 
 pub use base_url::BaseUrl;
-pub use budget::{
-    Budget, BudgetRegistry, BudgetStats, DEFAULT_LIMIT, DEFAULT_RESERVE, Permit, Priority, SPAN,
-    Window,
-};
+pub use budget::{Budget, BudgetRegistry, BudgetStats, DEFAULT_LIMIT, DEFAULT_RESERVE, Permit, Priority, SPAN, Window};
 pub use client::{Client, ClientBuilder, install_crypto};
 pub use error::{Error, ErrorClass, RequestIds};
 pub use operations::{
-    ComponentGroups, Components, IncidentSubscribers, IncidentView, Incidents, Metrics,
-    MetricsProviders, PageHandle, Pages, Postmortems, SubscriberQuery, SubscriberSelection,
-    Subscribers, UptimeRange,
+    ComponentGroups, Components, IncidentSubscribers, IncidentView, Incidents, Metrics, MetricsProviders, PageHandle,
+    Pages, Postmortems, SubscriberQuery, SubscriberSelection, Subscribers, UptimeRange,
 };
 pub use paging::Listing;
 pub use snapshot::{Collection, CollectionKind, Reading, Snapshot};

@@ -95,11 +95,7 @@ fn may_go_on(requested: usize, rows: usize) -> bool {
 
 impl Client {
     /// Reads a list. Each page is a request of its own to the budget.
-    pub(super) async fn list<T>(
-        &self,
-        paging: Paging,
-        call: impl Fn() -> Call,
-    ) -> Result<Listing<T>, Error>
+    pub(super) async fn list<T>(&self, paging: Paging, call: impl Fn() -> Call) -> Result<Listing<T>, Error>
     where
         T: Identified + DeserializeOwned,
     {
@@ -113,22 +109,13 @@ impl Client {
             let Rows(rows) = self.fetch::<Rows<T>>(call).await?;
             let count = rows.len();
             let before = items.len();
-            items.extend(
-                rows.into_iter()
-                    .filter(|row| seen.insert(row.id().to_owned())),
-            );
+            items.extend(rows.into_iter().filter(|row| seen.insert(row.id().to_owned())));
             // A page with nothing new comes from a server that ignores the number of the page.
             if !may_go_on(paging.size, count) || items.len() == before {
-                return Ok(Listing {
-                    items,
-                    complete: true,
-                });
+                return Ok(Listing { items, complete: true });
             }
         }
-        Ok(Listing {
-            items,
-            complete: false,
-        })
+        Ok(Listing { items, complete: false })
     }
 }
 

@@ -15,10 +15,7 @@ fn collection<T: Identified>(read_at: Timestamp, listing: Listing<T>) -> Collect
 }
 
 fn complete<T>(items: Vec<T>) -> Listing<T> {
-    Listing {
-        items,
-        complete: true,
-    }
+    Listing { items, complete: true }
 }
 
 impl PageHandle {

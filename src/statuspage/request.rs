@@ -155,14 +155,9 @@ impl Client {
     }
 
     /// Sends a call that may reply with the entity, or with nothing, or with anything else that is no error.
-    pub(super) async fn fetch_if_any<T: DeserializeOwned>(
-        &self,
-        call: Call,
-    ) -> Result<Option<T>, Error> {
+    pub(super) async fn fetch_if_any<T: DeserializeOwned>(&self, call: Call) -> Result<Option<T>, Error> {
         let reply = self.send(call).await?;
-        Ok(serde_json::from_slice::<Option<T>>(&reply.body)
-            .ok()
-            .flatten())
+        Ok(serde_json::from_slice::<Option<T>>(&reply.body).ok().flatten())
     }
 
     async fn send(&self, call: Call) -> Result<Reply, Error> {
@@ -301,11 +296,7 @@ fn request_ids(headers: &HeaderMap) -> RequestIds {
     }
 }
 
-fn decode<T: DeserializeOwned>(
-    operation: &'static str,
-    effectful: bool,
-    reply: Reply,
-) -> Result<T, Error> {
+fn decode<T: DeserializeOwned>(operation: &'static str, effectful: bool, reply: Reply) -> Result<T, Error> {
     serde_json::from_slice(&reply.body).map_err(|source| Error::Undecodable {
         operation,
         effectful,
@@ -331,9 +322,6 @@ mod tests {
     #[test]
     fn bodies_are_in_their_envelope() {
         let call = Call::post("create", &["pages"]).enveloped("page", &[1]);
-        assert_eq!(
-            call.body.unwrap().unwrap(),
-            serde_json::json!({"page": [1]})
-        );
+        assert_eq!(call.body.unwrap().unwrap(), serde_json::json!({"page": [1]}));
     }
 }

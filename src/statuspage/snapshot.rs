@@ -6,8 +6,8 @@
 use jiff::Timestamp;
 
 use super::types::{
-    Component, ComponentGroup, Identified, Incident, IncidentUpdate, Metric, MetricsProvider, Page,
-    Postmortem, Subscriber,
+    Component, ComponentGroup, Identified, Incident, IncidentUpdate, Metric, MetricsProvider, Page, Postmortem,
+    Subscriber,
 };
 
 /// The parts of a page that are read separately.
@@ -188,9 +188,7 @@ impl Snapshot {
         let Some(components) = &mut self.components else {
             return;
         };
-        let left = components
-            .get(id)
-            .and_then(|component| component.group_id.clone());
+        let left = components.get(id).and_then(|component| component.group_id.clone());
         components.remove(id);
         if let Some(left) = left {
             drop_if_empty(components, &left);
@@ -248,9 +246,7 @@ impl Snapshot {
     pub fn put_incident(&mut self, incident: Incident) {
         if let Some(components) = &mut self.components {
             for affected in &incident.components {
-                if let (Some(component), Some(status)) =
-                    (components.get_mut(&affected.id), &affected.status)
-                {
+                if let (Some(component), Some(status)) = (components.get_mut(&affected.id), &affected.status) {
                     component.status = Some(status.clone());
                     component.updated_at = affected.updated_at.or(component.updated_at);
                 }

@@ -25,9 +25,7 @@ impl Token {
             bare = rest.trim_start();
         }
         if bare.is_empty() || bare.eq_ignore_ascii_case("oauth") {
-            return Err(Error::InvalidToken {
-                reason: "it is empty",
-            });
+            return Err(Error::InvalidToken { reason: "it is empty" });
         }
         if !bare.bytes().all(|byte| byte.is_ascii_graphic()) {
             return Err(Error::InvalidToken {
@@ -41,14 +39,11 @@ impl Token {
     #[must_use]
     pub fn fingerprint(&self) -> String {
         let digest = Sha256::digest(self.expose().as_bytes());
-        digest
-            .iter()
-            .take(4)
-            .fold(String::with_capacity(8), |mut text, byte| {
-                // Writing to a String cannot fail.
-                let _ = write!(text, "{byte:02x}");
-                text
-            })
+        digest.iter().take(4).fold(String::with_capacity(8), |mut text, byte| {
+            // Writing to a String cannot fail.
+            let _ = write!(text, "{byte:02x}");
+            text
+        })
     }
 
     pub(super) fn expose(&self) -> &str {

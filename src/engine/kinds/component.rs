@@ -33,7 +33,9 @@ impl Rules for ComponentSpec {
     }
 
     fn title(&self, context: &Context<'_>) -> String {
-        self.name.clone().unwrap_or_else(|| context.declaration.key.name.clone())
+        self.name
+            .clone()
+            .unwrap_or_else(|| context.declaration.key.name.clone())
     }
 
     fn same_identity(&self, context: &Context<'_>, remote: &Component) -> bool {
@@ -44,7 +46,11 @@ impl Rules for ComponentSpec {
             // A component is recognised by its name inside its group; one that was created before its group, or
             // has left it, is recognised outside of any.
             Some(group) => {
-                let key = ObjectKey::new(Kind::ComponentGroup, context.declaration.key.namespace.clone(), &group.name);
+                let key = ObjectKey::new(
+                    Kind::ComponentGroup,
+                    context.declaration.key.namespace.clone(),
+                    &group.name,
+                );
                 remote.group_id.is_none() || remote.group_id.as_deref() == context.claims.present(&key)
             }
             None => true,
@@ -78,7 +84,12 @@ impl Rules for ComponentSpec {
         }
         if let Some(only) = self.only_show_if_degraded {
             let observed = remote.map(|remote| json!(remote.only_show_if_degraded));
-            fields.push(Field::new("onlyShowIfDegraded", "only_show_if_degraded", json!(only), observed));
+            fields.push(Field::new(
+                "onlyShowIfDegraded",
+                "only_show_if_degraded",
+                json!(only),
+                observed,
+            ));
         }
         if let Some(start_date) = &self.start_date {
             let observed = remote.and_then(|remote| text(remote.start_date.as_deref()));
@@ -91,12 +102,7 @@ impl Rules for ComponentSpec {
         Ok(Request::CreateComponent(write(body)?))
     }
 
-    fn update(
-        &self,
-        _context: &Context<'_>,
-        remote: &Component,
-        body: Map<String, Value>,
-    ) -> Result<Request, Blocked> {
+    fn update(&self, _context: &Context<'_>, remote: &Component, body: Map<String, Value>) -> Result<Request, Blocked> {
         Ok(Request::UpdateComponent(remote.id.clone(), write(body)?))
     }
 
@@ -105,10 +111,17 @@ impl Rules for ComponentSpec {
             status.status = remote.status.as_ref().map(ToString::to_string);
             status.group_id = match &self.group_ref {
                 Some(group) => {
-                    let key =
-                        ObjectKey::new(Kind::ComponentGroup, context.declaration.key.namespace.clone(), &group.name);
+                    let key = ObjectKey::new(
+                        Kind::ComponentGroup,
+                        context.declaration.key.namespace.clone(),
+                        &group.name,
+                    );
                     let ours = context.claims.present(&key);
-                    remote.group_id.clone().filter(|id| Some(id.as_str()) == ours).or(status.group_id.take())
+                    remote
+                        .group_id
+                        .clone()
+                        .filter(|id| Some(id.as_str()) == ours)
+                        .or(status.group_id.take())
                 }
                 None => None,
             };
@@ -119,15 +132,13 @@ impl Rules for ComponentSpec {
 impl ComponentSpec {
     /// The group id to write: a group's, null to leave the group that was set here before, or none when the field is
     /// not owned. A group appears with its first member, so the first one does not wait for it.
-    fn desired_group(
-        &self,
-        context: &Context<'_>,
-        remote: Option<&Component>,
-    ) -> Result<Option<Value>, Blocked> {
+    fn desired_group(&self, context: &Context<'_>, remote: Option<&Component>) -> Result<Option<Value>, Blocked> {
         let Some(group) = &self.group_ref else {
-            let Status::Component(status) = &context.declaration.status else { return Ok(None) };
-            let still_in_ours = status.group_id.is_some()
-                && remote.is_some_and(|remote| remote.group_id == status.group_id);
+            let Status::Component(status) = &context.declaration.status else {
+                return Ok(None);
+            };
+            let still_in_ours =
+                status.group_id.is_some() && remote.is_some_and(|remote| remote.group_id == status.group_id);
             return Ok(still_in_ours.then_some(Value::Null));
         };
         let blocked = match context.reference(Kind::ComponentGroup, &group.name) {
@@ -136,10 +147,14 @@ impl ComponentSpec {
         };
         let namespace = &context.declaration.key.namespace;
         let key = ObjectKey::new(Kind::ComponentGroup, namespace.clone(), &group.name);
-        let group_can_come =
-            context.index.get(&key).is_some_and(|group| !group.deleting && !context.held(group));
+        let group_can_come = context
+            .index
+            .get(&key)
+            .is_some_and(|group| !group.deleting && !context.held(group));
         let members = context.index.members(namespace, &group.name);
-        let somebody_is_there = members.iter().any(|member| context.claims.present(&member.key).is_some());
+        let somebody_is_there = members
+            .iter()
+            .any(|member| context.claims.present(&member.key).is_some());
         let first = members.iter().find(|member| !context.held(member));
         let is_first = first.is_some_and(|first| first.key == context.declaration.key);
         if remote.is_none() && group_can_come && !somebody_is_there && is_first {
@@ -151,10 +166,14 @@ impl ComponentSpec {
 
 /// True while a maintenance in progress affects the component: its status is not fought then (design 6.7).
 fn covered_by_maintenance(context: &Context<'_>, remote: Option<&Component>) -> bool {
-    let (Some(remote), Some(incidents)) = (remote, &context.world.snapshot.incidents) else { return false };
+    let (Some(remote), Some(incidents)) = (remote, &context.world.snapshot.incidents) else {
+        return false;
+    };
     incidents.items.iter().any(|incident| {
-        incident.status.as_ref().is_some_and(|status| matches!(status.as_str(), "in_progress" | "verifying"))
+        incident
+            .status
+            .as_ref()
+            .is_some_and(|status| matches!(status.as_str(), "in_progress" | "verifying"))
             && incident.components.iter().any(|component| component.id == remote.id)
     })
 }
-

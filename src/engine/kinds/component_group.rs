@@ -34,7 +34,9 @@ impl Rules for ComponentGroupSpec {
     }
 
     fn title(&self, context: &Context<'_>) -> String {
-        self.name.clone().unwrap_or_else(|| context.declaration.key.name.clone())
+        self.name
+            .clone()
+            .unwrap_or_else(|| context.declaration.key.name.clone())
     }
 
     fn same_identity(&self, context: &Context<'_>, remote: &Component) -> bool {
@@ -71,15 +73,13 @@ impl Rules for ComponentGroupSpec {
             ));
         }
         let group: ComponentGroupWrite = write(body)?;
-        Ok(Request::CreateComponentGroup(ComponentGroupWrite { components: Some(members), ..group }))
+        Ok(Request::CreateComponentGroup(ComponentGroupWrite {
+            components: Some(members),
+            ..group
+        }))
     }
 
-    fn update(
-        &self,
-        context: &Context<'_>,
-        remote: &Component,
-        body: Map<String, Value>,
-    ) -> Result<Request, Blocked> {
+    fn update(&self, context: &Context<'_>, remote: &Component, body: Map<String, Value>) -> Result<Request, Blocked> {
         let group: ComponentGroupWrite = write(body)?;
         Ok(Request::UpdateComponentGroup(
             remote.id.clone(),
@@ -101,7 +101,10 @@ impl Rules for ComponentGroupSpec {
 
 /// Ids of all components in a group, ours or not.
 fn members_on_the_page(snapshot: &Snapshot, group_id: &str) -> Vec<String> {
-    snapshot.components.iter().flat_map(|components| &components.items)
+    snapshot
+        .components
+        .iter()
+        .flat_map(|components| &components.items)
         .filter(|component| !component.group && component.group_id.as_deref() == Some(group_id))
         .map(|component| component.id.clone())
         .collect()

@@ -58,7 +58,9 @@ impl Rules for IncidentSpec {
     }
 
     fn title(&self, context: &Context<'_>) -> String {
-        self.name.clone().unwrap_or_else(|| context.declaration.key.name.clone())
+        self.name
+            .clone()
+            .unwrap_or_else(|| context.declaration.key.name.clone())
     }
 
     fn same_identity(&self, context: &Context<'_>, remote: &Incident) -> bool {
@@ -74,16 +76,20 @@ impl Rules for IncidentSpec {
             return false;
         }
         match &self.schedule {
-            Some(schedule) => {
-                remote.scheduled_for.is_some_and(|start| start.as_second() == schedule.start.0.as_second())
-            }
+            Some(schedule) => remote
+                .scheduled_for
+                .is_some_and(|start| start.as_second() == schedule.start.0.as_second()),
             None if self.backfill_date.is_some() => remote.backfilled == Some(true),
             None => remote.scheduled_for.is_none() && !remote.status.as_ref().is_some_and(is_over),
         }
     }
 
     fn is_attempt(&self, context: &Context<'_>, remote: &Incident) -> bool {
-        let uid = remote.metadata.get(MARK).and_then(|mark| mark.get("uid")).and_then(Value::as_str);
+        let uid = remote
+            .metadata
+            .get(MARK)
+            .and_then(|mark| mark.get("uid"))
+            .and_then(Value::as_str);
         uid == Some(&context.declaration.uid)
     }
 
@@ -97,15 +103,30 @@ impl Rules for IncidentSpec {
         if let Some(impact) = self.impact_override {
             let observed =
                 remote.and_then(|remote| text(remote.impact_override.as_ref().map(|impact| impact.as_str())));
-            fields.push(Field::new("impactOverride", "impact_override", json!(impact.as_str()), observed));
+            fields.push(Field::new(
+                "impactOverride",
+                "impact_override",
+                json!(impact.as_str()),
+                observed,
+            ));
         }
         if let Some(date) = &self.backfill_date {
             fields.push(Field::new("backfillDate", "backfill_date", json!(date.0), None).access(Access::CreateOnly));
         }
         if let Some(schedule) = &self.schedule {
             for (name, wire, at, observed) in [
-                ("schedule.start", "scheduled_for", schedule.start.0, remote.map(|remote| remote.scheduled_for)),
-                ("schedule.end", "scheduled_until", schedule.end.0, remote.map(|remote| remote.scheduled_until)),
+                (
+                    "schedule.start",
+                    "scheduled_for",
+                    schedule.start.0,
+                    remote.map(|remote| remote.scheduled_for),
+                ),
+                (
+                    "schedule.end",
+                    "scheduled_until",
+                    schedule.end.0,
+                    remote.map(|remote| remote.scheduled_until),
+                ),
             ] {
                 fields.push(
                     Field::new(name, wire, json!(at), observed.map(|at| json!(at))).compared(Comparison::Instant),
@@ -156,13 +177,21 @@ impl Rules for IncidentSpec {
                     remote.map(|remote| remote.auto_transition_deliver_notifications_at_end),
                 ),
             ] {
-                fields.push(Field::new(name, wire, json!(wanted), observed.map(|value| json!(value))));
+                fields.push(Field::new(
+                    name,
+                    wire,
+                    json!(wanted),
+                    observed.map(|value| json!(value)),
+                ));
             }
         }
         if !self.components.is_empty() {
             let mut map = Map::new();
             for (name, status) in &self.components {
-                map.insert(context.reference(Kind::Component, name)?.to_owned(), json!(status.as_str()));
+                map.insert(
+                    context.reference(Kind::Component, name)?.to_owned(),
+                    json!(status.as_str()),
+                );
             }
             fields.push(Field::new("components", "components", Value::Object(map), None).access(Access::WriteOnly));
         }
@@ -171,7 +200,10 @@ impl Rules for IncidentSpec {
 
     fn create(&self, context: &Context<'_>, body: Map<String, Value>) -> Result<Request, Blocked> {
         let Some(first) = self.updates.first() else {
-            return Err(Blocked::stalled(Reason::Invalid, "an incident needs at least one update"));
+            return Err(Blocked::stalled(
+                Reason::Invalid,
+                "an incident needs at least one update",
+            ));
         };
         let key = &context.declaration.key;
         let mark = json!({"uid": context.declaration.uid, "namespace": key.namespace, "name": key.name});
@@ -188,8 +220,14 @@ impl Rules for IncidentSpec {
     }
 
     fn update(&self, _context: &Context<'_>, remote: &Incident, body: Map<String, Value>) -> Result<Request, Blocked> {
-        let last = self.updates.last().map_or(IncidentStatusName::Investigating, |update| update.status);
-        let incident = IncidentWrite { deliver_notifications: Some(false), ..self.incident_write(body, last)? };
+        let last = self
+            .updates
+            .last()
+            .map_or(IncidentStatusName::Investigating, |update| update.status);
+        let incident = IncidentWrite {
+            deliver_notifications: Some(false),
+            ..self.incident_write(body, last)?
+        };
         Ok(Request::UpdateIncident(remote.id.clone(), Box::new(incident)))
     }
 
@@ -206,15 +244,16 @@ impl Rules for IncidentSpec {
 impl IncidentSpec {
     /// The request body. The status map would apply at once, so that a maintenance to come names its components only;
     /// the statuses follow with the update that starts it.
-    fn incident_write(
-        &self,
-        body: Map<String, Value>,
-        phase: IncidentStatusName,
-    ) -> Result<IncidentWrite, Blocked> {
+    fn incident_write(&self, body: Map<String, Value>, phase: IncidentStatusName) -> Result<IncidentWrite, Blocked> {
         let mut incident: IncidentWrite = write(body)?;
-        let Some(map) = incident.components.take() else { return Ok(incident) };
+        let Some(map) = incident.components.take() else {
+            return Ok(incident);
+        };
         incident.component_ids = Some(map.keys().cloned().collect());
-        let automatic = self.schedule.as_ref().is_some_and(|schedule| schedule.transition_components);
+        let automatic = self
+            .schedule
+            .as_ref()
+            .is_some_and(|schedule| schedule.transition_components);
         incident.components = match phase {
             IncidentStatusName::Scheduled => None,
             IncidentStatusName::InProgress | IncidentStatusName::Verifying if automatic => {
@@ -256,7 +295,8 @@ pub(in crate::engine) fn converge<'a>(planner: &mut Planner<'a>, declaration: &'
         Start::Create => {
             let planned = spec.fields(&context, None).and_then(|fields| {
                 let found = fields::creation(&fields);
-                spec.create(&context, found.body.clone()).map(|request| (request, found))
+                spec.create(&context, found.body.clone())
+                    .map(|request| (request, found))
             });
             match planned {
                 Ok((request, found)) => {
@@ -277,8 +317,13 @@ pub(in crate::engine) fn converge<'a>(planner: &mut Planner<'a>, declaration: &'
 
 /// An incident older than the list: read it only when something can still happen to it.
 fn beyond_list<'a>(planner: &mut Planner<'a>, declaration: &'a Declaration, spec: &IncidentSpec, id: &str) {
-    let Status::Incident(status) = &declaration.status else { return };
-    let over = status.status.as_deref().is_some_and(|word| is_over(&IncidentStatus::from(word)));
+    let Status::Incident(status) = &declaration.status else {
+        return;
+    };
+    let over = status
+        .status
+        .as_deref()
+        .is_some_and(|word| is_over(&IncidentStatus::from(word)));
     let ready = conditions::find(&status.object, conditions::READY)
         .is_some_and(|ready| ready.status == "True" && ready.observed_generation == Some(declaration.generation));
     if over && ready {
@@ -290,16 +335,15 @@ fn beyond_list<'a>(planner: &mut Planner<'a>, declaration: &'a Declaration, spec
     }
 }
 
-fn here<'a>(
-    planner: &mut Planner<'a>,
-    context: &Context<'a>,
-    spec: &IncidentSpec,
-    remote: &Incident,
-    adopted: bool,
-) {
+fn here<'a>(planner: &mut Planner<'a>, context: &Context<'a>, spec: &IncidentSpec, remote: &Incident, adopted: bool) {
     let declaration = context.declaration;
     let policies = context.policies();
-    let mut outcome = Outcome::new(declaration, State::InSync, Reason::Synced, "the page shows what is declared");
+    let mut outcome = Outcome::new(
+        declaration,
+        State::InSync,
+        Reason::Synced,
+        "the page shows what is declared",
+    );
     planner.take(declaration, &remote.id, adopted, &mut outcome.status);
     spec.observe(context, remote, &mut outcome.status);
     if !bind_updates(planner, declaration, spec, remote, &mut outcome) {
@@ -317,7 +361,9 @@ fn here<'a>(
             return;
         }
     };
-    let Status::Incident(status) = &outcome.status else { return };
+    let Status::Incident(status) = &outcome.status else {
+        return;
+    };
     let published = status.updates.clone();
     let write_allowed = policies.management == ManagementPolicy::Full;
     if let (Some(next), true) = (spec.updates.get(published.len()), write_allowed) {
@@ -337,17 +383,29 @@ fn here<'a>(
             outcome.reason = Reason::Progressing;
             outcome.message = format!("will {summary}");
             let mut follow = step(declaration, Action::Update(request), Priority::Incident, summary);
-            follow.applied =
-                applied.into_iter().map(|(name, hash)| (declaration.key.clone(), name, hash)).collect();
+            follow.applied = applied
+                .into_iter()
+                .map(|(name, hash)| (declaration.key.clone(), name, hash))
+                .collect();
             planner.plan.steps.push(follow);
             planner.record(declaration, outcome);
         }
         _ => {
             let own_drift = std::mem::take(&mut outcome.drift);
-            let found = Comparisons { drift: own_drift.into_iter().chain(fields_drift).collect(), ..found };
+            let found = Comparisons {
+                drift: own_drift.into_iter().chain(fields_drift).collect(),
+                ..found
+            };
             let request = |body| spec.update(context, remote, body);
-            let settled =
-                planner.settle(context, outcome, found, policies.management, Priority::Incident, request, &title);
+            let settled = planner.settle(
+                context,
+                outcome,
+                found,
+                policies.management,
+                Priority::Incident,
+                request,
+                &title,
+            );
             if settled && remote.status.as_ref().is_some_and(is_over) {
                 prune_in_time(planner, declaration, spec, remote.resolved_at);
             }
@@ -364,23 +422,39 @@ fn bind_updates(
     remote: &Incident,
     outcome: &mut Outcome,
 ) -> bool {
-    let Status::Incident(status) = &mut outcome.status else { return false };
+    let Status::Incident(status) = &mut outcome.status else {
+        return false;
+    };
     if status.updates.is_empty() {
         status.updates = align(&spec.updates, remote);
     }
-    let Some(journal) = status.object.journal.clone() else { return true };
-    let Some(index) = journal.operation.strip_prefix("update/").and_then(|index| index.parse::<usize>().ok()) else {
+    let Some(journal) = status.object.journal.clone() else {
+        return true;
+    };
+    let Some(index) = journal
+        .operation
+        .strip_prefix("update/")
+        .and_then(|index| index.parse::<usize>().ok())
+    else {
         return true;
     };
     if status.updates.len() > index {
         status.object.journal = None;
         return true;
     }
-    let read_at = planner.world.snapshot.incidents.as_ref().map(|incidents| incidents.read_at);
+    let read_at = planner
+        .world
+        .snapshot
+        .incidents
+        .as_ref()
+        .map(|incidents| incidents.read_at);
     if let Some(update) = spec.updates.get(index)
         && let Some(id) = attempt_of(update, &journal, remote)
     {
-        status.updates.push(PublishedUpdate { id, applied: update_hash(update) });
+        status.updates.push(PublishedUpdate {
+            id,
+            applied: update_hash(update),
+        });
         status.object.journal = None;
         return true;
     }
@@ -425,7 +499,9 @@ fn align(declared: &[IncidentUpdate], remote: &Incident) -> Vec<PublishedUpdate>
     let mut rest: Vec<&crate::statuspage::IncidentUpdate> = remote.incident_updates.iter().rev().collect();
     let mut published = Vec::new();
     for (index, update) in declared.iter().enumerate() {
-        let by_text = rest.iter().position(|candidate| same_text(update, candidate) && same_phase(update, candidate));
+        let by_text = rest
+            .iter()
+            .position(|candidate| same_text(update, candidate) && same_phase(update, candidate));
         let later = &declared[index + 1..];
         let edited = || {
             rest.iter().position(|candidate| {
@@ -433,14 +509,24 @@ fn align(declared: &[IncidentUpdate], remote: &Incident) -> Vec<PublishedUpdate>
             })
         };
         let Some(position) = by_text.or_else(edited) else { break };
-        let applied = if by_text.is_some() { update_hash(update) } else { String::new() };
-        published.push(PublishedUpdate { id: rest[position].id.clone(), applied });
+        let applied = if by_text.is_some() {
+            update_hash(update)
+        } else {
+            String::new()
+        };
+        published.push(PublishedUpdate {
+            id: rest[position].id.clone(),
+            applied,
+        });
         rest.drain(..=position);
     }
     published
 }
 
-#[expect(clippy::too_many_arguments, reason = "one update is published together with every other change")]
+#[expect(
+    clippy::too_many_arguments,
+    reason = "one update is published together with every other change"
+)]
 fn publish<'a>(
     planner: &mut Planner<'a>,
     context: &Context<'a>,
@@ -475,7 +561,11 @@ fn publish<'a>(
             outcome.message = format!("will {summary}");
             let mut changes = found.changes;
             let field = format!("updates[{index}]");
-            changes.push(Change { field, from: None, to: json!({"status": next.status, "body": next.body}) });
+            changes.push(Change {
+                field,
+                from: None,
+                to: json!({"status": next.status, "body": next.body}),
+            });
             planner.plan.steps.push(Step {
                 key: declaration.key.clone(),
                 action: Action::Publish {
@@ -486,7 +576,11 @@ fn publish<'a>(
                 priority: Priority::Incident,
                 summary,
                 changes,
-                applied: found.applied.into_iter().map(|(name, hash)| (declaration.key.clone(), name, hash)).collect(),
+                applied: found
+                    .applied
+                    .into_iter()
+                    .map(|(name, hash)| (declaration.key.clone(), name, hash))
+                    .collect(),
             });
         }
         Err(blocked) => {
@@ -508,10 +602,18 @@ fn corrections(
 ) -> Option<FollowUp> {
     let mut correction = None;
     for (index, (update, known)) in spec.updates.iter().zip(published).enumerate() {
-        let Some(current) = remote.incident_updates.iter().find(|candidate| candidate.id == known.id) else { continue };
+        let Some(current) = remote
+            .incident_updates
+            .iter()
+            .find(|candidate| candidate.id == known.id)
+        else {
+            continue;
+        };
         let body_differs = !same_text(update, current);
         let time_differs = update.at.as_ref().is_some_and(|at| {
-            current.display_at.is_none_or(|shown| shown.as_second() != at.0.as_second())
+            current
+                .display_at
+                .is_none_or(|shown| shown.as_second() != at.0.as_second())
         });
         if !body_differs && !time_differs {
             continue;
@@ -533,7 +635,11 @@ fn corrections(
                 wants_twitter_update: None,
             };
             let request = Request::UpdateIncidentUpdate(remote.id.clone(), known.id.clone(), write);
-            correction = Some((request, format!("correct update {} of incident {}", index + 1, remote.id), Vec::new()));
+            correction = Some((
+                request,
+                format!("correct update {} of incident {}", index + 1, remote.id),
+                Vec::new(),
+            ));
         }
     }
     if let (Some(last), Some(current)) = (spec.updates.last(), &remote.status)
@@ -555,7 +661,11 @@ fn corrections(
                 ..Default::default()
             };
             let request = Request::UpdateIncident(remote.id.clone(), Box::new(write));
-            correction = Some((request, format!("set incident {} back to {}", remote.id, last.status.as_str()), Vec::new()));
+            correction = Some((
+                request,
+                format!("set incident {} back to {}", remote.id, last.status.as_str()),
+                Vec::new(),
+            ));
         }
     }
     correction
@@ -585,7 +695,9 @@ fn postmortem(declaration: &Declaration, spec: &IncidentSpec, remote: &Incident)
         return None;
     }
     if applied.get(DRAFT) != Some(&hash) {
-        let write = PostmortemWrite { body_draft: Some(declared.body.clone()) };
+        let write = PostmortemWrite {
+            body_draft: Some(declared.body.clone()),
+        };
         let request = Request::WritePostmortem(remote.id.clone(), write);
         return Some((request, format!("write the {title}"), vec![(DRAFT.to_owned(), hash)]));
     }
@@ -598,10 +710,18 @@ fn postmortem(declaration: &Declaration, spec: &IncidentSpec, remote: &Incident)
             custom_tweet: None,
         };
         let request = Request::PublishPostmortem(remote.id.clone(), publish);
-        return Some((request, format!("publish the {title}"), vec![(PUBLISHED.to_owned(), hash)]));
+        return Some((
+            request,
+            format!("publish the {title}"),
+            vec![(PUBLISHED.to_owned(), hash)],
+        ));
     }
     if !declared.publish && remote.postmortem_published_at.is_some() && applied.contains_key(PUBLISHED) {
-        return Some((Request::RevertPostmortem(remote.id.clone()), format!("take back the {title}"), vec![]));
+        return Some((
+            Request::RevertPostmortem(remote.id.clone()),
+            format!("take back the {title}"),
+            vec![],
+        ));
     }
     None
 }
@@ -613,12 +733,19 @@ fn prune_in_time<'a>(
     spec: &IncidentSpec,
     resolved_at: Option<Timestamp>,
 ) {
-    let Some(ttl) = spec.ttl_after_resolved.as_deref().and_then(parse_duration) else { return };
+    let Some(ttl) = spec.ttl_after_resolved.as_deref().and_then(parse_duration) else {
+        return;
+    };
     let Some(resolved_at) = resolved_at else { return };
     let ttl = SignedDuration::try_from(ttl).unwrap_or(SignedDuration::MAX);
     let due = resolved_at.saturating_add(ttl).unwrap_or(Timestamp::MAX);
     if planner.world.now >= due {
-        planner.plan.steps.push(step(declaration, Action::Prune, Priority::Write, "prune: ttlAfterResolved is over"));
+        planner.plan.steps.push(step(
+            declaration,
+            Action::Prune,
+            Priority::Write,
+            "prune: ttlAfterResolved is over",
+        ));
     } else {
         planner.plan.wake_at(due);
     }

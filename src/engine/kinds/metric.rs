@@ -37,7 +37,9 @@ impl Rules for MetricSpec {
     }
 
     fn title(&self, context: &Context<'_>) -> String {
-        self.name.clone().unwrap_or_else(|| context.declaration.key.name.clone())
+        self.name
+            .clone()
+            .unwrap_or_else(|| context.declaration.key.name.clone())
     }
 
     fn same_identity(&self, context: &Context<'_>, remote: &Metric) -> bool {
@@ -83,10 +85,25 @@ impl Rules for MetricSpec {
             self.y_axis_hidden.map(|hidden| json!(hidden)),
             remote.map(|remote| json!(remote.y_axis_hidden)),
         );
-        add("display", "display", self.display.map(|display| json!(display)), remote.map(|remote| json!(remote.display)));
+        add(
+            "display",
+            "display",
+            self.display.map(|display| json!(display)),
+            remote.map(|remote| json!(remote.display)),
+        );
         for (name, wire, desired, observed) in [
-            ("yAxisMin", "y_axis_min", self.y_axis_min.map(|min| json!(min)), remote.map(|remote| json!(remote.y_axis_min))),
-            ("yAxisMax", "y_axis_max", self.y_axis_max.map(|max| json!(max)), remote.map(|remote| json!(remote.y_axis_max))),
+            (
+                "yAxisMin",
+                "y_axis_min",
+                self.y_axis_min.map(|min| json!(min)),
+                remote.map(|remote| json!(remote.y_axis_min)),
+            ),
+            (
+                "yAxisMax",
+                "y_axis_max",
+                self.y_axis_max.map(|max| json!(max)),
+                remote.map(|remote| json!(remote.y_axis_max)),
+            ),
             (
                 "decimalPlaces",
                 "decimal_places",
@@ -134,10 +151,16 @@ impl Rules for MetricSpec {
 /// Id of the metric's provider: the referenced one, or the page's own of type Self; none when the page has none yet.
 fn provider(spec: &MetricSpec, context: &Context<'_>) -> Result<Option<String>, Blocked> {
     if let Some(reference) = &spec.provider_ref {
-        return context.reference(Kind::MetricsProvider, &reference.name).map(|id| Some(id.to_owned()));
+        return context
+            .reference(Kind::MetricsProvider, &reference.name)
+            .map(|id| Some(id.to_owned()));
     }
     let Some(providers) = &context.world.snapshot.metrics_providers else {
-        return Err(Blocked { state: super::super::plan::State::Unknown, reason: Reason::Progressing, message: String::new() });
+        return Err(Blocked {
+            state: super::super::plan::State::Unknown,
+            reason: Reason::Progressing,
+            message: String::new(),
+        });
     };
     Ok(providers
         .items
@@ -158,7 +181,9 @@ pub(in crate::engine) fn implied_provider(spec: &MetricSpec, context: &Context<'
 
 /// The declared points that Statuspage still keeps, with `ago` counted from now.
 pub(in crate::engine) fn data_points(data: &[DataPoint], now: Timestamp) -> Vec<MetricPoint> {
-    let oldest = now.saturating_sub(SignedDuration::from_hours(KEPT_DAYS * 24)).unwrap_or(Timestamp::MIN);
+    let oldest = now
+        .saturating_sub(SignedDuration::from_hours(KEPT_DAYS * 24))
+        .unwrap_or(Timestamp::MIN);
     data.iter()
         .filter_map(|point| {
             let at = match (&point.at, &point.ago) {
@@ -166,8 +191,10 @@ pub(in crate::engine) fn data_points(data: &[DataPoint], now: Timestamp) -> Vec<
                 (None, Some(ago)) => now.checked_sub(parse_duration(ago)?).ok()?,
                 (None, None) => return None,
             };
-            (at >= oldest && point.value.is_finite())
-                .then(|| MetricPoint { timestamp: at.as_second(), value: point.value })
+            (at >= oldest && point.value.is_finite()).then(|| MetricPoint {
+                timestamp: at.as_second(),
+                value: point.value,
+            })
         })
         .collect()
 }

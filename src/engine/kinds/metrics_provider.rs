@@ -56,7 +56,11 @@ impl Rules for MetricsProviderSpec {
             ("passwordSecretRef", "password", &self.password_secret_ref),
             ("apiKeySecretRef", "api_key", &self.api_key_secret_ref),
             ("apiTokenSecretRef", "api_token", &self.api_token_secret_ref),
-            ("applicationKeySecretRef", "application_key", &self.application_key_secret_ref),
+            (
+                "applicationKeySecretRef",
+                "application_key",
+                &self.application_key_secret_ref,
+            ),
         ] {
             let Some(reference) = reference else { continue };
             let value = match context.declaration.secrets.get(name) {
@@ -86,7 +90,10 @@ impl Rules for MetricsProviderSpec {
         remote: &MetricsProvider,
         body: Map<String, Value>,
     ) -> Result<Request, Blocked> {
-        Ok(Request::UpdateMetricsProvider(remote.id.clone(), Box::new(write(body)?)))
+        Ok(Request::UpdateMetricsProvider(
+            remote.id.clone(),
+            Box::new(write(body)?),
+        ))
     }
 
     fn observe(&self, _context: &Context<'_>, remote: &MetricsProvider, status: &mut Status) {

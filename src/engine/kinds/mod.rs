@@ -70,7 +70,10 @@ pub(super) trait Rules {
 /// A write type from the declared fields by their API names.
 fn write<T: DeserializeOwned>(body: Map<String, Value>) -> Result<T, Blocked> {
     serde_json::from_value(Value::Object(body)).map_err(|error| {
-        Blocked::stalled(Reason::Invalid, format!("the declared values do not fit the Statuspage API: {error}"))
+        Blocked::stalled(
+            Reason::Invalid,
+            format!("the declared values do not fit the Statuspage API: {error}"),
+        )
     })
 }
 

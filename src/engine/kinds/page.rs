@@ -35,7 +35,12 @@ pub(in crate::engine) fn settings_fields(settings: &PageSettings, page: &Page) -
         }
     }
     for (name, wire, desired, observed) in [
-        ("settings.hiddenFromSearch", "hidden_from_search", settings.hidden_from_search, page.hidden_from_search),
+        (
+            "settings.hiddenFromSearch",
+            "hidden_from_search",
+            settings.hidden_from_search,
+            page.hidden_from_search,
+        ),
         (
             "settings.viewersMustBeTeamMembers",
             "viewers_must_be_team_members",
@@ -66,7 +71,12 @@ pub(in crate::engine) fn settings_fields(settings: &PageSettings, page: &Page) -
             settings.allow_sms_subscribers,
             page.allow_sms_subscribers,
         ),
-        ("settings.allowRssAtomFeeds", "allow_rss_atom_feeds", settings.allow_rss_atom_feeds, page.allow_rss_atom_feeds),
+        (
+            "settings.allowRssAtomFeeds",
+            "allow_rss_atom_feeds",
+            settings.allow_rss_atom_feeds,
+            page.allow_rss_atom_feeds,
+        ),
         (
             "settings.allowWebhookSubscribers",
             "allow_webhook_subscribers",

@@ -40,12 +40,18 @@ impl Rules for SubscriberSpec {
         }
         if let Some(sms) = &self.sms {
             return remote.phone_number.as_deref().map(digits) == Some(digits(&sms.number))
-                && remote.phone_country.as_deref().is_none_or(|country| country.eq_ignore_ascii_case(&sms.country));
+                && remote
+                    .phone_country
+                    .as_deref()
+                    .is_none_or(|country| country.eq_ignore_ascii_case(&sms.country));
         }
         let email = self.email.as_deref().unwrap_or_default();
         remote.mode.as_ref().is_none_or(|mode| *mode == SubscriberMode::Email)
             && remote.endpoint.is_none()
-            && remote.email.as_deref().is_some_and(|other| other.to_lowercase() == email.to_lowercase())
+            && remote
+                .email
+                .as_deref()
+                .is_some_and(|other| other.to_lowercase() == email.to_lowercase())
     }
 
     fn fields(&self, context: &Context<'_>, remote: Option<&Subscriber>) -> Result<Vec<Field>, Blocked> {
@@ -75,9 +81,8 @@ impl Rules for SubscriberSpec {
         }
         let observed = remote.map(|remote| json!(remote.components));
         if !ids.is_empty() {
-            fields.push(
-                Field::new("components", "component_ids", Value::Array(ids), observed).compared(Comparison::Set),
-            );
+            fields
+                .push(Field::new("components", "component_ids", Value::Array(ids), observed).compared(Comparison::Set));
         } else if remote.is_some_and(|remote| !remote.components.is_empty())
             && context.declaration.status.object().applied.contains_key("components")
         {
@@ -103,10 +108,16 @@ impl Rules for SubscriberSpec {
         let ids: Vec<String> = match body.remove("component_ids") {
             Some(ids) => serde_json::from_value(ids).unwrap_or_default(),
             None => {
-                return Err(Blocked::stalled(Reason::Invalid, "only the components of a subscriber can be changed"));
+                return Err(Blocked::stalled(
+                    Reason::Invalid,
+                    "only the components of a subscriber can be changed",
+                ));
             }
         };
-        Ok(Request::UpdateSubscriber(remote.id.clone(), (!ids.is_empty()).then_some(ids)))
+        Ok(Request::UpdateSubscriber(
+            remote.id.clone(),
+            (!ids.is_empty()).then_some(ids),
+        ))
     }
 
     fn observe(&self, _context: &Context<'_>, remote: &Subscriber, status: &mut Status) {

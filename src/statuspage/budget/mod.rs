@@ -94,20 +94,13 @@ impl State {
     }
 
     /// Takes a slot, or says how long until that is worth another try.
-    fn take(
-        &mut self,
-        now: Instant,
-        priority: Priority,
-        page: &str,
-        ticket: u64,
-    ) -> Result<(), Duration> {
+    fn take(&mut self, now: Instant, priority: Priority, page: &str, ticket: u64) -> Result<(), Duration> {
         let own = self.urgency(priority, page, ticket);
         let ahead = self
             .waiters
             .iter()
             .filter(|waiter| {
-                waiter.ticket != ticket
-                    && self.urgency(waiter.priority, &waiter.page, waiter.ticket) < own
+                waiter.ticket != ticket && self.urgency(waiter.priority, &waiter.page, waiter.ticket) < own
             })
             .count();
         let urgent = priority == Priority::Incident;
@@ -175,10 +168,7 @@ struct Queued<'a> {
 impl Drop for Queued<'_> {
     fn drop(&mut self) {
         let ticket = self.ticket;
-        self.shared
-            .state()
-            .waiters
-            .retain(|waiter| waiter.ticket != ticket);
+        self.shared.state().waiters.retain(|waiter| waiter.ticket != ticket);
         self.shared.changed.notify_waiters();
     }
 }

@@ -48,13 +48,8 @@ async fn the_reserve_is_left_for_incidents() {
     let permits = fill(&budget);
     assert_eq!(permits.len(), 55);
     assert_eq!(budget.remaining(), 0);
-    assert!(
-        budget
-            .try_acquire(Priority::ComponentStatus, "page")
-            .is_err()
-    );
-    let incidents: Vec<_> =
-        std::iter::from_fn(|| budget.try_acquire(Priority::Incident, "page").ok()).collect();
+    assert!(budget.try_acquire(Priority::ComponentStatus, "page").is_err());
+    let incidents: Vec<_> = std::iter::from_fn(|| budget.try_acquire(Priority::Incident, "page").ok()).collect();
     assert_eq!(incidents.len(), 5);
 }
 
@@ -88,10 +83,7 @@ async fn a_busy_page_does_not_starve_another() {
     for task in tasks {
         task.await.unwrap();
     }
-    assert_eq!(
-        *order.lock().unwrap(),
-        ["quiet", "busy 1", "busy 2", "busy 3"]
-    );
+    assert_eq!(*order.lock().unwrap(), ["quiet", "busy 1", "busy 2", "busy 3"]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -122,10 +114,7 @@ async fn a_slot_counts_from_the_start_to_a_minute_after_the_end() {
     };
     tokio::time::advance(seconds(90)).await;
     settle().await;
-    assert!(
-        !waiting.is_finished(),
-        "the first request is still under way"
-    );
+    assert!(!waiting.is_finished(), "the first request is still under way");
     drop(permit);
     drop(waiting.await.unwrap());
     assert_eq!(start.elapsed().as_secs(), 150);
@@ -134,10 +123,7 @@ async fn a_slot_counts_from_the_start_to_a_minute_after_the_end() {
 #[tokio::test(start_paused = true)]
 async fn an_unused_permit_is_free_at_once() {
     let budget = Budget::with_reserve(1, 0);
-    budget
-        .acquire(Priority::Write, "page")
-        .await
-        .release_unused();
+    budget.acquire(Priority::Write, "page").await.release_unused();
     assert_eq!(budget.remaining(), 1);
 }
 
@@ -149,10 +135,7 @@ async fn a_pause_stops_everybody() {
     budget.pause(start + seconds(10));
     assert_eq!(budget.remaining(), 0);
     assert_eq!(budget.estimate(1), seconds(30));
-    assert_eq!(
-        budget.try_acquire(Priority::Incident, "page").err(),
-        Some(seconds(30))
-    );
+    assert_eq!(budget.try_acquire(Priority::Incident, "page").err(), Some(seconds(30)));
     drop(budget.acquire(Priority::Incident, "page").await);
     assert_eq!(start.elapsed().as_secs(), 30);
     assert_eq!(budget.stats().paused_for, None);

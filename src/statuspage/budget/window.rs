@@ -128,10 +128,7 @@ mod tests {
         let start = Instant::now();
         let mut window = Window::new(1, 0);
         assert!(window.start(start, false));
-        assert!(
-            !window.start(start + seconds(100), false),
-            "still in flight"
-        );
+        assert!(!window.start(start + seconds(100), false), "still in flight");
         window.end(start + seconds(100));
         assert_eq!(window.wait(start + seconds(110), false, 1), seconds(50));
         assert!(!window.start(start + seconds(159), false));

@@ -23,57 +23,33 @@ impl ComponentGroups {
 
     /// All component groups of the page.
     pub async fn list(&self) -> Result<Vec<ComponentGroup>, Error> {
-        let call = || {
-            Call::get(
-                "list component groups",
-                &["pages", &self.page, "component-groups"],
-            )
-        };
+        let call = || Call::get("list component groups", &["pages", &self.page, "component-groups"]);
         Ok(self.client.list(Paging::USUAL, call).await?.items)
     }
 
     /// One component group.
     pub async fn get(&self, id: &str) -> Result<ComponentGroup, Error> {
-        let call = Call::get(
-            "read component group",
-            &["pages", &self.page, "component-groups", id],
-        );
+        let call = Call::get("read component group", &["pages", &self.page, "component-groups", id]);
         self.client.fetch_one(call).await
     }
 
     /// Creates a component group.
-    pub async fn create(
-        &self,
-        component_group: &ComponentGroupWrite,
-    ) -> Result<ComponentGroup, Error> {
-        let call = Call::post(
-            "create component group",
-            &["pages", &self.page, "component-groups"],
-        )
-        .enveloped("component_group", component_group);
+    pub async fn create(&self, component_group: &ComponentGroupWrite) -> Result<ComponentGroup, Error> {
+        let call = Call::post("create component group", &["pages", &self.page, "component-groups"])
+            .enveloped("component_group", component_group);
         self.client.fetch_one(call).await
     }
 
     /// Changes a component group. Name and members have to be given; who is left out becomes ungrouped.
-    pub async fn update(
-        &self,
-        id: &str,
-        component_group: &ComponentGroupWrite,
-    ) -> Result<ComponentGroup, Error> {
-        let call = Call::patch(
-            "update component group",
-            &["pages", &self.page, "component-groups", id],
-        )
-        .enveloped("component_group", component_group);
+    pub async fn update(&self, id: &str, component_group: &ComponentGroupWrite) -> Result<ComponentGroup, Error> {
+        let call = Call::patch("update component group", &["pages", &self.page, "component-groups", id])
+            .enveloped("component_group", component_group);
         self.client.fetch_one(call).await
     }
 
     /// Removes a component group and keeps its members; the reply may or may not show what it was.
     pub async fn delete(&self, id: &str) -> Result<Option<ComponentGroup>, Error> {
-        let call = Call::delete(
-            "delete component group",
-            &["pages", &self.page, "component-groups", id],
-        );
+        let call = Call::delete("delete component group", &["pages", &self.page, "component-groups", id]);
         self.client.fetch_if_any(call).await
     }
 

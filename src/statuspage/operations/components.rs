@@ -40,15 +40,15 @@ impl Components {
 
     /// Creates a component.
     pub async fn create(&self, component: &ComponentWrite) -> Result<Component, Error> {
-        let call = Call::post("create component", &["pages", &self.page, "components"])
-            .enveloped("component", component);
+        let call =
+            Call::post("create component", &["pages", &self.page, "components"]).enveloped("component", component);
         self.client.fetch_one(call).await
     }
 
     /// Changes a component; what is absent stays.
     pub async fn update(&self, id: &str, component: &ComponentWrite) -> Result<Component, Error> {
-        let call = Call::patch("update component", &["pages", &self.page, "components", id])
-            .enveloped("component", component);
+        let call =
+            Call::patch("update component", &["pages", &self.page, "components", id]).enveloped("component", component);
         self.client.fetch_one(call).await
     }
 

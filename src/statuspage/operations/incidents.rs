@@ -65,8 +65,7 @@ impl Incidents {
 
     /// Incidents whose name, status or texts hold some words.
     pub async fn search(&self, words: &str) -> Result<Vec<Incident>, Error> {
-        let call =
-            || Call::get("search incidents", &["pages", &self.page, "incidents"]).query("q", words);
+        let call = || Call::get("search incidents", &["pages", &self.page, "incidents"]).query("q", words);
         Ok(self.client.list(INCIDENTS, call).await?.items)
     }
 
@@ -85,8 +84,7 @@ impl Incidents {
 
     /// Creates an incident.
     pub async fn create(&self, incident: &IncidentWrite) -> Result<Incident, Error> {
-        let call = Call::post("create incident", &["pages", &self.page, "incidents"])
-            .enveloped("incident", incident);
+        let call = Call::post("create incident", &["pages", &self.page, "incidents"]).enveloped("incident", incident);
         self.client.fetch_one(call).await
     }
 
@@ -113,16 +111,8 @@ impl Incidents {
         id: &str,
         update: &IncidentUpdateWrite,
     ) -> Result<IncidentUpdate, Error> {
-        let segments = [
-            "pages",
-            &self.page,
-            "incidents",
-            incident,
-            "incident_updates",
-            id,
-        ];
-        let call =
-            Call::patch("correct incident update", &segments).enveloped("incident_update", update);
+        let segments = ["pages", &self.page, "incidents", incident, "incident_updates", id];
+        let call = Call::patch("correct incident update", &segments).enveloped("incident_update", update);
         self.client.fetch_one(call).await
     }
 

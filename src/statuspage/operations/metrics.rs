@@ -38,8 +38,7 @@ impl Metrics {
 
     /// Changes a metric; what is absent stays.
     pub async fn update(&self, id: &str, metric: &MetricWrite) -> Result<Metric, Error> {
-        let call = Call::patch("update metric", &["pages", &self.page, "metrics", id])
-            .enveloped("metric", metric);
+        let call = Call::patch("update metric", &["pages", &self.page, "metrics", id]).enveloped("metric", metric);
         self.client.fetch_one(call).await
     }
 
@@ -53,12 +52,9 @@ impl Metrics {
     pub async fn send_point(&self, id: &str, point: MetricPoint) -> Result<MetricPoint, Error> {
         finite("send metric point", &[point])?;
         // The last point of a slot wins, so a repetition changes nothing.
-        let call = Call::post(
-            "send metric point",
-            &["pages", &self.page, "metrics", id, "data"],
-        )
-        .enveloped("data", &point)
-        .effectful(false);
+        let call = Call::post("send metric point", &["pages", &self.page, "metrics", id, "data"])
+            .enveloped("data", &point)
+            .effectful(false);
         let reply: Option<Value> = self.client.fetch_if_any(call).await?;
         let filed = reply.and_then(|mut reply| {
             let inner = reply.get_mut("data").map(Value::take).unwrap_or(reply);
@@ -68,19 +64,13 @@ impl Metrics {
     }
 
     /// Sends points of any number of metrics in one request. They are filed later, and bad ones vanish in silence.
-    pub async fn send_points(
-        &self,
-        points: &BTreeMap<String, Vec<MetricPoint>>,
-    ) -> Result<(), Error> {
+    pub async fn send_points(&self, points: &BTreeMap<String, Vec<MetricPoint>>) -> Result<(), Error> {
         for points in points.values() {
             finite("send metric points", points)?;
         }
-        let call = Call::post(
-            "send metric points",
-            &["pages", &self.page, "metrics", "data"],
-        )
-        .enveloped("data", points)
-        .effectful(false);
+        let call = Call::post("send metric points", &["pages", &self.page, "metrics", "data"])
+            .enveloped("data", points)
+            .effectful(false);
         self.client.perform(call).await
     }
 
@@ -99,10 +89,7 @@ fn finite(operation: &'static str, points: &[MetricPoint]) -> Result<(), Error> 
         None => Ok(()),
         Some(point) => Err(Error::InvalidRequest {
             operation,
-            reason: format!(
-                "{} at {} is not a finite number",
-                point.value, point.timestamp
-            ),
+            reason: format!("{} at {} is not a finite number", point.value, point.timestamp),
         }),
     }
 }

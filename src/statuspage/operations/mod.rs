@@ -38,10 +38,7 @@ impl UptimeRange {
     fn apply(&self, call: Call) -> Call {
         call.query_if("start", self.start.as_ref())
             .query_if("end", self.end.as_ref())
-            .query_if(
-                "skip_related_events",
-                self.skip_related_events.then_some(true),
-            )
+            .query_if("skip_related_events", self.skip_related_events.then_some(true))
     }
 }
 
@@ -54,10 +51,7 @@ pub struct Pages {
 impl Pages {
     /// All of them, with their settings; the list has no pages.
     pub async fn list(&self) -> Result<Vec<Page>, Error> {
-        let Rows(pages) = self
-            .client
-            .fetch(Call::get("list pages", &["pages"]))
-            .await?;
+        let Rows(pages) = self.client.fetch(Call::get("list pages", &["pages"])).await?;
         Ok(pages)
     }
 }
@@ -73,9 +67,7 @@ impl Client {
     /// The pages that the token can see.
     #[must_use]
     pub fn pages(&self) -> Pages {
-        Pages {
-            client: self.clone(),
-        }
+        Pages { client: self.clone() }
     }
 
     /// One page, by its id.

@@ -22,13 +22,7 @@ impl Postmortems {
     }
 
     fn segments(&self) -> [&str; 5] {
-        [
-            "pages",
-            &self.page,
-            "incidents",
-            &self.incident,
-            "postmortem",
-        ]
+        ["pages", &self.page, "incidents", &self.incident, "postmortem"]
     }
 
     fn action<'a>(&'a self, action: &'a str) -> [&'a str; 6] {
@@ -38,15 +32,12 @@ impl Postmortems {
 
     /// Draft and published text.
     pub async fn get(&self) -> Result<Postmortem, Error> {
-        self.client
-            .fetch(Call::get("read postmortem", &self.segments()))
-            .await
+        self.client.fetch(Call::get("read postmortem", &self.segments())).await
     }
 
     /// Stores the draft. Nothing is published by this.
     pub async fn put(&self, postmortem: &PostmortemWrite) -> Result<Postmortem, Error> {
-        let call =
-            Call::put("write postmortem", &self.segments()).enveloped("postmortem", postmortem);
+        let call = Call::put("write postmortem", &self.segments()).enveloped("postmortem", postmortem);
         self.client.fetch(call).await
     }
 
@@ -59,8 +50,7 @@ impl Postmortems {
 
     /// Publishes the draft, and announces it as asked.
     pub async fn publish(&self, publish: &PostmortemPublish) -> Result<Postmortem, Error> {
-        let announces =
-            publish.notify_subscribers != Some(false) || publish.notify_twitter != Some(false);
+        let announces = publish.notify_subscribers != Some(false) || publish.notify_twitter != Some(false);
         let call = Call::put("publish postmortem", &self.action("publish"))
             .enveloped("postmortem", publish)
             .effectful(announces);

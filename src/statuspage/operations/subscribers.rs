@@ -6,8 +6,7 @@ use serde_json::{Map, Value, json};
 use super::super::paging::Paging;
 use super::super::request::Call;
 use super::super::types::{
-    Subscriber, SubscriberCount, SubscriberHistogram, SubscriberMode, SubscriberState,
-    SubscriberWrite,
+    Subscriber, SubscriberCount, SubscriberHistogram, SubscriberMode, SubscriberState, SubscriberWrite,
 };
 use super::super::{Client, Error};
 
@@ -89,62 +88,39 @@ impl Subscribers {
 
     /// Creates a subscriber.
     pub async fn create(&self, subscriber: &SubscriberWrite) -> Result<Subscriber, Error> {
-        let call = Call::post("create subscriber", &["pages", &self.page, "subscribers"])
-            .enveloped("subscriber", subscriber);
+        let call =
+            Call::post("create subscriber", &["pages", &self.page, "subscribers"]).enveloped("subscriber", subscriber);
         self.client.fetch_one(call).await
     }
 
     /// Sets the components that a subscriber hears of; `None` is all of them.
-    pub async fn update_components(
-        &self,
-        id: &str,
-        component_ids: Option<&[String]>,
-    ) -> Result<Subscriber, Error> {
+    pub async fn update_components(&self, id: &str, component_ids: Option<&[String]>) -> Result<Subscriber, Error> {
         // "All" is said by leaving the key out.
         let body = match component_ids {
             Some(ids) => json!({ "component_ids": ids }),
             None => json!({}),
         };
-        let call = Call::patch(
-            "update subscriber",
-            &["pages", &self.page, "subscribers", id],
-        )
-        .body(&body);
+        let call = Call::patch("update subscriber", &["pages", &self.page, "subscribers", id]).body(&body);
         self.client.fetch_one(call).await
     }
 
     /// Unsubscribes somebody, with or without telling them.
     pub async fn delete(&self, id: &str, notify: bool) -> Result<Option<Subscriber>, Error> {
-        let call = Call::delete(
-            "delete subscriber",
-            &["pages", &self.page, "subscribers", id],
-        )
-        .query("skip_unsubscription_notification", !notify);
+        let call = Call::delete("delete subscriber", &["pages", &self.page, "subscribers", id])
+            .query("skip_unsubscription_notification", !notify);
         self.client.fetch_if_any(call).await
     }
 
     /// Asks one subscriber to confirm once more.
     pub async fn resend_confirmation(&self, id: &str) -> Result<(), Error> {
-        let segments = [
-            "pages",
-            &self.page,
-            "subscribers",
-            id,
-            "resend_confirmation",
-        ];
-        self.client
-            .perform(Call::post("resend confirmation", &segments))
-            .await
+        let segments = ["pages", &self.page, "subscribers", id, "resend_confirmation"];
+        self.client.perform(Call::post("resend confirmation", &segments)).await
     }
 
     /// Asks many email subscribers to confirm once more.
-    pub async fn resend_confirmations(
-        &self,
-        subscribers: &SubscriberSelection,
-    ) -> Result<(), Error> {
+    pub async fn resend_confirmations(&self, subscribers: &SubscriberSelection) -> Result<(), Error> {
         let segments = ["pages", &self.page, "subscribers", "resend_confirmation"];
-        let call = Call::post("resend confirmations", &segments)
-            .body(&json!({ "subscribers": subscribers }));
+        let call = Call::post("resend confirmations", &segments).body(&json!({ "subscribers": subscribers }));
         self.client.perform(call).await
     }
 
@@ -161,10 +137,7 @@ impl Subscribers {
         if let Some(state) = state {
             body.insert("state".to_owned(), json!(state));
         }
-        body.insert(
-            "skip_unsubscription_notification".to_owned(),
-            json!(!notify),
-        );
+        body.insert("skip_unsubscription_notification".to_owned(), json!(!notify));
         let call = Call::post("unsubscribe many", &segments).body(&body);
         self.client.perform(call).await
     }
@@ -176,8 +149,7 @@ impl Subscribers {
         mode: Option<&SubscriberMode>,
     ) -> Result<(), Error> {
         let segments = ["pages", &self.page, "subscribers", "reactivate"];
-        let call =
-            Call::post("reactivate subscribers", &segments).body(&selection(subscribers, mode));
+        let call = Call::post("reactivate subscribers", &segments).body(&selection(subscribers, mode));
         self.client.perform(call).await
     }
 
@@ -187,12 +159,9 @@ impl Subscribers {
         mode: Option<&SubscriberMode>,
         state: Option<&SubscriberState>,
     ) -> Result<SubscriberCount, Error> {
-        let call = Call::get(
-            "count subscribers",
-            &["pages", &self.page, "subscribers", "count"],
-        )
-        .query_if("type", mode)
-        .query_if("state", state);
+        let call = Call::get("count subscribers", &["pages", &self.page, "subscribers", "count"])
+            .query_if("type", mode)
+            .query_if("state", state);
         self.client.fetch(call).await
     }
 
@@ -205,10 +174,7 @@ impl Subscribers {
     }
 }
 
-fn selection(
-    subscribers: &SubscriberSelection,
-    mode: Option<&SubscriberMode>,
-) -> Map<String, Value> {
+fn selection(subscribers: &SubscriberSelection, mode: Option<&SubscriberMode>) -> Map<String, Value> {
     let mut body = Map::new();
     body.insert("subscribers".to_owned(), json!(subscribers));
     if let Some(mode) = mode {
@@ -235,13 +201,7 @@ impl IncidentSubscribers {
     }
 
     fn collection(&self) -> [&str; 5] {
-        [
-            "pages",
-            &self.page,
-            "incidents",
-            &self.incident,
-            "subscribers",
-        ]
+        ["pages", &self.page, "incidents", &self.incident, "subscribers"]
     }
 
     fn item<'a>(&'a self, id: &'a str) -> [&'a str; 6] {
@@ -265,8 +225,7 @@ impl IncidentSubscribers {
 
     /// Subscribes somebody by email or text message.
     pub async fn create(&self, subscriber: &SubscriberWrite) -> Result<Subscriber, Error> {
-        let call = Call::post("create incident subscriber", &self.collection())
-            .enveloped("subscriber", subscriber);
+        let call = Call::post("create incident subscriber", &self.collection()).enveloped("subscriber", subscriber);
         self.client.fetch_one(call).await
     }
 
@@ -280,17 +239,7 @@ impl IncidentSubscribers {
     /// Asks somebody to confirm once more.
     pub async fn resend_confirmation(&self, id: &str) -> Result<(), Error> {
         let [pages, page, incidents, incident, subscribers, id] = self.item(id);
-        let segments = [
-            pages,
-            page,
-            incidents,
-            incident,
-            subscribers,
-            id,
-            "resend_confirmation",
-        ];
-        self.client
-            .perform(Call::post("resend confirmation", &segments))
-            .await
+        let segments = [pages, page, incidents, incident, subscribers, id, "resend_confirmation"];
+        self.client.perform(Call::post("resend confirmation", &segments)).await
     }
 }

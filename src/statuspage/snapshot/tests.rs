@@ -82,11 +82,7 @@ fn a_component_is_added_or_replaced() {
 
 #[test]
 fn a_group_goes_with_its_last_member() {
-    let members = vec![
-        group_row("g"),
-        component("a", Some("g")),
-        component("b", Some("g")),
-    ];
+    let members = vec![group_row("g"), component("a", Some("g")), component("b", Some("g"))];
     let mut snapshot = with_components(members);
     snapshot.remove_component("a");
     assert_eq!(rows(&snapshot), ["g", "b/g"]);
@@ -188,10 +184,7 @@ fn updates_and_postmortems_belong_to_their_incident() {
     snapshot.remove_postmortem("i");
     let incident = snapshot.incidents.as_ref().unwrap().get("i").unwrap();
     assert_eq!(
-        (
-            incident.postmortem_published_at,
-            incident.postmortem_body.as_ref()
-        ),
+        (incident.postmortem_published_at, incident.postmortem_body.as_ref()),
         (None, None)
     );
     snapshot.remove_incident("i");

@@ -78,16 +78,10 @@ pub struct ComponentWrite {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
     /// Text below the name; the empty string clears it.
-    #[serde(
-        deserialize_with = "strict::nullable",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(deserialize_with = "strict::nullable", skip_serializing_if = "Option::is_none")]
     pub description: Option<Option<String>>,
     /// Group it belongs to; `null` takes it out.
-    #[serde(
-        deserialize_with = "strict::nullable",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(deserialize_with = "strict::nullable", skip_serializing_if = "Option::is_none")]
     pub group_id: Option<Option<String>>,
     /// State shown to visitors.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -99,10 +93,7 @@ pub struct ComponentWrite {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub only_show_if_degraded: Option<bool>,
     /// First day of the uptime display, `YYYY-MM-DD`; never send an empty one.
-    #[serde(
-        deserialize_with = "strict::nullable",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(deserialize_with = "strict::nullable", skip_serializing_if = "Option::is_none")]
     pub start_date: Option<Option<String>>,
 }
 

@@ -43,10 +43,7 @@ pub struct ComponentGroupWrite {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
     /// Text below the name.
-    #[serde(
-        deserialize_with = "strict::nullable",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(deserialize_with = "strict::nullable", skip_serializing_if = "Option::is_none")]
     pub description: Option<Option<String>>,
     /// All members; who is left out becomes ungrouped.
     #[serde(skip_serializing_if = "Option::is_none")]

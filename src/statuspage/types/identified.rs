@@ -1,8 +1,6 @@
 //! What all objects of the service have in common.
 
-use super::{
-    Component, ComponentGroup, Incident, IncidentUpdate, Metric, MetricsProvider, Page, Subscriber,
-};
+use super::{Component, ComponentGroup, Incident, IncidentUpdate, Metric, MetricsProvider, Page, Subscriber};
 
 /// An object with an identity.
 pub trait Identified {

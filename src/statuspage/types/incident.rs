@@ -162,10 +162,7 @@ pub struct IncidentWrite {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub status: Option<IncidentStatus>,
     /// Impact set by hand; `null` lets it be calculated.
-    #[serde(
-        deserialize_with = "strict::nullable",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(deserialize_with = "strict::nullable", skip_serializing_if = "Option::is_none")]
     pub impact_override: Option<Option<IncidentImpact>>,
     /// Text of a new update, up to 25,000 characters.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -177,16 +174,10 @@ pub struct IncidentWrite {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub components: Option<BTreeMap<String, ComponentStatus>>,
     /// Start of the maintenance.
-    #[serde(
-        deserialize_with = "strict::nullable",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(deserialize_with = "strict::nullable", skip_serializing_if = "Option::is_none")]
     pub scheduled_for: Option<Option<Timestamp>>,
     /// End of the maintenance.
-    #[serde(
-        deserialize_with = "strict::nullable",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(deserialize_with = "strict::nullable", skip_serializing_if = "Option::is_none")]
     pub scheduled_until: Option<Option<Timestamp>>,
     /// Reminds subscribers an hour before the start.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -225,10 +216,7 @@ pub struct IncidentWrite {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub auto_tweet_one_hour_before: Option<bool>,
     /// When the team is reminded to post an update: JSON inside text.
-    #[serde(
-        deserialize_with = "strict::nullable",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(deserialize_with = "strict::nullable", skip_serializing_if = "Option::is_none")]
     pub reminder_intervals: Option<Option<String>>,
     /// Free-form data, an object per tool.
     #[serde(skip_serializing_if = "Option::is_none")]

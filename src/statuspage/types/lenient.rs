@@ -64,9 +64,7 @@ pub(super) fn number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Optio
 /// A whole number; a fraction is cut off.
 pub(super) fn integer<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D::Error> {
     let value = Value::deserialize(deserializer)?;
-    Ok(value
-        .as_i64()
-        .or_else(|| number_of(&value).map(|number| number as i64)))
+    Ok(value.as_i64().or_else(|| number_of(&value).map(|number| number as i64)))
 }
 
 /// A count; anything else is zero.
@@ -76,9 +74,7 @@ pub(super) fn count<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D
 }
 
 /// An instant with any offset; what cannot be parsed is no instant.
-pub(super) fn timestamp<'de, D: Deserializer<'de>>(
-    deserializer: D,
-) -> Result<Option<Timestamp>, D::Error> {
+pub(super) fn timestamp<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Timestamp>, D::Error> {
     Ok(match Value::deserialize(deserializer)? {
         Value::String(text) => text.trim().parse().ok(),
         _ => None,
@@ -141,9 +137,7 @@ pub(super) fn codes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<St
 }
 
 /// A JSON object; anything else is an empty one.
-pub(super) fn object<'de, D: Deserializer<'de>>(
-    deserializer: D,
-) -> Result<serde_json::Map<String, Value>, D::Error> {
+pub(super) fn object<'de, D: Deserializer<'de>>(deserializer: D) -> Result<serde_json::Map<String, Value>, D::Error> {
     Ok(match Value::deserialize(deserializer)? {
         Value::Object(object) => object,
         _ => serde_json::Map::new(),

@@ -108,16 +108,10 @@ pub struct MetricWrite {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub suffix: Option<String>,
     /// Lower end of the axis.
-    #[serde(
-        skip_serializing_if = "Option::is_none",
-        serialize_with = "strict::number"
-    )]
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "strict::number")]
     pub y_axis_min: Option<f64>,
     /// Upper end of the axis.
-    #[serde(
-        skip_serializing_if = "Option::is_none",
-        serialize_with = "strict::number"
-    )]
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "strict::number")]
     pub y_axis_max: Option<f64>,
     /// Whether the axis is hidden.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -129,9 +123,6 @@ pub struct MetricWrite {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub decimal_places: Option<i64>,
     /// Explanation shown to visitors.
-    #[serde(
-        deserialize_with = "strict::nullable",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(deserialize_with = "strict::nullable", skip_serializing_if = "Option::is_none")]
     pub tooltip_description: Option<Option<String>>,
 }

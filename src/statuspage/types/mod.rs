@@ -28,8 +28,8 @@ pub use page::{Branding, Page, PageWrite};
 pub use postmortem::{Postmortem, PostmortemPublish, PostmortemWrite};
 pub use secret::Secret;
 pub use subscriber::{
-    Subscriber, SubscriberCount, SubscriberHistogram, SubscriberMode, SubscriberState,
-    SubscriberStates, SubscriberWrite,
+    Subscriber, SubscriberCount, SubscriberHistogram, SubscriberMode, SubscriberState, SubscriberStates,
+    SubscriberWrite,
 };
 
 #[cfg(test)]

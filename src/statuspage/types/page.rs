@@ -152,16 +152,10 @@ pub struct PageWrite {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub subdomain: Option<String>,
     /// Own host name.
-    #[serde(
-        deserialize_with = "strict::nullable",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(deserialize_with = "strict::nullable", skip_serializing_if = "Option::is_none")]
     pub domain: Option<Option<String>>,
     /// Site of the owner.
-    #[serde(
-        deserialize_with = "strict::nullable",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(deserialize_with = "strict::nullable", skip_serializing_if = "Option::is_none")]
     pub url: Option<Option<String>>,
     /// Kind of styling.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -227,66 +221,36 @@ pub struct PageWrite {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub allow_webhook_subscribers: Option<bool>,
     /// Sender of notifications.
-    #[serde(
-        deserialize_with = "strict::nullable",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(deserialize_with = "strict::nullable", skip_serializing_if = "Option::is_none")]
     pub notifications_from_email: Option<Option<String>>,
     /// Markdown below every notification.
-    #[serde(
-        deserialize_with = "strict::nullable",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(deserialize_with = "strict::nullable", skip_serializing_if = "Option::is_none")]
     pub notifications_email_footer: Option<Option<String>>,
     /// Zone in which times are shown.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub time_zone: Option<String>,
     /// Text below the name. Returned, but absent from the documented update.
-    #[serde(
-        deserialize_with = "strict::nullable",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(deserialize_with = "strict::nullable", skip_serializing_if = "Option::is_none")]
     pub page_description: Option<Option<String>>,
     /// Headline. Returned, but absent from the documented update.
-    #[serde(
-        deserialize_with = "strict::nullable",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(deserialize_with = "strict::nullable", skip_serializing_if = "Option::is_none")]
     pub headline: Option<Option<String>>,
     /// Where visitors get help. Returned, but absent from the documented update.
-    #[serde(
-        deserialize_with = "strict::nullable",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(deserialize_with = "strict::nullable", skip_serializing_if = "Option::is_none")]
     pub support_url: Option<Option<String>>,
     /// Account that is linked. Returned, but absent from the documented update.
-    #[serde(
-        deserialize_with = "strict::nullable",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(deserialize_with = "strict::nullable", skip_serializing_if = "Option::is_none")]
     pub twitter_username: Option<Option<String>>,
     /// Addresses that may see the page. Returned, but absent from the documented update.
-    #[serde(
-        deserialize_with = "strict::nullable",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(deserialize_with = "strict::nullable", skip_serializing_if = "Option::is_none")]
     pub ip_restrictions: Option<Option<String>>,
     /// City of the owner. Returned, but absent from the documented update.
-    #[serde(
-        deserialize_with = "strict::nullable",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(deserialize_with = "strict::nullable", skip_serializing_if = "Option::is_none")]
     pub city: Option<Option<String>>,
     /// State of the owner. Returned, but absent from the documented update.
-    #[serde(
-        deserialize_with = "strict::nullable",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(deserialize_with = "strict::nullable", skip_serializing_if = "Option::is_none")]
     pub state: Option<Option<String>>,
     /// Country of the owner. Returned, but absent from the documented update.
-    #[serde(
-        deserialize_with = "strict::nullable",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(deserialize_with = "strict::nullable", skip_serializing_if = "Option::is_none")]
     pub country: Option<Option<String>>,
 }

@@ -64,9 +64,6 @@ pub struct PostmortemPublish {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub notify_subscribers: Option<bool>,
     /// Text of the tweet.
-    #[serde(
-        deserialize_with = "strict::nullable",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(deserialize_with = "strict::nullable", skip_serializing_if = "Option::is_none")]
     pub custom_tweet: Option<Option<String>>,
 }

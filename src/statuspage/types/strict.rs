@@ -16,9 +16,7 @@ pub(super) fn number<S: Serializer>(value: &Option<f64>, serializer: S) -> Resul
     const EXACT: f64 = 9_007_199_254_740_992.0;
     match *value {
         None => serializer.serialize_none(),
-        Some(number) if number.fract() == 0.0 && number.abs() < EXACT => {
-            serializer.serialize_i64(number as i64)
-        }
+        Some(number) if number.fract() == 0.0 && number.abs() < EXACT => serializer.serialize_i64(number as i64),
         Some(number) => serializer.serialize_f64(number),
     }
 }

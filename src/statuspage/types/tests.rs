@@ -33,31 +33,21 @@ fn odd_types_do_not_make_an_object_unreadable() {
         "id": "m", "y_axis_min": "0", "y_axis_max": 100, "decimal_places": 2.0, "backfill_percentage": 1,
         "display": "true", "suffix": 5, "somewhere": {"new": []},
     }));
-    assert_eq!(
-        (metric.y_axis_min, metric.y_axis_max),
-        (Some(0.0), Some(100.0))
-    );
+    assert_eq!((metric.y_axis_min, metric.y_axis_max), (Some(0.0), Some(100.0)));
     assert_eq!(
         (metric.decimal_places, metric.backfill_percentage),
         (Some(2), Some(1.0))
     );
-    assert_eq!(
-        (metric.display, metric.suffix.as_deref()),
-        (Some(true), Some("5"))
-    );
-    let incident: Incident = read(
-        json!({"id": "i", "postmortem_published_at": false, "components": [null, {"id": "c"}]}),
-    );
+    assert_eq!((metric.display, metric.suffix.as_deref()), (Some(true), Some("5")));
+    let incident: Incident =
+        read(json!({"id": "i", "postmortem_published_at": false, "components": [null, {"id": "c"}]}));
     assert_eq!(incident.postmortem_published_at, None);
     assert_eq!(incident.components.len(), 1);
     let provider: MetricsProvider = read(json!({"id": "p", "page_id": 7, "type": "Self"}));
     assert_eq!(provider.page_id.as_deref(), Some("7"));
     assert_eq!(provider.r#type, Some(MetricsProviderType::SelfManaged));
     let group: ComponentGroup = read(json!({"id": "g", "components": "one", "position": "3"}));
-    assert_eq!(
-        (group.components, group.position),
-        (vec!["one".to_owned()], Some(3))
-    );
+    assert_eq!((group.components, group.position), (vec!["one".to_owned()], Some(3)));
     let subscriber: Subscriber = read(json!({"id": "s", "components": ["a", {"id": "b"}]}));
     assert_eq!(subscriber.components, ["a", "b"]);
 }
@@ -84,19 +74,13 @@ fn unknown_words_survive() {
         let status = ComponentStatus::from(word);
         assert_eq!(status.to_string(), word);
         assert_eq!(serde_json::to_value(&status).unwrap(), json!(word));
-        assert_eq!(
-            read::<Component>(json!({"status": word})).status,
-            Some(status)
-        );
+        assert_eq!(read::<Component>(json!({"status": word})).status, Some(status));
     }
     assert_eq!(
         ComponentStatus::from("exploded"),
         ComponentStatus::Unknown("exploded".to_owned())
     );
-    assert_eq!(
-        ComponentStatus::from(""),
-        ComponentStatus::Unknown(String::new())
-    );
+    assert_eq!(ComponentStatus::from(""), ComponentStatus::Unknown(String::new()));
     for status in IncidentStatus::KNOWN {
         assert_eq!(&status.as_str().parse::<IncidentStatus>().unwrap(), status);
     }
@@ -104,12 +88,8 @@ fn unknown_words_survive() {
 
 #[test]
 fn writes_send_exactly_what_was_set() {
-    assert_eq!(
-        serde_json::to_value(ComponentWrite::default()).unwrap(),
-        json!({})
-    );
-    let body =
-        json!({"description": "", "group_id": null, "status": "operational", "showcase": false});
+    assert_eq!(serde_json::to_value(ComponentWrite::default()).unwrap(), json!({}));
+    let body = json!({"description": "", "group_id": null, "status": "operational", "showcase": false});
     let write: ComponentWrite = read(body.clone());
     assert_eq!(write.group_id, Some(None));
     assert_eq!(write.description, Some(Some(String::new())));
@@ -157,13 +137,9 @@ fn credentials_travel_but_are_not_printed() {
         ..MetricsProviderWrite::default()
     };
     let printed = format!("{write:?}");
-    assert!(
-        !printed.contains("horse") && !printed.contains("staple"),
-        "{printed}"
-    );
+    assert!(!printed.contains("horse") && !printed.contains("staple"), "{printed}");
     let body = serde_json::to_value(&write).unwrap();
-    let expected =
-        json!({"type": "Datadog", "api_key": "correct-horse", "application_key": "battery-staple"});
+    let expected = json!({"type": "Datadog", "api_key": "correct-horse", "application_key": "battery-staple"});
     assert_eq!(body, expected);
     assert_eq!(read::<MetricsProviderWrite>(body), write);
 }

@@ -2,9 +2,7 @@
 
 use std::time::Duration;
 
-use statuspage_operator::statuspage::{
-    BaseUrl, Budget, Client, ComponentWrite, Error, ErrorClass, IncidentWrite,
-};
+use statuspage_operator::statuspage::{BaseUrl, Budget, Client, ComponentWrite, Error, ErrorClass, IncidentWrite};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
@@ -12,12 +10,7 @@ use super::remote::{Remote, base_url, client_of, reply, token};
 
 async fn create(client: &Client) -> Error {
     let write = ComponentWrite::default();
-    client
-        .page("p")
-        .components()
-        .create(&write)
-        .await
-        .unwrap_err()
+    client.page("p").components().create(&write).await.unwrap_err()
 }
 
 async fn read(client: &Client) -> Error {
@@ -31,9 +24,7 @@ async fn a_refusal_has_the_remote_words_and_the_request_ids() {
         response
             .headers_mut()
             .insert("x-request-id", "request-7".parse().unwrap());
-        response
-            .headers_mut()
-            .insert("atl-traceid", "trace-8".parse().unwrap());
+        response.headers_mut().insert("atl-traceid", "trace-8".parse().unwrap());
         response
     })
     .await;
@@ -58,9 +49,7 @@ async fn each_status_means_something() {
         (500, ErrorClass::Transient, ErrorClass::Ambiguous),
         (503, ErrorClass::Transient, ErrorClass::Ambiguous),
     ] {
-        let client = Remote::answering(status, "<html>gone</html>")
-            .await
-            .client();
+        let client = Remote::answering(status, "<html>gone</html>").await.client();
         assert_eq!(read(&client).await.class(), read_class, "{status}");
         assert_eq!(create(&client).await.class(), create_class, "{status}");
     }
@@ -68,11 +57,7 @@ async fn each_status_means_something() {
 
 #[tokio::test]
 async fn a_patch_that_publishes_is_not_repeated_blindly() {
-    let incidents = Remote::answering(502, "")
-        .await
-        .client()
-        .page("p")
-        .incidents();
+    let incidents = Remote::answering(502, "").await.client().page("p").incidents();
     let rename = IncidentWrite {
         name: Some("n".to_owned()),
         ..IncidentWrite::default()
@@ -88,19 +73,10 @@ async fn a_patch_that_publishes_is_not_repeated_blindly() {
 
 #[tokio::test]
 async fn success_that_is_not_from_the_service_creates_nothing() {
-    for body in [
-        "<html>please log in</html>",
-        "",
-        "null",
-        r#"{"message":"hello"}"#,
-        "[]",
-    ] {
+    for body in ["<html>please log in</html>", "", "null", r#"{"message":"hello"}"#, "[]"] {
         let client = Remote::answering(201, body).await.client();
         let error = create(&client).await;
-        assert!(
-            matches!(error, Error::Undecodable { status: 201, .. }),
-            "{error:?}"
-        );
+        assert!(matches!(error, Error::Undecodable { status: 201, .. }), "{error:?}");
         assert_eq!(error.class(), ErrorClass::Ambiguous, "{body}");
         assert_eq!(read(&client).await.class(), ErrorClass::Transient, "{body}");
     }
@@ -110,17 +86,12 @@ async fn success_that_is_not_from_the_service_creates_nothing() {
 async fn redirects_are_not_followed() {
     let remote = Remote::start(|_| {
         let mut response = reply(302, "");
-        response
-            .headers_mut()
-            .insert("location", "/login".parse().unwrap());
+        response.headers_mut().insert("location", "/login".parse().unwrap());
         response
     })
     .await;
     let error = read(&remote.client()).await;
-    assert_eq!(
-        (error.status(), error.class()),
-        (Some(302), ErrorClass::Terminal)
-    );
+    assert_eq!((error.status(), error.class()), (Some(302), ErrorClass::Terminal));
     assert_eq!(remote.seen().len(), 1);
 }
 
@@ -165,16 +136,7 @@ async fn a_reply_that_is_lost_is_ambiguous_for_a_create() {
     let budget = Budget::new(60);
     let client = client_of(address, budget.clone());
     let error = create(&client).await;
-    assert!(
-        matches!(
-            error,
-            Error::Lost {
-                timed_out: false,
-                ..
-            }
-        ),
-        "{error:?}"
-    );
+    assert!(matches!(error, Error::Lost { timed_out: false, .. }), "{error:?}");
     assert_eq!(error.class(), ErrorClass::Ambiguous);
     assert_eq!(read(&client).await.class(), ErrorClass::Transient);
     assert_eq!(budget.stats().used, 2, "a lost request counts");
@@ -190,16 +152,7 @@ async fn silence_ends_with_the_time_limit() {
         .unwrap();
     // The system accepts connections for the listener, and nobody ever reads from them.
     let error = create(&client).await;
-    assert!(
-        matches!(
-            error,
-            Error::Lost {
-                timed_out: true,
-                ..
-            }
-        ),
-        "{error:?}"
-    );
+    assert!(matches!(error, Error::Lost { timed_out: true, .. }), "{error:?}");
     assert_eq!(error.class(), ErrorClass::Ambiguous);
     assert!(error.to_string().contains("no reply in time"), "{error}");
 }
@@ -220,12 +173,6 @@ async fn deletion_takes_any_success() {
         assert_eq!(deleted.is_some(), body.starts_with('{'), "{body}");
     }
     let remote = Remote::answering(404, r#"{"error":"Not found"}"#).await;
-    let error = remote
-        .client()
-        .page("p")
-        .components()
-        .delete("c")
-        .await
-        .unwrap_err();
+    let error = remote.client().page("p").components().delete("c").await.unwrap_err();
     assert!(error.is_not_found());
 }

@@ -8,10 +8,7 @@ use super::remote::{Remote, Seen, reply};
 
 /// Serves `total` rows in pages of at most `cap`, counted from `first`.
 fn serve(seen: &Seen, size: &str, total: usize, cap: usize, first: usize) -> Response {
-    let number = |name| {
-        seen.parameter(name)
-            .and_then(|text| text.parse::<usize>().ok())
-    };
+    let number = |name| seen.parameter(name).and_then(|text| text.parse::<usize>().ok());
     let size = number(size).expect("the size is always sent").min(cap);
     let page = number("page").expect("the page is always sent");
     let start = (page - first) * size;
@@ -50,17 +47,7 @@ async fn a_service_that_ignores_the_page_does_not_loop() {
         reply(200, json!(rows).to_string())
     })
     .await;
-    assert_eq!(
-        remote
-            .client()
-            .page("p")
-            .metrics()
-            .list()
-            .await
-            .unwrap()
-            .len(),
-        100
-    );
+    assert_eq!(remote.client().page("p").metrics().list().await.unwrap().len(), 100);
     assert_eq!(remote.seen().len(), 2);
 }
 
@@ -84,14 +71,7 @@ async fn incidents_name_their_size_twice_and_can_be_cut_short() {
 async fn subscribers_are_counted_from_page_zero_in_every_state() {
     let remote = Remote::start(|seen| serve(seen, "limit", 150, 100, 0)).await;
     let subscribers = remote.client().page("p").subscribers();
-    assert_eq!(
-        subscribers
-            .list(&SubscriberQuery::default())
-            .await
-            .unwrap()
-            .len(),
-        150
-    );
+    assert_eq!(subscribers.list(&SubscriberQuery::default()).await.unwrap().len(), 150);
     assert_eq!(
         remote.lines(),
         [

@@ -36,24 +36,13 @@ async fn pages_and_components() {
         ..PageWrite::default()
     };
     page.update(&write).await.unwrap();
-    asked(
-        &remote,
-        "PATCH /v1/pages/p",
-        json!({"page": {"headline": null}}),
-    );
+    asked(&remote, "PATCH /v1/pages/p", json!({"page": {"headline": null}}));
 
     let components = page.components();
     components.get("c").await.unwrap();
     asked(&remote, "GET /v1/pages/p/components/c", Value::Null);
-    components
-        .update("c", &ComponentWrite::default())
-        .await
-        .unwrap();
-    asked(
-        &remote,
-        "PATCH /v1/pages/p/components/c",
-        json!({"component": {}}),
-    );
+    components.update("c", &ComponentWrite::default()).await.unwrap();
+    asked(&remote, "PATCH /v1/pages/p/components/c", json!({"component": {}}));
     components.delete("c").await.unwrap();
     asked(&remote, "DELETE /v1/pages/p/components/c", Value::Null);
     let range = UptimeRange {
@@ -85,17 +74,9 @@ async fn pages_and_components() {
     groups.get("g").await.unwrap();
     asked(&remote, "GET /v1/pages/p/component-groups/g", Value::Null);
     groups.delete("g").await.unwrap();
-    asked(
-        &remote,
-        "DELETE /v1/pages/p/component-groups/g",
-        Value::Null,
-    );
+    asked(&remote, "DELETE /v1/pages/p/component-groups/g", Value::Null);
     groups.uptime("g", &UptimeRange::default()).await.unwrap();
-    asked(
-        &remote,
-        "GET /v1/pages/p/component-groups/g/uptime",
-        Value::Null,
-    );
+    asked(&remote, "GET /v1/pages/p/component-groups/g/uptime", Value::Null);
 }
 
 #[tokio::test]
@@ -104,10 +85,7 @@ async fn incidents_updates_and_postmortems() {
     let incidents = remote.client().page("p").incidents();
     let write = IncidentWrite {
         name: Some("n".to_owned()),
-        components: Some(BTreeMap::from([(
-            "c".to_owned(),
-            ComponentStatus::MajorOutage,
-        )])),
+        components: Some(BTreeMap::from([("c".to_owned(), ComponentStatus::MajorOutage)])),
         ..IncidentWrite::default()
     };
     let body = json!({"incident": {"name": "n", "components": {"c": "major_outage"}}});
@@ -136,19 +114,11 @@ async fn incidents_updates_and_postmortems() {
     };
     incidents.correct_update("i", "u", &update).await.unwrap();
     let body = json!({"incident_update": {"body": "b", "deliver_notifications": false}});
-    asked(
-        &remote,
-        "PATCH /v1/pages/p/incidents/i/incident_updates/u",
-        body,
-    );
+    asked(&remote, "PATCH /v1/pages/p/incidents/i/incident_updates/u", body);
 
     let postmortem = incidents.postmortem("i");
     postmortem.get().await.unwrap();
-    asked(
-        &remote,
-        "GET /v1/pages/p/incidents/i/postmortem",
-        Value::Null,
-    );
+    asked(&remote, "GET /v1/pages/p/incidents/i/postmortem", Value::Null);
     let draft = PostmortemWrite {
         body_draft: Some("why".to_owned()),
     };
@@ -161,49 +131,26 @@ async fn incidents_updates_and_postmortems() {
     };
     postmortem.publish(&publish).await.unwrap();
     let body = json!({"postmortem": {"notify_subscribers": false}});
-    asked(
-        &remote,
-        "PUT /v1/pages/p/incidents/i/postmortem/publish",
-        body,
-    );
+    asked(&remote, "PUT /v1/pages/p/incidents/i/postmortem/publish", body);
     postmortem.revert().await.unwrap();
-    asked(
-        &remote,
-        "PUT /v1/pages/p/incidents/i/postmortem/revert",
-        Value::Null,
-    );
+    asked(&remote, "PUT /v1/pages/p/incidents/i/postmortem/revert", Value::Null);
     postmortem.delete().await.unwrap();
-    asked(
-        &remote,
-        "DELETE /v1/pages/p/incidents/i/postmortem",
-        Value::Null,
-    );
+    asked(&remote, "DELETE /v1/pages/p/incidents/i/postmortem", Value::Null);
 
     let subscribers = incidents.subscribers("i");
     subscribers.list().await.unwrap();
     let line = "GET /v1/pages/p/incidents/i/subscribers?page=1&per_page=100";
     asked(&remote, line, Value::Null);
-    subscribers
-        .create(&SubscriberWrite::default())
-        .await
-        .unwrap();
+    subscribers.create(&SubscriberWrite::default()).await.unwrap();
     asked(
         &remote,
         "POST /v1/pages/p/incidents/i/subscribers",
         json!({"subscriber": {}}),
     );
     subscribers.get("s").await.unwrap();
-    asked(
-        &remote,
-        "GET /v1/pages/p/incidents/i/subscribers/s",
-        Value::Null,
-    );
+    asked(&remote, "GET /v1/pages/p/incidents/i/subscribers/s", Value::Null);
     subscribers.delete("s").await.unwrap();
-    asked(
-        &remote,
-        "DELETE /v1/pages/p/incidents/i/subscribers/s",
-        Value::Null,
-    );
+    asked(&remote, "DELETE /v1/pages/p/incidents/i/subscribers/s", Value::Null);
     subscribers.resend_confirmation("s").await.unwrap();
     let line = "POST /v1/pages/p/incidents/i/subscribers/s/resend_confirmation";
     asked(&remote, line, Value::Null);
@@ -228,18 +175,11 @@ async fn providers_metrics_and_data() {
     providers.get("m").await.unwrap();
     asked(&remote, "GET /v1/pages/p/metrics_providers/m", Value::Null);
     providers.delete("m").await.unwrap();
-    asked(
-        &remote,
-        "DELETE /v1/pages/p/metrics_providers/m",
-        Value::Null,
-    );
+    asked(&remote, "DELETE /v1/pages/p/metrics_providers/m", Value::Null);
     providers.metrics("m").await.unwrap();
     let line = "GET /v1/pages/p/metrics_providers/m/metrics?page=1&per_page=100";
     asked(&remote, line, Value::Null);
-    providers
-        .create_metric("m", &MetricWrite::default())
-        .await
-        .unwrap();
+    providers.create_metric("m", &MetricWrite::default()).await.unwrap();
     asked(
         &remote,
         "POST /v1/pages/p/metrics_providers/m/metrics",
@@ -250,11 +190,7 @@ async fn providers_metrics_and_data() {
     metrics.get("m").await.unwrap();
     asked(&remote, "GET /v1/pages/p/metrics/m", Value::Null);
     metrics.update("m", &MetricWrite::default()).await.unwrap();
-    asked(
-        &remote,
-        "PATCH /v1/pages/p/metrics/m",
-        json!({"metric": {}}),
-    );
+    asked(&remote, "PATCH /v1/pages/p/metrics/m", json!({"metric": {}}));
     metrics.delete("m").await.unwrap();
     asked(&remote, "DELETE /v1/pages/p/metrics/m", Value::Null);
     metrics.delete_points("m").await.unwrap();
@@ -265,18 +201,10 @@ async fn providers_metrics_and_data() {
     };
     metrics.send_point("m", point).await.unwrap();
     let sent = json!({"timestamp": 1_700_000_001, "value": 1.5});
-    asked(
-        &remote,
-        "POST /v1/pages/p/metrics/m/data",
-        json!({"data": sent}),
-    );
+    asked(&remote, "POST /v1/pages/p/metrics/m/data", json!({"data": sent}));
     let points = BTreeMap::from([("m".to_owned(), vec![point])]);
     metrics.send_points(&points).await.unwrap();
-    asked(
-        &remote,
-        "POST /v1/pages/p/metrics/data",
-        json!({"data": {"m": [sent]}}),
-    );
+    asked(&remote, "POST /v1/pages/p/metrics/data", json!({"data": {"m": [sent]}}));
     let odd = MetricPoint {
         timestamp: 0,
         value: f64::NAN,
@@ -312,8 +240,7 @@ async fn subscribers() {
         state: Some(SubscriberState::Active),
     };
     subscribers.list(&query).await.unwrap();
-    let line =
-        "GET /v1/pages/p/subscribers?state=active&type=email&q=a%40example.com&page=0&limit=100";
+    let line = "GET /v1/pages/p/subscribers?state=active&type=email&q=a%40example.com&page=0&limit=100";
     asked(&remote, line, Value::Null);
     subscribers.unsubscribed().await.unwrap();
     let line = "GET /v1/pages/p/subscribers/unsubscribed?page=1&per_page=100";
@@ -369,20 +296,9 @@ async fn subscribers() {
         "POST /v1/pages/p/subscribers/reactivate",
         json!({"subscribers": ["s"]}),
     );
-    subscribers
-        .count(None, Some(&SubscriberState::All))
-        .await
-        .unwrap();
-    asked(
-        &remote,
-        "GET /v1/pages/p/subscribers/count?state=all",
-        Value::Null,
-    );
+    subscribers.count(None, Some(&SubscriberState::All)).await.unwrap();
+    asked(&remote, "GET /v1/pages/p/subscribers/count?state=all", Value::Null);
     let histogram = subscribers.histogram().await.unwrap();
     assert_eq!(histogram, SubscriberHistogram::default());
-    asked(
-        &remote,
-        "GET /v1/pages/p/subscribers/histogram_by_state",
-        Value::Null,
-    );
+    asked(&remote, "GET /v1/pages/p/subscribers/histogram_by_state", Value::Null);
 }

@@ -44,9 +44,7 @@ pub(super) struct Remote {
 
 impl Remote {
     /// Starts a service that answers by a function of the request.
-    pub(super) async fn start(
-        answer: impl Fn(&Seen) -> Response + Clone + Send + Sync + 'static,
-    ) -> Self {
+    pub(super) async fn start(answer: impl Fn(&Seen) -> Response + Clone + Send + Sync + 'static) -> Self {
         let seen: Arc<Mutex<Vec<Seen>>> = Arc::default();
         let memory = Arc::clone(&seen);
         let router = Router::new().fallback(move |request: Request| {

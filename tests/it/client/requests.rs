@@ -16,13 +16,7 @@ async fn requests_carry_token_agent_and_enveloped_json() {
         group_id: Some(None),
         ..ComponentWrite::default()
     };
-    let component = remote
-        .client()
-        .page("p1")
-        .components()
-        .create(&write)
-        .await
-        .unwrap();
+    let component = remote.client().page("p1").components().create(&write).await.unwrap();
     assert_eq!(component.id, "c1");
     let seen = &remote.seen()[0];
     assert_eq!(seen.line(), "POST /v1/pages/p1/components");
@@ -30,24 +24,15 @@ async fn requests_carry_token_agent_and_enveloped_json() {
     let agent = concat!("statuspage-operator/", env!("CARGO_PKG_VERSION"));
     assert_eq!(seen.headers["user-agent"], agent);
     assert_eq!(seen.headers["content-type"], "application/json");
-    assert_eq!(
-        seen.body,
-        json!({"component": {"name": "API", "group_id": null}})
-    );
+    assert_eq!(seen.body, json!({"component": {"name": "API", "group_id": null}}));
 }
 
 #[tokio::test]
 async fn every_page_of_a_list_is_a_request_of_the_budget() {
     let remote = Remote::start(|seen| match seen.parameter("page") {
         Some("1" | "2") => {
-            let first = if seen.parameter("page") == Some("1") {
-                0
-            } else {
-                100
-            };
-            let rows: Vec<_> = (first..first + 100)
-                .map(|n| json!({"id": format!("m{n}")}))
-                .collect();
+            let first = if seen.parameter("page") == Some("1") { 0 } else { 100 };
+            let rows: Vec<_> = (first..first + 100).map(|n| json!({"id": format!("m{n}")})).collect();
             reply(200, json!(rows).to_string())
         }
         _ => reply(200, "[]"),
@@ -57,11 +42,7 @@ async fn every_page_of_a_list_is_a_request_of_the_budget() {
     let client = remote.client_with(budget.clone());
     assert_eq!(client.page("p").metrics().list().await.unwrap().len(), 200);
     assert_eq!(
-        (
-            budget.stats().granted,
-            budget.stats().used,
-            budget.stats().in_flight
-        ),
+        (budget.stats().granted, budget.stats().used, budget.stats().in_flight),
         (3, 3, 0)
     );
 }
@@ -83,19 +64,12 @@ async fn too_many_requests_pause_the_token() {
     for status in [420, 429] {
         let remote = Remote::start(move |_| {
             let mut response = reply(status, r#"{"error":"Too many requests"}"#);
-            response
-                .headers_mut()
-                .insert("retry-after", "30".parse().unwrap());
+            response.headers_mut().insert("retry-after", "30".parse().unwrap());
             response
         })
         .await;
         let budget = Budget::new(60);
-        let error = remote
-            .client_with(budget.clone())
-            .page("p")
-            .get()
-            .await
-            .unwrap_err();
+        let error = remote.client_with(budget.clone()).page("p").get().await.unwrap_err();
         let retry_after = Some(std::time::Duration::from_secs(30));
         assert_eq!(error.class(), ErrorClass::Throttled { retry_after });
         let left = budget.stats().paused_for.unwrap().as_secs();
@@ -147,9 +121,7 @@ async fn requests_are_logged_without_secrets() {
         response
             .headers_mut()
             .insert("x-request-id", "request-7".parse().unwrap());
-        response
-            .headers_mut()
-            .insert("atl-traceid", "trace-8".parse().unwrap());
+        response.headers_mut().insert("atl-traceid", "trace-8".parse().unwrap());
         response
     })
     .await;
