@@ -1,5 +1,6 @@
 //! Keeps an Atlassian Statuspage page equal to what is declared in YAML.
 
 pub mod api;
+pub mod driver;
 pub mod engine;
 pub mod statuspage;

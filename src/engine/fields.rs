@@ -21,10 +21,6 @@ pub enum Comparison {
     Set,
     /// As numbers: 1 and 1.0 are one.
     Number,
-    /// Without regard to upper and lower case.
-    CaseInsensitive,
-    /// As texts whose trailing white space means nothing.
-    Text,
 }
 
 /// What the API does with a field.
@@ -225,14 +221,6 @@ fn same(comparison: Comparison, desired: &Value, observed: &Value) -> bool {
             _ => desired == observed,
         },
         Comparison::Number => desired.as_f64() == observed.as_f64(),
-        Comparison::CaseInsensitive => match (desired.as_str(), observed.as_str()) {
-            (Some(one), Some(other)) => one.to_lowercase() == other.to_lowercase(),
-            _ => desired == observed,
-        },
-        Comparison::Text => match (desired.as_str(), observed.as_str()) {
-            (Some(one), Some(other)) => one.trim_end() == other.trim_end(),
-            _ => desired == observed,
-        },
     }
 }
 

@@ -155,6 +155,18 @@ fn identify<K: Rules>(context: &Context<'_>, rules: &K) -> Identified {
     }
     let incident = declaration.key.kind == Kind::Incident;
     let urgency = if incident { Priority::Incident } else { Priority::Read };
+    if let Some(failure) = world
+        .read_failures
+        .get(&K::COLLECTION)
+        .filter(|failure| world.now < failure.retry_at())
+    {
+        let state = if failure.terminal {
+            State::Stalled
+        } else {
+            State::Progressing
+        };
+        return Identified::stop(state, failure.reason, failure.message.clone()).waking(failure.retry_at());
+    }
     let Some(collection) = K::collection(world.snapshot) else {
         return Identified::unknown().reading(ReadWhat::Collection(K::COLLECTION), urgency);
     };

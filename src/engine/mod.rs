@@ -19,6 +19,7 @@ mod failure;
 mod fields;
 mod identity;
 mod kinds;
+pub mod model;
 mod plan;
 mod planner;
 mod record;

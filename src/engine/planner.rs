@@ -10,7 +10,7 @@ use super::context::{Blocked, Context, Index};
 use super::declaration::{Declaration, ObjectKey, Spec, Status};
 use super::deletion;
 use super::fields;
-use super::identity::{Identity, identify_all};
+use super::identity::{Identity, elapsed, identify_all};
 use super::kinds;
 use super::plan::{Action, Finding, Plan, Read, ReadWhat, State, Step};
 use super::world::World;
@@ -131,6 +131,16 @@ impl<'a> Planner<'a> {
             self.read(ReadWhat::Collection(CollectionKind::Page), Priority::Incident);
             return false;
         };
+        let read_at = world.page_read_at.unwrap_or(world.now);
+        if elapsed(read_at, world.now) >= world.resync_interval() || read_at < page.seen {
+            self.read(ReadWhat::Collection(CollectionKind::Page), Priority::Read);
+        } else {
+            self.plan.wake_at(
+                read_at
+                    .saturating_add(world.resync_interval())
+                    .unwrap_or(jiff::Timestamp::MAX),
+            );
+        }
         let mut outcome = Outcome::new(
             page,
             State::InSync,

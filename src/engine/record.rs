@@ -49,6 +49,12 @@ pub fn record(declaration: &mut Declaration, step: &Step, reply: &Reply) {
             declaration.status.object_mut().journal = None;
             published(declaration, *index, incident);
         }
+        (Action::Delete(_), _) => {
+            // Nothing is there any more: what is left is to let go of the declaration.
+            declaration.status.object_mut().id = None;
+            declaration.status.object_mut().journal = None;
+            declaration.id_annotation = None;
+        }
         (Action::Update(Request::UpdateIncidentUpdate(_, id, _)), _) => {
             if let (Spec::Incident(spec), Status::Incident(status)) = (&declaration.spec, &mut declaration.status)
                 && let Some(index) = status.updates.iter().position(|published| published.id == *id)

@@ -9,7 +9,7 @@ use super::declaration::{Declaration, ObjectKey, Spec};
 use super::duration::parse_duration;
 use super::failure::Failure;
 use crate::api::{Reason, StatusPageSpec};
-use crate::statuspage::Snapshot;
+use crate::statuspage::{CollectionKind, Snapshot};
 
 /// Deletions are counted over this time for the page's deletion cap.
 pub const DELETION_WINDOW: Duration = Duration::from_secs(600);
@@ -43,6 +43,10 @@ pub struct World<'a> {
     pub declarations: &'a [Declaration],
     /// What was read from the remote page.
     pub snapshot: &'a Snapshot,
+    /// When the page's own settings were read.
+    pub page_read_at: Option<Timestamp>,
+    /// Lists that could not be read, and why.
+    pub read_failures: &'a BTreeMap<CollectionKind, Failure>,
     /// The last failure of each object that failed.
     pub failures: &'a BTreeMap<ObjectKey, Failure>,
     /// Why nothing can be sent, if so.
