@@ -2,4 +2,10 @@
 
 // Marked as test code so that the lints which forbid panics let helpers of tests panic too.
 #[cfg(test)]
+mod chart;
+#[cfg(test)]
 mod client;
+#[cfg(test)]
+mod control_plane;
+#[cfg(test)]
+mod support;
