@@ -1,3 +1,5 @@
 //! Keeps an Atlassian Statuspage page equal to what is declared in YAML.
 
 pub mod api;
+pub mod cli;
+pub mod manifest;
