@@ -6,7 +6,12 @@ pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) ->
     let allowed = (plain.chars().count() / 3).max(1);
     candidates
         .into_iter()
-        .map(|candidate| (distance(&plain, &normalise(candidate)), candidate))
+        .map(|candidate| {
+            let whole = normalise(candidate);
+            // A shortened name, such as `degraded` for `degraded_performance`, is far by edits and still meant.
+            let shortened = plain.chars().count() >= 4 && whole.starts_with(&plain);
+            (if shortened { 0 } else { distance(&plain, &whole) }, candidate)
+        })
         .filter(|(distance, _)| *distance <= allowed)
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, candidate)| candidate)
@@ -72,6 +77,7 @@ mod tests {
         assert_eq!(nearest("descripton", fields), Some("description"));
         assert_eq!(nearest("stauts", fields), Some("status"));
         assert_eq!(nearest("colour", fields), None);
+        assert_eq!(nearest("degraded", ["operational", "degraded_performance"]), Some("degraded_performance"));
         assert_eq!(nearest("", fields), None);
     }
 
