@@ -1,6 +1,8 @@
 //! Keeps an Atlassian Statuspage page equal to what is declared in YAML.
 
 pub mod api;
+pub mod cli;
 pub mod driver;
 pub mod engine;
+pub mod manifest;
 pub mod statuspage;

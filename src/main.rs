@@ -1,6 +1,7 @@
-//! The `statuspage` binary.
-fn main() {
-    for kind in statuspage_operator::api::Kind::ALL {
-        println!("---\n{}", serde_yaml::to_string(&kind.definition()).unwrap_or_default());
-    }
+//! The `statuspage` binary: maps a result to an exit code, nothing else.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    statuspage_operator::cli::run(std::env::args_os())
 }

@@ -9,6 +9,7 @@ use super::{CommonSpec, DeletionPolicy, LocalReference, ObjectStatus};
 /// The five statuses of a component, named as in the Statuspage API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
+#[schemars(transform = super::description::left_to_the_field)]
 pub enum ComponentStatusName {
     /// Works.
     Operational,
@@ -41,6 +42,7 @@ impl ComponentStatusName {
     group = "statuspage-operator.io",
     version = "v1alpha1",
     kind = "Component",
+    doc = "A component of a page: a service or a part of one that customers see.",
     namespaced,
     cel,
     status = "ComponentStatus",

@@ -12,6 +12,7 @@ use super::{CommonSpec, DeletionPolicy, ObjectStatus};
     group = "statuspage-operator.io",
     version = "v1alpha1",
     kind = "ComponentGroup",
+    doc = "A heading over some components of a page. Its members name it in their groupRef.",
     namespaced,
     cel,
     status = "ComponentGroupStatus",

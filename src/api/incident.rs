@@ -12,6 +12,7 @@ use super::{CommonSpec, ComponentStatusName, IncidentDeletionPolicy, ObjectStatu
 /// The statuses of an incident and of a scheduled maintenance, named as in the Statuspage API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
+#[schemars(transform = super::description::left_to_the_field)]
 pub enum IncidentStatusName {
     /// Real-time: the cause is being looked for.
     Investigating,
@@ -50,6 +51,7 @@ impl IncidentStatusName {
 /// The impact shown for an incident.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
+#[schemars(transform = super::description::left_to_the_field)]
 pub enum ImpactName {
     /// No impact.
     None,
@@ -150,6 +152,7 @@ fn yes() -> bool {
     group = "statuspage-operator.io",
     version = "v1alpha1",
     kind = "Incident",
+    doc = "An incident of a page: real-time, scheduled (with schedule) or backfilled (with backfillDate).",
     namespaced,
     cel,
     status = "IncidentStatus",

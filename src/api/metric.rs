@@ -10,6 +10,7 @@ use super::{CommonSpec, DeletionPolicy, LocalReference, ObjectStatus};
 /// How the provider's values become one value. The last two are for Pingdom.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
+#[schemars(transform = super::description::left_to_the_field)]
 pub enum TransformName {
     /// Mean.
     Average,
@@ -65,6 +66,7 @@ pub struct DataPoint {
     group = "statuspage-operator.io",
     version = "v1alpha1",
     kind = "Metric",
+    doc = "A metric of a page, shown as a chart.",
     namespaced,
     cel,
     status = "MetricStatus",

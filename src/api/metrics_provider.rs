@@ -42,6 +42,7 @@ impl ProviderTypeName {
     group = "statuspage-operator.io",
     version = "v1alpha1",
     kind = "MetricsProvider",
+    doc = "Where the values of a page's metrics come from.",
     namespaced,
     cel,
     status = "MetricsProviderStatus",

@@ -7,6 +7,7 @@ mod annotation;
 mod common;
 mod component;
 mod component_group;
+mod description;
 mod incident;
 mod kind;
 mod metric;

@@ -99,6 +99,7 @@ pub struct PageSettings {
     group = "statuspage-operator.io",
     version = "v1alpha1",
     kind = "StatusPage",
+    doc = "A page of Atlassian Statuspage: its credentials, its settings and the defaults of its declarations. Never created nor deleted remotely.",
     namespaced,
     cel,
     status = "StatusPageStatus",

@@ -37,6 +37,7 @@ pub struct WebhookEndpoint {
     group = "statuspage-operator.io",
     version = "v1alpha1",
     kind = "Subscriber",
+    doc = "A subscriber of a page. Declare machines and team mailboxes: people subscribe by themselves and are never touched.",
     namespaced,
     cel,
     status = "SubscriberStatus",

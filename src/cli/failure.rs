@@ -1,0 +1,63 @@
+//! Why a command failed.
+
+use std::error::Error;
+use std::io::{self, Write};
+use std::path::PathBuf;
+
+use crate::manifest::ReadError;
+
+/// Why a command failed. The message says what to do where that is not obvious.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// The output cannot be written.
+    #[error("cannot write the output")]
+    Output(#[source] io::Error),
+    /// A file cannot be written.
+    #[error("cannot write {}", path.display())]
+    Write {
+        /// The file or directory.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The manifests cannot be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// A value cannot be written as JSON or YAML.
+    #[error("cannot write {what}: {message}")]
+    Serialize {
+        /// What was to be written.
+        what: &'static str,
+        /// Why not.
+        message: String,
+    },
+    /// The log level is none.
+    #[error(
+        "`{level}` is not a log level: use error, warn, info, debug or trace, or directives such as info,kube=debug"
+    )]
+    LogLevel {
+        /// The level that was given.
+        level: String,
+    },
+}
+
+impl Failure {
+    /// True when whoever reads the output has closed it.
+    pub fn is_broken_pipe(&self) -> bool {
+        matches!(self, Failure::Output(error) if error.kind() == io::ErrorKind::BrokenPipe)
+    }
+
+    /// Prints the failure with all its causes on one line.
+    pub fn print(&self, to: &mut dyn Write) {
+        let mut message = self.to_string();
+        let mut cause = self.source();
+        while let Some(error) = cause {
+            message.push_str(": ");
+            message.push_str(&error.to_string());
+            cause = error.source();
+        }
+        let style = anstyle::AnsiColor::Red.on_default().bold();
+        // When not even this can be written, the exit code has to do.
+        let _ = writeln!(to, "{style}error{style:#}: {message}");
+    }
+}

@@ -1,0 +1,148 @@
+//! The command line: one file per command, presentation only.
+//!
+//! Exit codes: 0 success, 1 error (wrong usage too), 2 changes found by `plan`.
+
+mod completions;
+mod crds;
+mod failure;
+mod logging;
+mod validate;
+mod version;
+
+use std::ffi::OsString;
+use std::io::Write;
+use std::process::ExitCode;
+
+use anstream::AutoStream;
+use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
+
+pub use failure::Failure;
+pub use logging::{LogFormat, LogOptions};
+
+/// Keeps an Atlassian Statuspage page equal to what is declared in YAML.
+#[derive(Debug, Parser)]
+#[command(
+    name = "statuspage",
+    version,
+    about,
+    max_term_width = 110,
+    arg_required_else_help = true
+)]
+pub struct Cli {
+    /// Options of every command.
+    #[command(flatten)]
+    pub global: GlobalOptions,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Options of every command.
+#[derive(Clone, Debug, clap::Args)]
+#[command(next_help_heading = "Global options")]
+pub struct GlobalOptions {
+    /// What is logged, and how.
+    #[command(flatten)]
+    pub log: LogOptions,
+    /// Whether to colour the output; `auto` colours on a terminal unless NO_COLOR is set.
+    #[arg(long, global = true, value_enum, value_name = "WHEN", default_value_t = Color::Auto)]
+    pub color: Color,
+}
+
+/// When to colour.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Color {
+    /// On a terminal, unless NO_COLOR is set.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Checks a directory of manifests, with no network.
+    Validate(validate::Arguments),
+    /// Prints the CustomResourceDefinitions, or writes them to directories.
+    Crds(crds::Arguments),
+    /// Prints a completion script for a shell.
+    Completions(completions::Arguments),
+    /// Prints the version.
+    Version(version::Arguments),
+}
+
+/// How a command ended when it did not fail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// All is as it should be.
+    Success,
+    /// The command worked and found something that is wrong.
+    Problems,
+    /// A plan has changes.
+    Changes,
+}
+
+impl From<Outcome> for ExitCode {
+    fn from(outcome: Outcome) -> ExitCode {
+        ExitCode::from(match outcome {
+            Outcome::Success => 0,
+            Outcome::Problems => 1,
+            Outcome::Changes => 2,
+        })
+    }
+}
+
+/// Runs the command that `arguments` (with the program's name first) ask for and prints what it has to say.
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let cli = match Cli::try_parse_from(arguments) {
+        Ok(cli) => cli,
+        // clap exits with 2 for wrong usage, which is taken: a plan with changes.
+        Err(error) => {
+            let code = ExitCode::from(u8::from(error.use_stderr()));
+            return match error.print() {
+                Ok(()) => code,
+                Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => code,
+                Err(_) => ExitCode::FAILURE,
+            };
+        }
+    };
+    cli.global.color.apply();
+    let mut out = AutoStream::auto(std::io::stdout()).lock();
+    let result = logging::start(&cli.global.log)
+        .and_then(|()| cli.command.run(&mut out))
+        .and_then(|outcome| out.flush().map_err(Failure::Output).map(|()| outcome));
+    match result {
+        Ok(outcome) => outcome.into(),
+        // The reader of a pipe has seen enough.
+        Err(failure) if failure.is_broken_pipe() => ExitCode::SUCCESS,
+        Err(failure) => {
+            failure.print(&mut AutoStream::auto(std::io::stderr()).lock());
+            ExitCode::FAILURE
+        }
+    }
+}
+
+impl Command {
+    fn run(self, out: &mut dyn Write) -> Result<Outcome, Failure> {
+        match self {
+            Command::Validate(arguments) => validate::run(&arguments, out),
+            Command::Crds(arguments) => crds::run(&arguments, out),
+            Command::Completions(arguments) => completions::run(&arguments, &mut Cli::command(), out),
+            Command::Version(arguments) => version::run(&arguments, out),
+        }
+    }
+}
+
+impl Color {
+    /// Makes this the choice of everything that is printed from here on.
+    fn apply(self) {
+        match self {
+            Color::Auto => anstream::ColorChoice::Auto,
+            Color::Always => anstream::ColorChoice::Always,
+            Color::Never => anstream::ColorChoice::Never,
+        }
+        .write_global();
+    }
+}

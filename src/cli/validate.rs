@@ -1,0 +1,148 @@
+//! `statuspage validate`.
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+use serde::Serialize;
+
+use super::{Failure, Outcome};
+use crate::manifest::{Manifests, Problem, read_directory};
+
+/// Options of `validate`.
+#[derive(Clone, Debug, Args)]
+pub struct Arguments {
+    /// Directory with the manifests, or one file.
+    #[arg(value_name = "DIR")]
+    pub directory: PathBuf,
+    /// Form of the output; `github` makes annotations of GitHub Actions.
+    #[arg(short, long, value_enum, value_name = "FORMAT", default_value_t = Format::Text)]
+    pub output: Format,
+}
+
+/// Form of the output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people.
+    Text,
+    /// One JSON object.
+    Json,
+    /// Workflow commands of GitHub Actions.
+    Github,
+}
+
+/// The result as JSON.
+#[derive(Serialize)]
+struct Report<'a> {
+    files: usize,
+    declarations: usize,
+    other: usize,
+    errors: usize,
+    warnings: usize,
+    problems: &'a [Problem],
+}
+
+/// Checks the manifests.
+pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<Outcome, Failure> {
+    let mut manifests = read_directory(&arguments.directory)?;
+    manifests.check_times(jiff::Timestamp::now());
+    match arguments.output {
+        Format::Text => text(&manifests, arguments, out),
+        Format::Json => json(&manifests, out),
+        Format::Github => github(&manifests, out),
+    }
+    .map_err(Failure::Output)?;
+    let nothing = manifests.manifests.is_empty() && manifests.problems.is_empty();
+    Ok(if manifests.has_errors() || nothing {
+        Outcome::Problems
+    } else {
+        Outcome::Success
+    })
+}
+
+fn errors(manifests: &Manifests) -> usize {
+    manifests.problems.iter().filter(|problem| problem.is_error()).count()
+}
+
+fn text(manifests: &Manifests, arguments: &Arguments, out: &mut dyn Write) -> std::io::Result<()> {
+    for problem in &manifests.problems {
+        // Always with colours: the stream takes them out where they are not wanted.
+        writeln!(out, "{}\n", problem.render(manifests.text(&problem.file), true))?;
+    }
+    let (declarations, files, other) = (
+        manifests.manifests.len(),
+        manifests.files().count(),
+        manifests.other.len(),
+    );
+    if declarations == 0 && manifests.problems.is_empty() {
+        return writeln!(
+            out,
+            "no declaration in {}: files end in .yaml, .yml or .json and have objects of {}",
+            arguments.directory.display(),
+            crate::api::GROUP
+        );
+    }
+    let errors = errors(manifests);
+    let warnings = manifests.problems.len() - errors;
+    write!(
+        out,
+        "{} in {}",
+        counted(declarations, "declaration"),
+        counted(files, "file")
+    )?;
+    if other > 0 {
+        write!(out, ", {} of other kinds left alone", counted(other, "object"))?;
+    }
+    match (errors, warnings) {
+        (0, 0) => writeln!(out, ": no problems"),
+        (errors, 0) => writeln!(out, ": {}", counted(errors, "error")),
+        (0, warnings) => writeln!(out, ": {}", counted(warnings, "warning")),
+        (errors, warnings) => writeln!(out, ": {}, {}", counted(errors, "error"), counted(warnings, "warning")),
+    }
+}
+
+fn counted(count: usize, noun: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
+}
+
+fn json(manifests: &Manifests, out: &mut dyn Write) -> std::io::Result<()> {
+    let errors = errors(manifests);
+    let report = Report {
+        files: manifests.files().count(),
+        declarations: manifests.manifests.len(),
+        other: manifests.other.len(),
+        errors,
+        warnings: manifests.problems.len() - errors,
+        problems: &manifests.problems,
+    };
+    writeln!(out, "{}", serde_json::to_string_pretty(&report)?)
+}
+
+fn github(manifests: &Manifests, out: &mut dyn Write) -> std::io::Result<()> {
+    for problem in &manifests.problems {
+        let mut message = problem.message.clone();
+        if let Some(related) = &problem.related {
+            message.push_str(&format!("\nthe other one is at {related}"));
+        }
+        if let Some(help) = &problem.help {
+            message.push_str(&format!("\nhelp: {help}"));
+        }
+        writeln!(
+            out,
+            "::{} file={},line={},col={}::{}",
+            problem.severity.as_str(),
+            escaped(&problem.file.display().to_string())
+                .replace(':', "%3A")
+                .replace(',', "%2C"),
+            problem.line,
+            problem.column,
+            escaped(&message)
+        )?;
+    }
+    Ok(())
+}
+
+/// The escapes of workflow commands.
+fn escaped(text: &str) -> String {
+    text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
+}

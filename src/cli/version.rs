@@ -1,0 +1,43 @@
+//! `statuspage version`.
+
+use std::io::Write;
+
+use clap::{Args, ValueEnum};
+
+use super::{Failure, Outcome};
+use crate::api::{GROUP, VERSION};
+
+/// Options of `version`.
+#[derive(Clone, Debug, Args)]
+pub struct Arguments {
+    /// Form of the output.
+    #[arg(short, long, value_enum, value_name = "FORMAT", default_value_t = Format::Text)]
+    pub output: Format,
+}
+
+/// Form of the output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people.
+    Text,
+    /// One JSON object.
+    Json,
+}
+
+/// Prints the version.
+pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<Outcome, Failure> {
+    let version = env!("CARGO_PKG_VERSION");
+    match arguments.output {
+        Format::Text => writeln!(out, "statuspage {version} ({GROUP}/{VERSION})"),
+        Format::Json => {
+            let about = serde_json::json!({
+                "version": version,
+                "apiVersion": format!("{GROUP}/{VERSION}"),
+                "platform": format!("{}/{}", std::env::consts::OS, std::env::consts::ARCH),
+            });
+            writeln!(out, "{about}")
+        }
+    }
+    .map_err(Failure::Output)?;
+    Ok(Outcome::Success)
+}

@@ -1,0 +1,388 @@
+//! From text to values with positions: a file is split into documents, each is read on its own.
+//!
+//! Invariant: a broken document never hides the others of its file.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use serde_json::Value;
+use serde_yaml::granit_parser::{Event, Parser, Span};
+
+/// A part of a file between two `---` lines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Piece<'a> {
+    /// Its text, with the `---` line that began it.
+    pub text: &'a str,
+    /// Line of the file where it begins, from 1.
+    pub line: usize,
+}
+
+/// A place inside a file and how many characters of its line belong to it (0: the rest of the line).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Place {
+    /// Line, from 1.
+    pub line: usize,
+    /// Column in characters, from 1.
+    pub column: usize,
+    /// Number of characters.
+    pub length: usize,
+}
+
+/// Why a document cannot be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SyntaxError {
+    /// Where.
+    pub place: Place,
+    /// What.
+    pub message: String,
+}
+
+/// A document as a value, with the place of every key and value.
+#[derive(Clone, Debug)]
+pub struct Document {
+    /// The value.
+    pub value: Value,
+    /// The places.
+    pub positions: Positions,
+}
+
+/// Where the fields of a value are written, by JSON pointer. Cheap to clone.
+#[derive(Clone, Debug, Default)]
+pub struct Positions {
+    places: Arc<HashMap<String, FieldPlace>>,
+    prefix: String,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct FieldPlace {
+    key: Option<Place>,
+    value: Place,
+}
+
+impl Positions {
+    /// The places of a part of the value, under pointers that begin at that part.
+    pub fn inside(&self, pointer: &str) -> Positions {
+        Positions {
+            places: Arc::clone(&self.places),
+            prefix: format!("{}{pointer}", self.prefix),
+        }
+    }
+
+    /// Place of the value at `pointer`, or of the nearest part of the document around it.
+    pub fn value(&self, pointer: &str) -> Place {
+        match self.find(pointer) {
+            (true, field) => field.value,
+            (false, field) => field.key.unwrap_or(field.value),
+        }
+    }
+
+    /// Place of the key at `pointer` (of the value, for an item of a list), or of the nearest part around it.
+    pub fn key(&self, pointer: &str) -> Place {
+        let (_, field) = self.find(pointer);
+        field.key.unwrap_or(field.value)
+    }
+
+    /// The field at `pointer`, or the nearest one around it; the flag says which.
+    fn find(&self, pointer: &str) -> (bool, FieldPlace) {
+        let full = format!("{}{pointer}", self.prefix);
+        let mut at = full.as_str();
+        loop {
+            if let Some(field) = self.places.get(at) {
+                return (at.len() == full.len(), *field);
+            }
+            match at.rfind('/') {
+                Some(cut) => at = &at[..cut],
+                None => {
+                    return (
+                        false,
+                        FieldPlace {
+                            key: None,
+                            value: Place {
+                                line: 1,
+                                column: 1,
+                                length: 0,
+                            },
+                        },
+                    );
+                }
+            }
+        }
+    }
+}
+
+/// The pointer of a member of the value at `pointer`.
+pub fn child(pointer: &str, key: &str) -> String {
+    format!("{pointer}/{}", key.replace('~', "~0").replace('/', "~1"))
+}
+
+/// Splits a file at its `---` lines, as kubectl does.
+pub fn split(text: &str) -> Vec<Piece<'_>> {
+    let mut pieces = Vec::new();
+    let (mut start, mut start_line, mut position) = (0, 1, 0);
+    for (index, line) in text.split_inclusive('\n').enumerate() {
+        let rest = line.strip_prefix("---");
+        let separator = rest.is_some_and(|rest| rest.is_empty() || rest.starts_with([' ', '\t', '\r', '\n']));
+        if separator && position > start && !only_directives(&text[start..position]) {
+            pieces.push(Piece {
+                text: &text[start..position],
+                line: start_line,
+            });
+            (start, start_line) = (position, index + 1);
+        }
+        position += line.len();
+    }
+    if start < text.len() {
+        pieces.push(Piece {
+            text: &text[start..],
+            line: start_line,
+        });
+    }
+    pieces
+}
+
+/// `%YAML` and `%TAG` lines belong to the document after their `---`.
+fn only_directives(text: &str) -> bool {
+    let mut lines = text
+        .lines()
+        .filter(|line| !line.trim().is_empty() && !line.starts_with('#'))
+        .peekable();
+    lines.peek().is_some() && lines.all(|line| line.starts_with('%'))
+}
+
+/// Reads one document; `None` when it holds nothing but comments.
+pub fn read(piece: Piece<'_>) -> Result<Option<Document>, SyntaxError> {
+    let options = serde_yaml::options! {
+        legacy_octal_numbers: true,
+        with_snippet: false,
+    };
+    let mut value: Value = match serde_yaml::from_str_with_options(piece.text, options) {
+        Ok(value) => value,
+        Err(error) => return Err(syntax_error(&error, piece)),
+    };
+    if value.is_null() {
+        return Ok(None);
+    }
+    whole_floats_to_integers(&mut value);
+    Ok(Some(Document {
+        value,
+        positions: positions(piece),
+    }))
+}
+
+fn syntax_error(error: &serde_yaml::Error, piece: Piece<'_>) -> SyntaxError {
+    let error = error.without_snippet();
+    let mut place = Place {
+        line: piece.line,
+        column: 1,
+        length: 0,
+    };
+    if let Some(location) = error.location() {
+        place.line += usize::try_from(location.line().saturating_sub(1)).unwrap_or_default();
+        place.column = usize::try_from(location.column().max(1)).unwrap_or(1);
+    }
+    SyntaxError {
+        place,
+        message: without_location(&error.to_string()),
+    }
+}
+
+/// The reader's message without the position that it carries inside the document: ours is inside the file.
+fn without_location(message: &str) -> String {
+    let first = message.lines().next().unwrap_or_default();
+    let end = ["at line ", "line "]
+        .iter()
+        .filter_map(|mark| first.rfind(mark))
+        .find(|start| first[*start..].contains("column"))
+        .unwrap_or(first.len());
+    let tail = first[end..].split_once(": ").map_or("", |(_, tail)| tail);
+    let head = first[..end]
+        .trim_end_matches([' ', ',', '('])
+        .trim_end_matches(" at")
+        .trim_start_matches("error: ");
+    match (head.is_empty(), tail.is_empty()) {
+        (_, true) => head.to_owned(),
+        (true, false) => tail.to_owned(),
+        (false, false) => format!("{head}: {tail}"),
+    }
+}
+
+/// `1.0` and `1e3` reach an apiserver as integers, since JSON does not know the difference.
+fn whole_floats_to_integers(value: &mut Value) {
+    /// Beyond this a float does not hold every integer.
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    match value {
+        Value::Number(number) if number.is_f64() => {
+            if let Some(float) = number.as_f64()
+                && float.fract() == 0.0
+                && float.abs() <= EXACT
+            {
+                let whole = float as i64;
+                *number = whole.into();
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(whole_floats_to_integers),
+        Value::Object(members) => members.values_mut().for_each(whole_floats_to_integers),
+        _ => {}
+    }
+}
+
+/// Where the walk through the events is.
+enum Frame {
+    Map {
+        pointer: String,
+        key: Option<(String, Place)>,
+    },
+    List {
+        pointer: String,
+        index: usize,
+    },
+}
+
+/// Notes where every key and value of a document is written. What an alias or a merge key brings in has the place of
+/// what is around it.
+fn positions(piece: Piece<'_>) -> Positions {
+    let mut places = HashMap::new();
+    let mut frames: Vec<Frame> = Vec::new();
+    for item in Parser::new_from_str(piece.text) {
+        let Ok((event, span)) = item else { break };
+        let place = place_of(&span, piece.line);
+        match event {
+            Event::MappingEnd | Event::SequenceEnd => {
+                frames.pop();
+            }
+            Event::Scalar(text, ..) => {
+                if let Some(Frame::Map { key: key @ None, .. }) = frames.last_mut() {
+                    *key = Some((text.into_owned(), place));
+                } else {
+                    enter(&mut frames, &mut places, place);
+                }
+            }
+            Event::Alias(_) | Event::UnresolvedAlias(_) => {
+                if let Some(Frame::Map { key: key @ None, .. }) = frames.last_mut() {
+                    *key = Some((String::new(), place));
+                } else {
+                    enter(&mut frames, &mut places, place);
+                }
+            }
+            Event::MappingStart(..) => {
+                let pointer = enter(&mut frames, &mut places, Place { length: 0, ..place });
+                frames.push(Frame::Map { pointer, key: None });
+            }
+            Event::SequenceStart(..) => {
+                let pointer = enter(&mut frames, &mut places, Place { length: 0, ..place });
+                frames.push(Frame::List { pointer, index: 0 });
+            }
+            _ => {}
+        }
+    }
+    Positions {
+        places: Arc::new(places),
+        prefix: String::new(),
+    }
+}
+
+/// Notes a value at the walk's place and gives its pointer.
+fn enter(frames: &mut [Frame], places: &mut HashMap<String, FieldPlace>, value: Place) -> String {
+    let (pointer, key) = match frames.last_mut() {
+        None => (String::new(), None),
+        Some(Frame::Map { pointer, key }) => match key.take() {
+            Some((name, place)) => (child(pointer, &name), Some(place)),
+            // A map as a key: no JSON value has one, so nothing will ask for it.
+            None => (child(pointer, "?"), None),
+        },
+        Some(Frame::List { pointer, index }) => {
+            *index += 1;
+            (format!("{pointer}/{}", *index - 1), None)
+        }
+    };
+    places.insert(pointer.clone(), FieldPlace { key, value });
+    pointer
+}
+
+fn place_of(span: &Span, first_line: usize) -> Place {
+    let length = if span.start.line() == span.end.line() {
+        span.end.col().saturating_sub(span.start.col())
+    } else {
+        0
+    };
+    Place {
+        line: span.start.line().max(1) + first_line - 1,
+        column: span.start.col() + 1,
+        length,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn splits_at_separators_only() {
+        let pieces = split("a: 1\n---\nb: |\n  x\n  ---\n---- \n--- # c\nd: 4\n");
+        let lines: Vec<usize> = pieces.iter().map(|piece| piece.line).collect();
+        assert_eq!(lines, [1, 2, 7]);
+        assert_eq!(split("").len(), 0);
+        assert_eq!(split("%YAML 1.2\n---\na: 1\n").len(), 1);
+        assert_eq!(split("---\n---\n").len(), 2);
+    }
+
+    #[test]
+    fn knows_where_fields_are() {
+        let text = "# first\n---\nä: {b: 1}\nlist:\n  - x\n  - y: \"z\"\n";
+        let pieces = split(text);
+        let document = read(pieces[1]).unwrap().unwrap();
+        assert_eq!(
+            document.positions.key("/ä/b"),
+            Place {
+                line: 3,
+                column: 5,
+                length: 1
+            }
+        );
+        assert_eq!(
+            document.positions.value("/ä/b"),
+            Place {
+                line: 3,
+                column: 8,
+                length: 1
+            }
+        );
+        assert_eq!(
+            document.positions.value("/list/1/y"),
+            Place {
+                line: 6,
+                column: 8,
+                length: 3
+            }
+        );
+        assert_eq!(
+            document.positions.value("/list/1/absent"),
+            document.positions.key("/list/1")
+        );
+    }
+
+    #[test]
+    fn reads_numbers_as_an_apiserver_gets_them() {
+        let piece = Piece {
+            text: "a: 1e3\nb: 1.0\nc: 1.5\nd: 017\ne: yes\n",
+            line: 1,
+        };
+        let document = read(piece).unwrap().unwrap();
+        assert_eq!(
+            document.value,
+            serde_json::json!({"a": 1000, "b": 1, "c": 1.5, "d": 15, "e": true})
+        );
+    }
+
+    #[test]
+    fn says_where_the_syntax_is_wrong() {
+        let error = read(Piece {
+            text: "---\na: 1\na: 2\n",
+            line: 11,
+        })
+        .unwrap_err();
+        assert_eq!((error.place.line, error.place.column), (13, 1), "{}", error.message);
+        assert!(error.message.contains("duplicate"), "{}", error.message);
+        assert!(!error.message.contains("line"), "{}", error.message);
+    }
+}

@@ -1,0 +1,128 @@
+//! A declaration of any kind.
+
+use jiff::SignedDuration;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::api::{
+    CommonSpec, Component, ComponentGroup, Incident, Kind, Metric, MetricsProvider, StatusPage, Subscriber,
+};
+
+/// A declaration of one of the kinds.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(untagged)]
+pub enum Object {
+    /// A page.
+    StatusPage(Box<StatusPage>),
+    /// A component group.
+    ComponentGroup(Box<ComponentGroup>),
+    /// A component.
+    Component(Box<Component>),
+    /// An incident.
+    Incident(Box<Incident>),
+    /// A metrics provider.
+    MetricsProvider(Box<MetricsProvider>),
+    /// A metric.
+    Metric(Box<Metric>),
+    /// A subscriber.
+    Subscriber(Box<Subscriber>),
+}
+
+/// The same expression for the declaration inside, whatever its kind.
+macro_rules! each {
+    ($object:expr, $inner:ident => $result:expr) => {
+        match $object {
+            Object::StatusPage($inner) => $result,
+            Object::ComponentGroup($inner) => $result,
+            Object::Component($inner) => $result,
+            Object::Incident($inner) => $result,
+            Object::MetricsProvider($inner) => $result,
+            Object::Metric($inner) => $result,
+            Object::Subscriber($inner) => $result,
+        }
+    };
+}
+
+impl Object {
+    /// Reads a declaration of a kind; the error has the path of the field.
+    pub fn from_value(kind: Kind, value: Value) -> Result<Object, serde_path_to_error::Error<serde_json::Error>> {
+        Ok(match kind {
+            Kind::StatusPage => Object::StatusPage(serde_path_to_error::deserialize(value)?),
+            Kind::ComponentGroup => Object::ComponentGroup(serde_path_to_error::deserialize(value)?),
+            Kind::Component => Object::Component(serde_path_to_error::deserialize(value)?),
+            Kind::Incident => Object::Incident(serde_path_to_error::deserialize(value)?),
+            Kind::MetricsProvider => Object::MetricsProvider(serde_path_to_error::deserialize(value)?),
+            Kind::Metric => Object::Metric(serde_path_to_error::deserialize(value)?),
+            Kind::Subscriber => Object::Subscriber(serde_path_to_error::deserialize(value)?),
+        })
+    }
+
+    /// The kind.
+    pub fn kind(&self) -> Kind {
+        match self {
+            Object::StatusPage(_) => Kind::StatusPage,
+            Object::ComponentGroup(_) => Kind::ComponentGroup,
+            Object::Component(_) => Kind::Component,
+            Object::Incident(_) => Kind::Incident,
+            Object::MetricsProvider(_) => Kind::MetricsProvider,
+            Object::Metric(_) => Kind::Metric,
+            Object::Subscriber(_) => Kind::Subscriber,
+        }
+    }
+
+    /// The metadata.
+    pub fn metadata(&self) -> &ObjectMeta {
+        each!(self, object => &object.metadata)
+    }
+
+    /// The metadata, to change it.
+    pub fn metadata_mut(&mut self) -> &mut ObjectMeta {
+        each!(self, object => &mut object.metadata)
+    }
+
+    /// The fields that all declarations of a page share; none for a page itself.
+    pub fn common(&self) -> Option<&CommonSpec> {
+        match self {
+            Object::StatusPage(_) => None,
+            Object::ComponentGroup(object) => Some(&object.spec.common),
+            Object::Component(object) => Some(&object.spec.common),
+            Object::Incident(object) => Some(&object.spec.common),
+            Object::MetricsProvider(object) => Some(&object.spec.common),
+            Object::Metric(object) => Some(&object.spec.common),
+            Object::Subscriber(object) => Some(&object.spec.common),
+        }
+    }
+}
+
+/// A duration such as `1h30m`, as the schema of the kinds allows it.
+pub fn duration(text: &str) -> Option<SignedDuration> {
+    let mut seconds: i64 = 0;
+    let mut rest = text;
+    for (unit, factor) in [('h', 3600), ('m', 60), ('s', 1)] {
+        let digits = rest
+            .find(|character: char| !character.is_ascii_digit())
+            .unwrap_or(rest.len());
+        if digits > 0 && rest[digits..].starts_with(unit) {
+            let number: i64 = rest[..digits].parse().ok()?;
+            seconds = seconds.checked_add(number.checked_mul(factor)?)?;
+            rest = &rest[digits + 1..];
+        }
+    }
+    (rest.is_empty() && !text.is_empty()).then(|| SignedDuration::from_secs(seconds))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_durations() {
+        assert_eq!(duration("1h30m"), Some(SignedDuration::from_mins(90)));
+        assert_eq!(duration("90m5s"), Some(SignedDuration::from_secs(5405)));
+        assert_eq!(duration("5"), None);
+        assert_eq!(duration("5m1h"), None);
+        assert_eq!(duration(""), None);
+        assert_eq!(duration("99999999999999999h"), None);
+    }
+}

@@ -1,0 +1,310 @@
+//! The checks that need all manifests together: duplicates, references and equal identities on the page.
+
+use std::collections::HashMap;
+
+use super::{Declared, Manifest, Manifests, Object, Problem, Source, suggestion};
+use crate::api::{Kind, NamespaceGrant};
+
+/// Adds what is wrong with the manifests as a set.
+pub fn check(manifests: &mut Manifests) {
+    let mut problems = duplicates(&manifests.declared);
+    let set = Set::new(manifests);
+    for manifest in &manifests.manifests {
+        set.check_page(manifest, &mut problems);
+        set.check_references(manifest, &mut problems);
+    }
+    problems.extend(equal_identities(&manifests.manifests));
+    manifests.problems.extend(problems);
+}
+
+/// Declarations of one kind, namespace and name: an apiserver would keep the last one only.
+fn duplicates(declared: &[Declared]) -> Vec<Problem> {
+    let mut first: HashMap<(Kind, &str, &str), &Declared> = HashMap::new();
+    let mut problems = Vec::new();
+    for declaration in declared {
+        let key = (
+            declaration.kind,
+            declaration.namespace.as_str(),
+            declaration.name.as_str(),
+        );
+        match first.get(&key) {
+            None => {
+                first.insert(key, declaration);
+            }
+            Some(other) => {
+                let Declared {
+                    kind, namespace, name, ..
+                } = declaration;
+                let message = format!("{kind} `{name}` is declared twice in namespace {namespace}");
+                let problem = Problem::error(declaration.source.clone(), declaration.place.length, message)
+                    .with_related(other.source.clone())
+                    .with_help("rename or remove one of them");
+                problems.push(Problem {
+                    confidential: declaration.confidential,
+                    ..problem
+                });
+            }
+        }
+    }
+    problems
+}
+
+/// All that is declared, for looking things up.
+struct Set<'a> {
+    declared: HashMap<(Kind, &'a str), Vec<&'a str>>,
+    readable: HashMap<(Kind, &'a str, &'a str), &'a Manifest>,
+}
+
+/// Namespace and name of a page.
+fn page_of(manifest: &Manifest) -> Option<(&str, &str)> {
+    let page = &manifest.object.common()?.page_ref;
+    Some((page.namespace.as_deref().unwrap_or(&manifest.namespace), &page.name))
+}
+
+impl<'a> Set<'a> {
+    fn new(manifests: &'a Manifests) -> Set<'a> {
+        let mut declared: HashMap<_, Vec<&str>> = HashMap::new();
+        for declaration in &manifests.declared {
+            declared
+                .entry((declaration.kind, declaration.namespace.as_str()))
+                .or_default()
+                .push(&declaration.name);
+        }
+        let readable = manifests
+            .manifests
+            .iter()
+            .map(|manifest| {
+                (
+                    (manifest.kind, manifest.namespace.as_str(), manifest.name.as_str()),
+                    manifest,
+                )
+            })
+            .collect();
+        Set { declared, readable }
+    }
+
+    fn names<'b>(&'b self, kind: Kind, namespace: &'b str) -> &'b [&'b str] {
+        self.declared.get(&(kind, namespace)).map_or(&[], Vec::as_slice)
+    }
+
+    /// The page of a declaration exists and allows its namespace.
+    fn check_page(&self, manifest: &Manifest, problems: &mut Vec<Problem>) {
+        let Some((namespace, name)) = page_of(manifest) else {
+            return;
+        };
+        let names = self.names(Kind::StatusPage, namespace);
+        if !names.contains(&name) {
+            let mut problem = manifest.error_at(
+                "/spec/pageRef/name",
+                format!("no StatusPage `{name}` is declared in namespace {namespace}"),
+            );
+            problem.help = self.page_elsewhere(name, namespace).or_else(|| match names {
+                [] => Some("declare it, with its pageId and the Secret of its token, or correct pageRef".to_owned()),
+                names => suggestion::advice(name, names.iter().copied()),
+            });
+            problems.push(problem);
+            return;
+        }
+        if namespace == manifest.namespace {
+            return;
+        }
+        let Some(Object::StatusPage(page)) = self
+            .readable
+            .get(&(Kind::StatusPage, namespace, name))
+            .map(|page| &page.object)
+        else {
+            return;
+        };
+        let grant = page
+            .spec
+            .allowed_namespaces
+            .as_ref()
+            .map(|allowed| allowed.from)
+            .unwrap_or_default();
+        let own = &manifest.namespace;
+        match grant {
+            NamespaceGrant::All => {}
+            NamespaceGrant::Same => problems.push(
+                manifest
+                    .error_at("/spec/pageRef", format!("StatusPage `{name}` does not allow declarations in namespace {own}"))
+                    .with_help(format!(
+                        "move the declaration to namespace {namespace}, or allow others in the page's spec.allowedNamespaces"
+                    )),
+            ),
+            NamespaceGrant::Selector => problems.push(
+                manifest
+                    .warning_at(
+                        "/spec/pageRef",
+                        format!("whether StatusPage `{name}` allows namespace {own} depends on the labels of the namespace"),
+                    )
+                    .with_help("the labels are looked at in the cluster, not here"),
+            ),
+        }
+    }
+
+    /// Advice when the page is declared in another namespace.
+    fn page_elsewhere(&self, name: &str, namespace: &str) -> Option<String> {
+        let mut others: Vec<&str> = self
+            .declared
+            .iter()
+            .filter(|((kind, other), names)| *kind == Kind::StatusPage && *other != namespace && names.contains(&name))
+            .map(|((_, other), _)| *other)
+            .collect();
+        others.sort_unstable();
+        others
+            .first()
+            .map(|other| format!("it is declared in namespace {other}: set pageRef.namespace"))
+    }
+
+    /// What a declaration names is declared for the same page.
+    fn check_references(&self, manifest: &Manifest, problems: &mut Vec<Problem>) {
+        let mut check =
+            |kind, name: &str, pointer: &str| problems.extend(self.reference(manifest, kind, name, pointer));
+        match &manifest.object {
+            Object::Component(component) => {
+                if let Some(group) = &component.spec.group_ref {
+                    check(Kind::ComponentGroup, &group.name, "/spec/groupRef/name");
+                }
+            }
+            Object::Metric(metric) => {
+                if let Some(provider) = &metric.spec.provider_ref {
+                    check(Kind::MetricsProvider, &provider.name, "/spec/providerRef/name");
+                }
+            }
+            Object::Incident(incident) => {
+                for name in incident.spec.components.keys() {
+                    check(Kind::Component, name, &super::document::child("/spec/components", name));
+                }
+            }
+            Object::Subscriber(subscriber) => {
+                for (index, name) in subscriber.spec.components.iter().enumerate() {
+                    check(Kind::Component, name, &format!("/spec/components/{index}"));
+                }
+            }
+            Object::StatusPage(_) | Object::ComponentGroup(_) | Object::MetricsProvider(_) => {}
+        }
+    }
+
+    fn reference(&self, manifest: &Manifest, kind: Kind, name: &str, pointer: &str) -> Option<Problem> {
+        let namespace = manifest.namespace.as_str();
+        let names = self.names(kind, namespace);
+        // The component map of an incident has the names as keys.
+        let place = match pointer.starts_with("/spec/components/") && manifest.kind == Kind::Incident {
+            true => manifest.positions.key(pointer),
+            false => manifest.positions.value(pointer),
+        };
+        if !names.contains(&name) {
+            let message = format!("no {kind} `{name}` is declared in namespace {namespace}");
+            let mut problem = manifest.problem(super::Severity::Error, place, message);
+            problem.help = self.visible_name(kind, namespace, name).or_else(|| {
+                let same_page = names.iter().copied().filter(|other| {
+                    self.readable
+                        .get(&(kind, namespace, *other))
+                        .is_none_or(|other| page_of(other) == page_of(manifest))
+                });
+                suggestion::advice(name, same_page)
+            });
+            return Some(problem);
+        }
+        let other = self.readable.get(&(kind, namespace, name))?;
+        let (_, page) = page_of(other).filter(|page| Some(*page) != page_of(manifest))?;
+        let message = format!("{kind} `{name}` belongs to another page, `{page}`");
+        Some(
+            manifest
+                .problem(super::Severity::Error, place, message)
+                .with_related(other.source.clone()),
+        )
+    }
+
+    /// Advice when the reference has the name that people see instead of metadata.name.
+    fn visible_name(&self, kind: Kind, namespace: &str, name: &str) -> Option<String> {
+        let shown = |manifest: &Manifest| match &manifest.object {
+            Object::Component(component) => component.spec.name.as_deref() == Some(name),
+            Object::ComponentGroup(group) => group.spec.name.as_deref() == Some(name),
+            _ => false,
+        };
+        let names = self.names(kind, namespace);
+        let found = names
+            .iter()
+            .find(|other| self.readable.get(&(kind, namespace, **other)).is_some_and(|m| shown(m)))?;
+        Some(format!("use metadata.name: `{found}`"))
+    }
+}
+
+/// What people would see twice on the page.
+fn equal_identities(manifests: &[Manifest]) -> Vec<Problem> {
+    let mut first: HashMap<(Kind, (&str, &str), String), &Manifest> = HashMap::new();
+    let mut problems = Vec::new();
+    for manifest in manifests {
+        let (Some(page), Some((identity, shown, pointer))) = (page_of(manifest), identity(manifest)) else {
+            continue;
+        };
+        let other = *first.entry((manifest.kind, page, identity)).or_insert(manifest);
+        if std::ptr::eq(other, manifest) || other.name == manifest.name && other.namespace == manifest.namespace {
+            continue;
+        }
+        let source = |manifest: &Manifest| -> Source { manifest.source.clone() };
+        let noun = manifest.kind.noun();
+        let problem = manifest
+            .warning_at(
+                pointer,
+                format!("another {noun} of this page is {shown} too: `{}`", other.name),
+            )
+            .with_related(source(other))
+            .with_help("people cannot tell them apart: change one of them");
+        problems.push(problem);
+    }
+    problems
+}
+
+/// By what people tell a declaration from others of its kind on the page, how to say it, and where it is written.
+fn identity(manifest: &Manifest) -> Option<(String, String, &'static str)> {
+    let named = |name: &Option<String>, within: &str| {
+        let (shown, pointer) = match name {
+            Some(name) => (name.as_str(), "/spec/name"),
+            None => (manifest.name.as_str(), "/metadata/name"),
+        };
+        (
+            format!("{within}\n{shown}"),
+            format!("named `{}`", super::schema::shortened(shown)),
+            pointer,
+        )
+    };
+    match &manifest.object {
+        Object::Component(component) => {
+            let group = component
+                .spec
+                .group_ref
+                .as_ref()
+                .map(|group| group.name.as_str())
+                .unwrap_or_default();
+            Some(named(&component.spec.name, group))
+        }
+        Object::ComponentGroup(group) => Some(named(&group.spec.name, "")),
+        Object::Subscriber(subscriber) => {
+            let spec = &subscriber.spec;
+            if let Some(email) = &spec.email {
+                return Some((
+                    format!("email {}", email.to_lowercase()),
+                    format!("`{email}`"),
+                    "/spec/email",
+                ));
+            }
+            if let Some(sms) = &spec.sms {
+                let digits: String = sms.number.chars().filter(char::is_ascii_digit).collect();
+                return Some((
+                    format!("sms {} {digits}", sms.country),
+                    format!("`{}`", sms.number),
+                    "/spec/sms",
+                ));
+            }
+            let webhook = spec.webhook.as_ref()?;
+            Some((
+                format!("webhook {}", webhook.endpoint),
+                format!("`{}`", webhook.endpoint),
+                "/spec/webhook/endpoint",
+            ))
+        }
+        _ => None,
+    }
+}
