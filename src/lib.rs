@@ -1,1 +1,3 @@
 //! Keeps an Atlassian Statuspage page equal to what is declared in YAML.
+
+pub mod server;
