@@ -202,6 +202,31 @@ impl<S: Store> PageDriver<S> {
         }
     }
 
+    /// How the page stands: the store's view and the plan of this moment. Performs nothing.
+    pub fn current(&mut self) -> Option<(View, Plan)> {
+        let view = self.look()?;
+        let plan = engine::plan(&self.world(&view));
+        Some((view, plan))
+    }
+
+    /// True when something failed, or is not decided yet, that another try in a while may mend.
+    pub fn waits_for_time(&mut self) -> bool {
+        let gate = self
+            .gate
+            .as_ref()
+            .is_some_and(|gate| !gate.stalled && gate.until.is_some());
+        let retried = |failure: &Failure| !failure.terminal;
+        if gate || self.failures.values().any(retried) || self.read_failures.values().any(retried) {
+            return true;
+        }
+        // A journal is open: whether the attempt succeeded shows in a while.
+        self.look().is_some_and(|view| {
+            view.declarations
+                .iter()
+                .any(|declaration| declaration.status.object().journal.is_some())
+        })
+    }
+
     /// The world as it is known now.
     pub fn world<'a>(&'a self, view: &'a View) -> World<'a> {
         let now = self.options.clock.now();
