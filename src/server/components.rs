@@ -11,6 +11,7 @@ use super::errors::ApiError;
 use super::faults::Behaviour;
 use super::fields::{Fields, Given};
 use super::layout::{Layout, Row};
+use super::page_access_groups::{self, Holder};
 use super::pagination::{ORDINARY, Paging};
 use super::routes::{Answer, Call, Reply, Verb};
 use super::state::{PageState, nullable};
@@ -127,6 +128,12 @@ pub(super) fn route(page: &mut PageState, verb: Verb, path: &[&str], call: &Call
         ([id], Verb::Patch | Verb::Put) => update(page, id, call),
         ([id], Verb::Delete) => delete(page, id, call),
         ([id, "uptime"], Verb::Get) => uptime::of_component(page, id, call),
+        ([id, "page_access_users"], _) => {
+            page_access_groups::of_component(page, id, Holder::Users, verb, call)
+        }
+        ([id, "page_access_groups"], _) => {
+            page_access_groups::of_component(page, id, Holder::Groups, verb, call)
+        }
         ([] | [_] | [_, "uptime"], _) => Err(ApiError::method_not_allowed()),
         _ => Err(ApiError::not_found()),
     }

@@ -104,6 +104,10 @@ impl ApiError {
         Self::one(405, "Method not allowed")
     }
 
+    pub(super) fn conflict(text: impl Into<String>) -> Self {
+        Self::one(409, text)
+    }
+
     pub(super) fn too_large() -> Self {
         Self::one(413, "Request body is too large")
     }

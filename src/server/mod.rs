@@ -3,6 +3,7 @@
 //! One file per resource decides what a request does to the state in memory; everything that a request changed is
 //! committed to SQLite in one transaction before it is answered. Requests are worked on one after the other.
 
+mod access_grants;
 mod auth;
 mod body;
 mod clock;
@@ -13,7 +14,9 @@ mod faults;
 mod fields;
 mod http;
 mod ids;
+mod incident_request;
 mod incident_subscribers;
+mod incident_templates;
 mod incident_timeline;
 mod incident_updates;
 mod incident_write;
@@ -23,6 +26,9 @@ mod metric_data;
 mod metrics;
 mod metrics_providers;
 mod notifications;
+mod organization;
+mod page_access_groups;
+mod page_access_users;
 mod pages;
 mod pagination;
 mod postmortems;
@@ -31,6 +37,7 @@ mod request_log;
 mod routes;
 mod seed;
 mod state;
+mod status_embed;
 mod storage;
 mod subscribers;
 mod subscribers_bulk;
@@ -162,6 +169,16 @@ impl Server {
             .cloned()
             .collect();
         earlier.sort_by_key(|notification| notification.at);
+        if let Some(id) = options.organization {
+            state.organization.id = id;
+        } else if state.organization.id.is_empty() {
+            state.organization.id = ids::identifier();
+        }
+        if state.organization.identity.get(state::ORGANIZATION) != Some(&state.organization.id) {
+            let id = state.organization.id.clone();
+            state.organization.identity.put(state::ORGANIZATION, id);
+        }
+        let organization = state.organization.id.clone();
         let now = options.clock.now();
         for page in options.pages {
             add_page(&mut state, page, now)?;
@@ -187,7 +204,7 @@ impl Server {
                 state: tokio::sync::Mutex::new(State::default()),
                 clock: options.clock,
                 tokens,
-                organization: options.organization.unwrap_or_else(ids::identifier),
+                organization,
                 rate_limit: options.rate_limit,
                 windows: Mutex::new(windows),
                 log: RequestLog::default(),

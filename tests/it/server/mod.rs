@@ -1,9 +1,11 @@
 //! The local server over real connections.
 
+mod access;
 mod components;
 mod incidents;
 mod metrics;
 mod python_client;
+mod robustness;
 mod storage;
 mod subscribers;
 mod transport;
