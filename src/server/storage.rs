@@ -1,7 +1,9 @@
 //! The SQLite database: objects as documents, metric points as rows. Everything that one request changes is one
 //! transaction, so a killed process leaves either all of it or nothing.
 
+use std::convert::Infallible;
 use std::path::PathBuf;
+use std::str::FromStr;
 use std::time::Duration;
 
 use sqlx::sqlite::{
@@ -20,6 +22,18 @@ pub enum DataLocation {
     Memory,
     /// In a SQLite file, which is made when absent. One server at a time can have it open.
     File(PathBuf),
+}
+
+impl FromStr for DataLocation {
+    type Err = Infallible;
+
+    /// Reads a path; `:memory:` keeps nothing.
+    fn from_str(text: &str) -> Result<Self, Infallible> {
+        Ok(match text {
+            ":memory:" => Self::Memory,
+            path => Self::File(PathBuf::from(path)),
+        })
+    }
 }
 
 /// The version of the tables below.
