@@ -5,12 +5,14 @@ use jiff::{Timestamp, tz::TimeZone};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::access_grants::{self, Granted};
 use super::clock::seconds;
 use super::component_groups;
 use super::errors::ApiError;
 use super::faults::Behaviour;
 use super::fields::{Fields, Given};
 use super::layout::{Layout, Row};
+use super::page_access_groups::{self, Holder};
 use super::pagination::{ORDINARY, Paging};
 use super::routes::{Answer, Call, Reply, Verb};
 use super::state::{PageState, nullable};
@@ -114,6 +116,8 @@ pub(super) fn route(page: &mut PageState, verb: Verb, path: &[&str], call: &Call
         ([id], Verb::Patch | Verb::Put) => update(page, id, call),
         ([id], Verb::Delete) => delete(page, id, call),
         ([id, "uptime"], Verb::Get) => uptime::of_component(page, id, call),
+        ([id, "page_access_users"], _) => page_access_groups::of_component(page, id, Holder::Users, verb, call),
+        ([id, "page_access_groups"], _) => page_access_groups::of_component(page, id, Holder::Groups, verb, call),
         ([] | [_] | [_, "uptime"], _) => Err(ApiError::method_not_allowed()),
         _ => Err(ApiError::not_found()),
     }
@@ -257,6 +261,7 @@ fn delete(page: &mut PageState, id: &str, _call: &Call<'_>) -> Answer {
     page.components.remove(id).ok_or_else(ApiError::not_found)?;
     component_groups::drop_empty(page);
     incidents::forget_component(page, id);
+    access_grants::forget(page, Granted::Components, id);
     Ok(Reply::no_content())
 }
 

@@ -8,6 +8,9 @@ pub enum ServerError {
     /// The database could not be opened, read or written.
     #[error("the server's database failed: {0}")]
     Storage(#[from] sqlx::Error),
+    /// Another process has the file open.
+    #[error("{0} is in use: stop the other server, or give this one another file")]
+    InUse(String),
     /// A stored document is not what this version understands.
     #[error("the database holds a {kind} {id} that this version cannot read: {source}")]
     Document {
@@ -102,6 +105,10 @@ impl ApiError {
 
     pub(super) fn method_not_allowed() -> Self {
         Self::one(405, "Method not allowed")
+    }
+
+    pub(super) fn conflict(text: impl Into<String>) -> Self {
+        Self::one(409, text)
     }
 
     pub(super) fn too_large() -> Self {

@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 use super::clock::milliseconds;
 use super::errors::ApiError;
 use super::fields::{Fields, Given};
-use super::incident_write::{self, BODY_LIMIT};
+use super::incident_request::{BODY_LIMIT, without_trailing_newlines};
+use super::incident_write;
 use super::notifications::NotificationKind;
 use super::routes::{Answer, Call, Reply, Verb};
 use super::state::PageState;
@@ -89,7 +90,7 @@ fn edit(page: &mut PageState, incident_id: &str, update_id: &str, call: &Call<'_
         if body.chars().count() > BODY_LIMIT {
             fields.problem(format!("Body is too long (maximum is {BODY_LIMIT} characters)"));
         }
-        update.body = Some(incident_write::without_trailing_newlines(&body));
+        update.body = Some(without_trailing_newlines(&body));
     }
     fields.instant("display_at").keep(&mut update.display_at);
     fields

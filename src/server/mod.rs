@@ -3,6 +3,7 @@
 //! One file per resource decides what a request does to the state in memory; everything that a request changed is
 //! committed to SQLite in one transaction before it is answered. Requests are worked on one after the other.
 
+mod access_grants;
 mod auth;
 mod body;
 mod clock;
@@ -13,7 +14,9 @@ mod faults;
 mod fields;
 mod http;
 mod ids;
+mod incident_request;
 mod incident_subscribers;
+mod incident_templates;
 mod incident_timeline;
 mod incident_updates;
 mod incident_write;
@@ -23,6 +26,9 @@ mod metric_data;
 mod metrics;
 mod metrics_providers;
 mod notifications;
+mod organization;
+mod page_access_groups;
+mod page_access_users;
 mod pages;
 mod pagination;
 mod postmortems;
@@ -31,6 +37,7 @@ mod request_log;
 mod routes;
 mod seed;
 mod state;
+mod status_embed;
 mod storage;
 mod subscribers;
 mod subscribers_bulk;
@@ -38,11 +45,13 @@ mod table;
 mod uptime;
 mod words;
 
+use std::fmt;
 use std::future::Future;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use axum::serve::ListenerExt as _;
 use jiff::Timestamp;
 
 pub use clock::{Clock, ManualClock};
@@ -57,7 +66,7 @@ use state::State;
 use storage::Storage;
 
 /// How a server is set up.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct ServerOptions {
     /// Where the data lives.
     pub data: DataLocation,
@@ -73,6 +82,22 @@ pub struct ServerOptions {
     pub seed: Option<PathBuf>,
     /// The time that the server goes by.
     pub clock: Clock,
+}
+
+impl fmt::Debug for ServerOptions {
+    /// Shows everything but the tokens.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("ServerOptions")
+            .field("data", &self.data)
+            .field("tokens", &self.tokens.len())
+            .field("pages", &self.pages)
+            .field("organization", &self.organization)
+            .field("rate_limit", &self.rate_limit)
+            .field("seed", &self.seed)
+            .field("clock", &self.clock)
+            .finish()
+    }
 }
 
 /// A page that has to exist.
@@ -116,12 +141,11 @@ pub struct PageSummary {
 }
 
 /// A running server; clones are handles on the same one.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Server {
     inner: Arc<Inner>,
 }
 
-#[derive(Debug)]
 struct Inner {
     storage: Storage,
     state: tokio::sync::Mutex<State>,
@@ -135,6 +159,16 @@ struct Inner {
     // Copies of what is committed, for readers that must not wait for a request.
     summaries: Mutex<Vec<PageSummary>>,
     notifications: Mutex<Vec<Notification>>,
+}
+
+impl fmt::Debug for Server {
+    /// Shows the pages: the tokens are secret, and the rest is long.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Server")
+            .field("pages", &self.pages())
+            .finish_non_exhaustive()
+    }
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -162,6 +196,16 @@ impl Server {
             .cloned()
             .collect();
         earlier.sort_by_key(|notification| notification.at);
+        if let Some(id) = options.organization {
+            state.organization.id = id;
+        } else if state.organization.id.is_empty() {
+            state.organization.id = ids::identifier();
+        }
+        if state.organization.identity.get(state::ORGANIZATION) != Some(&state.organization.id) {
+            let id = state.organization.id.clone();
+            state.organization.identity.put(state::ORGANIZATION, id);
+        }
+        let organization = state.organization.id.clone();
         let now = options.clock.now();
         for page in options.pages {
             add_page(&mut state, page, now)?;
@@ -183,7 +227,7 @@ impl Server {
                 state: tokio::sync::Mutex::new(State::default()),
                 clock: options.clock,
                 tokens,
-                organization: options.organization.unwrap_or_else(ids::identifier),
+                organization,
                 rate_limit: options.rate_limit,
                 windows: Mutex::new(windows),
                 log: RequestLog::default(),
@@ -273,6 +317,10 @@ impl Server {
         listener: tokio::net::TcpListener,
         shutdown: impl Future<Output = ()> + Send + 'static,
     ) -> Result<(), ServerError> {
+        // Answers are small and wait for nothing, so collecting them into larger packets only delays them.
+        let listener = listener.tap_io(|stream| {
+            let _ = stream.set_nodelay(true);
+        });
         axum::serve(listener, self.router())
             .with_graceful_shutdown(shutdown)
             .await?;

@@ -9,6 +9,7 @@ use super::errors::ApiError;
 use super::fields::{Fields, Given};
 use super::routes::{Answer, Call, Reply, Verb};
 use super::state::{PageState, State};
+use super::status_embed::StatusEmbed;
 use super::words::Branding;
 
 /// The settings of a page.
@@ -20,6 +21,9 @@ pub(super) struct Page {
     pub(super) updated_at: Timestamp,
     /// Everything else under the names of the wire.
     pub(super) settings: Map<String, Value>,
+    /// How the status looks inside other pages.
+    #[serde(default)]
+    pub(super) embed: StatusEmbed,
 }
 
 const COLOURS: [(&str, &str); 12] = [
@@ -105,6 +109,7 @@ impl Page {
             created_at: now,
             updated_at: now,
             settings,
+            embed: StatusEmbed::default(),
         }
     }
 

@@ -7,7 +7,10 @@ use super::errors::ApiError;
 use super::faults::Behaviour;
 use super::pagination::{self, Paging};
 use super::state::{PageState, State};
-use super::{component_groups, components, incidents, metric_data, metrics, metrics_providers, pages, subscribers};
+use super::{
+    component_groups, components, incident_templates, incidents, metric_data, metrics, metrics_providers, organization,
+    page_access_groups, page_access_users, pages, status_embed, subscribers,
+};
 
 /// What a request wants to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -139,6 +142,7 @@ pub(super) fn dispatch(state: &mut State, verb: Verb, path: &[&str], call: &Call
             Verb::Get => Ok(metrics_providers::catalogue()),
             _ => Err(ApiError::method_not_allowed()),
         },
+        ["organizations", id, rest @ ..] => organization::route(state, verb, id, rest, call),
         ["pages", page, rest @ ..] => on_page(state.page_mut(page)?, verb, rest, call),
         _ => Err(ApiError::not_found()),
     }
@@ -150,6 +154,10 @@ fn on_page(page: &mut PageState, verb: Verb, path: &[&str], call: &Call<'_>) -> 
         ["components", rest @ ..] => components::route(page, verb, rest, call),
         ["component-groups", rest @ ..] => component_groups::route(page, verb, rest, call),
         ["incidents", rest @ ..] => incidents::route(page, verb, rest, call),
+        ["incident_templates", rest @ ..] => incident_templates::route(page, verb, rest, call),
+        ["page_access_users", rest @ ..] => page_access_users::route(page, verb, rest, call),
+        ["page_access_groups", rest @ ..] => page_access_groups::route(page, verb, rest, call),
+        ["status_embed_config"] => status_embed::route(page, verb, call),
         ["metrics_providers", rest @ ..] => metrics_providers::route(page, verb, rest, call),
         ["metrics", "data"] => metric_data::route_bulk(page, verb, call),
         ["metrics", id, "data"] => metric_data::route(page, verb, id, call),

@@ -9,10 +9,14 @@ use serde_json::Value;
 use super::component_groups::ComponentGroup;
 use super::components::Component;
 use super::errors::{ApiError, ServerError};
+use super::incident_templates::IncidentTemplate;
 use super::incidents::Incident;
 use super::metrics::Metric;
 use super::metrics_providers::MetricsProvider;
 use super::notifications::Notification;
+use super::organization::Organization;
+use super::page_access_groups::PageAccessGroup;
+use super::page_access_users::PageAccessUser;
 use super::pages::Page;
 use super::storage::StoredRow;
 use super::subscribers::Subscriber;
@@ -35,6 +39,9 @@ pub(super) struct PageState {
     pub(super) components: Table<Component>,
     pub(super) groups: Table<ComponentGroup>,
     pub(super) incidents: Table<Incident>,
+    pub(super) templates: Table<IncidentTemplate>,
+    pub(super) access_users: Table<PageAccessUser>,
+    pub(super) access_groups: Table<PageAccessGroup>,
     pub(super) providers: Table<MetricsProvider>,
     pub(super) metrics: Table<Metric>,
     pub(super) subscribers: Table<Subscriber>,
@@ -50,6 +57,9 @@ macro_rules! every_table {
         $each!($state, components, "component");
         $each!($state, groups, "component_group");
         $each!($state, incidents, "incident");
+        $each!($state, templates, "incident_template");
+        $each!($state, access_users, "page_access_user");
+        $each!($state, access_groups, "page_access_group");
         $each!($state, providers, "metrics_provider");
         $each!($state, metrics, "metric");
         $each!($state, subscribers, "subscriber");
@@ -66,6 +76,9 @@ impl PageState {
             components: Table::default(),
             groups: Table::default(),
             incidents: Table::default(),
+            templates: Table::default(),
+            access_users: Table::default(),
+            access_groups: Table::default(),
             providers: Table::default(),
             metrics: Table::default(),
             subscribers: Table::default(),
@@ -173,12 +186,18 @@ fn parse<T: DeserializeOwned>(row: &StoredRow) -> Result<T, ServerError> {
     })
 }
 
+/// The kind of the users of the organization, who belong to no page.
+const USER: &str = "organization_user";
+/// The kind, and the only row, of the identifier of the organization.
+pub(super) const ORGANIZATION: &str = "organization";
+
 /// All pages.
 #[derive(Debug, Default)]
 pub(super) struct State {
     pub(super) pages: BTreeMap<String, PageState>,
     /// Pages in the order of their creation.
     pub(super) order: Vec<String>,
+    pub(super) organization: Organization,
 }
 
 /// What a request changed, ready to be written.
@@ -193,6 +212,17 @@ impl State {
     pub(super) fn restored(rows: Vec<StoredRow>) -> Result<Self, ServerError> {
         let mut state = Self::default();
         for row in rows {
+            if row.kind == ORGANIZATION {
+                let id: String = parse(&row)?;
+                state.organization.id = id.clone();
+                state.organization.identity.restore(row.sequence, row.id, id);
+                continue;
+            }
+            if row.kind == USER {
+                let user = parse(&row)?;
+                state.organization.users.restore(row.sequence, row.id, user);
+                continue;
+            }
             if !state.pages.contains_key(&row.page) {
                 state.order.push(row.page.clone());
             }
@@ -235,13 +265,20 @@ impl State {
     /// What has to be written.
     pub(super) fn batch(&self) -> Result<Batch, ServerError> {
         let mut batch = Batch::default();
+        let failed = |kind: &str, id: &str| {
+            let (kind, id) = (kind.to_owned(), id.to_owned());
+            move |source| ServerError::Document { kind, id, source }
+        };
+        self.organization
+            .users
+            .changes("", USER, &mut batch.documents)
+            .map_err(failed(USER, ""))?;
+        self.organization
+            .identity
+            .changes("", ORGANIZATION, &mut batch.documents)
+            .map_err(failed(ORGANIZATION, ""))?;
         for page in self.pages.values().filter(|page| page.is_changed()) {
-            page.changes(&mut batch.documents)
-                .map_err(|source| ServerError::Document {
-                    kind: "page".to_owned(),
-                    id: page.id.clone(),
-                    source,
-                })?;
+            page.changes(&mut batch.documents).map_err(failed("page", &page.id))?;
             batch
                 .points
                 .extend(page.points.iter().map(|change| (page.id.clone(), change.clone())));
@@ -252,11 +289,15 @@ impl State {
     /// What was changed is safe.
     pub(super) fn commit(&mut self) {
         self.pages.values_mut().for_each(PageState::commit);
+        self.organization.users.commit();
+        self.organization.identity.commit();
     }
 
     /// What was changed is undone.
     pub(super) fn rollback(&mut self) {
         self.pages.values_mut().for_each(PageState::rollback);
+        self.organization.users.rollback();
+        self.organization.identity.rollback();
     }
 }
 

@@ -80,6 +80,10 @@ def everything(origin, token, page):
     equal(one.metrics.delete_all_data(metric_id=metric.id), 200)
     equal(one.metrics.delete(metric_id=metric.id).id, metric.id)
 
+    person = one.users.create(email="p@example.com", password="secret", first_name="P", last_name="Q")
+    equal([seen.id for seen in one.users.list()], [person.id])
+    equal(one.users.delete(user_id=person.id).id, person.id)
+
     error = refused(statuspageio.ResourceError, 422, lambda: one.components.create(description="no name"))
     equal(error.errors, {"error": ["Name can't be blank"]})
     wrong = client(origin, "wrong", page)

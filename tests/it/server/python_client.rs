@@ -59,8 +59,8 @@ async fn drive(scenario: &'static str, rate_limit: u32) -> Running {
     tokio::task::spawn_blocking(move || {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients/statuspageio.py");
         run(Command::new(python())
-            // Without -P the folder of the script would hide the package of the same name.
-            .arg("-P")
+            // Isolated: the folder of the script would otherwise hide the package of the same name.
+            .arg("-I")
             .arg(script)
             .args([origin.as_str(), TOKEN, PAGE, scenario])
             .env("NO_PROXY", "127.0.0.1")
