@@ -189,7 +189,7 @@ fn yes() -> bool {
     validation = Rule::new("!(has(self.schedule) && has(self.backfillDate))").message("an incident has schedule or backfillDate, not both"),
     validation = Rule::new("has(self.schedule) == has(oldSelf.schedule) && has(self.backfillDate) == has(oldSelf.backfillDate)").message("a published incident cannot change its type: schedule and backfillDate can be neither added nor removed"),
     validation = Rule::new("has(self.schedule) ? self.updates.all(u, u.status in ['scheduled', 'in_progress', 'verifying', 'completed']) : self.updates.all(u, u.status in ['investigating', 'identified', 'monitoring', 'resolved'])").message("updates of a maintenance are scheduled, in_progress, verifying or completed; updates of any other incident are investigating, identified, monitoring or resolved"),
-    validation = Rule::new("!has(self.backfillDate) || self.updates.size() == 1 && self.updates[0].status == 'resolved' && !has(self.components)").message("a backfilled incident has one update with status resolved and no components")
+    validation = Rule::new("!has(self.backfillDate) || has(self.schedule) || self.updates.size() == 1 && self.updates[0].status == 'resolved' && !has(self.components)").message("a backfilled incident has one update with status resolved and no components")
 )]
 #[serde(rename_all = "camelCase")]
 pub struct IncidentSpec {

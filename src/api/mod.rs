@@ -3,6 +3,11 @@
 //! A file per kind; [`CommonSpec`], [`ObjectStatus`] and the policy words are shared. Nothing here decides anything
 //! beyond whether a manifest is well-formed.
 
+#![expect(
+    clippy::duplicated_attributes,
+    reason = "each printcolumn of a kind has the same keys"
+)]
+
 mod annotation;
 mod common;
 mod component;

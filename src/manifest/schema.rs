@@ -480,12 +480,11 @@ fn named_member<'a>(rule: &'a str, value: Option<&Value>) -> Option<&'a str> {
     let fields = value?.as_object()?;
     rule.match_indices("self.")
         .filter(|(start, _)| !rule[..*start].ends_with(|before: char| before.is_alphanumeric()))
-        .filter_map(|(start, mark)| {
+        .map(|(start, mark)| {
             let name = &rule[start + mark.len()..];
-            let end = name
-                .find(|character: char| !character.is_alphanumeric())
-                .unwrap_or(name.len());
-            Some(&name[..end])
+            name.split(|character: char| !character.is_alphanumeric())
+                .next()
+                .unwrap_or_default()
         })
         .find(|name| fields.contains_key(*name))
 }

@@ -77,7 +77,10 @@ mod tests {
         assert_eq!(nearest("descripton", fields), Some("description"));
         assert_eq!(nearest("stauts", fields), Some("status"));
         assert_eq!(nearest("colour", fields), None);
-        assert_eq!(nearest("degraded", ["operational", "degraded_performance"]), Some("degraded_performance"));
+        assert_eq!(
+            nearest("degraded", ["operational", "degraded_performance"]),
+            Some("degraded_performance")
+        );
         assert_eq!(nearest("", fields), None);
     }
 
