@@ -2,4 +2,7 @@
 
 pub mod api;
 pub mod cli;
+pub mod driver;
+pub mod engine;
 pub mod manifest;
+pub mod statuspage;

@@ -31,6 +31,8 @@ pub enum Reason {
     Throttled,
     /// Statuspage refused the request; its words are in the message.
     Rejected,
+    /// Statuspage accepted the request but did not keep a field, or the field cannot be changed any more.
+    NotHonoured,
     /// The page has an object of this identity that no declaration owns.
     AlreadyExists,
     /// Several objects match, or an attempt's outcome cannot be told.
@@ -70,6 +72,7 @@ impl Reason {
         Self::Unreachable,
         Self::Throttled,
         Self::Rejected,
+        Self::NotHonoured,
         Self::AlreadyExists,
         Self::Ambiguous,
         Self::ClaimedByAnother,
@@ -99,6 +102,7 @@ impl Reason {
             Self::Unreachable => "Unreachable",
             Self::Throttled => "Throttled",
             Self::Rejected => "Rejected",
+            Self::NotHonoured => "NotHonoured",
             Self::AlreadyExists => "AlreadyExists",
             Self::Ambiguous => "Ambiguous",
             Self::ClaimedByAnother => "ClaimedByAnother",

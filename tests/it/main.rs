@@ -1,6 +1,19 @@
 //! Integration tests: one binary, a module per topic.
 
+// Marked as test code so that the lints which forbid panics let helpers of tests panic too.
+#[cfg(test)]
+mod chart;
+#[cfg(test)]
 mod cli;
+#[cfg(test)]
+mod client;
+#[cfg(test)]
+mod control_plane;
+#[cfg(test)]
 mod definitions;
+#[cfg(test)]
 mod manifest;
+#[cfg(test)]
 mod rules;
+#[cfg(test)]
+mod support;

@@ -1,0 +1,19 @@
+//! The driver: performs plans. Store + client + engine, the same for every front end.
+//!
+//! One [`PageDriver`] runs one page: it looks at the store, asks the engine what to do, performs the most urgent thing
+//! that the budget allows now, folds the result in and asks again. It never sleeps holding a backlog: while it waits
+//! for the budget an [`Interrupt`] brings it back to planning, so that a new incident goes first.
+//!
+//! Invariant: create = finalizer, journal, request, record. Between the request and its record nothing cancels it.
+
+mod clock;
+mod interrupt;
+mod page;
+mod perform;
+pub mod preview;
+mod store;
+
+pub use clock::Clock;
+pub use interrupt::{Interrupt, Trigger};
+pub use page::{PageDriver, PageOptions, PassEnd, Totals};
+pub use store::{Access, Event, EventKind, Store, StoreChange, StoreError, View};

@@ -1,0 +1,163 @@
+//! Sends one request of a plan and folds the reply into the snapshot.
+
+use crate::engine::{Reply, Request};
+use crate::statuspage::{CollectionKind, Error, PageHandle, Snapshot};
+
+/// Sends a request. The snapshot shows its effect afterwards.
+pub(super) async fn perform(page: &PageHandle, snapshot: &mut Snapshot, request: &Request) -> Result<Reply, Error> {
+    Ok(match request {
+        Request::UpdatePage(write) => {
+            snapshot.put_page(page.update(write).await?);
+            Reply::Done
+        }
+        Request::CreateComponent(write) => {
+            let component = page.components().create(write).await?;
+            let id = component.id.clone();
+            snapshot.put_component(component);
+            Reply::Created(id, None)
+        }
+        Request::UpdateComponent(id, write) => {
+            snapshot.put_component(page.components().update(id, write).await?);
+            Reply::Done
+        }
+        Request::DeleteComponent(id) => {
+            gone_is_done(page.components().delete(id).await)?;
+            snapshot.remove_component(id);
+            Reply::Done
+        }
+        Request::CreateComponentGroup(write) => {
+            let group = page.component_groups().create(write).await?;
+            let id = group.id.clone();
+            snapshot.put_component_group(group);
+            Reply::Created(id, None)
+        }
+        Request::UpdateComponentGroup(id, write) => {
+            snapshot.put_component_group(page.component_groups().update(id, write).await?);
+            Reply::Done
+        }
+        Request::DeleteComponentGroup(id) => {
+            gone_is_done(page.component_groups().delete(id).await.map(drop))?;
+            snapshot.remove_component_group(id);
+            Reply::Done
+        }
+        Request::CreateIncident(write) => {
+            let incident = page.incidents().create(write).await?;
+            let id = incident.id.clone();
+            snapshot.put_incident(incident.clone());
+            Reply::Created(id, Some(Box::new(incident)))
+        }
+        Request::UpdateIncident(id, write) => {
+            let incident = page.incidents().update(id, write).await?;
+            snapshot.put_incident(incident.clone());
+            Reply::Incident(Box::new(incident))
+        }
+        Request::DeleteIncident(id) => {
+            gone_is_done(page.incidents().delete(id).await.map(drop))?;
+            snapshot.remove_incident(id);
+            Reply::Done
+        }
+        Request::UpdateIncidentUpdate(incident, id, write) => {
+            let update = page.incidents().correct_update(incident, id, write).await?;
+            snapshot.put_incident_update(incident, update);
+            Reply::Done
+        }
+        Request::WritePostmortem(incident, write) => {
+            page.incidents().postmortem(incident).put(write).await?;
+            Reply::Done
+        }
+        Request::PublishPostmortem(incident, publish) => {
+            let postmortem = page.incidents().postmortem(incident).publish(publish).await?;
+            snapshot.put_postmortem(incident, &postmortem);
+            Reply::Done
+        }
+        Request::RevertPostmortem(incident) => {
+            let postmortem = page.incidents().postmortem(incident).revert().await?;
+            snapshot.put_postmortem(incident, &postmortem);
+            Reply::Done
+        }
+        Request::CreateMetricsProvider(write) => {
+            let provider = page.metrics_providers().create(write).await?;
+            let id = provider.id.clone();
+            snapshot.put_metrics_provider(provider);
+            Reply::Created(id, None)
+        }
+        Request::UpdateMetricsProvider(id, write) => {
+            snapshot.put_metrics_provider(page.metrics_providers().update(id, write).await?);
+            Reply::Done
+        }
+        Request::DeleteMetricsProvider(id) => {
+            gone_is_done(page.metrics_providers().delete(id).await.map(drop))?;
+            snapshot.remove_metrics_provider(id);
+            Reply::Done
+        }
+        Request::CreateMetric(provider, write) => {
+            let metric = page.metrics_providers().create_metric(provider, write).await?;
+            let id = metric.id.clone();
+            snapshot.put_metric(metric);
+            Reply::Created(id, None)
+        }
+        Request::UpdateMetric(id, write) => {
+            snapshot.put_metric(page.metrics().update(id, write).await?);
+            Reply::Done
+        }
+        Request::DeleteMetric(id) => {
+            gone_is_done(page.metrics().delete(id).await.map(drop))?;
+            snapshot.remove_metric(id);
+            Reply::Done
+        }
+        Request::SubmitMetricData(points) => {
+            page.metrics().send_points(points).await?;
+            Reply::Done
+        }
+        Request::CreateSubscriber(write) => {
+            let subscriber = page.subscribers().create(write).await?;
+            let id = subscriber.id.clone();
+            snapshot.put_subscriber(subscriber);
+            Reply::Created(id, None)
+        }
+        Request::UpdateSubscriber(id, components) => {
+            let subscriber = page.subscribers().update_components(id, components.as_deref()).await?;
+            snapshot.put_subscriber(subscriber);
+            Reply::Done
+        }
+        Request::DeleteSubscriber(id, quietly) => {
+            gone_is_done(page.subscribers().delete(id, !quietly).await.map(drop))?;
+            snapshot.remove_subscriber(id);
+            Reply::Done
+        }
+    })
+}
+
+/// An object that is not there any more is deleted.
+fn gone_is_done(result: Result<(), Error>) -> Result<(), Error> {
+    match result {
+        Err(error) if error.is_not_found() => Ok(()),
+        other => other,
+    }
+}
+
+/// The list that a request's object is in: what to read again when the outcome is not known.
+pub(super) fn collection_of(request: &Request) -> CollectionKind {
+    use Request::*;
+    match request {
+        UpdatePage(_) => CollectionKind::Page,
+        CreateComponent(_)
+        | UpdateComponent(..)
+        | DeleteComponent(_)
+        | CreateComponentGroup(_)
+        | UpdateComponentGroup(..)
+        | DeleteComponentGroup(_) => CollectionKind::Components,
+        CreateIncident(_)
+        | UpdateIncident(..)
+        | DeleteIncident(_)
+        | UpdateIncidentUpdate(..)
+        | WritePostmortem(..)
+        | PublishPostmortem(..)
+        | RevertPostmortem(_) => CollectionKind::Incidents,
+        CreateMetricsProvider(_) | UpdateMetricsProvider(..) | DeleteMetricsProvider(_) => {
+            CollectionKind::MetricsProviders
+        }
+        CreateMetric(..) | UpdateMetric(..) | DeleteMetric(_) | SubmitMetricData(_) => CollectionKind::Metrics,
+        CreateSubscriber(_) | UpdateSubscriber(..) | DeleteSubscriber(..) => CollectionKind::Subscribers,
+    }
+}

@@ -1,0 +1,106 @@
+//! What a driver needs of the place where declarations live.
+
+use std::future::Future;
+
+use crate::api::{Journal, Reason};
+use crate::engine::{Declaration, ObjectKey, Status};
+use crate::statuspage::{BaseUrl, Token};
+
+/// A page with all its declarations, as the store has them now: own writes included.
+#[derive(Debug)]
+pub struct View {
+    /// The declaration of the page.
+    pub page: Declaration,
+    /// All others, in the order in which they are to be created.
+    pub declarations: Vec<Declaration>,
+    /// How to reach the page, or why that is not known: reason and what to do.
+    pub access: Result<Access, (Reason, String)>,
+}
+
+/// How to reach a page.
+#[derive(Clone, Debug)]
+pub struct Access {
+    /// Address of the API.
+    pub base_url: BaseUrl,
+    /// Token of the API.
+    pub token: Token,
+}
+
+/// A change of one stored declaration.
+#[derive(Clone, Debug, PartialEq)]
+pub enum StoreChange {
+    /// Puts the finalizer on.
+    AddFinalizer,
+    /// Writes the journal into the status. Must fail with [`StoreError::Conflict`] when the stored object is not the
+    /// version that the declaration was read from: this is what keeps two writers from creating twice.
+    Journal(Journal),
+    /// Writes the id annotation.
+    RecordId(String),
+    /// Replaces the status.
+    Status(Box<Status>),
+    /// Takes the finalizer off.
+    Release,
+    /// Takes the finalizer off and deletes the declaration.
+    Prune,
+}
+
+/// Why a change of a stored declaration failed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum StoreError {
+    /// Somebody else changed it: read again.
+    #[error("{0} was changed by somebody else meanwhile")]
+    Conflict(String),
+    /// It is gone.
+    #[error("{0} does not exist any more")]
+    Gone(String),
+    /// The store refuses or cannot be reached; tried again.
+    #[error("cannot write {object}: {message}")]
+    Unavailable {
+        /// The declaration.
+        object: String,
+        /// The store's words.
+        message: String,
+    },
+}
+
+/// How an event is meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EventKind {
+    /// Something was done, or recovered.
+    Normal,
+    /// Somebody should look.
+    Warning,
+}
+
+/// Something that happened to a declaration, for its owner.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Event {
+    /// How it is meant.
+    pub kind: EventKind,
+    /// One word, such as Created or Rejected.
+    pub reason: String,
+    /// A sentence.
+    pub note: String,
+}
+
+/// The place where declarations live.
+pub trait Store: Send + Sync + 'static {
+    /// The page and its declarations; none when there is no such page. `seen` of each declaration is set by the
+    /// caller; `status` equals `stored`.
+    fn view(&self, page: &ObjectKey) -> Option<View>;
+
+    /// Writes one change. Once it returned, [`Store::view`] shows it.
+    fn write(
+        &self,
+        declaration: &Declaration,
+        change: StoreChange,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// Tells the owner of a declaration. Never blocks and never fails.
+    fn tell(&self, declaration: &Declaration, event: Event);
+
+    /// False when this process must not write any more, because another one leads.
+    fn may_write(&self) -> bool {
+        true
+    }
+}

@@ -1,0 +1,72 @@
+//! Claims: which declaration owns which remote id.
+//!
+//! Invariant: one remote object has one owner. Of two declarations that record the same id, the older one owns it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::declaration::{Declaration, ObjectKey};
+use crate::api::Kind;
+
+/// The owners of all remote ids of a page.
+#[derive(Debug, Default)]
+pub struct Claims {
+    owners: BTreeMap<(Kind, String), ObjectKey>,
+    ids: BTreeMap<ObjectKey, String>,
+    contested: BTreeMap<ObjectKey, ObjectKey>,
+    absent: BTreeSet<ObjectKey>,
+}
+
+impl Claims {
+    /// Reads the claims that the declarations record.
+    pub fn of<'a>(declarations: impl Iterator<Item = &'a Declaration>) -> Self {
+        let mut by_age: Vec<&Declaration> = declarations
+            .filter(|declaration| declaration.recorded_id().is_some())
+            .collect();
+        by_age.sort_by(|one, other| (one.created, &one.key).cmp(&(other.created, &other.key)));
+        let mut claims = Claims::default();
+        for declaration in by_age {
+            if let Some(id) = declaration.recorded_id() {
+                claims.claim(&declaration.key, id);
+            }
+        }
+        claims
+    }
+
+    /// Takes an id for a declaration unless another one has it.
+    pub fn claim(&mut self, key: &ObjectKey, id: &str) {
+        match self.owners.get(&(key.kind, id.to_owned())) {
+            Some(owner) if owner != key => {
+                self.contested.insert(key.clone(), owner.clone());
+            }
+            _ => {
+                self.owners.insert((key.kind, id.to_owned()), key.clone());
+                self.ids.insert(key.clone(), id.to_owned());
+            }
+        }
+    }
+
+    /// Marks that the recorded remote object of a declaration is not on the page.
+    pub fn mark_absent(&mut self, key: &ObjectKey) {
+        self.absent.insert(key.clone());
+    }
+
+    /// The id that a declaration owns, whether the object is there or not.
+    pub fn id(&self, key: &ObjectKey) -> Option<&str> {
+        self.ids.get(key).map(String::as_str)
+    }
+
+    /// The id that a declaration owns and that is on the page.
+    pub fn present(&self, key: &ObjectKey) -> Option<&str> {
+        if self.absent.contains(key) { None } else { self.id(key) }
+    }
+
+    /// The older declaration that owns the id which this one records.
+    pub fn contested_by(&self, key: &ObjectKey) -> Option<&ObjectKey> {
+        self.contested.get(key)
+    }
+
+    /// The owner of a remote id.
+    pub fn owner(&self, kind: Kind, id: &str) -> Option<&ObjectKey> {
+        self.owners.get(&(kind, id.to_owned()))
+    }
+}

@@ -1,0 +1,169 @@
+//! Conditions from findings. Ready and Synced always; Reconciling and Stalled only while true (kstatus).
+//!
+//! Invariant: a condition's transition time moves only with its status, and nothing moves when nothing changed.
+
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+
+use super::plan::State;
+use crate::api::{Drift, ObjectStatus, Reason};
+
+/// Condition type: the remote object matches the declaration of observedGeneration.
+pub const READY: &str = "Ready";
+/// Condition type: no declared field differs now.
+pub const SYNCED: &str = "Synced";
+/// Condition type: changes are on their way.
+pub const RECONCILING: &str = "Reconciling";
+/// Condition type: somebody has to do something.
+pub const STALLED: &str = "Stalled";
+
+/// The status that follows from a finding. Everything but conditions, generation, drift and sync time is kept.
+pub fn apply(
+    status: &mut ObjectStatus,
+    state: State,
+    reason: Reason,
+    message: &str,
+    drift: Vec<Drift>,
+    generation: i64,
+    now: Timestamp,
+) {
+    if state == State::Unknown {
+        return;
+    }
+    let before = status.clone();
+    let previous = std::mem::take(&mut status.conditions);
+    let mut set = |kind: &str, value: &str, reason: Reason, message: String| {
+        let old = previous.iter().find(|condition| condition.type_ == kind);
+        let last_transition_time = match old {
+            Some(old) if old.status == value => old.last_transition_time.clone(),
+            _ => Time(whole_second(now)),
+        };
+        status.conditions.push(Condition {
+            type_: kind.to_owned(),
+            status: value.to_owned(),
+            reason: reason.as_str().to_owned(),
+            message,
+            observed_generation: Some(generation),
+            last_transition_time,
+        });
+    };
+    let ready = state == State::InSync;
+    set(READY, if ready { "True" } else { "False" }, reason, shortened(message));
+    match (ready, drift.first()) {
+        (true, None) => set(
+            SYNCED,
+            "True",
+            Reason::Synced,
+            "every declared field has its declared value".into(),
+        ),
+        (true, Some(first)) => set(
+            SYNCED,
+            "False",
+            Reason::DriftDetected,
+            drift_message(first, drift.len()),
+        ),
+        (false, _) => set(SYNCED, "False", reason, shortened(message)),
+    }
+    match state {
+        State::Progressing => set(RECONCILING, "True", reason, shortened(message)),
+        State::Stalled => set(STALLED, "True", reason, shortened(message)),
+        _ => {}
+    }
+    status.observed_generation = Some(generation);
+    status.drift = drift;
+    if ready && *status != before {
+        status.last_sync_time = Some(Time(whole_second(now)));
+    }
+}
+
+/// The status of a condition, if it is there.
+pub fn find<'a>(status: &'a ObjectStatus, kind: &str) -> Option<&'a Condition> {
+    status.conditions.iter().find(|condition| condition.type_ == kind)
+}
+
+fn drift_message(first: &Drift, count: usize) -> String {
+    let more = if count > 1 {
+        format!(" and {} more", count - 1)
+    } else {
+        String::new()
+    };
+    shortened(&format!(
+        "{} is {} on the page, declared is {}{more}",
+        first.field, first.observed, first.desired
+    ))
+}
+
+/// Kubernetes refuses messages above 32 KiB; a terminal refuses them much earlier.
+fn shortened(message: &str) -> String {
+    match message.char_indices().nth(1024) {
+        Some((end, _)) => format!("{}…", &message[..end]),
+        None => message.to_owned(),
+    }
+}
+
+/// Kubernetes keeps times in whole seconds: a fraction would come back as a difference.
+pub(crate) fn whole_second(at: Timestamp) -> Timestamp {
+    Timestamp::from_second(at.as_second()).unwrap_or(at)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    #[test]
+    fn nothing_moves_when_nothing_changed() {
+        let mut status = ObjectStatus::default();
+        apply(&mut status, State::InSync, Reason::Synced, "ok", vec![], 1, at(10));
+        let first = status.clone();
+        apply(&mut status, State::InSync, Reason::Synced, "ok", vec![], 1, at(99));
+        assert_eq!(status, first);
+    }
+
+    #[test]
+    fn abnormal_conditions_are_there_only_while_true() {
+        let mut status = ObjectStatus::default();
+        apply(&mut status, State::Stalled, Reason::Rejected, "no", vec![], 1, at(10));
+        assert!(find(&status, STALLED).is_some());
+        apply(
+            &mut status,
+            State::Progressing,
+            Reason::Progressing,
+            "on it",
+            vec![],
+            2,
+            at(11),
+        );
+        assert!(find(&status, STALLED).is_none());
+        assert!(find(&status, RECONCILING).is_some());
+        assert_eq!(
+            find(&status, READY).unwrap().last_transition_time.0,
+            at(10),
+            "Ready stayed False"
+        );
+        apply(&mut status, State::InSync, Reason::Synced, "ok", vec![], 2, at(12));
+        assert_eq!(status.conditions.len(), 2);
+        assert_eq!(find(&status, READY).unwrap().last_transition_time.0, at(12));
+    }
+
+    #[test]
+    fn detected_drift_leaves_ready_and_turns_synced_off() {
+        let mut status = ObjectStatus::default();
+        let drift = vec![Drift {
+            field: "name".into(),
+            desired: "\"a\"".into(),
+            observed: "\"b\"".into(),
+        }];
+        apply(&mut status, State::InSync, Reason::Synced, "ok", drift, 1, at(10));
+        assert_eq!(find(&status, READY).unwrap().status, "True");
+        let synced = find(&status, SYNCED).unwrap();
+        assert_eq!(
+            (synced.status.as_str(), synced.reason.as_str()),
+            ("False", "DriftDetected")
+        );
+        assert!(synced.message.contains("name"));
+    }
+}

@@ -1,0 +1,368 @@
+//! How one declaration becomes steps: the flow around the rules of a kind.
+
+use super::context::{Blocked, Context};
+use super::declaration::{Declaration, Spec, Status};
+use super::deletion;
+use super::fields::{self, Comparisons};
+use super::identity::{CREATE, Identity};
+use super::kinds::{self, Rules};
+use super::plan::{Action, State, Step};
+use super::planner::{Outcome, Planner, step};
+use super::request::Request;
+use crate::api::{Kind, ManagementPolicy, MetricSpec, Reason};
+use crate::statuspage::Priority;
+
+/// The name under which the data points of a metric are recorded as applied.
+const DATA: &str = "data";
+
+/// Where an object's way begins.
+pub(super) enum Start {
+    /// Its outcome is settled already.
+    Stopped,
+    /// It has to be created.
+    Create,
+    /// It is on the page.
+    Here { id: String, adopted: bool },
+}
+
+impl<'a> Planner<'a> {
+    pub(super) fn converge(&mut self, declaration: &'a Declaration) {
+        if declaration.policies(self.world.page_spec()).suspend {
+            let outcome = Outcome::new(
+                declaration,
+                State::Suspended,
+                Reason::Suspended,
+                "suspend is true: nothing is done for this object",
+            );
+            self.record(declaration, outcome);
+            return;
+        }
+        if declaration.deleting {
+            deletion::plan(self, declaration);
+            return;
+        }
+        match &declaration.spec {
+            Spec::Component(spec) => self.object(declaration, spec),
+            Spec::ComponentGroup(spec) => self.object(declaration, spec),
+            Spec::MetricsProvider(spec) => self.object(declaration, &**spec),
+            Spec::Metric(spec) => self.object(declaration, &**spec),
+            Spec::Subscriber(spec) => self.object(declaration, spec),
+            Spec::Incident(spec) => kinds::converge_incident(self, declaration, spec),
+            Spec::StatusPage(_) | Spec::Removed(_) => {}
+        }
+    }
+
+    /// The same flow for every kind but incidents.
+    fn object<K: Rules>(&mut self, declaration: &'a Declaration, rules: &K) {
+        let context = self.context(declaration);
+        match self.start(declaration) {
+            Start::Stopped => {}
+            Start::Create => self.create(&context, rules),
+            Start::Here { id, adopted } => {
+                let remote = K::collection(self.world.snapshot)
+                    .and_then(|collection| collection.items.iter().find(|remote| K::id(remote) == id));
+                if let Some(remote) = remote {
+                    self.update(&context, rules, remote, adopted);
+                }
+            }
+        }
+    }
+
+    /// The part that all kinds begin with: identity, failures.
+    pub(super) fn start(&mut self, declaration: &'a Declaration) -> Start {
+        let identity = self.identities.get(&declaration.key).cloned();
+        let start = match identity {
+            None | Some(Identity::BeyondList { .. }) => return Start::Stopped,
+            Some(Identity::Stop { state, reason, message }) => {
+                self.record(declaration, Outcome::new(declaration, state, reason, message));
+                return Start::Stopped;
+            }
+            Some(Identity::Absent) => Start::Create,
+            Some(Identity::Here { id, adopted }) => Start::Here { id, adopted },
+        };
+        match self.failure(declaration) {
+            Some(mut outcome) => {
+                if let Start::Here { id, adopted } = start {
+                    self.take(declaration, &id, adopted, &mut outcome.status);
+                }
+                self.record(declaration, outcome);
+                Start::Stopped
+            }
+            None => start,
+        }
+    }
+
+    /// The outcome of a declaration whose last request failed and is not to be tried again yet.
+    pub(super) fn failure(&mut self, declaration: &Declaration) -> Option<Outcome> {
+        let failure = self.world.failures.get(&declaration.key)?;
+        if !failure.blocks(declaration.generation, self.world.now) {
+            return None;
+        }
+        self.plan.wake_at(failure.retry_at());
+        let state = if failure.terminal {
+            State::Stalled
+        } else {
+            State::Progressing
+        };
+        Some(Outcome::new(
+            declaration,
+            state,
+            failure.reason,
+            failure.message.clone(),
+        ))
+    }
+
+    fn create<K: Rules>(&mut self, context: &Context<'a>, rules: &K) {
+        let declaration = context.declaration;
+        let planned = rules.fields(context, None).and_then(|fields| {
+            let found = fields::creation(&fields);
+            rules
+                .create(context, found.body.clone())
+                .map(|request| (request, found))
+        });
+        match planned {
+            Ok((request, found)) => {
+                let summary = format!("create {} {:?}", declaration.key.kind.noun(), rules.title(context));
+                self.begin_creation(declaration, request, found, K::PRIORITY, summary);
+            }
+            Err(blocked) => {
+                if let Spec::Metric(spec) = &declaration.spec
+                    && !self.provider_implied
+                    && let Some(request) = kinds::implied_provider(spec, context)
+                {
+                    self.provider_implied = true;
+                    let mut step = step(
+                        declaration,
+                        Action::Update(request),
+                        K::PRIORITY,
+                        "create metrics provider \"Self\"",
+                    );
+                    step.changes.clear();
+                    self.plan.steps.push(step);
+                }
+                self.record(declaration, Outcome::blocked(declaration, blocked));
+            }
+        }
+    }
+
+    /// Plans the creation of an object: the driver adds finalizer, journal and record.
+    pub(super) fn begin_creation(
+        &mut self,
+        declaration: &Declaration,
+        request: Request,
+        found: Comparisons,
+        priority: Priority,
+        summary: String,
+    ) {
+        let message = format!("will {summary}");
+        self.plan.steps.push(Step {
+            key: declaration.key.clone(),
+            action: Action::Create(request),
+            priority,
+            summary,
+            changes: found.changes,
+            applied: applied(declaration, &found.applied),
+        });
+        let mut outcome = Outcome::new(declaration, State::Progressing, Reason::Progressing, message);
+        let status = outcome.status.object_mut();
+        status.id = None;
+        status.applied.clear();
+        self.record(declaration, outcome);
+    }
+
+    fn update<K: Rules>(&mut self, context: &Context<'a>, rules: &K, remote: &K::Remote, adopted: bool) {
+        let declaration = context.declaration;
+        let mut outcome = Outcome::new(
+            declaration,
+            State::InSync,
+            Reason::Synced,
+            "the page shows what is declared",
+        );
+        self.take(declaration, K::id(remote), adopted, &mut outcome.status);
+        rules.observe(context, remote, &mut outcome.status);
+        let fields = match rules.fields(context, Some(remote)) {
+            Ok(fields) => fields,
+            Err(blocked) => {
+                outcome.state = blocked.state;
+                outcome.reason = blocked.reason;
+                outcome.message = blocked.message;
+                self.record(declaration, outcome);
+                return;
+            }
+        };
+        let policies = context.policies();
+        let found = fields::compare(&fields, &outcome.status.object().applied, policies.drift);
+        let only_status =
+            found.body.len() == 1 && declaration.key.kind == Kind::Component && found.body.contains_key("status");
+        let priority = if only_status {
+            Priority::ComponentStatus
+        } else {
+            K::PRIORITY
+        };
+        let noun = format!("{} {:?}", declaration.key.kind.noun(), rules.title(context));
+        let settled = self.settle(
+            context,
+            outcome,
+            found,
+            policies.management,
+            priority,
+            |body| rules.update(context, remote, body),
+            &noun,
+        );
+        if settled && let Spec::Metric(spec) = &declaration.spec {
+            self.collect_points(declaration, spec, K::id(remote), policies.management);
+        }
+    }
+
+    /// Turns a comparison into a step and an outcome. True when the object matches and nothing is to be written.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "the one place where a comparison becomes a step"
+    )]
+    pub(super) fn settle(
+        &mut self,
+        context: &Context<'a>,
+        mut outcome: Outcome,
+        found: Comparisons,
+        management: ManagementPolicy,
+        priority: Priority,
+        request: impl FnOnce(serde_json::Map<String, serde_json::Value>) -> Result<Request, Blocked>,
+        noun: &str,
+    ) -> bool {
+        let declaration = context.declaration;
+        outcome.drift = found.drift;
+        if management == ManagementPolicy::ObserveOnly && !found.body.is_empty() {
+            let names: Vec<&str> = found.changes.iter().map(|change| change.field.as_str()).collect();
+            outcome.state = State::Stalled;
+            outcome.reason = Reason::ObserveOnly;
+            outcome.message = format!(
+                "{} differ on the page; managementPolicy is ObserveOnly: nothing is written",
+                names.join(", ")
+            );
+        } else if !found.immutable.is_empty() {
+            outcome.state = State::Stalled;
+            outcome.reason = Reason::NotHonoured;
+            outcome.message = format!(
+                "{} can only be given when the {} is created: change it back, or delete the declaration and create it anew",
+                found.immutable.join(", "),
+                declaration.key.kind.noun()
+            );
+        } else if !found.body.is_empty() {
+            if let Some(failure) = self.failure(declaration) {
+                outcome.state = failure.state;
+                outcome.reason = failure.reason;
+                outcome.message = failure.message;
+            } else {
+                let names: Vec<String> = found.changes.iter().map(|change| change.field.clone()).collect();
+                let summary = format!("update {noun}: {}", names.join(", "));
+                match request(found.body) {
+                    Ok(request) => {
+                        outcome.state = State::Progressing;
+                        outcome.reason = Reason::Progressing;
+                        outcome.message = format!("will {summary}");
+                        self.plan.steps.push(Step {
+                            key: declaration.key.clone(),
+                            action: Action::Update(request),
+                            priority,
+                            summary,
+                            changes: found.changes,
+                            applied: applied(declaration, &found.applied),
+                        });
+                    }
+                    Err(blocked) => {
+                        outcome.state = blocked.state;
+                        outcome.reason = blocked.reason;
+                        outcome.message = blocked.message;
+                    }
+                }
+            }
+        } else {
+            outcome
+                .status
+                .object_mut()
+                .applied
+                .retain(|name, _| name == DATA || found.applied.contains_key(name) || name.contains('/'));
+            outcome.status.object_mut().applied.extend(found.applied);
+        }
+        let settled = outcome.state == State::InSync;
+        self.record(declaration, outcome);
+        settled
+    }
+
+    /// Takes the remote object: id in the status and in the annotation, journal of its creation closed.
+    pub(super) fn take(&mut self, declaration: &Declaration, id: &str, adopted: bool, status: &mut Status) {
+        let object = status.object_mut();
+        let by_hand = object.id.is_none() && declaration.id_annotation.is_some() && object.journal.is_none();
+        object.adopted |= adopted || by_hand;
+        object.id = Some(id.to_owned());
+        object.page_id = self.world.page_id.map(str::to_owned);
+        if object
+            .journal
+            .as_ref()
+            .is_some_and(|journal| journal.operation == CREATE)
+        {
+            object.journal = None;
+        }
+        if declaration.id_annotation.as_deref() != Some(id) {
+            self.plan.steps.push(step(
+                declaration,
+                Action::RecordId(id.to_owned()),
+                Priority::Incident,
+                "record the id",
+            ));
+        }
+    }
+
+    fn collect_points(
+        &mut self,
+        declaration: &'a Declaration,
+        spec: &MetricSpec,
+        id: &str,
+        management: ManagementPolicy,
+    ) {
+        if spec.data.is_empty() || management == ManagementPolicy::ObserveOnly {
+            return;
+        }
+        let declared = serde_json::to_value(&spec.data).unwrap_or_default();
+        let hash = fields::hash(&declared);
+        if declaration.status.object().applied.get(DATA) == Some(&hash) || self.failure(declaration).is_some() {
+            return;
+        }
+        let points = kinds::data_points(&spec.data, self.world.now);
+        if let Some(outcome) = self.outcomes.get_mut(&declaration.key) {
+            outcome.state = State::Progressing;
+            outcome.reason = Reason::Progressing;
+            outcome.message = format!("will send {} data points", points.len());
+        }
+        self.points.insert(id.to_owned(), points);
+        self.points_applied
+            .push((declaration.key.clone(), DATA.to_owned(), hash));
+    }
+
+    /// One bulk request for the data points of all metrics.
+    pub(super) fn submit_points(&mut self) {
+        let points = std::mem::take(&mut self.points);
+        let count: usize = points.values().map(Vec::len).sum();
+        let Some((key, ..)) = self.points_applied.first() else {
+            return;
+        };
+        self.plan.steps.push(Step {
+            key: key.clone(),
+            action: Action::Update(Request::SubmitMetricData(points)),
+            priority: Priority::MetricData,
+            summary: format!("send {count} data points"),
+            changes: Vec::new(),
+            applied: std::mem::take(&mut self.points_applied),
+        });
+    }
+}
+
+fn applied(
+    declaration: &Declaration,
+    hashes: &std::collections::BTreeMap<String, String>,
+) -> Vec<(super::declaration::ObjectKey, String, String)> {
+    hashes
+        .iter()
+        .map(|(name, hash)| (declaration.key.clone(), name.clone(), hash.clone()))
+        .collect()
+}

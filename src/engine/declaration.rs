@@ -1,0 +1,306 @@
+//! A declaration as the engine sees it: the same shape for every kind and every store.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::api::{
+    AdoptionPolicy, CommonSpec, ComponentGroupSpec, ComponentGroupStatus, ComponentSpec, ComponentStatus,
+    DeletionPolicy, DriftPolicy, IncidentDeletionPolicy, IncidentSpec, IncidentStatus, Kind, ManagementPolicy,
+    MetricSpec, MetricStatus, MetricsProviderSpec, MetricsProviderStatus, ObjectStatus, StatusPageSpec,
+    StatusPageStatus, SubscriberSpec, SubscriberStatus,
+};
+use crate::statuspage::Secret;
+
+/// Names one declaration.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ObjectKey {
+    /// Its kind.
+    pub kind: Kind,
+    /// Its namespace.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+}
+
+impl ObjectKey {
+    /// The key of a declaration.
+    pub fn new(kind: Kind, namespace: impl Into<String>, name: impl Into<String>) -> Self {
+        ObjectKey {
+            kind,
+            namespace: namespace.into(),
+            name: name.into(),
+        }
+    }
+}
+
+impl std::fmt::Display for ObjectKey {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "{} {}/{}", self.kind, self.namespace, self.name)
+    }
+}
+
+/// One declaration with everything that a decision about it needs.
+#[derive(Clone, Debug)]
+pub struct Declaration {
+    /// Its name.
+    pub key: ObjectKey,
+    /// Unique in time: a declaration deleted and written again has another one.
+    pub uid: String,
+    /// The version of the stored object that this was read from.
+    pub version: String,
+    /// Grows with every change of the spec.
+    pub generation: i64,
+    /// When it was written first; the older of two claimants keeps the remote object.
+    pub created: Timestamp,
+    /// When this process first saw it, or first saw its present requested-at: lists must be read after that before
+    /// anything is created.
+    pub seen: Timestamp,
+    /// True once its owner deleted it.
+    pub deleting: bool,
+    /// True while the finalizer is on it.
+    pub finalizer: bool,
+    /// The id annotation.
+    pub id_annotation: Option<String>,
+    /// The requested-at annotation.
+    pub requested_at: Option<String>,
+    /// The allow-deletes annotation.
+    pub allow_deletes: Option<String>,
+    /// What is declared.
+    pub spec: Spec,
+    /// What is known, possibly not stored yet.
+    pub status: Status,
+    /// What the store holds as status.
+    pub stored: Status,
+    /// Values of the Secrets that the spec names, by spec field; the error is a sentence.
+    pub secrets: BTreeMap<&'static str, Result<Secret, String>>,
+}
+
+/// What a declaration says.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Spec {
+    /// A page.
+    StatusPage(Box<StatusPageSpec>),
+    /// A group.
+    ComponentGroup(ComponentGroupSpec),
+    /// A component.
+    Component(ComponentSpec),
+    /// An incident.
+    Incident(Box<IncidentSpec>),
+    /// A provider.
+    MetricsProvider(Box<MetricsProviderSpec>),
+    /// A metric.
+    Metric(Box<MetricSpec>),
+    /// A subscriber.
+    Subscriber(SubscriberSpec),
+    /// The manifest is gone: all that is left to do is what its deletion policy says.
+    Removed(Deletion),
+}
+
+/// What deleting a declaration does to the remote object: the union of all deletion policies.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Deletion {
+    /// Delete it.
+    Delete,
+    /// Leave it.
+    #[default]
+    Orphan,
+    /// Resolve the incident and leave it.
+    Resolve,
+}
+
+impl From<DeletionPolicy> for Deletion {
+    fn from(policy: DeletionPolicy) -> Self {
+        match policy {
+            DeletionPolicy::Delete => Deletion::Delete,
+            DeletionPolicy::Orphan => Deletion::Orphan,
+        }
+    }
+}
+
+impl From<IncidentDeletionPolicy> for Deletion {
+    fn from(policy: IncidentDeletionPolicy) -> Self {
+        match policy {
+            IncidentDeletionPolicy::Delete => Deletion::Delete,
+            IncidentDeletionPolicy::Orphan => Deletion::Orphan,
+            IncidentDeletionPolicy::Resolve => Deletion::Resolve,
+        }
+    }
+}
+
+/// The policies in force for one declaration: its own words, else the page's defaults, else the built-in ones.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Policies {
+    /// May the remote object be written.
+    pub management: ManagementPolicy,
+    /// What to do with an unowned object of the same identity.
+    pub adoption: AdoptionPolicy,
+    /// What to do about changes by others.
+    pub drift: DriftPolicy,
+    /// What deletion does.
+    pub deletion: Deletion,
+    /// Stops everything.
+    pub suspend: bool,
+}
+
+impl Spec {
+    /// The shared part of the spec; none for a page and for a removed manifest.
+    pub fn common(&self) -> Option<&CommonSpec> {
+        match self {
+            Spec::StatusPage(_) | Spec::Removed(_) => None,
+            Spec::ComponentGroup(spec) => Some(&spec.common),
+            Spec::Component(spec) => Some(&spec.common),
+            Spec::Incident(spec) => Some(&spec.common),
+            Spec::MetricsProvider(spec) => Some(&spec.common),
+            Spec::Metric(spec) => Some(&spec.common),
+            Spec::Subscriber(spec) => Some(&spec.common),
+        }
+    }
+
+    fn own_deletion(&self) -> Option<Deletion> {
+        match self {
+            Spec::StatusPage(_) => Some(Deletion::Orphan),
+            Spec::Removed(deletion) => Some(*deletion),
+            Spec::ComponentGroup(spec) => spec.deletion_policy.map(Into::into),
+            Spec::Component(spec) => spec.deletion_policy.map(Into::into),
+            Spec::Incident(spec) => Some(spec.deletion_policy.unwrap_or_default().into()),
+            Spec::MetricsProvider(spec) => spec.deletion_policy.map(Into::into),
+            Spec::Metric(spec) => spec.deletion_policy.map(Into::into),
+            Spec::Subscriber(spec) => spec.deletion_policy.map(Into::into),
+        }
+    }
+}
+
+impl Declaration {
+    /// The policies in force, given the page's spec.
+    pub fn policies(&self, page: Option<&StatusPageSpec>) -> Policies {
+        let defaults = page.and_then(|page| page.defaults.clone()).unwrap_or_default();
+        let common = self.spec.common();
+        let built_in_drift = if self.key.kind == Kind::Incident {
+            DriftPolicy::Detect
+        } else {
+            DriftPolicy::Correct
+        };
+        // A page's driftPolicy default is about configuration; an incident keeps Detect unless it says otherwise
+        // itself, so that nobody fights a human who is typing in the console.
+        let default_drift = if self.key.kind == Kind::Incident {
+            None
+        } else {
+            defaults.drift_policy
+        };
+        let page_suspended = page.is_some_and(|page| page.suspend);
+        match &self.spec {
+            Spec::StatusPage(page) => Policies {
+                management: page.management_policy.unwrap_or_default(),
+                adoption: AdoptionPolicy::ByName,
+                drift: page.drift_policy.unwrap_or_default(),
+                deletion: Deletion::Orphan,
+                suspend: page.suspend,
+            },
+            spec => Policies {
+                management: common
+                    .and_then(|common| common.management_policy)
+                    .or(defaults.management_policy)
+                    .unwrap_or_default(),
+                adoption: common
+                    .and_then(|common| common.adoption_policy)
+                    .or(defaults.adoption_policy)
+                    .unwrap_or_default(),
+                drift: common
+                    .and_then(|common| common.drift_policy)
+                    .or(default_drift)
+                    .unwrap_or(built_in_drift),
+                deletion: spec.own_deletion().unwrap_or_else(|| {
+                    if self.status.object().adopted {
+                        Deletion::Orphan
+                    } else {
+                        defaults.deletion_policy.map_or(Deletion::Delete, Into::into)
+                    }
+                }),
+                suspend: page_suspended || common.is_some_and(|common| common.suspend),
+            },
+        }
+    }
+
+    /// The id that this declaration records: the annotation's, else the status's.
+    pub fn recorded_id(&self) -> Option<&str> {
+        self.id_annotation.as_deref().or(self.status.object().id.as_deref())
+    }
+}
+
+/// What is known of a declaration's remote object.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Status {
+    /// Of a page.
+    StatusPage(StatusPageStatus),
+    /// Of a group.
+    ComponentGroup(ComponentGroupStatus),
+    /// Of a component.
+    Component(ComponentStatus),
+    /// Of an incident.
+    Incident(IncidentStatus),
+    /// Of a provider.
+    MetricsProvider(MetricsProviderStatus),
+    /// Of a metric.
+    Metric(MetricStatus),
+    /// Of a subscriber.
+    Subscriber(SubscriberStatus),
+}
+
+macro_rules! each_status {
+    ($self:expr, $status:ident => $value:expr) => {
+        match $self {
+            Status::StatusPage($status) => $value,
+            Status::ComponentGroup($status) => $value,
+            Status::Component($status) => $value,
+            Status::Incident($status) => $value,
+            Status::MetricsProvider($status) => $value,
+            Status::Metric($status) => $value,
+            Status::Subscriber($status) => $value,
+        }
+    };
+}
+
+impl Status {
+    /// The empty status of a kind.
+    pub fn empty(kind: Kind) -> Self {
+        match kind {
+            Kind::StatusPage => Status::StatusPage(Default::default()),
+            Kind::ComponentGroup => Status::ComponentGroup(Default::default()),
+            Kind::Component => Status::Component(Default::default()),
+            Kind::Incident => Status::Incident(Default::default()),
+            Kind::MetricsProvider => Status::MetricsProvider(Default::default()),
+            Kind::Metric => Status::Metric(Default::default()),
+            Kind::Subscriber => Status::Subscriber(Default::default()),
+        }
+    }
+
+    /// Reads the status of a kind from JSON; fields that do not fit are an error.
+    pub fn from_json(kind: Kind, value: serde_json::Value) -> Result<Self, serde_json::Error> {
+        Ok(match kind {
+            Kind::StatusPage => Status::StatusPage(serde_json::from_value(value)?),
+            Kind::ComponentGroup => Status::ComponentGroup(serde_json::from_value(value)?),
+            Kind::Component => Status::Component(serde_json::from_value(value)?),
+            Kind::Incident => Status::Incident(serde_json::from_value(value)?),
+            Kind::MetricsProvider => Status::MetricsProvider(serde_json::from_value(value)?),
+            Kind::Metric => Status::Metric(serde_json::from_value(value)?),
+            Kind::Subscriber => Status::Subscriber(serde_json::from_value(value)?),
+        })
+    }
+
+    /// The status as JSON.
+    pub fn to_json(&self) -> Result<serde_json::Value, serde_json::Error> {
+        each_status!(self, status => serde_json::to_value(status))
+    }
+
+    /// The shared part.
+    pub fn object(&self) -> &ObjectStatus {
+        each_status!(self, status => &status.object)
+    }
+
+    /// The shared part, to change.
+    pub fn object_mut(&mut self) -> &mut ObjectStatus {
+        each_status!(self, status => &mut status.object)
+    }
+}

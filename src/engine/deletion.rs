@@ -1,0 +1,239 @@
+//! Deletion: by recorded id, as the policy says, never more than the page's cap.
+//!
+//! Invariant: the finalizer goes only when the policy was carried out. Invariant: what another declaration owns is not
+//! deleted.
+
+use super::declaration::{Declaration, Deletion, Spec};
+use super::identity::Identity;
+use super::kinds;
+use super::plan::{Action, State};
+use super::planner::{Outcome, Planner, step};
+use super::request::Request;
+use crate::api::{Kind, ManagementPolicy, Reason};
+use crate::statuspage::{ComponentStatus, IncidentStatus, IncidentWrite, Priority};
+
+/// Plans the end of a deleted declaration.
+pub(super) fn plan<'a>(planner: &mut Planner<'a>, declaration: &'a Declaration) {
+    if !declaration.finalizer {
+        return;
+    }
+    let policies = declaration.policies(planner.world.page_spec());
+    let contested = planner.claims.contested_by(&declaration.key).is_some();
+    if policies.deletion == Deletion::Orphan || policies.management == ManagementPolicy::ObserveOnly || contested {
+        release(planner, declaration);
+        return;
+    }
+    let journal_open = declaration.status.object().journal.is_some();
+    let id = match (declaration.recorded_id(), planner.identities.get(&declaration.key)) {
+        (Some(id), _) => id.to_owned(),
+        (None, _) if !journal_open => return release(planner, declaration),
+        (None, Some(Identity::Here { id, .. })) => id.clone(),
+        (None, Some(Identity::Absent | Identity::BeyondList { .. })) => return release(planner, declaration),
+        (None, Some(Identity::Stop { state, reason, message })) => {
+            let outcome = Outcome::new(declaration, *state, *reason, message.clone());
+            return planner.record(declaration, outcome);
+        }
+        (None, None) => {
+            let message = "its creation was interrupted and its manifest is gone, so its outcome cannot be told: restore the manifest, apply, then remove it again";
+            return planner.record(
+                declaration,
+                Outcome::new(declaration, State::Stalled, Reason::Ambiguous, message),
+            );
+        }
+    };
+    if policies.deletion == Deletion::Resolve && declaration.key.kind == Kind::Incident {
+        return resolve(planner, declaration, &id);
+    }
+    if declaration.key.kind == Kind::ComponentGroup && group_ends_by_itself(planner, declaration, &id) {
+        return;
+    }
+    if let Some(outcome) = planner.failure(declaration) {
+        return planner.record(declaration, outcome);
+    }
+    if let Some(request) = kinds::delete_request(declaration.key.kind, &id, &declaration.spec) {
+        let summary = format!("delete {} {id}", declaration.key.kind.noun());
+        let outcome = Outcome::new(
+            declaration,
+            State::Progressing,
+            Reason::Deleting,
+            format!("will {summary}"),
+        );
+        planner
+            .plan
+            .steps
+            .push(step(declaration, Action::Delete(request), Priority::Delete, summary));
+        planner.record(declaration, outcome);
+    }
+}
+
+/// Plans the end of a deleted declaration while nothing can be sent to its page.
+pub(super) fn plan_closed<'a>(planner: &mut Planner<'a>, declaration: &'a Declaration) {
+    let policies = declaration.policies(planner.world.page_spec());
+    if !declaration.finalizer {
+        return;
+    }
+    if policies.suspend {
+        let outcome = Outcome::new(
+            declaration,
+            State::Suspended,
+            Reason::Suspended,
+            "suspend is true: it is not deleted",
+        );
+        return planner.record(declaration, outcome);
+    }
+    let object = declaration.status.object();
+    let nothing_there = declaration.recorded_id().is_none() && object.journal.is_none();
+    if policies.deletion == Deletion::Orphan || policies.management == ManagementPolicy::ObserveOnly || nothing_there {
+        release(planner, declaration);
+    } else if planner.world.gate.is_some() {
+        let message = format!(
+            "cannot delete the {} on the page now: see the conditions of StatusPage {}; to leave it there set deletionPolicy: Orphan",
+            declaration.key.kind.noun(),
+            planner.world.page.key.name
+        );
+        planner.record(
+            declaration,
+            Outcome::new(declaration, State::Progressing, Reason::PageNotReady, message),
+        );
+    }
+}
+
+fn release<'a>(planner: &mut Planner<'a>, declaration: &'a Declaration) {
+    if declaration.finalizer {
+        planner
+            .plan
+            .steps
+            .push(step(declaration, Action::Release, Priority::Write, "release"));
+    }
+}
+
+fn resolve<'a>(planner: &mut Planner<'a>, declaration: &'a Declaration, id: &str) {
+    let Some(incidents) = &planner.world.snapshot.incidents else {
+        planner.read(
+            super::plan::ReadWhat::Collection(crate::statuspage::CollectionKind::Incidents),
+            Priority::Incident,
+        );
+        return;
+    };
+    let remote = incidents.items.iter().find(|incident| incident.id == id);
+    let over = match remote {
+        Some(remote) => remote.status.as_ref().is_none_or(kinds::is_over),
+        None if planner.world.missing_incidents.contains(id) => true,
+        None => {
+            planner.read(super::plan::ReadWhat::Incident(id.to_owned()), Priority::Incident);
+            return;
+        }
+    };
+    if over {
+        return release(planner, declaration);
+    }
+    if let Some(outcome) = planner.failure(declaration) {
+        return planner.record(declaration, outcome);
+    }
+    let maintenance = remote.is_some_and(|remote| remote.scheduled_for.is_some());
+    let ours = remote.map(|remote| remote.components.as_slice()).unwrap_or_default();
+    let operational = ours
+        .iter()
+        .map(|component| (component.id.clone(), ComponentStatus::Operational))
+        .collect();
+    let write = IncidentWrite {
+        status: Some(if maintenance {
+            IncidentStatus::Completed
+        } else {
+            IncidentStatus::Resolved
+        }),
+        components: matches!(&declaration.spec, Spec::Incident(spec) if !spec.components.is_empty())
+            .then_some(operational),
+        deliver_notifications: Some(false),
+        ..Default::default()
+    };
+    let summary = format!("resolve incident {id}");
+    let outcome = Outcome::new(
+        declaration,
+        State::Progressing,
+        Reason::Deleting,
+        format!("will {summary}"),
+    );
+    let request = Request::UpdateIncident(id.to_owned(), Box::new(write));
+    planner
+        .plan
+        .steps
+        .push(step(declaration, Action::Update(request), Priority::Incident, summary));
+    planner.record(declaration, outcome);
+}
+
+/// A group disappears with its last member: when all members are being deleted too, there is nothing to send.
+fn group_ends_by_itself<'a>(planner: &mut Planner<'a>, declaration: &'a Declaration, id: &str) -> bool {
+    let Some(components) = &planner.world.snapshot.components else {
+        return false;
+    };
+    if !components.items.iter().any(|row| row.group && row.id == id) {
+        release(planner, declaration);
+        return true;
+    }
+    let ends_with_us = |component_id: &str| {
+        planner
+            .claims
+            .owner(Kind::Component, component_id)
+            .and_then(|owner| planner.index.get(owner))
+            .is_some_and(|owner| {
+                owner.deleting
+                    && !planner.context(owner).held(owner)
+                    && owner.policies(planner.world.page_spec()).deletion == Deletion::Delete
+            })
+    };
+    let members = || {
+        components
+            .items
+            .iter()
+            .filter(|row| !row.group && row.group_id.as_deref() == Some(id))
+    };
+    if members().next().is_some() && members().all(|member| ends_with_us(&member.id)) {
+        let message = "waits for its components, with the last of which it disappears";
+        planner.record(
+            declaration,
+            Outcome::new(declaration, State::Progressing, Reason::Deleting, message),
+        );
+        return true;
+    }
+    false
+}
+
+/// Takes all deletions out of a plan that has too many of them.
+pub(super) fn cap(planner: &mut Planner<'_>) {
+    let world = planner.world;
+    let is_deletion = |action: &Action| matches!(action, Action::Delete(_));
+    let planned = planner
+        .plan
+        .steps
+        .iter()
+        .filter(|step| is_deletion(&step.action))
+        .count();
+    let allowed = world.deletions_allowed();
+    if planned == 0 || planned.saturating_add(world.recent_deletions) <= allowed {
+        return;
+    }
+    let message = format!(
+        "{planned} deletions are asked for and {} were done in the last ten minutes, the deletionCap of StatusPage {} is {allowed}: if they are meant, annotate the StatusPage with {}={}",
+        world.recent_deletions,
+        world.page.key.name,
+        crate::api::ALLOW_DELETES,
+        planned.saturating_add(world.recent_deletions)
+    );
+    let (held, kept) = std::mem::take(&mut planner.plan.steps)
+        .into_iter()
+        .partition(|step| is_deletion(&step.action));
+    planner.plan.steps = kept;
+    let held: Vec<super::plan::Step> = held;
+    let keys = held
+        .iter()
+        .map(|step| &step.key)
+        .chain(std::iter::once(&world.page.key));
+    for key in keys {
+        if let Some(outcome) = planner.outcomes.get_mut(key) {
+            outcome.state = State::Stalled;
+            outcome.reason = Reason::DeletionCapped;
+            outcome.message.clone_from(&message);
+        }
+    }
+}

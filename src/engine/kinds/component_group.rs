@@ -1,0 +1,111 @@
+//! Component groups. A group cannot be empty: it is created with the first members that exist, later members join from
+//! their own side, and every PATCH repeats the members it has (reference 2.3, W2).
+
+use jiff::Timestamp;
+use serde_json::{Map, Value, json};
+
+use super::{Rules, text, write};
+use crate::api::{ComponentGroupSpec, Reason};
+use crate::engine::context::{Blocked, Context};
+use crate::engine::declaration::Status;
+use crate::engine::fields::Field;
+use crate::engine::request::Request;
+use crate::statuspage::{Collection, CollectionKind, Component, ComponentGroupWrite, Priority, Snapshot};
+
+impl Rules for ComponentGroupSpec {
+    type Remote = Component;
+    const COLLECTION: CollectionKind = CollectionKind::Components;
+    const PRIORITY: Priority = Priority::Write;
+
+    fn collection(snapshot: &Snapshot) -> Option<&Collection<Component>> {
+        snapshot.components.as_ref()
+    }
+
+    fn belongs(remote: &Component) -> bool {
+        remote.group
+    }
+
+    fn id(remote: &Component) -> &str {
+        &remote.id
+    }
+
+    fn created_at(remote: &Component) -> Option<Timestamp> {
+        remote.created_at
+    }
+
+    fn title(&self, context: &Context<'_>) -> String {
+        self.name
+            .clone()
+            .unwrap_or_else(|| context.declaration.key.name.clone())
+    }
+
+    fn same_identity(&self, context: &Context<'_>, remote: &Component) -> bool {
+        remote.name.as_deref() == Some(self.title(context).as_str())
+    }
+
+    fn fields(&self, context: &Context<'_>, remote: Option<&Component>) -> Result<Vec<Field>, Blocked> {
+        let mut fields = vec![Field::new(
+            "name",
+            "name",
+            json!(self.title(context)),
+            remote.and_then(|remote| text(remote.name.as_deref())),
+        )];
+        if let Some(description) = &self.description {
+            let observed = remote.and_then(|remote| text(remote.description.as_deref()));
+            fields.push(Field::new("description", "description", json!(description), observed));
+        }
+        Ok(fields)
+    }
+
+    fn create(&self, context: &Context<'_>, body: Map<String, Value>) -> Result<Request, Blocked> {
+        let key = &context.declaration.key;
+        let members: Vec<String> = context
+            .index
+            .members(&key.namespace, &key.name)
+            .iter()
+            .filter_map(|member| context.claims.present(&member.key))
+            .map(str::to_owned)
+            .collect();
+        if members.is_empty() {
+            return Err(Blocked::waiting(
+                Reason::NoMembers,
+                "appears with its first component: no component of this group is on the page yet",
+            ));
+        }
+        let group: ComponentGroupWrite = write(body)?;
+        Ok(Request::CreateComponentGroup(ComponentGroupWrite {
+            components: Some(members),
+            ..group
+        }))
+    }
+
+    fn update(&self, context: &Context<'_>, remote: &Component, body: Map<String, Value>) -> Result<Request, Blocked> {
+        let group: ComponentGroupWrite = write(body)?;
+        Ok(Request::UpdateComponentGroup(
+            remote.id.clone(),
+            ComponentGroupWrite {
+                name: Some(self.title(context)),
+                components: Some(members_on_the_page(context.world.snapshot, &remote.id)),
+                ..group
+            },
+        ))
+    }
+
+    fn observe(&self, context: &Context<'_>, remote: &Component, status: &mut Status) {
+        if let Status::ComponentGroup(status) = status {
+            let members = members_on_the_page(context.world.snapshot, &remote.id).len();
+            status.members = i64::try_from(members).ok();
+        }
+    }
+}
+
+/// Ids of all components in a group, ours or not.
+fn members_on_the_page(snapshot: &Snapshot, group_id: &str) -> Vec<String> {
+    snapshot
+        .components
+        .iter()
+        .flat_map(|components| &components.items)
+        .filter(|component| !component.group && component.group_id.as_deref() == Some(group_id))
+        .map(|component| component.id.clone())
+        .collect()
+}

@@ -1,0 +1,200 @@
+//! Metrics and their data points (reference 2.10, 2.11).
+
+use jiff::{SignedDuration, Timestamp};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use serde_json::{Map, Value, json};
+
+use super::{Rules, text, write};
+use crate::api::{DataPoint, Kind, MetricSpec, Reason};
+use crate::engine::conditions::whole_second;
+use crate::engine::context::{Blocked, Context};
+use crate::engine::declaration::Status;
+use crate::engine::duration::parse_duration;
+use crate::engine::fields::{Access, Comparison, Field};
+use crate::engine::request::Request;
+use crate::statuspage::{
+    Collection, CollectionKind, Metric, MetricPoint, MetricsProviderType, MetricsProviderWrite, Priority, Snapshot,
+};
+
+/// Statuspage keeps data points for so many days.
+const KEPT_DAYS: i64 = 28;
+
+impl Rules for MetricSpec {
+    type Remote = Metric;
+    const COLLECTION: CollectionKind = CollectionKind::Metrics;
+    const PRIORITY: Priority = Priority::Write;
+
+    fn collection(snapshot: &Snapshot) -> Option<&Collection<Metric>> {
+        snapshot.metrics.as_ref()
+    }
+
+    fn id(remote: &Metric) -> &str {
+        &remote.id
+    }
+
+    fn created_at(remote: &Metric) -> Option<Timestamp> {
+        remote.created_at
+    }
+
+    fn title(&self, context: &Context<'_>) -> String {
+        self.name
+            .clone()
+            .unwrap_or_else(|| context.declaration.key.name.clone())
+    }
+
+    fn same_identity(&self, context: &Context<'_>, remote: &Metric) -> bool {
+        let provider = provider(self, context).ok().flatten();
+        remote.name.as_deref() == Some(self.title(context).as_str())
+            && (provider.is_none() || remote.metrics_provider_id == provider)
+    }
+
+    fn fields(&self, context: &Context<'_>, remote: Option<&Metric>) -> Result<Vec<Field>, Blocked> {
+        let mut fields = vec![Field::new(
+            "name",
+            "name",
+            json!(self.title(context)),
+            remote.and_then(|remote| text(remote.name.as_deref())),
+        )];
+        let mut add = |name, wire, desired: Option<Value>, observed: Option<Value>| {
+            if let Some(desired) = desired {
+                fields.push(Field::new(name, wire, desired, observed).compared(Comparison::Plain));
+            }
+        };
+        let observed_text = |pick: fn(&Metric) -> Option<&str>| remote.and_then(|remote| text(pick(remote)));
+        add(
+            "metricIdentifier",
+            "metric_identifier",
+            self.metric_identifier.as_ref().map(|identifier| json!(identifier)),
+            observed_text(|remote| remote.metric_identifier.as_deref()),
+        );
+        add(
+            "suffix",
+            "suffix",
+            self.suffix.as_ref().map(|suffix| json!(suffix)),
+            observed_text(|remote| remote.suffix.as_deref()),
+        );
+        add(
+            "tooltipDescription",
+            "tooltip_description",
+            self.tooltip_description.as_ref().map(|tooltip| json!(tooltip)),
+            observed_text(|remote| remote.tooltip_description.as_deref()),
+        );
+        add(
+            "yAxisHidden",
+            "y_axis_hidden",
+            self.y_axis_hidden.map(|hidden| json!(hidden)),
+            remote.map(|remote| json!(remote.y_axis_hidden)),
+        );
+        add(
+            "display",
+            "display",
+            self.display.map(|display| json!(display)),
+            remote.map(|remote| json!(remote.display)),
+        );
+        for (name, wire, desired, observed) in [
+            (
+                "yAxisMin",
+                "y_axis_min",
+                self.y_axis_min.map(|min| json!(min)),
+                remote.map(|remote| json!(remote.y_axis_min)),
+            ),
+            (
+                "yAxisMax",
+                "y_axis_max",
+                self.y_axis_max.map(|max| json!(max)),
+                remote.map(|remote| json!(remote.y_axis_max)),
+            ),
+            (
+                "decimalPlaces",
+                "decimal_places",
+                self.decimal_places.map(|places| json!(places)),
+                remote.map(|remote| json!(remote.decimal_places)),
+            ),
+        ] {
+            if let Some(desired) = desired {
+                fields.push(Field::new(name, wire, desired, observed).compared(Comparison::Number));
+            }
+        }
+        if let Some(transform) = self.transform {
+            fields
+                .push(Field::new("transform", "transform", json!(transform.as_str()), None).access(Access::CreateOnly));
+        }
+        if let Some(application) = &self.application_id {
+            fields.push(
+                Field::new("applicationId", "application_id", json!(application), None).access(Access::CreateOnly),
+            );
+        }
+        Ok(fields)
+    }
+
+    fn create(&self, context: &Context<'_>, body: Map<String, Value>) -> Result<Request, Blocked> {
+        match provider(self, context)? {
+            Some(provider) => Ok(Request::CreateMetric(provider, Box::new(write(body)?))),
+            None => Err(Blocked::waiting(
+                Reason::WaitingForReference,
+                "waits for the page's metrics provider of type Self, which is being created",
+            )),
+        }
+    }
+
+    fn update(&self, _context: &Context<'_>, remote: &Metric, body: Map<String, Value>) -> Result<Request, Blocked> {
+        Ok(Request::UpdateMetric(remote.id.clone(), Box::new(write(body)?)))
+    }
+
+    fn observe(&self, _context: &Context<'_>, remote: &Metric, status: &mut Status) {
+        if let Status::Metric(status) = status {
+            status.most_recent_data_at = remote.most_recent_data_at.map(|at| Time(whole_second(at)));
+        }
+    }
+}
+
+/// Id of the metric's provider: the referenced one, or the page's own of type Self; none when the page has none yet.
+fn provider(spec: &MetricSpec, context: &Context<'_>) -> Result<Option<String>, Blocked> {
+    if let Some(reference) = &spec.provider_ref {
+        return context
+            .reference(Kind::MetricsProvider, &reference.name)
+            .map(|id| Some(id.to_owned()));
+    }
+    let Some(providers) = &context.world.snapshot.metrics_providers else {
+        return Err(Blocked {
+            state: super::super::plan::State::Unknown,
+            reason: Reason::Progressing,
+            message: String::new(),
+        });
+    };
+    Ok(providers
+        .items
+        .iter()
+        .find(|provider| provider.r#type == Some(MetricsProviderType::SelfManaged))
+        .map(|provider| provider.id.clone()))
+}
+
+/// The request that gives the page its provider of type Self, when a metric without providerRef needs one.
+pub(in crate::engine) fn implied_provider(spec: &MetricSpec, context: &Context<'_>) -> Option<Request> {
+    matches!(provider(spec, context), Ok(None)).then(|| {
+        Request::CreateMetricsProvider(Box::new(MetricsProviderWrite {
+            r#type: Some(MetricsProviderType::SelfManaged),
+            ..Default::default()
+        }))
+    })
+}
+
+/// The declared points that Statuspage still keeps, with `ago` counted from now.
+pub(in crate::engine) fn data_points(data: &[DataPoint], now: Timestamp) -> Vec<MetricPoint> {
+    let oldest = now
+        .saturating_sub(SignedDuration::from_hours(KEPT_DAYS * 24))
+        .unwrap_or(Timestamp::MIN);
+    data.iter()
+        .filter_map(|point| {
+            let at = match (&point.at, &point.ago) {
+                (Some(at), _) => at.0,
+                (None, Some(ago)) => now.checked_sub(parse_duration(ago)?).ok()?,
+                (None, None) => return None,
+            };
+            (at >= oldest && point.value.is_finite()).then(|| MetricPoint {
+                timestamp: at.as_second(),
+                value: point.value,
+            })
+        })
+        .collect()
+}

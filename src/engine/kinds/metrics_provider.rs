@@ -1,0 +1,104 @@
+//! Metrics providers. Credentials are only read at creation and never returned (reference 2.9).
+
+use jiff::Timestamp;
+use serde_json::{Map, Value, json};
+
+use super::{Rules, text, write};
+use crate::api::{MetricsProviderSpec, Reason};
+use crate::engine::context::{Blocked, Context};
+use crate::engine::declaration::Status;
+use crate::engine::fields::{Access, Field};
+use crate::engine::request::Request;
+use crate::statuspage::{Collection, CollectionKind, MetricsProvider, Priority, Snapshot};
+
+impl Rules for MetricsProviderSpec {
+    type Remote = MetricsProvider;
+    const COLLECTION: CollectionKind = CollectionKind::MetricsProviders;
+    const PRIORITY: Priority = Priority::Write;
+
+    fn collection(snapshot: &Snapshot) -> Option<&Collection<MetricsProvider>> {
+        snapshot.metrics_providers.as_ref()
+    }
+
+    fn id(remote: &MetricsProvider) -> &str {
+        &remote.id
+    }
+
+    fn created_at(remote: &MetricsProvider) -> Option<Timestamp> {
+        remote.created_at
+    }
+
+    fn title(&self, _context: &Context<'_>) -> String {
+        self.provider_type.as_str().to_owned()
+    }
+
+    fn same_identity(&self, _context: &Context<'_>, remote: &MetricsProvider) -> bool {
+        let address = |text: Option<&str>| text.unwrap_or_default().trim_end_matches('/').to_owned();
+        remote.r#type.as_ref().map(|kind| kind.as_str()) == Some(self.provider_type.as_str())
+            && address(remote.metric_base_uri.as_deref()) == address(self.metric_base_uri.as_deref())
+    }
+
+    fn fields(&self, context: &Context<'_>, remote: Option<&MetricsProvider>) -> Result<Vec<Field>, Blocked> {
+        let mut fields = vec![Field::new(
+            "type",
+            "type",
+            json!(self.provider_type.as_str()),
+            remote.and_then(|remote| text(remote.r#type.as_ref().map(|kind| kind.as_str()))),
+        )];
+        if let Some(address) = &self.metric_base_uri {
+            let observed = remote.and_then(|remote| text(remote.metric_base_uri.as_deref()));
+            fields.push(Field::new("metricBaseUri", "metric_base_uri", json!(address), observed));
+        }
+        if let Some(email) = &self.email {
+            fields.push(Field::new("email", "email", json!(email), None).access(Access::CreateOnly));
+        }
+        for (name, wire, reference) in [
+            ("passwordSecretRef", "password", &self.password_secret_ref),
+            ("apiKeySecretRef", "api_key", &self.api_key_secret_ref),
+            ("apiTokenSecretRef", "api_token", &self.api_token_secret_ref),
+            (
+                "applicationKeySecretRef",
+                "application_key",
+                &self.application_key_secret_ref,
+            ),
+        ] {
+            let Some(reference) = reference else { continue };
+            let value = match context.declaration.secrets.get(name) {
+                Some(Ok(secret)) => json!(secret),
+                Some(Err(problem)) => {
+                    return Err(Blocked::waiting(Reason::SecretNotFound, problem.clone()));
+                }
+                None => {
+                    let message = format!("waits for Secret {}", reference.name);
+                    return Err(Blocked::waiting(Reason::SecretNotFound, message));
+                }
+            };
+            let mut field = Field::new(name, wire, value, None).access(Access::CreateOnly);
+            field.secret = true;
+            fields.push(field);
+        }
+        Ok(fields)
+    }
+
+    fn create(&self, _context: &Context<'_>, body: Map<String, Value>) -> Result<Request, Blocked> {
+        Ok(Request::CreateMetricsProvider(Box::new(write(body)?)))
+    }
+
+    fn update(
+        &self,
+        _context: &Context<'_>,
+        remote: &MetricsProvider,
+        body: Map<String, Value>,
+    ) -> Result<Request, Blocked> {
+        Ok(Request::UpdateMetricsProvider(
+            remote.id.clone(),
+            Box::new(write(body)?),
+        ))
+    }
+
+    fn observe(&self, _context: &Context<'_>, remote: &MetricsProvider, status: &mut Status) {
+        if let Status::MetricsProvider(status) = status {
+            status.disabled = remote.disabled.unwrap_or_default();
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! A file per kind: how a declaration maps to the wire, which fields are compared and how, how the object is
+//! recognised, and what it waits for. The flow around these rules is the same for every kind.
+
+mod component;
+mod component_group;
+mod incident;
+mod metric;
+mod metrics_provider;
+mod page;
+mod subscriber;
+
+pub(super) use incident::{converge as converge_incident, is_over};
+pub(super) use metric::{data_points, implied_provider};
+pub(super) use page::{settings_fields, settings_request};
+
+use jiff::Timestamp;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+
+use super::context::{Blocked, Context};
+use super::declaration::{Spec, Status};
+use super::fields::Field;
+use super::request::Request;
+use crate::api::{Kind, Reason};
+use crate::statuspage::{Collection, CollectionKind, Priority, Snapshot};
+
+/// The rules of one kind.
+pub(super) trait Rules {
+    /// The remote object.
+    type Remote;
+    /// The list that holds the remote objects.
+    const COLLECTION: CollectionKind;
+    /// How urgent its writes are.
+    const PRIORITY: Priority;
+
+    /// The list, if it was read.
+    fn collection(snapshot: &Snapshot) -> Option<&Collection<Self::Remote>>;
+    /// True when an item of the list is of this kind.
+    fn belongs(_remote: &Self::Remote) -> bool {
+        true
+    }
+    /// Id of a remote object.
+    fn id(remote: &Self::Remote) -> &str;
+    /// When a remote object was created.
+    fn created_at(remote: &Self::Remote) -> Option<Timestamp>;
+    /// The name that people see.
+    fn title(&self, context: &Context<'_>) -> String;
+    /// True when the remote object is what this declaration would create.
+    fn same_identity(&self, context: &Context<'_>, remote: &Self::Remote) -> bool;
+    /// True when the remote object, which has the same identity, is what an earlier attempt of this very declaration
+    /// created.
+    fn is_attempt(&self, _context: &Context<'_>, _remote: &Self::Remote) -> bool {
+        true
+    }
+    /// The declared fields, beside the remote values where the object exists.
+    fn fields(&self, context: &Context<'_>, remote: Option<&Self::Remote>) -> Result<Vec<Field>, Blocked>;
+    /// The request that creates the object from all declared fields.
+    fn create(&self, context: &Context<'_>, body: Map<String, Value>) -> Result<Request, Blocked>;
+    /// The request that changes the object.
+    fn update(
+        &self,
+        context: &Context<'_>,
+        remote: &Self::Remote,
+        body: Map<String, Value>,
+    ) -> Result<Request, Blocked>;
+    /// Puts what the remote object says into the kind's own part of the status.
+    fn observe(&self, context: &Context<'_>, remote: &Self::Remote, status: &mut Status);
+}
+
+/// A write type from the declared fields by their API names.
+fn write<T: DeserializeOwned>(body: Map<String, Value>) -> Result<T, Blocked> {
+    serde_json::from_value(Value::Object(body)).map_err(|error| {
+        Blocked::stalled(
+            Reason::Invalid,
+            format!("the declared values do not fit the Statuspage API: {error}"),
+        )
+    })
+}
+
+/// JSON of an optional text, for comparison.
+fn text(value: Option<&str>) -> Option<Value> {
+    Some(value.map_or(Value::Null, Value::from))
+}
+
+/// The request that deletes an object by its recorded id.
+pub(super) fn delete_request(kind: Kind, id: &str, spec: &Spec) -> Option<Request> {
+    let id = id.to_owned();
+    match kind {
+        Kind::StatusPage => None,
+        Kind::ComponentGroup => Some(Request::DeleteComponentGroup(id)),
+        Kind::Component => Some(Request::DeleteComponent(id)),
+        Kind::Incident => Some(Request::DeleteIncident(id)),
+        Kind::MetricsProvider => Some(Request::DeleteMetricsProvider(id)),
+        Kind::Metric => Some(Request::DeleteMetric(id)),
+        Kind::Subscriber => {
+            let quietly = matches!(spec, Spec::Subscriber(spec) if spec.skip_unsubscription_notification);
+            Some(Request::DeleteSubscriber(id, quietly))
+        }
+    }
+}

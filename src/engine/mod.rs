@@ -1,0 +1,39 @@
+//! The engine: a pure function from a world (declarations, snapshot, policies, time) to a plan.
+//!
+//! It knows no runtime, clock, randomness, HTTP or Kubernetes client; all of that enters as data through [`World`] and
+//! leaves as data through [`Plan`].
+//!
+//! Way of the data: [`Declaration`]s and a snapshot make a [`World`]; `identity` finds the remote object of each
+//! declaration, the rules in `kinds` map it to wire fields, `fields` compares, `converge` turns differences into
+//! [`Step`]s, `deletion` ends what was deleted, `conditions` tells the owner. The driver performs steps, folds what
+//! came back with [`record`] and plans again.
+
+mod claims;
+mod conditions;
+mod context;
+mod converge;
+mod declaration;
+mod deletion;
+mod duration;
+mod failure;
+mod fields;
+mod identity;
+mod kinds;
+pub mod model;
+mod plan;
+mod planner;
+mod record;
+mod request;
+mod world;
+
+pub use claims::Claims;
+pub use conditions::{READY, RECONCILING, STALLED, SYNCED, apply as apply_conditions, find as find_condition};
+pub use declaration::{Declaration, Deletion, ObjectKey, Policies, Spec, Status};
+pub use duration::parse_duration;
+pub use failure::Failure;
+pub use fields::Change;
+pub use plan::{Action, Finding, Plan, Read, ReadWhat, State, Step};
+pub use planner::plan;
+pub use record::{Reply, record};
+pub use request::Request;
+pub use world::{DELETION_WINDOW, Gate, World, resync_interval};

@@ -1,0 +1,137 @@
+//! The address of the remote service.
+
+use std::net::IpAddr;
+
+use reqwest::Url;
+
+use super::Error;
+
+/// The address below which the API lives, without a slash at the end.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct BaseUrl(Url);
+
+impl BaseUrl {
+    /// The address of Atlassian's service.
+    pub const DEFAULT: &'static str = "https://api.statuspage.io/v1";
+
+    /// Reads an address, with or without a slash at the end. Plain HTTP would send the token in the clear, so it is
+    /// accepted for this machine only, unless `allow_plain_http` says that the network is trusted.
+    ///
+    /// # Errors
+    /// The address cannot be used; the error says why.
+    pub fn parse(address: &str, allow_plain_http: bool) -> Result<Self, Error> {
+        let mut url = match Url::parse(address.trim()) {
+            Ok(url) => url,
+            Err(_) => return Err(refused(String::new(), "it is not a URL")),
+        };
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err(refused(String::new(), "credentials do not belong in it"));
+        }
+        let problem = match url.scheme() {
+            _ if url.query().is_some() || url.fragment().is_some() => Some("it must end with the path, such as /v1"),
+            "https" => None,
+            "http" if allow_plain_http || is_loopback(&url) => None,
+            "http" => Some("plain http would send the token in the clear; use https or allow plain http explicitly"),
+            _ => Some("only https and http can be used"),
+        };
+        if let Some(reason) = problem {
+            url.set_query(None);
+            url.set_fragment(None);
+            return Err(refused(url.to_string(), reason));
+        }
+        let path = url.path().trim_end_matches('/').to_owned();
+        url.set_path(&path);
+        Ok(Self(url))
+    }
+
+    /// Whether it names this machine.
+    #[must_use]
+    pub fn is_loopback(&self) -> bool {
+        is_loopback(&self.0)
+    }
+
+    /// The address of a resource, from path segments that need no escaping.
+    pub(super) fn join(&self, path: &str) -> Url {
+        let mut url = self.0.clone();
+        let joined = format!("{}{path}", url.path().trim_end_matches('/'));
+        url.set_path(&joined);
+        url
+    }
+}
+
+impl std::fmt::Display for BaseUrl {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(self.0.as_str().trim_end_matches('/'))
+    }
+}
+
+fn refused(url: String, reason: &'static str) -> Error {
+    Error::InvalidBaseUrl { url, reason }
+}
+
+fn is_loopback(url: &Url) -> bool {
+    let Some(host) = url.host_str() else {
+        return false;
+    };
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    match host.parse::<IpAddr>() {
+        Ok(address) => address.is_loopback(),
+        Err(_) => host == "localhost" || host.ends_with(".localhost"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slash_at_the_end_makes_no_difference() {
+        for address in ["http://127.0.0.1:8080/v1", " http://127.0.0.1:8080/v1/ "] {
+            let base = BaseUrl::parse(address, false).unwrap();
+            assert_eq!(base.to_string(), "http://127.0.0.1:8080/v1");
+            assert_eq!(base.join("/pages").as_str(), "http://127.0.0.1:8080/v1/pages");
+        }
+        let root = BaseUrl::parse("https://host", false).unwrap();
+        assert_eq!(
+            (root.to_string().as_str(), root.join("/pages").as_str()),
+            ("https://host", "https://host/pages")
+        );
+    }
+
+    #[test]
+    fn tokens_do_not_travel_in_the_clear() {
+        for address in [
+            "http://localhost:1/v1",
+            "http://[::1]/v1",
+            "http://127.9.9.9",
+            "http://a.localhost",
+        ] {
+            assert!(BaseUrl::parse(address, false).is_ok(), "{address}");
+        }
+        for address in [
+            "http://status.internal/v1",
+            "http://127.0.0.1.example.com",
+            "http://10.0.0.1",
+        ] {
+            assert!(BaseUrl::parse(address, false).is_err(), "{address}");
+            assert!(BaseUrl::parse(address, true).is_ok(), "{address}");
+        }
+    }
+
+    #[test]
+    fn other_addresses_are_refused_without_repeating_credentials() {
+        for address in [
+            "",
+            "api.statuspage.io",
+            "ftp://host/v1",
+            "file:///etc",
+            "https://host/v1?api_key=x",
+        ] {
+            assert!(BaseUrl::parse(address, true).is_err(), "{address}");
+        }
+        let error = BaseUrl::parse("https://me:hunter2@host/v1", true).unwrap_err();
+        assert!(!format!("{error} {error:?}").contains("hunter2"));
+        let error = BaseUrl::parse("https://host/v1?api_key=hunter2", true).unwrap_err();
+        assert!(!format!("{error} {error:?}").contains("hunter2"));
+    }
+}

@@ -1,0 +1,331 @@
+//! The request budget of a token: the remote service counts the requests of a token in any 60 seconds, whatever page or
+//! program they come from, and so do we, before it does.
+
+mod registry;
+mod window;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio::time::{Instant, sleep_until};
+
+pub use registry::BudgetRegistry;
+pub use window::{SPAN, Window};
+
+/// Requests in 60 seconds that a token has unless Atlassian granted more.
+pub const DEFAULT_LIMIT: usize = 60;
+
+/// Requests that only [`Priority::Incident`] may use.
+pub const DEFAULT_RESERVE: usize = 5;
+
+/// What a request is for, the most urgent first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Priority {
+    /// Incidents and maintenances: what visitors wait for. May use the reserve.
+    Incident,
+    /// The state of a component.
+    ComponentStatus,
+    /// Everything else that is created or changed.
+    Write,
+    /// What is removed.
+    Delete,
+    /// Subscribers.
+    Subscriber,
+    /// Points of metrics.
+    MetricData,
+    /// Reading again what was read before.
+    #[default]
+    Read,
+}
+
+/// What a budget has done and can do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct BudgetStats {
+    /// Requests in any 60 seconds; 0 is no limit.
+    pub limit: usize,
+    /// Requests that count against the limit now.
+    pub used: usize,
+    /// Requests under way.
+    pub in_flight: usize,
+    /// Requests that could start now, the reserve left alone.
+    pub remaining: usize,
+    /// Callers that wait for a permit.
+    pub waiting: usize,
+    /// How much longer the token pauses, if it does.
+    pub paused_for: Option<Duration>,
+    /// Permits given since the start.
+    pub granted: u64,
+    /// Pauses asked for since the start.
+    pub pauses: u64,
+}
+
+#[derive(Debug)]
+struct Waiter {
+    ticket: u64,
+    priority: Priority,
+    page: String,
+}
+
+#[derive(Debug)]
+struct State {
+    window: Window,
+    waiters: Vec<Waiter>,
+    next_ticket: u64,
+    paused_until: Option<Instant>,
+    /// When each page was last given a permit, as a running number.
+    served: HashMap<String, u64>,
+    granted: u64,
+    pauses: u64,
+}
+
+impl State {
+    /// How long the token pauses at `now`.
+    fn pause_left(&self, now: Instant) -> Option<Duration> {
+        self.paused_until
+            .map(|until| until.saturating_duration_since(now))
+            .filter(|left| !left.is_zero())
+    }
+
+    fn urgency(&self, priority: Priority, page: &str, ticket: u64) -> (Priority, u64, u64) {
+        let served = self.served.get(page).copied().unwrap_or_default();
+        (priority, served, ticket)
+    }
+
+    /// Takes a slot, or says how long until that is worth another try.
+    fn take(&mut self, now: Instant, priority: Priority, page: &str, ticket: u64) -> Result<(), Duration> {
+        let own = self.urgency(priority, page, ticket);
+        let ahead = self
+            .waiters
+            .iter()
+            .filter(|waiter| {
+                waiter.ticket != ticket && self.urgency(waiter.priority, &waiter.page, waiter.ticket) < own
+            })
+            .count();
+        let urgent = priority == Priority::Incident;
+        let wait = self
+            .window
+            .wait(now, urgent, ahead.saturating_add(1))
+            .max(self.pause_left(now).unwrap_or_default());
+        if !wait.is_zero() {
+            return Err(wait);
+        }
+        if !self.window.start(now, urgent) {
+            return Err(SPAN);
+        }
+        self.granted += 1;
+        self.served.insert(page.to_owned(), self.granted);
+        Ok(())
+    }
+}
+
+#[derive(Debug)]
+struct Shared {
+    state: Mutex<State>,
+    changed: Notify,
+}
+
+impl Shared {
+    fn state(&self) -> MutexGuard<'_, State> {
+        // Nothing in here panics half-way through a change, so a poisoned state is still a valid one.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The right to send one request now. Dropping it says that the request has ended.
+#[derive(Debug)]
+#[must_use = "dropping a permit uses up a request"]
+pub struct Permit {
+    shared: Option<Arc<Shared>>,
+}
+
+impl Permit {
+    /// Gives the permit back without having sent anything.
+    pub fn release_unused(mut self) {
+        if let Some(shared) = self.shared.take() {
+            shared.state().window.cancel();
+            shared.changed.notify_waiters();
+        }
+    }
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        if let Some(shared) = self.shared.take() {
+            shared.state().window.end(Instant::now());
+            shared.changed.notify_waiters();
+        }
+    }
+}
+
+/// A waiting caller; leaves the queue when it is dropped.
+struct Queued<'a> {
+    shared: &'a Arc<Shared>,
+    ticket: u64,
+}
+
+impl Drop for Queued<'_> {
+    fn drop(&mut self) {
+        let ticket = self.ticket;
+        self.shared.state().waiters.retain(|waiter| waiter.ticket != ticket);
+        self.shared.changed.notify_waiters();
+    }
+}
+
+/// The budget of one token. Clones share it.
+#[derive(Clone, Debug)]
+pub struct Budget {
+    shared: Arc<Shared>,
+}
+
+impl Default for Budget {
+    fn default() -> Self {
+        Self::new(DEFAULT_LIMIT)
+    }
+}
+
+impl Budget {
+    /// A budget of `limit` requests in any 60 seconds (0 is no limit), with the usual reserve.
+    #[must_use]
+    pub fn new(limit: usize) -> Self {
+        Self::with_reserve(limit, DEFAULT_RESERVE)
+    }
+
+    /// The same with another reserve, which is cut to a quarter of the limit.
+    #[must_use]
+    pub fn with_reserve(limit: usize, reserve: usize) -> Self {
+        Self {
+            shared: Arc::new(Shared {
+                state: Mutex::new(State {
+                    window: Window::new(limit, reserve),
+                    waiters: Vec::new(),
+                    next_ticket: 0,
+                    paused_until: None,
+                    served: HashMap::new(),
+                    granted: 0,
+                    pauses: 0,
+                }),
+                changed: Notify::new(),
+            }),
+        }
+    }
+
+    fn permit(&self) -> Permit {
+        Permit {
+            shared: Some(Arc::clone(&self.shared)),
+        }
+    }
+
+    /// Waits for the right to send one request. The more urgent go first, then the page that was served longest ago,
+    /// then who came first. A caller that stops waiting loses nothing and holds nobody up.
+    pub async fn acquire(&self, priority: Priority, page: &str) -> Permit {
+        let queued = {
+            let mut state = self.shared.state();
+            let ticket = state.next_ticket;
+            state.next_ticket += 1;
+            state.waiters.push(Waiter {
+                ticket,
+                priority,
+                page: page.to_owned(),
+            });
+            Queued {
+                shared: &self.shared,
+                ticket,
+            }
+        };
+        loop {
+            // Registered before looking, so that a change between the look and the wait is not missed.
+            let changed = self.shared.changed.notified();
+            tokio::pin!(changed);
+            changed.as_mut().enable();
+            let now = Instant::now();
+            let taken = self.shared.state().take(now, priority, page, queued.ticket);
+            match taken {
+                Ok(()) => return self.permit(),
+                Err(wait) => {
+                    tokio::select! {
+                        () = changed => {}
+                        () = sleep_until(now + wait) => {}
+                    }
+                }
+            }
+        }
+    }
+
+    /// Takes the right to send one request if it is there and nobody more urgent waits for it.
+    ///
+    /// # Errors
+    /// How long until another try is worth while.
+    pub fn try_acquire(&self, priority: Priority, page: &str) -> Result<Permit, Duration> {
+        let mut state = self.shared.state();
+        let ticket = state.next_ticket;
+        state.next_ticket += 1;
+        state.take(Instant::now(), priority, page, ticket)?;
+        drop(state);
+        Ok(self.permit())
+    }
+
+    /// Nobody starts a request before `until`; a later pause that was asked for before stays.
+    pub fn pause(&self, until: Instant) {
+        let mut state = self.shared.state();
+        state.pauses += 1;
+        state.paused_until = Some(state.paused_until.map_or(until, |paused| paused.max(until)));
+        drop(state);
+        self.shared.changed.notify_waiters();
+    }
+
+    /// Requests that could start now, the reserve left alone; `usize::MAX` without a limit.
+    #[must_use]
+    pub fn remaining(&self) -> usize {
+        let now = Instant::now();
+        let mut state = self.shared.state();
+        match state.pause_left(now) {
+            Some(_) => 0,
+            None => state.window.free(now, false),
+        }
+    }
+
+    /// How long until the last of `requests` more requests may start, if nobody else sends any.
+    #[must_use]
+    pub fn estimate(&self, requests: usize) -> Duration {
+        if requests == 0 {
+            return Duration::ZERO;
+        }
+        let now = Instant::now();
+        let mut state = self.shared.state();
+        let pause = state.pause_left(now).unwrap_or_default();
+        state.window.wait(now, false, requests).max(pause)
+    }
+
+    /// Figures for metrics and for the status of a page.
+    #[must_use]
+    pub fn stats(&self) -> BudgetStats {
+        let now = Instant::now();
+        let mut state = self.shared.state();
+        let paused_for = state.pause_left(now);
+        BudgetStats {
+            limit: state.window.limit(),
+            used: state.window.used(now),
+            in_flight: state.window.in_flight(),
+            remaining: if paused_for.is_some() {
+                0
+            } else {
+                state.window.free(now, false)
+            },
+            waiting: state.waiters.len(),
+            paused_for,
+            granted: state.granted,
+            pauses: state.pauses,
+        }
+    }
+
+    /// Whether both are the budget of the same token.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.shared, &other.shared)
+    }
+}
+
+#[cfg(test)]
+mod tests;

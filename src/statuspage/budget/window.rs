@@ -1,0 +1,217 @@
+//! The arithmetic of the budget, without clock and without waiting.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// Length of the window over which the remote service counts.
+pub const SPAN: Duration = Duration::from_secs(60);
+
+/// Requests that still count against the allowance of a token.
+///
+/// A request counts from its start until [`SPAN`] after its end. It arrives at the remote service somewhere between the
+/// two, so however long it travels, the remote service never sees more than the allowance in any window of that length.
+#[derive(Clone, Debug)]
+pub struct Window {
+    limit: usize,
+    reserve: usize,
+    in_flight: usize,
+    ended: VecDeque<Instant>,
+}
+
+impl Window {
+    /// A window of `limit` requests (0 is no limit), of which `reserve` are kept for urgent ones. The reserve is at
+    /// most a quarter of the limit.
+    #[must_use]
+    pub fn new(limit: usize, reserve: usize) -> Self {
+        Self {
+            limit,
+            reserve: reserve.min(limit / 4),
+            in_flight: 0,
+            ended: VecDeque::new(),
+        }
+    }
+
+    /// Requests in any window; 0 is no limit.
+    #[must_use]
+    pub fn limit(&self) -> usize {
+        self.limit
+    }
+
+    /// Requests that have started and not ended.
+    #[must_use]
+    pub fn in_flight(&self) -> usize {
+        self.in_flight
+    }
+
+    /// Requests that count at `now`.
+    pub fn used(&mut self, now: Instant) -> usize {
+        while let Some(ended) = self.ended.front() {
+            if now < *ended + SPAN {
+                break;
+            }
+            self.ended.pop_front();
+        }
+        self.in_flight + self.ended.len()
+    }
+
+    /// Requests that may start at `now`.
+    pub fn free(&mut self, now: Instant, urgent: bool) -> usize {
+        if self.limit == 0 {
+            return usize::MAX;
+        }
+        let kept = if urgent { 0 } else { self.reserve };
+        self.limit.saturating_sub(self.used(now) + kept)
+    }
+
+    /// Starts a request if one may start.
+    pub fn start(&mut self, now: Instant, urgent: bool) -> bool {
+        let free = self.free(now, urgent) > 0;
+        if free {
+            self.in_flight += 1;
+        }
+        free
+    }
+
+    /// Ends a request: its slot is free again after [`SPAN`].
+    pub fn end(&mut self, now: Instant) {
+        if self.in_flight > 0 {
+            self.in_flight -= 1;
+            if self.limit > 0 {
+                // Ends are kept in order even if a caller's clock reading is a little old.
+                let latest = self.ended.back().map_or(now, |latest| now.max(*latest));
+                self.ended.push_back(latest);
+            }
+        }
+    }
+
+    /// Gives back a slot whose request was never sent.
+    pub fn cancel(&mut self) {
+        self.in_flight = self.in_flight.saturating_sub(1);
+    }
+
+    /// How long until the `count`-th further request may start. A request in flight is taken to end now, so with some
+    /// of those the answer is a lower bound.
+    pub fn wait(&mut self, now: Instant, urgent: bool, count: usize) -> Duration {
+        if count <= self.free(now, urgent) {
+            return Duration::ZERO;
+        }
+        let kept = if urgent { 0 } else { self.reserve };
+        let capacity = self.limit - kept;
+        // Slots in the order in which they come free; a normal request has to leave `kept` of them alone.
+        let slot = kept + (count - 1) % capacity;
+        let unused = self.limit.saturating_sub(self.in_flight + self.ended.len());
+        let first = if slot < unused {
+            Duration::ZERO
+        } else {
+            self.ended
+                .get(slot - unused)
+                .map_or(SPAN, |ended| (*ended + SPAN).saturating_duration_since(now))
+        };
+        let rounds = u32::try_from((count - 1) / capacity).unwrap_or(u32::MAX);
+        first.saturating_add(SPAN.saturating_mul(rounds))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn seconds(seconds: u64) -> Duration {
+        Duration::from_secs(seconds)
+    }
+
+    #[test]
+    fn a_slot_counts_until_a_window_after_the_end() {
+        let start = Instant::now();
+        let mut window = Window::new(1, 0);
+        assert!(window.start(start, false));
+        assert!(!window.start(start + seconds(100), false), "still in flight");
+        window.end(start + seconds(100));
+        assert_eq!(window.wait(start + seconds(110), false, 1), seconds(50));
+        assert!(!window.start(start + seconds(159), false));
+        assert!(window.start(start + seconds(160), false));
+    }
+
+    #[test]
+    fn the_reserve_is_for_the_urgent_and_never_more_than_a_quarter() {
+        let now = Instant::now();
+        let mut window = Window::new(8, 5);
+        assert_eq!((window.free(now, false), window.free(now, true)), (6, 8));
+        while window.start(now, false) {}
+        assert_eq!((window.free(now, false), window.free(now, true)), (0, 2));
+        assert_eq!(Window::new(60, 5).free(now, false), 55);
+        assert_eq!(Window::new(3, 5).free(now, false), 3);
+    }
+
+    #[test]
+    fn no_limit_is_no_limit() {
+        let now = Instant::now();
+        let mut window = Window::new(0, 5);
+        for _ in 0..1000 {
+            assert!(window.start(now, false));
+            window.end(now);
+        }
+        assert_eq!(window.wait(now, false, 5000), Duration::ZERO);
+    }
+
+    #[test]
+    fn long_work_is_estimated_in_rounds() {
+        let now = Instant::now();
+        let mut window = Window::new(60, 5);
+        assert_eq!(window.wait(now, false, 55), Duration::ZERO);
+        assert_eq!(window.wait(now, false, 56), seconds(60));
+        assert_eq!(window.wait(now, false, 212), seconds(180));
+        assert_eq!(window.wait(now, true, 60), Duration::ZERO);
+    }
+
+    #[test]
+    fn a_slot_that_was_not_used_comes_back_at_once() {
+        let now = Instant::now();
+        let mut window = Window::new(1, 0);
+        assert!(window.start(now, false));
+        window.cancel();
+        assert!(window.start(now, false));
+    }
+
+    proptest! {
+        /// Requests start whenever they may, arrive anywhere on their way and end at some time. No window of 60 s at
+        /// the remote service ever holds more than the limit, and what is waited for is granted.
+        #[test]
+        fn never_more_than_the_limit_in_any_window(
+            limit in 1_usize..12,
+            requests in prop::collection::vec((0_u64..20_000, 0_u64..40_000, 0.0_f64..1.0, any::<bool>()), 1..120),
+        ) {
+            let epoch = Instant::now();
+            let mut window = Window::new(limit, 5);
+            let mut running: Vec<Instant> = Vec::new();
+            let mut arrivals = Vec::new();
+            let mut now = epoch;
+            for (gap, duration, place, urgent) in requests {
+                now += Duration::from_millis(gap);
+                loop {
+                    running.sort();
+                    while running.first().is_some_and(|end| *end <= now) {
+                        window.end(running.remove(0));
+                    }
+                    if window.start(now, urgent) {
+                        break;
+                    }
+                    let wait = window.wait(now, urgent, 1);
+                    prop_assert!(wait > Duration::ZERO);
+                    now = running.first().map_or(now + wait, |end| (now + wait).min(*end));
+                }
+                let duration = Duration::from_millis(duration);
+                arrivals.push(now + duration.mul_f64(place));
+                running.push(now + duration);
+            }
+            arrivals.sort();
+            for (index, first) in arrivals.iter().enumerate() {
+                let seen = arrivals[index..].iter().take_while(|arrival| **arrival < *first + SPAN).count();
+                prop_assert!(seen <= limit, "{seen} of {limit}");
+            }
+        }
+    }
+}

@@ -1,0 +1,194 @@
+//! The client: where it sends, as whom, and with what right.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue, USER_AGENT};
+use reqwest::redirect::Policy;
+
+use super::{BaseUrl, Budget, Error, Permit, Priority, Token};
+
+const USER_AGENT_VALUE: &str = concat!("statuspage-operator/", env!("CARGO_PKG_VERSION"));
+
+/// Makes this library's choice of cryptography that of the process, unless the process has already chosen.
+pub fn install_crypto() {
+    // An error says that a provider is installed already, which is all that is wanted.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+}
+
+/// Settings of a [`Client`] before it is made.
+#[derive(Clone, Debug)]
+pub struct ClientBuilder {
+    token: Token,
+    base_url: BaseUrl,
+    budget: Option<Budget>,
+    connect_timeout: Duration,
+    timeout: Duration,
+}
+
+impl ClientBuilder {
+    /// Limits its requests by a shared budget. Without this call the client has a budget of its own.
+    #[must_use]
+    pub fn budget(mut self, budget: Budget) -> Self {
+        self.budget = Some(budget);
+        self
+    }
+
+    /// How long a connection may take (5 s) and how long a whole call may (30 s).
+    #[must_use]
+    pub fn timeouts(mut self, connect: Duration, total: Duration) -> Self {
+        self.connect_timeout = connect;
+        self.timeout = total;
+        self
+    }
+
+    /// Makes the client.
+    ///
+    /// # Errors
+    /// The TLS stack or the proxy settings of the system cannot be used.
+    pub fn build(self) -> Result<Client, Error> {
+        install_crypto();
+        let mut authorization =
+            HeaderValue::try_from(format!("OAuth {}", self.token.expose())).map_err(|_| Error::InvalidToken {
+                reason: "it holds characters that no header may hold",
+            })?;
+        authorization.set_sensitive(true);
+        let headers = HeaderMap::from_iter([
+            (AUTHORIZATION, authorization),
+            (USER_AGENT, HeaderValue::from_static(USER_AGENT_VALUE)),
+        ]);
+        let mut http = reqwest::Client::builder()
+            .default_headers(headers)
+            .connect_timeout(self.connect_timeout)
+            .timeout(self.timeout)
+            // A redirect would carry a write somewhere else, and the client's owner decides about repeating calls.
+            .redirect(Policy::none())
+            .retry(reqwest::retry::never());
+        if self.base_url.is_loopback() {
+            // A proxy cannot reach what listens on this machine only.
+            http = http.no_proxy();
+        }
+        let http = http.build().map_err(|source| Error::Setup { source })?;
+        Ok(Client {
+            connection: Arc::new(Connection {
+                http,
+                base_url: self.base_url,
+                fingerprint: self.token.fingerprint(),
+            }),
+            budget: self.budget.unwrap_or_default(),
+            priority: Priority::default(),
+            fairness_key: None,
+            permit: None,
+        })
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct Connection {
+    pub(super) http: reqwest::Client,
+    pub(super) base_url: BaseUrl,
+    pub(super) fingerprint: String,
+}
+
+/// A client of the Statuspage API. Clones are cheap and share connections and budget.
+///
+/// Every request takes a permit from the budget first; a reply that says "too many requests" pauses the budget.
+#[derive(Clone, Debug)]
+pub struct Client {
+    pub(super) connection: Arc<Connection>,
+    pub(super) budget: Budget,
+    priority: Priority,
+    fairness_key: Option<Arc<str>>,
+    permit: Option<Arc<Mutex<Option<Permit>>>>,
+}
+
+impl Client {
+    /// Begins a client for a service and a token.
+    #[must_use]
+    pub fn builder(base_url: BaseUrl, token: Token) -> ClientBuilder {
+        ClientBuilder {
+            token,
+            base_url,
+            budget: None,
+            connect_timeout: Duration::from_secs(5),
+            timeout: Duration::from_secs(30),
+        }
+    }
+
+    /// The same client for requests of another urgency; without this call they are [`Priority::Read`].
+    #[must_use]
+    pub fn with_priority(&self, priority: Priority) -> Self {
+        Self {
+            priority,
+            ..self.clone()
+        }
+    }
+
+    /// The same client on behalf of a page, for the fair sharing of the budget. Without this call the page that is
+    /// named in the path counts.
+    #[must_use]
+    pub fn for_page(&self, page: &str) -> Self {
+        Self {
+            fairness_key: Some(page.into()),
+            ..self.clone()
+        }
+    }
+
+    /// The same client, whose next request uses a permit that the caller already holds. Further requests take theirs
+    /// from the budget as usual.
+    #[must_use]
+    pub fn with_permit(&self, permit: Permit) -> Self {
+        Self {
+            permit: Some(Arc::new(Mutex::new(Some(permit)))),
+            ..self.clone()
+        }
+    }
+
+    /// The budget that its requests use.
+    #[must_use]
+    pub fn budget(&self) -> &Budget {
+        &self.budget
+    }
+
+    /// The address of the service.
+    #[must_use]
+    pub fn base_url(&self) -> &BaseUrl {
+        &self.connection.base_url
+    }
+
+    /// A short name of the token that does not give it away.
+    #[must_use]
+    pub fn token_fingerprint(&self) -> &str {
+        &self.connection.fingerprint
+    }
+
+    /// The right to send one request.
+    pub(super) async fn permit(&self, page: &str) -> Permit {
+        let held = self
+            .permit
+            .as_ref()
+            .and_then(|held| held.lock().unwrap_or_else(PoisonError::into_inner).take());
+        match held {
+            Some(permit) => permit,
+            None => {
+                let page = self.fairness_key.as_deref().unwrap_or(page);
+                self.budget.acquire(self.priority, page).await
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_prints_the_token() {
+        let base_url = BaseUrl::parse(BaseUrl::DEFAULT, false).unwrap();
+        let token = Token::new("correct-horse".to_owned()).unwrap();
+        let builder = Client::builder(base_url, token);
+        assert!(!format!("{builder:?}").contains("horse"));
+        let client = builder.build().unwrap();
+        assert!(!format!("{client:?}").contains("horse"));
+    }
+}

@@ -1,0 +1,317 @@
+//! What can go wrong between us and the remote service, and what it means for the caller.
+
+use std::time::Duration;
+
+use super::error_body;
+
+/// What a caller may conclude from an error, and so what to do next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ErrorClass {
+    /// The request itself is at fault: sending it again changes nothing.
+    Terminal,
+    /// Nothing happened, or happening twice does no harm: try again later.
+    Transient,
+    /// The allowance of the token is used up; the whole token has to wait.
+    Throttled {
+        /// How long the remote service asks to wait.
+        retry_after: Option<Duration>,
+    },
+    /// The token is not accepted.
+    Unauthorized,
+    /// The object is not there.
+    NotFound,
+    /// It may or may not have happened: look before sending again.
+    Ambiguous,
+}
+
+/// Identifiers under which the remote service filed a request; its support asks for them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RequestIds {
+    /// `X-Request-Id` of the reply.
+    pub request_id: Option<String>,
+    /// `Atl-Traceid` of the reply.
+    pub trace_id: Option<String>,
+}
+
+/// A failed call.
+///
+/// The text is made for people on call and is the same for the same cause, so that it can be put into a condition
+/// without rewriting it at every attempt: request ids and waiting times are fields only.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The address of the remote service cannot be used.
+    #[error("the API address {url:?} cannot be used: {reason}")]
+    InvalidBaseUrl {
+        /// The address as given, without credentials.
+        url: String,
+        /// What is wrong with it, and the way out.
+        reason: &'static str,
+    },
+    /// The token cannot be sent at all.
+    #[error("the API token cannot be used: {reason}; check the token in the Secret")]
+    InvalidToken {
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// The HTTP client could not be built.
+    #[error(
+        "the HTTP client could not be set up: {}; check the proxy settings and that the system has CA certificates",
+        error_body::causes(source)
+    )]
+    Setup {
+        /// The cause.
+        source: reqwest::Error,
+    },
+    /// The request was refused before it was sent, because it could not mean anything.
+    #[error("{operation}: {reason}")]
+    InvalidRequest {
+        /// What was asked.
+        operation: &'static str,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The request could not be written as JSON.
+    #[error("{operation}: the request could not be written as JSON: {source}")]
+    Encode {
+        /// What was asked.
+        operation: &'static str,
+        /// The cause.
+        source: serde_json::Error,
+    },
+    /// No connection: the request was certainly not sent.
+    #[error(
+        "{operation}: the remote service cannot be reached: {}; check the API address, DNS, the proxy and network policies",
+        error_body::causes(source)
+    )]
+    Unreachable {
+        /// What was asked.
+        operation: &'static str,
+        /// The cause.
+        source: reqwest::Error,
+    },
+    /// The request was sent, at least in part, and no complete reply came.
+    #[error("{operation}: {}: {}", if *timed_out { "no reply in time" } else { "the connection broke before the reply was complete" }, error_body::causes(source))]
+    Lost {
+        /// What was asked.
+        operation: &'static str,
+        /// Whether sending it twice would have effects twice.
+        effectful: bool,
+        /// Whether time ran out, as opposed to a connection that broke.
+        timed_out: bool,
+        /// The cause.
+        source: reqwest::Error,
+    },
+    /// The remote service answered with an error.
+    #[error("{operation}: the remote service answered {status}{}{}", quoted(message), advice(*status))]
+    Status {
+        /// What was asked.
+        operation: &'static str,
+        /// Whether sending it twice would have effects twice.
+        effectful: bool,
+        /// HTTP status.
+        status: u16,
+        /// The remote service's own words, as far as they could be found in the body.
+        message: String,
+        /// First part of the body as it came.
+        body: String,
+        /// How long it asks to wait.
+        retry_after: Option<Duration>,
+        /// What its support asks for.
+        request_ids: Box<RequestIds>,
+    },
+    /// The remote service answered success, but not what was asked for.
+    #[error(
+        "{operation}: the reply ({status}) is not what the API promises: {source}; check that the API address is that of Statuspage and not of a proxy or a login page"
+    )]
+    Undecodable {
+        /// What was asked.
+        operation: &'static str,
+        /// Whether sending it twice would have effects twice.
+        effectful: bool,
+        /// HTTP status.
+        status: u16,
+        /// First part of the body as it came.
+        body: String,
+        /// What its support asks for.
+        request_ids: Box<RequestIds>,
+        /// The cause.
+        source: serde_json::Error,
+    },
+    /// The reply is larger than anything the API has reason to send.
+    #[error("{operation}: the reply is larger than {limit} bytes; check that the API address is that of Statuspage")]
+    TooLarge {
+        /// What was asked.
+        operation: &'static str,
+        /// Whether sending it twice would have effects twice.
+        effectful: bool,
+        /// Most bytes that are read.
+        limit: usize,
+    },
+}
+
+fn quoted(message: &str) -> String {
+    if message.is_empty() {
+        String::new()
+    } else {
+        format!(": {message}")
+    }
+}
+
+/// What to do about a status, for the person who reads it.
+fn advice(status: u16) -> &'static str {
+    match status {
+        300..=399 => "; redirects are not followed, check the API address",
+        401 => "; check the token in the Secret",
+        403 => "; give the token's user the role that this needs, or use another token",
+        404 => "; it was deleted or never existed, or the token cannot see its page",
+        405 => "; the object does not offer this, data points for example need a provider of type Self",
+        408 => "; it is tried again later",
+        420 | 429 => "; too many requests with this token, sending pauses by itself",
+        400 | 409 | 410 | 422 => "; correct the declaration",
+        500..=599 => "; it is tried again later, but an odd value can cause this as well",
+        _ => "",
+    }
+}
+
+impl Error {
+    /// What this error means for the caller.
+    #[must_use]
+    pub fn class(&self) -> ErrorClass {
+        match self {
+            Self::InvalidBaseUrl { .. } | Self::Setup { .. } | Self::InvalidRequest { .. } | Self::Encode { .. } => {
+                ErrorClass::Terminal
+            }
+            Self::InvalidToken { .. } => ErrorClass::Unauthorized,
+            Self::Unreachable { .. } => ErrorClass::Transient,
+            Self::Lost { effectful, .. } | Self::Undecodable { effectful, .. } | Self::TooLarge { effectful, .. } => {
+                repeatable_unless(*effectful)
+            }
+            Self::Status {
+                status,
+                effectful,
+                retry_after,
+                ..
+            } => match *status {
+                401 => ErrorClass::Unauthorized,
+                404 => ErrorClass::NotFound,
+                420 | 429 => ErrorClass::Throttled {
+                    retry_after: *retry_after,
+                },
+                // A gateway may have given up on a request that went through behind it.
+                408 | 500..=599 => repeatable_unless(*effectful),
+                0..=u16::MAX => ErrorClass::Terminal,
+            },
+        }
+    }
+
+    /// The call that failed; none for errors of the set-up.
+    #[must_use]
+    pub fn operation(&self) -> Option<&'static str> {
+        match self {
+            Self::InvalidBaseUrl { .. } | Self::InvalidToken { .. } | Self::Setup { .. } => None,
+            Self::InvalidRequest { operation, .. }
+            | Self::Encode { operation, .. }
+            | Self::Unreachable { operation, .. }
+            | Self::Lost { operation, .. }
+            | Self::Status { operation, .. }
+            | Self::Undecodable { operation, .. }
+            | Self::TooLarge { operation, .. } => Some(operation),
+        }
+    }
+
+    /// HTTP status of the reply, if there was one.
+    #[must_use]
+    pub fn status(&self) -> Option<u16> {
+        match self {
+            Self::Status { status, .. } | Self::Undecodable { status, .. } => Some(*status),
+            _ => None,
+        }
+    }
+
+    /// Identifiers of the request at the remote service, if there was a reply.
+    #[must_use]
+    pub fn request_ids(&self) -> Option<&RequestIds> {
+        match self {
+            Self::Status { request_ids, .. } | Self::Undecodable { request_ids, .. } => Some(request_ids),
+            _ => None,
+        }
+    }
+
+    /// Whether the object is not there.
+    #[must_use]
+    pub fn is_not_found(&self) -> bool {
+        self.class() == ErrorClass::NotFound
+    }
+}
+
+fn repeatable_unless(effectful: bool) -> ErrorClass {
+    if effectful {
+        ErrorClass::Ambiguous
+    } else {
+        ErrorClass::Transient
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answered(status: u16, effectful: bool) -> Error {
+        Error::Status {
+            operation: "create component",
+            effectful,
+            status,
+            message: "Name can't be blank".to_owned(),
+            body: String::new(),
+            retry_after: Some(Duration::from_secs(7)),
+            request_ids: Box::default(),
+        }
+    }
+
+    #[test]
+    fn statuses_have_classes() {
+        for status in [301, 400, 403, 405, 409, 410, 418, 422] {
+            assert_eq!(answered(status, true).class(), ErrorClass::Terminal, "{status}");
+        }
+        assert_eq!(answered(401, true).class(), ErrorClass::Unauthorized);
+        assert_eq!(answered(404, true).class(), ErrorClass::NotFound);
+        for status in [420, 429] {
+            let retry_after = Some(Duration::from_secs(7));
+            assert_eq!(answered(status, true).class(), ErrorClass::Throttled { retry_after });
+        }
+        for status in [500, 502, 503, 504] {
+            assert_eq!(answered(status, true).class(), ErrorClass::Ambiguous, "{status}");
+            assert_eq!(answered(status, false).class(), ErrorClass::Transient, "{status}");
+        }
+    }
+
+    #[test]
+    fn an_undecodable_reply_is_ambiguous_for_a_create_only() {
+        for (effectful, class) in [(true, ErrorClass::Ambiguous), (false, ErrorClass::Transient)] {
+            let source = serde_json::from_str::<u8>("<html>").unwrap_err();
+            let error = Error::Undecodable {
+                operation: "create component",
+                effectful,
+                status: 201,
+                body: String::new(),
+                request_ids: Box::default(),
+                source,
+            };
+            assert_eq!(error.class(), class);
+        }
+    }
+
+    #[test]
+    fn the_text_has_the_words_of_the_remote_and_the_way_out() {
+        assert_eq!(
+            answered(422, true).to_string(),
+            "create component: the remote service answered 422: Name can't be blank; correct the declaration"
+        );
+        assert!(
+            answered(401, false)
+                .to_string()
+                .ends_with("check the token in the Secret")
+        );
+    }
+}

@@ -1,0 +1,32 @@
+//! A client library for the Statuspage management API. It knows nothing of Kubernetes and can be used on its own.
+//!
+//! - [`types`]: what travels. Reading accepts anything, writing sends exactly what was set.
+//! - [`Client`]: every operation, each request through the [`Budget`] of its token.
+//! - [`Snapshot`]: what was read from a page by list calls, own writes folded in.
+//! - [`Error`]: what went wrong in the remote service's own words, and by [`ErrorClass`] what to do next.
+
+mod base_url;
+mod budget;
+mod client;
+mod error;
+mod error_body;
+mod operations;
+mod paging;
+mod read;
+mod request;
+mod snapshot;
+mod token;
+pub mod types;
+
+pub use base_url::BaseUrl;
+pub use budget::{Budget, BudgetRegistry, BudgetStats, DEFAULT_LIMIT, DEFAULT_RESERVE, Permit, Priority, SPAN, Window};
+pub use client::{Client, ClientBuilder, install_crypto};
+pub use error::{Error, ErrorClass, RequestIds};
+pub use operations::{
+    ComponentGroups, Components, IncidentSubscribers, IncidentView, Incidents, Metrics, MetricsProviders, PageHandle,
+    Pages, Postmortems, SubscriberQuery, SubscriberSelection, Subscribers, UptimeRange,
+};
+pub use paging::Listing;
+pub use snapshot::{Collection, CollectionKind, Reading, Snapshot};
+pub use token::Token;
+pub use types::*;

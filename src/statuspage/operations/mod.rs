@@ -1,0 +1,138 @@
+//! The operations of the API, a module per resource.
+//!
+//! They hang off the client: `client.page("id").components().list()`. Each handle owns what it needs and can be kept.
+
+mod component_groups;
+mod components;
+mod incidents;
+mod metrics;
+mod metrics_providers;
+mod postmortems;
+mod subscribers;
+
+use super::paging::Rows;
+use super::request::Call;
+use super::types::{Page, PageWrite};
+use super::{Client, Error};
+
+pub use component_groups::ComponentGroups;
+pub use components::Components;
+pub use incidents::{IncidentView, Incidents};
+pub use metrics::Metrics;
+pub use metrics_providers::MetricsProviders;
+pub use postmortems::Postmortems;
+pub use subscribers::{IncidentSubscribers, SubscriberQuery, SubscriberSelection, Subscribers};
+
+/// A range of days, and what to tell of it. The ends are `YYYY`, `YYYY-MM` or `YYYY-MM-DD`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct UptimeRange {
+    /// First day.
+    pub start: Option<String>,
+    /// Last day.
+    pub end: Option<String>,
+    /// Leaves the incidents of the range out of the reply.
+    pub skip_related_events: bool,
+}
+
+impl UptimeRange {
+    fn apply(&self, call: Call) -> Call {
+        call.query_if("start", self.start.as_ref())
+            .query_if("end", self.end.as_ref())
+            .query_if("skip_related_events", self.skip_related_events.then_some(true))
+    }
+}
+
+/// The pages that a token can see. Pages cannot be created or removed here.
+#[derive(Clone, Debug)]
+pub struct Pages {
+    client: Client,
+}
+
+impl Pages {
+    /// All of them, with their settings; the list has no pages.
+    pub async fn list(&self) -> Result<Vec<Page>, Error> {
+        let Rows(pages) = self.client.fetch(Call::get("list pages", &["pages"])).await?;
+        Ok(pages)
+    }
+}
+
+/// One page.
+#[derive(Clone, Debug)]
+pub struct PageHandle {
+    client: Client,
+    page: String,
+}
+
+impl Client {
+    /// The pages that the token can see.
+    #[must_use]
+    pub fn pages(&self) -> Pages {
+        Pages { client: self.clone() }
+    }
+
+    /// One page, by its id.
+    #[must_use]
+    pub fn page(&self, id: &str) -> PageHandle {
+        PageHandle {
+            client: self.clone(),
+            page: id.to_owned(),
+        }
+    }
+}
+
+impl PageHandle {
+    /// The id of the page.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.page
+    }
+
+    /// The settings of the page.
+    pub async fn get(&self) -> Result<Page, Error> {
+        self.client
+            .fetch_one(Call::get("read page", &["pages", &self.page]))
+            .await
+    }
+
+    /// Changes settings of the page; what is absent stays.
+    pub async fn update(&self, page: &PageWrite) -> Result<Page, Error> {
+        let call = Call::patch("update page", &["pages", &self.page]).enveloped("page", page);
+        self.client.fetch_one(call).await
+    }
+
+    /// The components.
+    #[must_use]
+    pub fn components(&self) -> Components {
+        Components::new(self.client.clone(), &self.page)
+    }
+
+    /// The component groups.
+    #[must_use]
+    pub fn component_groups(&self) -> ComponentGroups {
+        ComponentGroups::new(self.client.clone(), &self.page)
+    }
+
+    /// The incidents.
+    #[must_use]
+    pub fn incidents(&self) -> Incidents {
+        Incidents::new(self.client.clone(), &self.page)
+    }
+
+    /// The metrics providers.
+    #[must_use]
+    pub fn metrics_providers(&self) -> MetricsProviders {
+        MetricsProviders::new(self.client.clone(), &self.page)
+    }
+
+    /// The metrics and their data.
+    #[must_use]
+    pub fn metrics(&self) -> Metrics {
+        Metrics::new(self.client.clone(), &self.page)
+    }
+
+    /// The subscribers.
+    #[must_use]
+    pub fn subscribers(&self) -> Subscribers {
+        Subscribers::new(self.client.clone(), &self.page)
+    }
+}

@@ -1,0 +1,68 @@
+//! Reads the parts of a snapshot, each with as few requests as the service allows.
+
+use jiff::Timestamp;
+
+use super::operations::{IncidentView, PageHandle, SubscriberQuery};
+use super::types::{Identified, Incident};
+use super::{Collection, CollectionKind, Error, Listing, Reading};
+
+fn collection<T: Identified>(read_at: Timestamp, listing: Listing<T>) -> Collection<T> {
+    Collection {
+        items: listing.items,
+        read_at,
+        complete: listing.complete,
+    }
+}
+
+fn complete<T>(items: Vec<T>) -> Listing<T> {
+    Listing { items, complete: true }
+}
+
+impl PageHandle {
+    /// Reads one part of the page. Of incidents these are the newest 100: what is older is over, or among
+    /// [`Self::read_open_incidents`].
+    pub async fn read(&self, kind: CollectionKind) -> Result<Reading, Error> {
+        let began = Timestamp::now();
+        Ok(match kind {
+            CollectionKind::Page => Reading::Page(Box::new(self.get().await?)),
+            CollectionKind::Components => {
+                let read = complete(self.components().list().await?);
+                Reading::Components(collection(began, read))
+            }
+            CollectionKind::Incidents => {
+                let read = self.incidents().newest(1).await?;
+                Reading::Incidents(collection(began, read))
+            }
+            CollectionKind::MetricsProviders => {
+                let read = complete(self.metrics_providers().list().await?);
+                Reading::MetricsProviders(collection(began, read))
+            }
+            CollectionKind::Metrics => {
+                let read = complete(self.metrics().list().await?);
+                Reading::Metrics(collection(began, read))
+            }
+            CollectionKind::Subscribers => {
+                let read = self.subscribers().list(&SubscriberQuery::default()).await?;
+                Reading::Subscribers(collection(began, complete(read)))
+            }
+        })
+    }
+
+    /// Every incident that is not over, however old: for a page whose newest 100 do not show an open one. Three
+    /// requests.
+    pub async fn read_open_incidents(&self) -> Result<Vec<Incident>, Error> {
+        let mut open: Vec<Incident> = Vec::new();
+        for view in [
+            IncidentView::Unresolved,
+            IncidentView::Scheduled,
+            IncidentView::ActiveMaintenance,
+        ] {
+            for incident in self.incidents().view(view).await? {
+                if open.iter().all(|known| known.id != incident.id) {
+                    open.push(incident);
+                }
+            }
+        }
+        Ok(open)
+    }
+}

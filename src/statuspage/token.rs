@@ -1,0 +1,96 @@
+//! The credential of the remote service.
+
+use std::fmt::Write as _;
+
+use secrecy::{ExposeSecret, SecretString};
+use sha2::{Digest, Sha256};
+
+use super::Error;
+
+/// An API token. It is never printed.
+#[derive(Clone)]
+pub struct Token(SecretString);
+
+impl Token {
+    /// Takes a token as people store it: space around it and a pasted `OAuth ` before it are dropped.
+    ///
+    /// # Errors
+    /// The token is empty or holds characters that no header may hold.
+    pub fn new(token: impl Into<SecretString>) -> Result<Self, Error> {
+        let given: SecretString = token.into();
+        let mut bare = given.expose_secret().trim();
+        if let Some((scheme, rest)) = bare.split_once(char::is_whitespace)
+            && scheme.eq_ignore_ascii_case("oauth")
+        {
+            bare = rest.trim_start();
+        }
+        if bare.is_empty() || bare.eq_ignore_ascii_case("oauth") {
+            return Err(Error::InvalidToken { reason: "it is empty" });
+        }
+        if !bare.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Err(Error::InvalidToken {
+                reason: "it holds spaces, line breaks or characters that are not ASCII",
+            });
+        }
+        Ok(Self(SecretString::from(bare)))
+    }
+
+    /// A short name for the token that does not give it away, for logs and metrics.
+    #[must_use]
+    pub fn fingerprint(&self) -> String {
+        let digest = Sha256::digest(self.expose().as_bytes());
+        digest.iter().take(4).fold(String::with_capacity(8), |mut text, byte| {
+            // Writing to a String cannot fail.
+            let _ = write!(text, "{byte:02x}");
+            text
+        })
+    }
+
+    pub(super) fn expose(&self) -> &str {
+        self.0.expose_secret()
+    }
+}
+
+impl std::fmt::Debug for Token {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "Token([redacted {}])", self.fingerprint())
+    }
+}
+
+impl PartialEq for Token {
+    fn eq(&self, other: &Self) -> bool {
+        self.expose() == other.expose()
+    }
+}
+
+impl Eq for Token {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn token(text: &str) -> Token {
+        Token::new(text.to_owned()).unwrap()
+    }
+
+    #[test]
+    fn pasted_decoration_is_dropped() {
+        for text in ["abc", " abc\n", "OAuth abc", "oauth   abc\n", "OAUTH\tabc"] {
+            assert_eq!(token(text).expose(), "abc", "{text:?}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_sent_is_refused() {
+        for text in ["", " \n", "OAuth ", "oauth", "a b", "a\nb", "tökén"] {
+            assert!(Token::new(text.to_owned()).is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn it_is_not_printed() {
+        let token = token("correct-horse");
+        assert!(!format!("{token:?}").contains("horse"));
+        assert_eq!(token.fingerprint().len(), 8);
+    }
+}

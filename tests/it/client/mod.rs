@@ -1,0 +1,7 @@
+//! The Statuspage client against a scripted service on a loopback socket.
+
+mod failures;
+mod lists;
+mod operations;
+mod remote;
+mod requests;

@@ -1,0 +1,3 @@
+module statuspage-operator.io/tests/kubernetes/warden
+
+go 1.26.0
