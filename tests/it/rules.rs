@@ -1,10 +1,17 @@
-//! Every rule of the schema has an accepted and a rejected example under `tests/rules/<kind>/`; here our own validator
-//! decides them. A file with two documents is a change: the old and the new state of one object.
+//! Every rule of the schema has an accepted and a rejected example under `tests/rules/<kind>/`. Our own validator decides
+//! them, and so does a real kube-apiserver. A file with two documents is a change: the old and the new state of one object.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use statuspage_operator::api::Kind;
+use kube::Client;
+use serde_json::Value;
+use statuspage_operator::api::{GROUP, Kind, VERSION};
 use statuspage_operator::manifest::{Manifest, Manifests, Object};
+
+use crate::support::control_plane::ControlPlane;
+use crate::support::eventually;
+use crate::support::process::OutputExt;
 
 /// What the examples refer to.
 const SURROUNDINGS: &str = r"
@@ -235,4 +242,108 @@ fn every_rule_has_examples() {
         Vec::<String>::new(),
         "add tests/rules/<kind>/<rule>.accept.yaml and .reject.yaml"
     );
+}
+
+/// The API server, asked with plain requests: no type of ours stands between an example and its answer.
+struct Server {
+    client: Client,
+    namespace: String,
+}
+
+impl Server {
+    async fn ask(&self, method: &str, path: &str, body: &Value) -> Result<Value, String> {
+        let body = if body.is_null() {
+            Vec::new()
+        } else {
+            serde_json::to_vec(body).unwrap()
+        };
+        let request = http::Request::builder()
+            .method(method)
+            .uri(path)
+            .header("content-type", "application/json")
+            .body(body)
+            .unwrap();
+        self.client
+            .request::<Value>(request)
+            .await
+            .map_err(|error| match error {
+                kube::Error::Api(status) => status.message.clone(),
+                other => panic!("{method} {path}: {other}"),
+            })
+    }
+
+    fn path(&self, kind: Kind) -> String {
+        let plural = kind.definition().spec.names.plural;
+        format!("/apis/{GROUP}/{VERSION}/namespaces/{}/{plural}", self.namespace)
+    }
+
+    /// What the server says about an example; nothing is left behind.
+    async fn decide(&self, example: &Example) -> Result<Value, String> {
+        let documents = example.text.split("\n---\n");
+        let documents: Vec<Value> = documents
+            .map(|document| serde_yaml::from_str(document).unwrap())
+            .collect();
+        let path = self.path(example.kind);
+        match documents.as_slice() {
+            [one] => {
+                self.ask("POST", &format!("{path}?dryRun=All&fieldValidation=Strict"), one)
+                    .await
+            }
+            [old, new] => {
+                let created = self.ask("POST", &format!("{path}?fieldValidation=Strict"), old).await;
+                let created = created.unwrap_or_else(|error| panic!("{}: {error}", example.path.display()));
+                let mut new = new.clone();
+                new["metadata"]["resourceVersion"] = created["metadata"]["resourceVersion"].clone();
+                let object = format!("{path}/{}", new["metadata"]["name"].as_str().unwrap());
+                let answer = self
+                    .ask("PUT", &format!("{object}?dryRun=All&fieldValidation=Strict"), &new)
+                    .await;
+                self.ask("DELETE", &object, &Value::Null).await.unwrap();
+                answer
+            }
+            _ => panic!("{} has more than two documents", example.path.display()),
+        }
+    }
+}
+
+/// The offline answer is worth something only when the server gives the same.
+#[tokio::test]
+async fn a_real_api_server_decides_the_same() {
+    // Of its own, since other tests install definitions of their own.
+    let control_plane = ControlPlane::own().await;
+    let definitions = Path::new(env!("CARGO_MANIFEST_DIR")).join("crds");
+    control_plane
+        .kubectl(&["create", "-f", definitions.to_str().unwrap()])
+        .await
+        .succeeded();
+    let namespace = control_plane.unique_namespace().await;
+    let server = Server {
+        client: control_plane.client().await,
+        namespace,
+    };
+    for kind in Kind::ALL {
+        let path = server.path(kind);
+        eventually("a definition is served", Duration::from_secs(30), async || {
+            server.ask("GET", &path, &Value::Null).await
+        })
+        .await;
+    }
+    let mut wrong = Vec::new();
+    for example in examples() {
+        let answer = server.decide(&example).await;
+        let file = example.path.display();
+        match (example.accepted, answer) {
+            (true, Ok(_)) => {}
+            (true, Err(error)) => wrong.push(format!("{file} should be accepted: {error}")),
+            (false, Ok(_)) => wrong.push(format!("{file} should be rejected with {:?}", example.expected())),
+            (false, Err(error)) if error.contains(example.expected()) => {}
+            (false, Err(error)) => {
+                wrong.push(format!(
+                    "{file} should be rejected with {:?}: {error}",
+                    example.expected()
+                ));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
