@@ -82,3 +82,26 @@ fn every_field_of_a_spec_is_described() {
     }
     assert_eq!(missing, Vec::<String>::new());
 }
+
+/// A default that an apiserver writes into the items of a list looks like a change to whoever applies the list.
+#[test]
+fn no_default_is_inside_a_list() {
+    fn walk(schema: &serde_json::Value, path: &str, inside: bool, found: &mut Vec<String>) {
+        if inside && schema.get("default").is_some() {
+            found.push(path.to_owned());
+        }
+        for (name, property) in schema["properties"].as_object().into_iter().flatten() {
+            walk(property, &format!("{path}.{name}"), inside, found);
+        }
+        if schema["items"].is_object() {
+            walk(&schema["items"], path, true, found);
+        }
+    }
+    let mut found = Vec::new();
+    for kind in Kind::ALL {
+        let definition = serde_json::to_value(kind.definition()).unwrap();
+        let schema = &definition["spec"]["versions"][0]["schema"]["openAPIV3Schema"];
+        walk(&schema["properties"]["spec"], kind.as_str(), false, &mut found);
+    }
+    assert_eq!(found, Vec::<String>::new());
+}

@@ -1,0 +1,3 @@
+//! Where declarations live: a directory of manifests, or a Kubernetes cluster.
+
+pub mod directory;
