@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use statuspage_operator::manifest::{Manifests, Object, read_directory};
+use statuspage_operator::manifest::{LOCK_FILE, Manifests, Object, read_directory};
 
 use super::{PAGE, document, lines, read};
 
@@ -114,7 +114,7 @@ fn directories_are_read_in_order() {
     for ignored in [
         ".hidden.yaml",
         ".git/x.yaml",
-        "statuspage.lock.yaml",
+        LOCK_FILE,
         "a/kustomization.yaml",
         "notes.txt",
     ] {
