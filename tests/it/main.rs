@@ -4,9 +4,17 @@
 #[cfg(test)]
 mod chart;
 #[cfg(test)]
+mod cli;
+#[cfg(test)]
 mod client;
 #[cfg(test)]
 mod control_plane;
+#[cfg(test)]
+mod definitions;
+#[cfg(test)]
+mod manifest;
+#[cfg(test)]
+mod rules;
 #[cfg(test)]
 mod server;
 #[cfg(test)]
