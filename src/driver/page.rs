@@ -611,11 +611,10 @@ impl<S: Store> PageDriver<S> {
             return;
         };
         let page = client.with_priority(step.priority).with_permit(permit).page(page_id);
-        if !declaration.finalizer && declaration.key.kind != Kind::StatusPage && !declaration.deleting {
-            if let Err(error) = self.write(declaration, StoreChange::AddFinalizer).await {
-                tracing::warn!(object = %step.key, %error, "cannot put the finalizer on; nothing was sent");
-                return;
-            }
+        let finalizer_due = !declaration.finalizer && declaration.key.kind != Kind::StatusPage && !declaration.deleting;
+        if finalizer_due && let Err(error) = self.write(declaration, StoreChange::AddFinalizer).await {
+            tracing::warn!(object = %step.key, %error, "cannot put the finalizer on; nothing was sent");
+            return;
         }
         if step.action.is_journalled() && !self.write_journal(step).await {
             return;
