@@ -159,7 +159,6 @@ fn is_problem(finding: &Finding) -> bool {
             finding.reason,
             Reason::Unreachable
                 | Reason::Unauthorized
-                | Reason::Throttled
                 | Reason::PageNotReady
                 | Reason::SecretNotFound
         )
