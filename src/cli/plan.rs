@@ -157,10 +157,7 @@ fn is_problem(finding: &Finding) -> bool {
     finding.state == State::Stalled
         || matches!(
             finding.reason,
-            Reason::Unreachable
-                | Reason::Unauthorized
-                | Reason::PageNotReady
-                | Reason::SecretNotFound
+            Reason::Unreachable | Reason::Unauthorized | Reason::PageNotReady | Reason::SecretNotFound
         )
 }
 
