@@ -8,4 +8,6 @@ mod client;
 #[cfg(test)]
 mod control_plane;
 #[cfg(test)]
+mod server;
+#[cfg(test)]
 mod support;
