@@ -28,6 +28,14 @@ impl Rules for MetricsProviderSpec {
         remote.created_at
     }
 
+    fn handles(remote: &MetricsProvider) -> Vec<String> {
+        remote.r#type.iter().map(|kind| kind.as_str().to_owned()).collect()
+    }
+
+    fn wanted_handles(&self, _context: &Context<'_>) -> Vec<String> {
+        vec![self.provider_type.as_str().to_owned()]
+    }
+
     fn title(&self, _context: &Context<'_>) -> String {
         self.provider_type.as_str().to_owned()
     }
