@@ -5,4 +5,5 @@ pub mod cli;
 pub mod driver;
 pub mod engine;
 pub mod manifest;
+pub mod server;
 pub mod statuspage;

@@ -16,4 +16,6 @@ mod manifest;
 #[cfg(test)]
 mod rules;
 #[cfg(test)]
+mod server;
+#[cfg(test)]
 mod support;

@@ -1,0 +1,110 @@
+//! What time does to scheduled maintenance: the reminder, the automatic beginning and the automatic end. It is worked
+//! out whenever a page is asked for, as if each step had happened at its own instant.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::incident_write::{self, Post};
+use super::incidents::Incident;
+use super::notifications::{Notification, NotificationKind};
+use super::state::PageState;
+use super::words::IncidentStatus;
+
+/// How long before its beginning a maintenance is called to mind.
+const REMINDER: SignedDuration = SignedDuration::from_mins(60);
+
+/// A step that time takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Step {
+    Remind,
+    Begin,
+    Complete,
+}
+
+/// The next step of an incident and when it is due.
+fn next_step(incident: &Incident) -> Option<(Timestamp, Step)> {
+    match incident.status {
+        IncidentStatus::Scheduled => {
+            let begin = incident.scheduled_for?;
+            let reminder = begin.checked_sub(REMINDER).unwrap_or(begin);
+            // One that was announced later than that has nothing to be reminded of.
+            if incident.scheduled_remind_prior == Some(true)
+                && incident.scheduled_reminded_at.is_none()
+                && incident.created_at <= reminder
+            {
+                return Some((reminder, Step::Remind));
+            }
+            incident
+                .scheduled_auto_in_progress
+                .then_some((begin, Step::Begin))
+        }
+        IncidentStatus::InProgress | IncidentStatus::Verifying
+            if incident.scheduled_auto_completed =>
+        {
+            incident.scheduled_until.map(|end| (end, Step::Complete))
+        }
+        _ => None,
+    }
+}
+
+/// Takes every step that is due, the earliest first.
+pub(super) fn advance(page: &mut PageState, now: Timestamp) {
+    loop {
+        let due = page
+            .incidents
+            .values()
+            .filter_map(|incident| {
+                next_step(incident).map(|(at, step)| (at, step, incident.id.clone()))
+            })
+            .filter(|(at, ..)| *at <= now)
+            .min();
+        let Some((at, step, id)) = due else { return };
+        let Some(mut incident) = page.incidents.get(&id).cloned() else {
+            return;
+        };
+        // A window that was set when it had already begun is acted on now, not in the past.
+        let at = incident
+            .updates
+            .last()
+            .map_or(at, |last| at.max(last.created_at));
+        take(page, &mut incident, step, at);
+        page.incidents.put(&id, incident);
+    }
+}
+
+fn take(page: &mut PageState, incident: &mut Incident, step: Step, at: Timestamp) {
+    let (status, body, deliver) = match step {
+        Step::Remind => {
+            incident.scheduled_reminded_at = Some(at);
+            let notification = Notification {
+                at,
+                page: page.id.clone(),
+                kind: NotificationKind::MaintenanceReminder,
+                incident: Some(incident.id.clone()),
+                update: None,
+                status: Some(incident.status.as_str().to_owned()),
+                recipients: incident_write::recipients(page, incident),
+            };
+            page.notify(notification);
+            return;
+        }
+        Step::Begin => (
+            IncidentStatus::InProgress,
+            "The maintenance has begun.",
+            incident.auto_transition_deliver_notifications_at_start,
+        ),
+        Step::Complete => (
+            IncidentStatus::Completed,
+            "The maintenance is complete.",
+            incident.auto_transition_deliver_notifications_at_end,
+        ),
+    };
+    let before = incident_write::statuses_of(page, incident, &[]);
+    let post = Post {
+        status,
+        body: Some(body.to_owned()),
+        at,
+        deliver: deliver.unwrap_or(false),
+        twitter: false,
+    };
+    incident_write::post_update(page, incident, post, &[], &before);
+}

@@ -1,0 +1,429 @@
+//! A local server that speaks the management API of Statuspage: for `statuspage serve`, `statuspage dev` and tests.
+//!
+//! One file per resource decides what a request does to the state in memory; everything that a request changed is
+//! committed to SQLite in one transaction before it is answered. Requests are worked on one after the other.
+
+mod access_grants;
+mod auth;
+mod body;
+mod clock;
+mod component_groups;
+mod components;
+mod errors;
+mod faults;
+mod fields;
+mod http;
+mod ids;
+mod incident_request;
+mod incident_subscribers;
+mod incident_templates;
+mod incident_timeline;
+mod incident_updates;
+mod incident_write;
+mod incidents;
+mod layout;
+mod metric_data;
+mod metrics;
+mod metrics_providers;
+mod notifications;
+mod organization;
+mod page_access_groups;
+mod page_access_users;
+mod pages;
+mod pagination;
+mod postmortems;
+mod rate;
+mod request_log;
+mod routes;
+mod seed;
+mod state;
+mod status_embed;
+mod storage;
+mod subscribers;
+mod subscribers_bulk;
+mod table;
+mod uptime;
+mod words;
+
+use std::future::Future;
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use jiff::Timestamp;
+
+pub use clock::{Clock, ManualClock};
+pub use errors::{ErrorShape, ServerError};
+pub use faults::{Behaviour, Effect, Fault, Faults};
+pub use notifications::{Notification, NotificationKind};
+pub use request_log::{LoggedRequest, RequestLog};
+pub use storage::DataLocation;
+
+use rate::RateWindow;
+use state::State;
+use storage::Storage;
+
+/// How a server is set up.
+#[derive(Clone, Debug, Default)]
+pub struct ServerOptions {
+    /// Where the data lives.
+    pub data: DataLocation,
+    /// Tokens that are let in; without any, one is made.
+    pub tokens: Vec<String>,
+    /// Pages that have to exist; absent ones are made.
+    pub pages: Vec<PageSeed>,
+    /// The identifier of the organization; without one, one is made.
+    pub organization: Option<String>,
+    /// Requests per token in any 60 seconds; 0 turns every limit off.
+    pub rate_limit: u32,
+    /// A YAML file that fills blank pages.
+    pub seed: Option<PathBuf>,
+    /// The time that the server goes by.
+    pub clock: Clock,
+}
+
+/// A page that has to exist.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PageSeed {
+    /// Its identifier; without one it is found by its name, or made with a new identifier.
+    pub id: Option<String>,
+    /// Its name, used when it is made.
+    pub name: String,
+}
+
+impl FromStr for PageSeed {
+    type Err = ServerError;
+
+    /// Reads `ID=NAME`, or a name alone.
+    fn from_str(text: &str) -> Result<Self, ServerError> {
+        let (id, name) = match text.split_once('=') {
+            Some((id, name)) => (Some(id.trim()), name.trim()),
+            None => (None, text.trim()),
+        };
+        if name.is_empty() {
+            return Err(ServerError::PageArgument(text.to_owned()));
+        }
+        match id {
+            Some(id) if !ids::is_identifier(id) => Err(ServerError::PageId(id.to_owned())),
+            id => Ok(Self {
+                id: id.map(str::to_owned),
+                name: name.to_owned(),
+            }),
+        }
+    }
+}
+
+/// A page that exists.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PageSummary {
+    /// Its identifier.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+}
+
+/// A running server; clones are handles on the same one.
+#[derive(Clone, Debug)]
+pub struct Server {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    storage: Storage,
+    state: tokio::sync::Mutex<State>,
+    clock: Clock,
+    tokens: Vec<String>,
+    organization: String,
+    rate_limit: u32,
+    windows: Mutex<Vec<RateWindow>>,
+    log: RequestLog,
+    faults: Faults,
+    // Copies of what is committed, for readers that must not wait for a request.
+    summaries: Mutex<Vec<PageSummary>>,
+    notifications: Mutex<Vec<Notification>>,
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Server {
+    /// Opens the data, makes the pages that are absent and applies the seed.
+    pub async fn open(options: ServerOptions) -> Result<Self, ServerError> {
+        let mut tokens = options.tokens;
+        if tokens
+            .iter()
+            .any(|token| token.is_empty() || !token.bytes().all(|byte| byte.is_ascii_graphic()))
+        {
+            return Err(ServerError::Token);
+        }
+        if tokens.is_empty() {
+            tokens.push(ids::token());
+        }
+        let storage = Storage::open(&options.data).await?;
+        let mut state = State::restored(storage.load().await?)?;
+        let mut earlier: Vec<Notification> = state
+            .in_order()
+            .flat_map(|page| page.notifications.values())
+            .cloned()
+            .collect();
+        earlier.sort_by_key(|notification| notification.at);
+        if let Some(id) = options.organization {
+            state.organization.id = id;
+        } else if state.organization.id.is_empty() {
+            state.organization.id = ids::identifier();
+        }
+        if state.organization.identity.get(state::ORGANIZATION) != Some(&state.organization.id) {
+            let id = state.organization.id.clone();
+            state.organization.identity.put(state::ORGANIZATION, id);
+        }
+        let organization = state.organization.id.clone();
+        let now = options.clock.now();
+        for page in options.pages {
+            add_page(&mut state, page, now)?;
+        }
+        if let Some(path) = options.seed {
+            let shown = path.display().to_string();
+            let text =
+                tokio::fs::read_to_string(&path)
+                    .await
+                    .map_err(|source| ServerError::SeedFile {
+                        path: shown.clone(),
+                        source,
+                    })?;
+            seed::apply(&mut state, &text, now).map_err(|reason| ServerError::Seed {
+                path: shown,
+                reason,
+            })?;
+        }
+        let windows = tokens.iter().map(|_| RateWindow::default()).collect();
+        let server = Self {
+            inner: Arc::new(Inner {
+                storage,
+                state: tokio::sync::Mutex::new(State::default()),
+                clock: options.clock,
+                tokens,
+                organization,
+                rate_limit: options.rate_limit,
+                windows: Mutex::new(windows),
+                log: RequestLog::default(),
+                faults: Faults::default(),
+                summaries: Mutex::new(Vec::new()),
+                notifications: Mutex::new(earlier),
+            }),
+        };
+        server.persist(&mut state).await?;
+        server.refresh(&state);
+        *server.inner.state.lock().await = state;
+        Ok(server)
+    }
+
+    /// The routes, all below `/v1`.
+    pub fn router(&self) -> axum::Router {
+        axum::Router::new()
+            .fallback(http::handle)
+            .with_state(self.clone())
+    }
+
+    /// The pages, in the order of their creation.
+    pub fn pages(&self) -> Vec<PageSummary> {
+        locked(&self.inner.summaries).clone()
+    }
+
+    /// The tokens that are let in, a generated one included.
+    pub fn tokens(&self) -> &[String] {
+        &self.inner.tokens
+    }
+
+    /// The identifier of the organization.
+    pub fn organization(&self) -> &str {
+        &self.inner.organization
+    }
+
+    /// The requests that arrived.
+    pub fn log(&self) -> RequestLog {
+        self.inner.log.clone()
+    }
+
+    /// What would have been sent to whom, oldest first.
+    pub fn notifications(&self) -> Vec<Notification> {
+        locked(&self.inner.notifications).clone()
+    }
+
+    /// The faults and habits, to be changed at any time.
+    pub fn faults(&self) -> &Faults {
+        &self.inner.faults
+    }
+
+    /// The points of a metric from a time on, oldest first: seconds since 1970 and value. The API never shows them.
+    pub async fn points(
+        &self,
+        page: &str,
+        metric: &str,
+        from: Timestamp,
+    ) -> Result<Vec<(i64, f64)>, ServerError> {
+        self.inner
+            .storage
+            .points(page, metric, from.as_second())
+            .await
+    }
+
+    /// Does what the person behind an address does with the message that asks to confirm. False: no such subscriber.
+    pub async fn confirm_subscriber(
+        &self,
+        page: &str,
+        subscriber: &str,
+    ) -> Result<bool, ServerError> {
+        self.change_subscriber(page, subscriber, |subscriber, _| subscriber.activate())
+            .await
+    }
+
+    /// Does what the service does when messages cannot be delivered. False: no such subscriber.
+    pub async fn quarantine_subscriber(
+        &self,
+        page: &str,
+        subscriber: &str,
+    ) -> Result<bool, ServerError> {
+        self.change_subscriber(page, subscriber, subscribers::Subscriber::quarantine)
+            .await
+    }
+
+    async fn change_subscriber(
+        &self,
+        page: &str,
+        id: &str,
+        change: impl FnOnce(&mut subscribers::Subscriber, Timestamp),
+    ) -> Result<bool, ServerError> {
+        let mut state = self.state().await;
+        let now = self.now();
+        let found = state
+            .pages
+            .get_mut(page)
+            .and_then(|page| page.subscribers.edit(id));
+        let Some(subscriber) = found else {
+            return Ok(false);
+        };
+        change(subscriber, now);
+        self.persist(&mut state).await?;
+        Ok(true)
+    }
+
+    /// Serves until `shutdown`, lets running requests end, and closes the data.
+    pub async fn serve(
+        self,
+        listener: tokio::net::TcpListener,
+        shutdown: impl Future<Output = ()> + Send + 'static,
+    ) -> Result<(), ServerError> {
+        axum::serve(listener, self.router())
+            .with_graceful_shutdown(shutdown)
+            .await?;
+        self.close().await;
+        Ok(())
+    }
+
+    /// Closes the data in good order. Dropping the server loses nothing either.
+    pub async fn close(&self) {
+        self.inner.storage.close().await;
+    }
+
+    fn now(&self) -> Timestamp {
+        self.inner.clock.now()
+    }
+
+    fn request_log(&self) -> &RequestLog {
+        &self.inner.log
+    }
+
+    async fn state(&self) -> tokio::sync::MutexGuard<'_, State> {
+        self.inner.state.lock().await
+    }
+
+    /// Takes one request out of the budget of a token, or says after how many seconds to come again.
+    fn spend(&self, token: usize, now: Timestamp, unpaginated: Option<&str>) -> Result<(), u64> {
+        if self.inner.rate_limit == 0 {
+            return Ok(());
+        }
+        match locked(&self.inner.windows).get_mut(token) {
+            Some(window) => window.admit(now, self.inner.rate_limit, unpaginated),
+            None => Ok(()),
+        }
+    }
+
+    /// Commits what was changed, or undoes it when the database refuses.
+    async fn persist(&self, state: &mut State) -> Result<(), ServerError> {
+        let batch = match state.batch() {
+            Ok(batch) => batch,
+            Err(error) => {
+                state.rollback();
+                return Err(error);
+            }
+        };
+        if batch.documents.is_empty() && batch.points.is_empty() {
+            state.commit();
+            return Ok(());
+        }
+        if let Err(error) = self.inner.storage.save(&batch).await {
+            state.rollback();
+            return Err(error);
+        }
+        state.commit();
+        let fresh = batch
+            .documents
+            .iter()
+            .filter(|change| change.kind == "notification")
+            .filter_map(|change| change.body.as_deref())
+            .filter_map(|body| serde_json::from_str(body).ok());
+        locked(&self.inner.notifications).extend(fresh);
+        if batch.documents.iter().any(|change| change.kind == "page") {
+            self.refresh(state);
+        }
+        Ok(())
+    }
+
+    fn refresh(&self, state: &State) {
+        let pages = state
+            .in_order()
+            .filter_map(pages::summary)
+            .map(|(id, name)| PageSummary { id, name });
+        *locked(&self.inner.summaries) = pages.collect();
+    }
+}
+
+fn add_page(state: &mut State, page: PageSeed, now: Timestamp) -> Result<(), ServerError> {
+    let known = match &page.id {
+        Some(id) => state.pages.contains_key(id),
+        None => state
+            .in_order()
+            .filter_map(pages::summary)
+            .any(|(_, name)| name == page.name),
+    };
+    if known {
+        return Ok(());
+    }
+    let id = page.id.unwrap_or_else(ids::identifier);
+    if !ids::is_identifier(&id) {
+        return Err(ServerError::PageId(id));
+    }
+    state.create(pages::Page::new(id, page.name, now));
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn page_arguments() {
+        let page: PageSeed = "abc=Acme = Status".parse().unwrap();
+        assert_eq!(
+            (page.id.as_deref(), page.name.as_str()),
+            (Some("abc"), "Acme = Status")
+        );
+        let page: PageSeed = "Acme".parse().unwrap();
+        assert_eq!(page.id, None);
+        assert!("abc=".parse::<PageSeed>().is_err());
+        assert!("=Acme".parse::<PageSeed>().is_err());
+        assert!("a/b=Acme".parse::<PageSeed>().is_err());
+    }
+}

@@ -1,0 +1,196 @@
+//! The organization: its users and what each may do on which page.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+
+use super::clock::seconds;
+use super::errors::ApiError;
+use super::fields::{Fields, Given};
+use super::ids;
+use super::pagination::ORDINARY;
+use super::routes::{Answer, Call, Reply, Verb};
+use super::state::State;
+use super::table::Table;
+
+/// A member of the team. The password is checked to be there and never kept.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct User {
+    pub(super) id: String,
+    pub(super) email: String,
+    pub(super) first_name: Option<String>,
+    pub(super) last_name: Option<String>,
+    /// The roles on each page that the user may enter.
+    pub(super) permissions: BTreeMap<String, Roles>,
+    pub(super) created_at: Timestamp,
+    pub(super) updated_at: Timestamp,
+}
+
+/// The roles of a user on a page.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Roles {
+    pub(super) page_configuration: bool,
+    pub(super) incident_manager: bool,
+    pub(super) maintenance_manager: bool,
+}
+
+/// The organization of a server.
+#[derive(Debug, Default)]
+pub(super) struct Organization {
+    pub(super) id: String,
+    /// Keeps an identifier that was made up, so that it is the same after a restart.
+    pub(super) identity: Table<String>,
+    pub(super) users: Table<User>,
+}
+
+fn render(organization: &str, user: &User) -> Value {
+    json!({
+        "id": user.id,
+        "organization_id": organization,
+        "email": user.email,
+        "first_name": user.first_name,
+        "last_name": user.last_name,
+        "created_at": seconds(user.created_at),
+        "updated_at": seconds(user.updated_at),
+    })
+}
+
+fn render_permissions(user: &User) -> Value {
+    let pages: Vec<Value> = user
+        .permissions
+        .iter()
+        .map(|(page, roles)| {
+            json!({
+                "page_id": page,
+                "page_configuration": roles.page_configuration,
+                "incident_manager": roles.incident_manager,
+                "maintenance_manager": roles.maintenance_manager,
+            })
+        })
+        .collect();
+    json!({ "user_id": user.id, "pages": pages })
+}
+
+/// The operations of an organization.
+pub(super) fn route(
+    state: &mut State,
+    verb: Verb,
+    id: &str,
+    path: &[&str],
+    call: &Call<'_>,
+) -> Answer {
+    if state.organization.id != id {
+        return Err(ApiError::not_found());
+    }
+    match (path, verb) {
+        (["users"], Verb::Get) => call.list(
+            state.organization.users.values().collect(),
+            ORDINARY,
+            |user| user.created_at,
+            |user| render(id, user),
+        ),
+        (["users"], Verb::Post) => create(state, call),
+        (["users", user], Verb::Delete) => {
+            let gone = state
+                .organization
+                .users
+                .remove(user)
+                .ok_or_else(ApiError::not_found)?;
+            Ok(Reply::ok(render(id, &gone)))
+        }
+        (["permissions", user], Verb::Get) => {
+            let user = state
+                .organization
+                .users
+                .get(user)
+                .ok_or_else(ApiError::not_found)?;
+            Ok(Reply::ok(render_permissions(user)))
+        }
+        (["permissions", user], Verb::Put) => set_permissions(state, user, call),
+        (["users"] | ["users" | "permissions", _], _) => Err(ApiError::method_not_allowed()),
+        _ => Err(ApiError::not_found()),
+    }
+}
+
+fn create(state: &mut State, call: &Call<'_>) -> Answer {
+    let mut fields = Fields::envelope(call.body, "user")?;
+    let email = match fields.filled("email") {
+        Given::Value(email) => email,
+        Given::Absent | Given::Null => {
+            fields.blank("email");
+            String::new()
+        }
+    };
+    if !matches!(fields.filled("password"), Given::Value(_)) {
+        fields.blank("password");
+    }
+    if state
+        .organization
+        .users
+        .values()
+        .any(|user| user.email.eq_ignore_ascii_case(&email))
+    {
+        fields.problem("Email has already been taken");
+    }
+    let user = User {
+        id: ids::identifier(),
+        email,
+        first_name: fields.filled("first_name").value(),
+        last_name: fields.filled("last_name").value(),
+        permissions: BTreeMap::new(),
+        created_at: call.now,
+        updated_at: call.now,
+    };
+    fields.finish()?;
+    let rendered = render(&state.organization.id, &user);
+    let id = user.id.clone();
+    state.organization.users.put(&id, user);
+    Ok(Reply::created(rendered))
+}
+
+fn roles(map: &Map<String, Value>, fields: &mut Fields<'_>) -> Roles {
+    let mut inner = Fields::of(map);
+    let roles = Roles {
+        page_configuration: inner.flag("page_configuration").value().unwrap_or(false),
+        incident_manager: inner.flag("incident_manager").value().unwrap_or(false),
+        maintenance_manager: inner.flag("maintenance_manager").value().unwrap_or(false),
+    };
+    if inner.finish().is_err() {
+        fields.problem("Pages have an invalid role");
+    }
+    roles
+}
+
+/// Sets what a user may do; pages that are left out are taken away.
+fn set_permissions(state: &mut State, id: &str, call: &Call<'_>) -> Answer {
+    if !state.organization.users.contains(id) {
+        return Err(ApiError::not_found());
+    }
+    let Some(Value::Object(pages)) = call.body.get("pages") else {
+        return Err(ApiError::bad_request("pages is missing"));
+    };
+    let mut fields = Fields::of(call.body);
+    let mut permissions = BTreeMap::new();
+    for (page, given) in pages {
+        if !state.pages.contains_key(page) {
+            fields.problem(format!("Page {page} does not exist"));
+        }
+        match given {
+            Value::Object(map) => {
+                permissions.insert(page.clone(), roles(map, &mut fields));
+            }
+            _ => fields.problem("Pages have an invalid role"),
+        }
+    }
+    fields.finish()?;
+    let user = state
+        .organization
+        .users
+        .edit(id)
+        .ok_or_else(ApiError::not_found)?;
+    user.permissions = permissions;
+    user.updated_at = call.now;
+    Ok(Reply::ok(render_permissions(user)))
+}

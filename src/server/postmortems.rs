@@ -1,0 +1,175 @@
+//! Postmortems: a draft that is written, and its copy that is published.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::clock::{optional_seconds, seconds};
+use super::errors::ApiError;
+use super::fields::{Fields, Given};
+use super::ids;
+use super::incident_write;
+use super::incidents::Incident;
+use super::notifications::{Notification, NotificationKind};
+use super::routes::{Answer, Call, Reply, Verb};
+use super::state::PageState;
+
+/// A postmortem.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct Postmortem {
+    pub(super) preview_key: String,
+    pub(super) body: Option<String>,
+    pub(super) body_updated_at: Option<Timestamp>,
+    pub(super) body_draft: Option<String>,
+    pub(super) body_draft_updated_at: Option<Timestamp>,
+    pub(super) published_at: Option<Timestamp>,
+    pub(super) notify_subscribers: bool,
+    pub(super) notify_twitter: bool,
+    pub(super) custom_tweet: Option<String>,
+    pub(super) created_at: Timestamp,
+    pub(super) updated_at: Timestamp,
+}
+
+fn render(postmortem: &Postmortem) -> Value {
+    json!({
+        "preview_key": postmortem.preview_key,
+        "body": postmortem.body,
+        "body_updated_at": optional_seconds(postmortem.body_updated_at),
+        "body_draft": postmortem.body_draft,
+        "body_draft_updated_at": optional_seconds(postmortem.body_draft_updated_at),
+        "published_at": optional_seconds(postmortem.published_at),
+        "notify_subscribers": postmortem.notify_subscribers,
+        "notify_twitter": postmortem.notify_twitter,
+        "custom_tweet": postmortem.custom_tweet,
+        "created_at": seconds(postmortem.created_at),
+        "updated_at": seconds(postmortem.updated_at),
+    })
+}
+
+/// The operations of the postmortem of an incident.
+pub(super) fn route(
+    page: &mut PageState,
+    verb: Verb,
+    incident: &str,
+    path: &[&str],
+    call: &Call<'_>,
+) -> Answer {
+    match (path, verb) {
+        ([], Verb::Get) => {
+            let (_, postmortem) = find(page, incident)?;
+            Ok(Reply::ok(render(&postmortem)))
+        }
+        ([], Verb::Put | Verb::Patch) => write_draft(page, incident, call),
+        ([], Verb::Delete) => {
+            let (mut owner, _) = find(page, incident)?;
+            owner.postmortem = None;
+            owner.updated_at = call.now;
+            page.incidents.put(incident, owner);
+            Ok(Reply::no_content())
+        }
+        (["publish"], Verb::Put | Verb::Patch) => publish(page, incident, call),
+        (["revert"], Verb::Put | Verb::Patch) => {
+            let (owner, mut postmortem) = find(page, incident)?;
+            postmortem.published_at = None;
+            postmortem.body = None;
+            postmortem.body_updated_at = None;
+            save(page, owner, postmortem, call)
+        }
+        ([] | ["publish" | "revert"], _) => Err(ApiError::method_not_allowed()),
+        _ => Err(ApiError::not_found()),
+    }
+}
+
+fn find(page: &PageState, incident: &str) -> Result<(Incident, Postmortem), ApiError> {
+    let owner = page
+        .incidents
+        .get(incident)
+        .ok_or_else(ApiError::not_found)?;
+    let postmortem = owner.postmortem.clone().ok_or_else(ApiError::not_found)?;
+    Ok((owner.clone(), postmortem))
+}
+
+fn save(
+    page: &mut PageState,
+    mut owner: Incident,
+    mut postmortem: Postmortem,
+    call: &Call<'_>,
+) -> Answer {
+    postmortem.updated_at = call.now;
+    let rendered = render(&postmortem);
+    owner.updated_at = call.now;
+    owner.postmortem = Some(postmortem);
+    let id = owner.id.clone();
+    page.incidents.put(&id, owner);
+    Ok(Reply::ok(rendered))
+}
+
+fn write_draft(page: &mut PageState, incident: &str, call: &Call<'_>) -> Answer {
+    let owner = page
+        .incidents
+        .get(incident)
+        .ok_or_else(ApiError::not_found)?
+        .clone();
+    let mut fields = Fields::envelope(call.body, "postmortem")?;
+    let draft = match fields.text("body_draft") {
+        Given::Value(draft) => draft,
+        Given::Absent | Given::Null => {
+            return Err(ApiError::bad_request("postmortem[body_draft] is missing"));
+        }
+    };
+    fields.finish()?;
+    let mut postmortem = owner.postmortem.clone().unwrap_or_else(|| Postmortem {
+        preview_key: ids::identifier(),
+        body: None,
+        body_updated_at: None,
+        body_draft: None,
+        body_draft_updated_at: None,
+        published_at: None,
+        notify_subscribers: false,
+        notify_twitter: false,
+        custom_tweet: None,
+        created_at: call.now,
+        updated_at: call.now,
+    });
+    postmortem.body_draft = Some(draft);
+    postmortem.body_draft_updated_at = Some(call.now);
+    save(page, owner, postmortem, call)
+}
+
+fn publish(page: &mut PageState, incident: &str, call: &Call<'_>) -> Answer {
+    let (owner, mut postmortem) = find(page, incident)?;
+    if !owner.status.is_final() {
+        return Err(ApiError::bad_request(
+            "The incident must be resolved before its postmortem is published",
+        ));
+    }
+    // The envelope is optional here: publishing without any choice is valid.
+    if call.body.contains_key("postmortem") {
+        let mut fields = Fields::envelope(call.body, "postmortem")?;
+        postmortem.notify_subscribers = fields.flag("notify_subscribers").value().unwrap_or(false);
+        postmortem.notify_twitter = fields.flag("notify_twitter").value().unwrap_or(false);
+        fields
+            .filled("custom_tweet")
+            .store(&mut postmortem.custom_tweet);
+        fields.finish()?;
+    } else {
+        postmortem.notify_subscribers = false;
+        postmortem.notify_twitter = false;
+    }
+    postmortem.body = postmortem.body_draft.clone();
+    postmortem.body_updated_at = Some(call.now);
+    postmortem.published_at = Some(call.now);
+    if postmortem.notify_subscribers {
+        let notification = Notification {
+            at: call.now,
+            page: page.id.clone(),
+            kind: NotificationKind::PostmortemPublished,
+            incident: Some(owner.id.clone()),
+            update: None,
+            status: Some(owner.status.as_str().to_owned()),
+            recipients: incident_write::recipients(page, &owner),
+        };
+        page.notify(notification);
+    }
+    save(page, owner, postmortem, call)
+}

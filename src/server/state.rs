@@ -1,0 +1,322 @@
+//! Everything the server knows, in memory; the database holds the same.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use super::component_groups::ComponentGroup;
+use super::components::Component;
+use super::errors::{ApiError, ServerError};
+use super::incident_templates::IncidentTemplate;
+use super::incidents::Incident;
+use super::metrics::Metric;
+use super::metrics_providers::MetricsProvider;
+use super::notifications::Notification;
+use super::organization::Organization;
+use super::page_access_groups::PageAccessGroup;
+use super::page_access_users::PageAccessUser;
+use super::pages::Page;
+use super::storage::StoredRow;
+use super::subscribers::Subscriber;
+use super::table::{Change, Table};
+
+/// A change of the points of a metric, written together with the documents.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum PointChange {
+    /// The point of a 30-second slot.
+    Put {
+        metric: String,
+        slot: i64,
+        value: f64,
+    },
+    /// All points of a metric go.
+    Clear { metric: String },
+}
+
+/// One page and what belongs to it.
+#[derive(Debug)]
+pub(super) struct PageState {
+    pub(super) id: String,
+    pub(super) page: Table<Page>,
+    pub(super) components: Table<Component>,
+    pub(super) groups: Table<ComponentGroup>,
+    pub(super) incidents: Table<Incident>,
+    pub(super) templates: Table<IncidentTemplate>,
+    pub(super) access_users: Table<PageAccessUser>,
+    pub(super) access_groups: Table<PageAccessGroup>,
+    pub(super) providers: Table<MetricsProvider>,
+    pub(super) metrics: Table<Metric>,
+    pub(super) subscribers: Table<Subscriber>,
+    pub(super) incident_subscribers: Table<Subscriber>,
+    pub(super) notifications: Table<Notification>,
+    pub(super) points: Vec<PointChange>,
+}
+
+/// Does the same with every table of a page.
+macro_rules! every_table {
+    ($state:expr, $each:ident) => {
+        $each!($state, page, "page");
+        $each!($state, components, "component");
+        $each!($state, groups, "component_group");
+        $each!($state, incidents, "incident");
+        $each!($state, templates, "incident_template");
+        $each!($state, access_users, "page_access_user");
+        $each!($state, access_groups, "page_access_group");
+        $each!($state, providers, "metrics_provider");
+        $each!($state, metrics, "metric");
+        $each!($state, subscribers, "subscriber");
+        $each!($state, incident_subscribers, "incident_subscriber");
+        $each!($state, notifications, "notification");
+    };
+}
+
+impl PageState {
+    fn empty(id: &str) -> Self {
+        Self {
+            id: id.to_owned(),
+            page: Table::default(),
+            components: Table::default(),
+            groups: Table::default(),
+            incidents: Table::default(),
+            templates: Table::default(),
+            access_users: Table::default(),
+            access_groups: Table::default(),
+            providers: Table::default(),
+            metrics: Table::default(),
+            subscribers: Table::default(),
+            incident_subscribers: Table::default(),
+            notifications: Table::default(),
+            points: Vec::new(),
+        }
+    }
+
+    /// The settings of the page; every page in the state has them.
+    pub(super) fn document(&self) -> Result<&Page, ApiError> {
+        self.page.get(&self.id).ok_or_else(ApiError::not_found)
+    }
+
+    /// Whether nothing but the page itself exists, so that a seed may fill it.
+    pub(super) fn is_blank(&self) -> bool {
+        self.components.is_empty()
+            && self.incidents.is_empty()
+            && self.providers.is_empty()
+            && self.subscribers.is_empty()
+    }
+
+    /// The place behind every component and group.
+    pub(super) fn next_order(&self) -> i64 {
+        let components = self.components.values().map(|component| component.order);
+        let groups = self.groups.values().map(|group| group.order);
+        components
+            .chain(groups)
+            .max()
+            .unwrap_or(0)
+            .saturating_add(1)
+    }
+
+    /// Notes who would have been told something.
+    pub(super) fn notify(&mut self, notification: Notification) {
+        self.notifications
+            .put(&super::ids::identifier(), notification);
+    }
+
+    /// Moves the page's own time of change.
+    pub(super) fn touch(&mut self, now: Timestamp) {
+        let id = self.id.clone();
+        if let Some(page) = self.page.edit(&id) {
+            page.updated_at = now;
+        }
+    }
+
+    /// Whether a request changed anything.
+    pub(super) fn is_changed(&self) -> bool {
+        let mut changed = !self.points.is_empty();
+        macro_rules! each {
+            ($state:expr, $table:ident, $kind:literal) => {
+                changed |= $state.$table.is_changed();
+            };
+        }
+        every_table!(self, each);
+        changed
+    }
+
+    fn changes(&self, into: &mut Vec<Change>) -> Result<(), serde_json::Error> {
+        macro_rules! each {
+            ($state:expr, $table:ident, $kind:literal) => {
+                $state.$table.changes(&$state.id, $kind, into)?;
+            };
+        }
+        every_table!(self, each);
+        Ok(())
+    }
+
+    fn commit(&mut self) {
+        macro_rules! each {
+            ($state:expr, $table:ident, $kind:literal) => {
+                $state.$table.commit();
+            };
+        }
+        every_table!(self, each);
+        self.points.clear();
+    }
+
+    fn rollback(&mut self) {
+        macro_rules! each {
+            ($state:expr, $table:ident, $kind:literal) => {
+                $state.$table.rollback();
+            };
+        }
+        every_table!(self, each);
+        self.points.clear();
+    }
+
+    fn restore(&mut self, row: StoredRow) -> Result<(), ServerError> {
+        macro_rules! each {
+            ($state:expr, $table:ident, $kind:literal) => {
+                if row.kind == $kind {
+                    let value = parse(&row)?;
+                    $state.$table.restore(row.sequence, row.id, value);
+                    return Ok(());
+                }
+            };
+        }
+        every_table!(self, each);
+        Ok(())
+    }
+}
+
+fn parse<T: DeserializeOwned>(row: &StoredRow) -> Result<T, ServerError> {
+    serde_json::from_str(&row.body).map_err(|source| ServerError::Document {
+        kind: row.kind.clone(),
+        id: row.id.clone(),
+        source,
+    })
+}
+
+/// The kind of the users of the organization, who belong to no page.
+const USER: &str = "organization_user";
+/// The kind, and the only row, of the identifier of the organization.
+pub(super) const ORGANIZATION: &str = "organization";
+
+/// All pages.
+#[derive(Debug, Default)]
+pub(super) struct State {
+    pub(super) pages: BTreeMap<String, PageState>,
+    /// Pages in the order of their creation.
+    pub(super) order: Vec<String>,
+    pub(super) organization: Organization,
+}
+
+/// What a request changed, ready to be written.
+#[derive(Debug, Default)]
+pub(super) struct Batch {
+    pub(super) documents: Vec<Change>,
+    pub(super) points: Vec<(String, PointChange)>,
+}
+
+impl State {
+    /// The state that the rows of the database describe.
+    pub(super) fn restored(rows: Vec<StoredRow>) -> Result<Self, ServerError> {
+        let mut state = Self::default();
+        for row in rows {
+            if row.kind == ORGANIZATION {
+                let id: String = parse(&row)?;
+                state.organization.id = id.clone();
+                state
+                    .organization
+                    .identity
+                    .restore(row.sequence, row.id, id);
+                continue;
+            }
+            if row.kind == USER {
+                let user = parse(&row)?;
+                state.organization.users.restore(row.sequence, row.id, user);
+                continue;
+            }
+            if !state.pages.contains_key(&row.page) {
+                state.order.push(row.page.clone());
+            }
+            state
+                .pages
+                .entry(row.page.clone())
+                .or_insert_with(|| PageState::empty(&row.page))
+                .restore(row)?;
+        }
+        let pages = &state.pages;
+        state.order.sort_by_key(|id| {
+            let created = pages
+                .get(id)
+                .and_then(|page| page.document().ok())
+                .map(|page| page.created_at);
+            (created, id.clone())
+        });
+        Ok(state)
+    }
+
+    /// Adds a page.
+    pub(super) fn create(&mut self, page: Page) {
+        let id = page.id.clone();
+        let mut state = PageState::empty(&id);
+        state.page.put(&id, page);
+        self.pages.insert(id.clone(), state);
+        self.order.push(id);
+    }
+
+    /// A page, or the refusal that hides whether it exists elsewhere.
+    pub(super) fn page_mut(&mut self, id: &str) -> Result<&mut PageState, ApiError> {
+        self.pages.get_mut(id).ok_or_else(ApiError::not_found)
+    }
+
+    /// The pages in order.
+    pub(super) fn in_order(&self) -> impl Iterator<Item = &PageState> {
+        self.order.iter().filter_map(|id| self.pages.get(id))
+    }
+
+    /// What has to be written.
+    pub(super) fn batch(&self) -> Result<Batch, ServerError> {
+        let mut batch = Batch::default();
+        let failed = |kind: &str, id: &str| {
+            let (kind, id) = (kind.to_owned(), id.to_owned());
+            move |source| ServerError::Document { kind, id, source }
+        };
+        self.organization
+            .users
+            .changes("", USER, &mut batch.documents)
+            .map_err(failed(USER, ""))?;
+        self.organization
+            .identity
+            .changes("", ORGANIZATION, &mut batch.documents)
+            .map_err(failed(ORGANIZATION, ""))?;
+        for page in self.pages.values().filter(|page| page.is_changed()) {
+            page.changes(&mut batch.documents)
+                .map_err(failed("page", &page.id))?;
+            batch.points.extend(
+                page.points
+                    .iter()
+                    .map(|change| (page.id.clone(), change.clone())),
+            );
+        }
+        Ok(batch)
+    }
+
+    /// What was changed is safe.
+    pub(super) fn commit(&mut self) {
+        self.pages.values_mut().for_each(PageState::commit);
+        self.organization.users.commit();
+        self.organization.identity.commit();
+    }
+
+    /// What was changed is undone.
+    pub(super) fn rollback(&mut self) {
+        self.pages.values_mut().for_each(PageState::rollback);
+        self.organization.users.rollback();
+        self.organization.identity.rollback();
+    }
+}
+
+/// An optional text as the API shows it.
+pub(super) fn nullable(text: Option<&str>) -> Value {
+    text.map_or(Value::Null, Value::from)
+}

@@ -1,0 +1,83 @@
+//! How the status looks inside other pages: one object per page, which is always there.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::errors::ApiError;
+use super::fields::{Fields, Given};
+use super::pages::colour;
+use super::routes::{Answer, Call, Reply, Verb};
+use super::state::PageState;
+
+/// The configuration.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct StatusEmbed {
+    pub(super) position: String,
+    pub(super) incident_background_color: String,
+    pub(super) incident_text_color: String,
+    pub(super) maintenance_background_color: String,
+    pub(super) maintenance_text_color: String,
+}
+
+impl Default for StatusEmbed {
+    fn default() -> Self {
+        Self {
+            position: "bottom-left".to_owned(),
+            incident_background_color: "BF2600".to_owned(),
+            incident_text_color: "FFFFFF".to_owned(),
+            maintenance_background_color: "0747A6".to_owned(),
+            maintenance_text_color: "FFFFFF".to_owned(),
+        }
+    }
+}
+
+fn render(page: &PageState, embed: &StatusEmbed) -> Value {
+    json!({
+        "page_id": page.id,
+        "position": embed.position,
+        "incident_background_color": embed.incident_background_color,
+        "incident_text_color": embed.incident_text_color,
+        "maintenance_background_color": embed.maintenance_background_color,
+        "maintenance_text_color": embed.maintenance_text_color,
+    })
+}
+
+/// The operations of the configuration.
+pub(super) fn route(page: &mut PageState, verb: Verb, call: &Call<'_>) -> Answer {
+    let mut document = page.document()?.clone();
+    match verb {
+        Verb::Get => Ok(Reply::ok(render(page, &document.embed))),
+        Verb::Patch | Verb::Put => {
+            let mut fields = Fields::envelope(call.body, "status_embed_config")?;
+            let embed = &mut document.embed;
+            fields.filled("position").keep(&mut embed.position);
+            for (key, target) in [
+                (
+                    "incident_background_color",
+                    &mut embed.incident_background_color,
+                ),
+                ("incident_text_color", &mut embed.incident_text_color),
+                (
+                    "maintenance_background_color",
+                    &mut embed.maintenance_background_color,
+                ),
+                ("maintenance_text_color", &mut embed.maintenance_text_color),
+            ] {
+                if let Given::Value(text) = fields.filled(key) {
+                    match colour(&text) {
+                        Some(colour) => *target = colour,
+                        None => {
+                            fields.problem(format!("{} is not a colour", super::fields::human(key)))
+                        }
+                    }
+                }
+            }
+            fields.finish()?;
+            let rendered = render(page, &document.embed);
+            let id = page.id.clone();
+            page.page.put(&id, document);
+            Ok(Reply::ok(rendered))
+        }
+        _ => Err(ApiError::method_not_allowed()),
+    }
+}

@@ -1,0 +1,466 @@
+//! Subscribers of a page, their states, and the bulk operations on them.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+
+use super::clock::optional_seconds;
+use super::errors::ApiError;
+use super::faults::Behaviour;
+use super::fields::{Fields, Given};
+use super::notifications::{Notification, NotificationKind};
+use super::pagination::{ORDINARY, Paging, SUBSCRIBERS};
+use super::routes::{Answer, Call, Reply, Verb};
+use super::state::PageState;
+use super::words::{SubscriberMode, SubscriberState};
+use super::{clock, components, ids, subscribers_bulk};
+
+/// Quarantined subscribers are removed after this many days.
+const PURGE_DAYS: i64 = 28;
+
+/// A subscriber of a page, or of one incident.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct Subscriber {
+    pub(super) id: String,
+    /// Set when only one incident is subscribed to.
+    pub(super) incident_id: Option<String>,
+    pub(super) mode: SubscriberMode,
+    pub(super) state: SubscriberState,
+    pub(super) email: Option<String>,
+    pub(super) endpoint: Option<String>,
+    pub(super) phone_number: Option<String>,
+    pub(super) phone_country: Option<String>,
+    pub(super) skip_confirmation_notification: bool,
+    /// Empty means everything.
+    pub(super) component_ids: Vec<String>,
+    pub(super) page_access_user_id: Option<String>,
+    pub(super) quarantined_at: Option<Timestamp>,
+    pub(super) purge_at: Option<Timestamp>,
+    pub(super) unsubscribed_at: Option<Timestamp>,
+    pub(super) created_at: Timestamp,
+}
+
+impl Subscriber {
+    /// What distinguishes it from others of its channel.
+    pub(super) fn address(&self) -> String {
+        match self.mode {
+            SubscriberMode::Sms => format!(
+                "{} {}",
+                self.phone_country.as_deref().unwrap_or_default(),
+                self.phone_number.as_deref().unwrap_or_default()
+            ),
+            SubscriberMode::Webhook => self.endpoint.clone().unwrap_or_default(),
+            _ => self.email.clone().unwrap_or_default(),
+        }
+    }
+
+    /// Whether it has not unsubscribed.
+    pub(super) fn is_subscribed(&self) -> bool {
+        self.unsubscribed_at.is_none()
+    }
+
+    /// Whether news about these components reach it; news about none reach those who asked for everything.
+    pub(super) fn hears(&self, affected: &[String]) -> bool {
+        self.is_subscribed()
+            && self.state == SubscriberState::Active
+            && (self.component_ids.is_empty()
+                || self.component_ids.iter().any(|id| affected.contains(id)))
+    }
+
+    /// Stops delivery until somebody reactivates it.
+    pub(super) fn quarantine(&mut self, now: Timestamp) {
+        self.state = SubscriberState::Quarantined;
+        self.quarantined_at = Some(now);
+        self.purge_at = now
+            .checked_add(jiff::SignedDuration::from_hours(24 * PURGE_DAYS))
+            .ok();
+    }
+
+    /// Lets it hear again, or for the first time.
+    pub(super) fn activate(&mut self) {
+        self.state = SubscriberState::Active;
+        self.quarantined_at = None;
+        self.purge_at = None;
+    }
+}
+
+pub(super) fn render(subscriber: &Subscriber) -> Value {
+    let mut body = json!({
+        "id": subscriber.id,
+        "mode": subscriber.mode.as_str(),
+        "email": subscriber.email,
+        "endpoint": subscriber.endpoint,
+        "phone_number": subscriber.phone_number,
+        "phone_country": subscriber.phone_country,
+        "display_phone_number": subscriber.phone_number,
+        "obfuscated_channel_name": null,
+        "workspace_name": null,
+        "skip_confirmation_notification": subscriber.skip_confirmation_notification,
+        "quarantined_at": optional_seconds(subscriber.quarantined_at),
+        "purge_at": optional_seconds(subscriber.purge_at),
+        "page_access_user_id": subscriber.page_access_user_id,
+        "created_at": clock::seconds(subscriber.created_at),
+    });
+    // Subscribers of an incident follow the incident, not components.
+    if subscriber.incident_id.is_none()
+        && let Value::Object(map) = &mut body
+    {
+        map.insert(
+            "components".to_owned(),
+            subscriber.component_ids.clone().into(),
+        );
+    }
+    body
+}
+
+/// The operations of page subscribers.
+pub(super) fn route(page: &mut PageState, verb: Verb, path: &[&str], call: &Call<'_>) -> Answer {
+    match (path, verb) {
+        ([], Verb::Get) => list(page, call),
+        ([], Verb::Post) => create(page, call),
+        (["unsubscribed"], Verb::Get) => unsubscribed(page, call),
+        (["count"], Verb::Get) => subscribers_bulk::count(page, call),
+        (["histogram_by_state"], Verb::Get) => Ok(subscribers_bulk::histogram(page)),
+        (["resend_confirmation"], Verb::Post) => subscribers_bulk::resend_confirmation(page, call),
+        (["unsubscribe"], Verb::Post) => subscribers_bulk::unsubscribe(page, call),
+        (["reactivate"], Verb::Post) => subscribers_bulk::reactivate(page, call),
+        (
+            [
+                "unsubscribed"
+                | "count"
+                | "histogram_by_state"
+                | "resend_confirmation"
+                | "unsubscribe"
+                | "reactivate",
+            ],
+            _,
+        ) => Err(ApiError::method_not_allowed()),
+        ([id], Verb::Get) => find(page, id).map(|subscriber| Reply::ok(render(subscriber))),
+        ([id], Verb::Patch) => update(page, id, call),
+        ([id], Verb::Delete) => delete(page, id, call),
+        ([id, "resend_confirmation"], Verb::Post) => resend(page, id, call),
+        ([] | [_] | [_, "resend_confirmation"], _) => Err(ApiError::method_not_allowed()),
+        _ => Err(ApiError::not_found()),
+    }
+}
+
+fn find<'a>(page: &'a PageState, id: &str) -> Result<&'a Subscriber, ApiError> {
+    page.subscribers
+        .get(id)
+        .filter(|subscriber| subscriber.is_subscribed())
+        .ok_or_else(ApiError::not_found)
+}
+
+/// A filter by type: any when absent.
+pub(super) fn mode_filter(call: &Call<'_>) -> Result<Option<SubscriberMode>, ApiError> {
+    call.parameter("type")
+        .map(|text| {
+            SubscriberMode::parse(text)
+                .ok_or_else(|| ApiError::bad_request("type does not have a valid value"))
+        })
+        .transpose()
+}
+
+/// A filter by state: active when absent, any for `all`.
+pub(super) fn state_filter(text: Option<&str>) -> Result<Option<SubscriberState>, ApiError> {
+    match text {
+        None => Ok(Some(SubscriberState::Active)),
+        Some("all") => Ok(None),
+        Some(text) => SubscriberState::parse(text)
+            .map(Some)
+            .ok_or_else(|| ApiError::bad_request("state does not have a valid value")),
+    }
+}
+
+fn list(page: &PageState, call: &Call<'_>) -> Answer {
+    let mode = mode_filter(call)?;
+    let state = state_filter(call.parameter("state"))?;
+    let wanted = call.parameter("q").map(str::to_lowercase);
+    let mut found: Vec<&Subscriber> = page
+        .subscribers
+        .values()
+        .filter(|subscriber| subscriber.is_subscribed())
+        .filter(|subscriber| mode.is_none_or(|mode| subscriber.mode == mode))
+        .filter(|subscriber| state.is_none_or(|state| subscriber.state == state))
+        .filter(|subscriber| {
+            wanted
+                .as_deref()
+                .is_none_or(|text| matches_text(subscriber, text))
+        })
+        .collect();
+    match call.parameter("sort_field") {
+        None | Some("primary") => found.sort_by_cached_key(|subscriber| subscriber.address()),
+        Some("created_at") => found.sort_by_key(|subscriber| subscriber.created_at),
+        Some("quarantined_at") => found.sort_by_key(|subscriber| subscriber.quarantined_at),
+        Some("relevance") if wanted.is_some() => {
+            // The shorter the address around the text that was searched, the better it fits.
+            found.sort_by_cached_key(|subscriber| {
+                (subscriber.address().len(), subscriber.address())
+            });
+        }
+        Some(_) => {
+            return Err(ApiError::bad_request(
+                "sort_field does not have a valid value",
+            ));
+        }
+    }
+    match call.parameter("sort_direction") {
+        None | Some("asc") => {}
+        Some("desc") => found.reverse(),
+        Some(_) => {
+            return Err(ApiError::bad_request(
+                "sort_direction does not have a valid value",
+            ));
+        }
+    }
+    let paging = match wanted {
+        Some(_) => Paging {
+            ceiling: 100,
+            ..SUBSCRIBERS
+        },
+        None => SUBSCRIBERS,
+    };
+    call.list(
+        found,
+        paging,
+        |subscriber| subscriber.created_at,
+        |subscriber| render(subscriber),
+    )
+}
+
+fn matches_text(subscriber: &Subscriber, text: &str) -> bool {
+    [
+        &subscriber.email,
+        &subscriber.endpoint,
+        &subscriber.phone_number,
+    ]
+    .into_iter()
+    .flatten()
+    .any(|contact| contact.to_lowercase().contains(text))
+}
+
+fn unsubscribed(page: &PageState, call: &Call<'_>) -> Answer {
+    let gone = page
+        .subscribers
+        .values()
+        .filter(|subscriber| !subscriber.is_subscribed())
+        .collect();
+    call.list(
+        gone,
+        ORDINARY,
+        |subscriber| subscriber.created_at,
+        |subscriber| render(subscriber),
+    )
+}
+
+/// Reads the contact of a new subscriber, of a page or of an incident.
+pub(super) fn read_contact(
+    fields: &mut Fields<'_>,
+    webhooks: bool,
+    behaviour: &Behaviour,
+    now: Timestamp,
+) -> Option<Subscriber> {
+    let email = fields.filled("email").value().map(|email| {
+        let email = email.trim().to_owned();
+        if behaviour.lower_case_addresses {
+            email.to_lowercase()
+        } else {
+            email
+        }
+    });
+    let endpoint = match fields.filled("endpoint").value() {
+        Some(_) if !webhooks => {
+            fields.problem("Endpoint is not allowed here");
+            return None;
+        }
+        endpoint => endpoint,
+    };
+    let phone_number = fields.filled("phone_number").value();
+    let phone_country = fields.filled("phone_country").value();
+    let skip = fields
+        .flag("skip_confirmation_notification")
+        .value()
+        .unwrap_or(false);
+    if let Some(email) = &email
+        && !looks_like_email(email)
+    {
+        fields.problem("Email is invalid");
+    }
+    if let Some(endpoint) = &endpoint
+        && !(endpoint.starts_with("https://") || endpoint.starts_with("http://"))
+    {
+        fields.problem("Endpoint is invalid");
+    }
+    let mode = match (&endpoint, &phone_number, &email) {
+        (Some(_), _, _) => SubscriberMode::Webhook,
+        (None, Some(_), _) => SubscriberMode::Sms,
+        (None, None, Some(_)) => SubscriberMode::Email,
+        (None, None, None) => {
+            fields.blank("email");
+            return None;
+        }
+    };
+    if mode == SubscriberMode::Sms && phone_country.is_none() {
+        fields.blank("phone_country");
+    }
+    let waits = mode == SubscriberMode::Email && !skip;
+    Some(Subscriber {
+        id: ids::identifier(),
+        incident_id: None,
+        mode,
+        state: if waits {
+            SubscriberState::Unconfirmed
+        } else {
+            SubscriberState::Active
+        },
+        email,
+        endpoint,
+        phone_number,
+        phone_country: phone_country.map(|country| country.to_uppercase()),
+        skip_confirmation_notification: skip,
+        component_ids: Vec::new(),
+        page_access_user_id: None,
+        quarantined_at: None,
+        purge_at: None,
+        unsubscribed_at: None,
+        created_at: now,
+    })
+}
+
+fn looks_like_email(text: &str) -> bool {
+    text.split_once('@').is_some_and(|(local, domain)| {
+        !local.is_empty() && !domain.is_empty() && !domain.contains('@')
+    }) && !text.contains(char::is_whitespace)
+}
+
+/// Refuses an address that already subscribes.
+pub(super) fn check_taken<'a>(
+    fields: &mut Fields<'_>,
+    subscriber: &Subscriber,
+    mut others: impl Iterator<Item = &'a Subscriber>,
+) {
+    let address = subscriber.address().to_lowercase();
+    if others.any(|other| {
+        other.is_subscribed()
+            && other.mode == subscriber.mode
+            && other.address().to_lowercase() == address
+    }) {
+        let key = match subscriber.mode {
+            SubscriberMode::Webhook => "Endpoint",
+            SubscriberMode::Sms => "Phone number",
+            _ => "Email",
+        };
+        fields.problem(format!("{key} has already been taken"));
+    }
+}
+
+/// Notes the message that asks a new subscriber to confirm.
+pub(super) fn ask_to_confirm(page: &mut PageState, subscriber: &Subscriber, now: Timestamp) {
+    if subscriber.state == SubscriberState::Unconfirmed {
+        let notification = Notification {
+            at: now,
+            page: page.id.clone(),
+            kind: NotificationKind::Confirmation,
+            incident: subscriber.incident_id.clone(),
+            update: None,
+            status: None,
+            recipients: vec![subscriber.id.clone()],
+        };
+        page.notify(notification);
+    }
+}
+
+fn read_components(page: &PageState, fields: &mut Fields<'_>) -> Vec<String> {
+    match fields.list("component_ids") {
+        Given::Absent | Given::Null => Vec::new(),
+        Given::Value(list) => {
+            if list.is_empty() {
+                fields.blank("component_ids");
+            }
+            let unknown = components::unknown(page, &list);
+            if !unknown.is_empty() {
+                fields.problem(format!(
+                    "Components do not exist on this page: {}",
+                    unknown.join(", ")
+                ));
+            }
+            list
+        }
+    }
+}
+
+fn create(page: &mut PageState, call: &Call<'_>) -> Answer {
+    let mut fields = Fields::envelope(call.body, "subscriber")?;
+    let subscriber = read_contact(&mut fields, true, call.behaviour, call.now);
+    let component_ids = read_components(page, &mut fields);
+    let page_access_user_id = fields.filled("page_access_user").value();
+    if let Some(subscriber) = &subscriber {
+        check_taken(&mut fields, subscriber, page.subscribers.values());
+    }
+    fields.finish()?;
+    let Some(mut subscriber) = subscriber else {
+        return Err(ApiError::invalid(vec!["Email can't be blank".to_owned()]));
+    };
+    subscriber.component_ids = component_ids;
+    subscriber.page_access_user_id = page_access_user_id;
+    // Somebody who comes back is no longer among those who left.
+    let address = subscriber.address();
+    let former: Vec<String> = page
+        .subscribers
+        .values()
+        .filter(|other| other.mode == subscriber.mode && other.address() == address)
+        .map(|other| other.id.clone())
+        .collect();
+    for id in former {
+        page.subscribers.remove(&id);
+    }
+    ask_to_confirm(page, &subscriber, call.now);
+    let rendered = render(&subscriber);
+    let id = subscriber.id.clone();
+    page.subscribers.put(&id, subscriber);
+    Ok(Reply::created(rendered))
+}
+
+fn update(page: &mut PageState, id: &str, call: &Call<'_>) -> Answer {
+    let mut subscriber = find(page, id)?.clone();
+    // Documented without an envelope; one that is there all the same is opened.
+    let map: &Map<String, Value> = match call.body.get("subscriber") {
+        Some(Value::Object(map)) => map,
+        _ => call.body,
+    };
+    let mut fields = Fields::of(map);
+    let component_ids = read_components(page, &mut fields);
+    fields.finish()?;
+    subscriber.component_ids = component_ids;
+    let rendered = render(&subscriber);
+    page.subscribers.put(id, subscriber);
+    Ok(Reply::ok(rendered))
+}
+
+fn delete(page: &mut PageState, id: &str, call: &Call<'_>) -> Answer {
+    let rendered = render(find(page, id)?);
+    let quiet = call.switch("skip_unsubscription_notification");
+    subscribers_bulk::leave(page, &[id.to_owned()], quiet, call.now);
+    Ok(Reply::ok(rendered))
+}
+
+fn resend(page: &mut PageState, id: &str, call: &Call<'_>) -> Answer {
+    let subscriber = find(page, id)?.clone();
+    ask_to_confirm(page, &subscriber, call.now);
+    Ok(Reply::created_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_checked_roughly() {
+        for good in ["a@b", "a.b@c.example"] {
+            assert!(looks_like_email(good));
+        }
+        for bad in ["", "a", "@b", "a@", "a@b@c", "a b@c"] {
+            assert!(!looks_like_email(bad));
+        }
+    }
+}

@@ -1,0 +1,386 @@
+//! Tokens, paths, bodies, errors, the budget, paging and faults.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use statuspage_operator::server::{Effect, ErrorShape, ServerOptions};
+
+use super::{PAGE, Running, TOKEN, answer, column, options};
+
+#[tokio::test]
+async fn tokens_are_taken_in_three_forms_and_others_refused() {
+    let running = Running::start().await;
+    let url = format!("{}/v1/pages", running.origin);
+    for header in [format!("OAuth {TOKEN}"), TOKEN.to_owned()] {
+        let (status, body) = answer(running.client.get(&url).header("Authorization", header)).await;
+        assert_eq!((status, body[0]["id"].as_str()), (200, Some(PAGE)));
+    }
+    let (status, _) = answer(running.client.get(format!("{url}.json?api_key={TOKEN}"))).await;
+    assert_eq!(status, 200);
+    for request in [
+        running.client.get(&url),
+        running
+            .client
+            .get(&url)
+            .header("Authorization", "OAuth wrong"),
+    ] {
+        assert_eq!(
+            answer(request).await,
+            (401, json!({"error": "Could not authenticate"}))
+        );
+    }
+    running
+        .server
+        .faults()
+        .set_behaviour(|behaviour| behaviour.bare_token = false);
+    assert_eq!(
+        answer(running.client.get(&url).header("Authorization", TOKEN))
+            .await
+            .0,
+        401
+    );
+    assert!(!format!("{:?}", running.server.log().entries()).contains(TOKEN));
+}
+
+#[tokio::test]
+async fn a_generated_token_works() {
+    let running = Running::start_with(ServerOptions {
+        tokens: Vec::new(),
+        ..options()
+    })
+    .await;
+    let [token] = running.server.tokens() else {
+        panic!("one token is generated")
+    };
+    let url = format!("{}/v1/pages", running.origin);
+    let (status, _) = answer(
+        running
+            .client
+            .get(url)
+            .header("Authorization", format!("OAuth {token}")),
+    )
+    .await;
+    assert_eq!(status, 200);
+}
+
+#[tokio::test]
+async fn unknown_paths_and_methods_are_refused_in_json() {
+    let running = Running::start().await;
+    for path in [
+        "/nothing",
+        "/components/nothing",
+        "/incidents/nothing/postmortem",
+        "/components/a/b/c",
+    ] {
+        assert_eq!(
+            running.call("GET", path, Value::Null).await,
+            (404, json!({"error": "Not found"}))
+        );
+    }
+    assert_eq!(
+        running.call("DELETE", "/components", Value::Null).await.0,
+        405
+    );
+    assert_eq!(running.call("POST", "", json!({})).await.0, 405);
+    let foreign = format!("{}/v1/pages/elsewhere/components", running.origin);
+    let request = running
+        .client
+        .get(foreign)
+        .header("Authorization", format!("OAuth {TOKEN}"));
+    assert_eq!(answer(request).await.0, 404);
+    let outside = running.client.get(format!("{}/other", running.origin));
+    assert_eq!(answer(outside).await.0, 404);
+}
+
+#[tokio::test]
+async fn answers_carry_an_id_and_empty_ones_no_content_type() {
+    let running = Running::start().await;
+    let id = running.component("API").await;
+    let response = running
+        .request("DELETE", &format!("/components/{id}.json"))
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(response.status(), 204);
+    assert!(response.headers().get("content-type").is_none());
+    assert!(response.headers().get("x-request-id").is_some());
+    let response = running.request("GET", ".json").send().await.unwrap();
+    assert_eq!(response.headers()["content-type"], "application/json");
+}
+
+#[tokio::test]
+async fn bracketed_forms_say_the_same_as_json() {
+    let running = Running::start().await;
+    let form = |method: &str, path: &str, body: &str| {
+        answer(
+            running
+                .request(method, path)
+                .header("Content-Type", "application/x-www-form-urlencoded")
+                .body(body.to_owned()),
+        )
+    };
+    let (status, component) = form(
+        "POST",
+        "/components.json",
+        "component[name]=API+%26+more&component[showcase]=false",
+    )
+    .await;
+    assert_eq!(status, 201);
+    assert_eq!(
+        (&component["name"], &component["showcase"]),
+        (&json!("API & more"), &json!(false))
+    );
+    let id = component["id"].as_str().unwrap();
+    let body = format!(
+        "incident[name]=Down&incident[component_ids][]={id}&incident[components][{id}]=major_outage\
+         &incident[metadata][tool][uid]=1&incident[deliver_notifications]=false"
+    );
+    let (status, incident) = form("POST", "/incidents", &body).await;
+    assert_eq!(status, 201);
+    assert_eq!(incident["impact"], "critical");
+    assert_eq!(incident["metadata"], json!({"tool": {"uid": "1"}}));
+    assert_eq!(running.server.notifications(), []);
+    assert_eq!(form("POST", "/components", "component[name=x").await.0, 400);
+}
+
+#[tokio::test]
+async fn bad_bodies_are_refused() {
+    let running = Running::start().await;
+    let json_body = |body: &str| {
+        answer(
+            running
+                .request("POST", "/components")
+                .header("Content-Type", "application/json")
+                .body(body.to_owned()),
+        )
+    };
+    assert_eq!(json_body("{").await.0, 400);
+    assert_eq!(
+        json_body("{}").await,
+        (400, json!({"error": "component is missing"}))
+    );
+    assert_eq!(
+        json_body("{\"component\": {}}").await,
+        (422, json!({"error": ["Name can't be blank"]}))
+    );
+    running
+        .server
+        .faults()
+        .set_behaviour(|behaviour| behaviour.error_shape = ErrorShape::Message);
+    assert_eq!(
+        json_body("{\"component\": {}}").await,
+        (422, json!({"message": "Name can't be blank"}))
+    );
+}
+
+#[tokio::test]
+async fn the_budget_is_a_rolling_window_of_a_minute() {
+    let running = Running::start_with(ServerOptions {
+        rate_limit: 5,
+        ..options()
+    })
+    .await;
+    for _ in 0..5 {
+        assert_eq!(running.call("GET", "", Value::Null).await.0, 200);
+        running.advance(1).await;
+    }
+    for _ in 0..3 {
+        let response = running.request("GET", "").send().await.unwrap();
+        assert_eq!(response.status(), 420);
+        assert_eq!(response.headers()["retry-after"], "55");
+    }
+    assert_eq!(running.server.log().peak_per_minute(), 8);
+    assert_eq!(running.server.log().answered(420), 3);
+    running.advance(55).await;
+    assert_eq!(running.call("GET", "", Value::Null).await.0, 200);
+    running
+        .server
+        .faults()
+        .set_behaviour(|behaviour| behaviour.throttle_status = 429);
+    assert_eq!(running.call("GET", "", Value::Null).await.0, 429);
+}
+
+#[tokio::test]
+async fn lists_without_paging_are_once_a_minute() {
+    let running = Running::start_with(ServerOptions {
+        rate_limit: 60,
+        ..options()
+    })
+    .await;
+    assert_eq!(
+        running.call("GET", "/components.json", Value::Null).await.0,
+        200
+    );
+    let response = running.request("GET", "/components").send().await.unwrap();
+    assert_eq!(response.status(), 420);
+    assert_eq!(response.headers()["retry-after"], "60");
+    for _ in 0..5 {
+        assert_eq!(
+            running
+                .call("GET", "/components?page=1&per_page=100", Value::Null)
+                .await
+                .0,
+            200
+        );
+    }
+    running.advance(60).await;
+    assert_eq!(running.call("GET", "/components", Value::Null).await.0, 200);
+    let unlimited = Running::start().await;
+    for _ in 0..70 {
+        assert_eq!(
+            unlimited.call("GET", "/components", Value::Null).await.0,
+            200
+        );
+    }
+}
+
+#[tokio::test]
+async fn lists_are_cut_into_pages() {
+    let running = Running::start().await;
+    for number in 0..103 {
+        running.component(&format!("c{number}")).await;
+    }
+    assert_eq!(
+        running.get("/components").await.as_array().unwrap().len(),
+        100
+    );
+    assert_eq!(
+        column(&running.get("/components?page=2").await, "name"),
+        ["c100", "c101", "c102"]
+    );
+    assert_eq!(
+        running
+            .get("/components?page=1&per_page=1100")
+            .await
+            .as_array()
+            .unwrap()
+            .len(),
+        103
+    );
+    assert_eq!(running.get("/components?page=9").await, json!([]));
+    running
+        .server
+        .faults()
+        .set_behaviour(|behaviour| behaviour.components_ceiling = 100);
+    assert_eq!(
+        running
+            .get("/components?per_page=1100")
+            .await
+            .as_array()
+            .unwrap()
+            .len(),
+        100
+    );
+    assert_eq!(
+        running
+            .call("GET", "/components?per_page=x", Value::Null)
+            .await
+            .0,
+        400
+    );
+}
+
+#[tokio::test]
+async fn faults_hit_the_requests_they_name() {
+    let running = Running::start().await;
+    let faults = running.server.faults();
+    let fail = Effect::Answer {
+        status: 503,
+        body: None,
+        retry_after: Some(7),
+    };
+    faults.next(1, "GET", "/components", fail);
+    let response = running.request("GET", "/components").send().await.unwrap();
+    assert_eq!(
+        (
+            response.status().as_u16(),
+            response.headers()["retry-after"].to_str().unwrap()
+        ),
+        (503, "7")
+    );
+    assert_eq!(running.get("/components").await, json!([]));
+
+    faults.next(1, "POST", "/components", Effect::LoseReply);
+    let body = json!({"component": {"name": "made all the same"}});
+    assert!(
+        running
+            .request("POST", "/components")
+            .json(&body)
+            .send()
+            .await
+            .is_err()
+    );
+    assert_eq!(
+        column(&running.get("/components").await, "name"),
+        ["made all the same"]
+    );
+
+    faults.next(1, "POST", "/components", Effect::LoseRequest);
+    assert!(
+        running
+            .request("POST", "/components")
+            .json(&body)
+            .send()
+            .await
+            .is_err()
+    );
+    assert_eq!(
+        running.get("/components").await.as_array().unwrap().len(),
+        1
+    );
+
+    faults.next(1, "GET", "/components", Effect::TruncateBody);
+    let response = running.request("GET", "/components").send().await.unwrap();
+    assert_eq!(response.status(), 200);
+    assert!(response.bytes().await.is_err());
+    faults.next(
+        1,
+        "GET",
+        "/components",
+        Effect::Delay(Duration::from_millis(1)),
+    );
+    assert_eq!(
+        running.get("/components").await.as_array().unwrap().len(),
+        1
+    );
+    assert_eq!(faults.pending(), 0);
+
+    faults.set_behaviour(|behaviour| behaviour.list_lag = Duration::from_secs(5));
+    assert_eq!(running.get("/components").await, json!([]));
+    running.advance(5).await;
+    assert_eq!(
+        running.get("/components").await.as_array().unwrap().len(),
+        1
+    );
+}
+
+#[tokio::test]
+async fn pages_are_changed_in_what_is_documented() {
+    let running = Running::start().await;
+    running.advance(5).await;
+    let page = running
+        .ok(
+            "PATCH",
+            "",
+            json!({"page": {"name": "Acme Status", "css_greens": "#2FCC66", "subdomain": "acme.statuspage.io",
+                            "headline": "ignored", "allow_sms_subscribers": false, "url": ""}}),
+        )
+        .await;
+    assert_eq!(page["name"], "Acme Status");
+    assert_eq!(page["css_greens"], "2FCC66");
+    assert_eq!(page["subdomain"], "acme");
+    assert_eq!(page["headline"], Value::Null);
+    assert_eq!(page["url"], Value::Null);
+    assert_eq!(page["allow_sms_subscribers"], false);
+    assert_eq!(page["updated_at"], "2026-03-01T12:00:05Z");
+    assert_eq!(running.get("").await, page);
+    assert_eq!(running.server.pages()[0].name, "Acme Status");
+    assert_eq!(
+        running
+            .call("PATCH", "", json!({"page": {"name": ""}}))
+            .await
+            .0,
+        422
+    );
+    assert_eq!(running.call("DELETE", "", Value::Null).await.0, 405);
+}
