@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 
 use crate::manifest::ReadError;
+use crate::operator::OperatorError;
 
 /// Why a command failed. The message says what to do where that is not obvious.
 #[derive(Debug, thiserror::Error)]
@@ -31,6 +32,15 @@ pub enum Failure {
         /// Why not.
         message: String,
     },
+    /// The address of the API cannot be used.
+    #[error("cannot use the address of the API")]
+    ApiUrl(#[source] crate::statuspage::Error),
+    /// The runtime does not start.
+    #[error("cannot start")]
+    Runtime(#[source] io::Error),
+    /// The operator ended.
+    #[error(transparent)]
+    Operator(#[from] OperatorError),
     /// The log level is none.
     #[error(
         "`{level}` is not a log level: use error, warn, info, debug or trace, or directives such as info,kube=debug"

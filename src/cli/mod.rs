@@ -6,6 +6,7 @@ mod completions;
 mod crds;
 mod failure;
 mod logging;
+mod operator;
 mod validate;
 mod version;
 
@@ -67,6 +68,8 @@ pub enum Command {
     Validate(validate::Arguments),
     /// Prints the CustomResourceDefinitions, or writes them to directories.
     Crds(crds::Arguments),
+    /// Keeps pages equal to the declarations in a Kubernetes cluster.
+    Operator(Box<operator::Arguments>),
     /// Prints a completion script for a shell.
     Completions(completions::Arguments),
     /// Prints the version.
@@ -110,7 +113,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     };
     cli.global.color.apply();
     let mut out = AutoStream::auto(std::io::stdout()).lock();
-    let result = logging::start(&cli.global.log)
+    let result = logging::start(&cli.global.log, cli.command.log_level())
         .and_then(|()| cli.command.run(&mut out))
         .and_then(|outcome| out.flush().map_err(Failure::Output).map(|()| outcome));
     match result {
@@ -125,10 +128,19 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 }
 
 impl Command {
+    /// What is logged when nobody says: a service tells what it does, a command only what is wrong.
+    fn log_level(&self) -> &'static str {
+        match self {
+            Command::Operator(_) => "info",
+            _ => "warn",
+        }
+    }
+
     fn run(self, out: &mut dyn Write) -> Result<Outcome, Failure> {
         match self {
             Command::Validate(arguments) => validate::run(&arguments, out),
             Command::Crds(arguments) => crds::run(&arguments, out),
+            Command::Operator(arguments) => operator::run(*arguments, out),
             Command::Completions(arguments) => completions::run(&arguments, &mut Cli::command(), out),
             Command::Version(arguments) => version::run(&arguments, out),
         }

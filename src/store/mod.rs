@@ -1,0 +1,3 @@
+//! The places where declarations live: each implements [`crate::driver::Store`].
+
+pub mod kubernetes;
