@@ -12,7 +12,7 @@ use super::{CommonSpec, ComponentStatusName, IncidentDeletionPolicy, ObjectStatu
 /// The statuses of an incident and of a scheduled maintenance, named as in the Statuspage API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-#[schemars(transform = super::description::left_to_the_field)]
+#[schemars(transform = super::schema::left_to_the_field)]
 pub enum IncidentStatusName {
     /// Real-time: the cause is being looked for.
     Investigating,
@@ -51,7 +51,7 @@ impl IncidentStatusName {
 /// The impact shown for an incident.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-#[schemars(transform = super::description::left_to_the_field)]
+#[schemars(transform = super::schema::left_to_the_field)]
 pub enum ImpactName {
     /// No impact.
     None,
@@ -92,6 +92,7 @@ pub struct IncidentUpdate {
     pub at: Option<Time>,
     /// False publishes the update without telling the subscribers. Default: true.
     #[serde(default = "yes")]
+    #[schemars(transform = super::schema::default_left_to_the_type)]
     pub notify: bool,
 }
 

@@ -12,7 +12,6 @@ mod annotation;
 mod common;
 mod component;
 mod component_group;
-mod description;
 mod incident;
 mod kind;
 mod metric;
@@ -20,6 +19,7 @@ mod metrics_provider;
 mod policy;
 mod reason;
 mod reference;
+mod schema;
 mod status;
 mod status_page;
 mod subscriber;
@@ -38,7 +38,7 @@ pub use metrics_provider::{MetricsProvider, MetricsProviderSpec, MetricsProvider
 pub use policy::{
     AdoptionPolicy, DeletionPolicy, DriftPolicy, IncidentDeletionPolicy, ManagementPolicy, PolicyDefaults,
 };
-pub use reason::Reason;
+pub use reason::{Reason, conditions_page};
 pub use reference::{LocalReference, PageReference, SecretReference};
 pub use status::{Drift, Journal, ObjectStatus};
 pub use status_page::{

@@ -2,11 +2,18 @@
 //!
 //! Exit codes: 0 success, 1 error (wrong usage too), 2 changes found by `plan`.
 
+mod apply;
 mod completions;
+mod connection;
 mod crds;
+mod dev;
 mod failure;
 mod logging;
 mod operator;
+mod plan;
+mod serve;
+mod session;
+mod sync;
 mod validate;
 mod version;
 
@@ -17,6 +24,7 @@ use std::process::ExitCode;
 use anstream::AutoStream;
 use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
 
+pub use connection::Connection;
 pub use failure::Failure;
 pub use logging::{LogFormat, LogOptions};
 
@@ -64,6 +72,16 @@ pub enum Color {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Tries a directory out: starts the local server, applies the directory to it and watches it. Needs no account.
+    Dev(dev::Arguments),
+    /// Shows what apply would do. Exits with 0 when there is nothing to do, 2 when there are changes, 1 on errors.
+    Plan(plan::Arguments),
+    /// Makes the page what a directory declares, then ends.
+    Apply(apply::Arguments),
+    /// Applies a directory whenever it changes and keeps the page so, until it is stopped.
+    Sync(sync::Arguments),
+    /// Runs the local Statuspage-compatible server.
+    Serve(serve::Arguments),
     /// Checks a directory of manifests, with no network.
     Validate(validate::Arguments),
     /// Prints the CustomResourceDefinitions, or writes them to directories.
@@ -112,7 +130,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         }
     };
     cli.global.color.apply();
-    let mut out = AutoStream::auto(std::io::stdout()).lock();
+    // Not locked: long commands print from several tasks.
+    let mut out = AutoStream::auto(std::io::stdout());
     let result = logging::start(&cli.global.log, cli.command.log_level())
         .and_then(|()| cli.command.run(&mut out))
         .and_then(|outcome| out.flush().map_err(Failure::Output).map(|()| outcome));
@@ -138,6 +157,11 @@ impl Command {
 
     fn run(self, out: &mut dyn Write) -> Result<Outcome, Failure> {
         match self {
+            Command::Dev(arguments) => dev::run(&arguments, out),
+            Command::Plan(arguments) => plan::run(&arguments, out),
+            Command::Apply(arguments) => apply::run(&arguments, out),
+            Command::Sync(arguments) => sync::run(&arguments, out),
+            Command::Serve(arguments) => serve::run(&arguments, out),
             Command::Validate(arguments) => validate::run(&arguments, out),
             Command::Crds(arguments) => crds::run(&arguments, out),
             Command::Operator(arguments) => operator::run(*arguments, out),

@@ -202,6 +202,31 @@ impl<S: Store> PageDriver<S> {
         }
     }
 
+    /// How the page stands: the store's view and the plan of this moment. Performs nothing.
+    pub fn current(&mut self) -> Option<(View, Plan)> {
+        let view = self.look()?;
+        let plan = engine::plan(&self.world(&view));
+        Some((view, plan))
+    }
+
+    /// True when something failed, or is not decided yet, that another try in a while may mend.
+    pub fn waits_for_time(&mut self) -> bool {
+        let gate = self
+            .gate
+            .as_ref()
+            .is_some_and(|gate| !gate.stalled && gate.until.is_some());
+        let retried = |failure: &Failure| !failure.terminal;
+        if gate || self.failures.values().any(retried) || self.read_failures.values().any(retried) {
+            return true;
+        }
+        // A journal is open: whether the attempt succeeded shows in a while.
+        self.look().is_some_and(|view| {
+            view.declarations
+                .iter()
+                .any(|declaration| declaration.status.object().journal.is_some())
+        })
+    }
+
     /// The world as it is known now.
     pub fn world<'a>(&'a self, view: &'a View) -> World<'a> {
         let now = self.options.clock.now();
@@ -586,11 +611,10 @@ impl<S: Store> PageDriver<S> {
             return;
         };
         let page = client.with_priority(step.priority).with_permit(permit).page(page_id);
-        if !declaration.finalizer && declaration.key.kind != Kind::StatusPage && !declaration.deleting {
-            if let Err(error) = self.write(declaration, StoreChange::AddFinalizer).await {
-                tracing::warn!(object = %step.key, %error, "cannot put the finalizer on; nothing was sent");
-                return;
-            }
+        let finalizer_due = !declaration.finalizer && declaration.key.kind != Kind::StatusPage && !declaration.deleting;
+        if finalizer_due && let Err(error) = self.write(declaration, StoreChange::AddFinalizer).await {
+            tracing::warn!(object = %step.key, %error, "cannot put the finalizer on; nothing was sent");
+            return;
         }
         if step.action.is_journalled() && !self.write_journal(step).await {
             return;

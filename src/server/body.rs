@@ -145,9 +145,23 @@ fn place(target: &mut Value, steps: &[String], value: Value) -> Result<(), ApiEr
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
     use serde_json::json;
 
     use super::*;
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_decoded_or_refused(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+            let _ = decode(FORM, &bytes);
+            let _ = decode(Some("application/json"), &bytes);
+        }
+
+        #[test]
+        fn forms_made_of_their_own_signs_are_decoded_or_refused(text in "[ab=&%5Bd\\[\\]+]{0,60}") {
+            let _ = decode(FORM, text.as_bytes());
+        }
+    }
 
     const FORM: Option<&str> = Some("application/x-www-form-urlencoded; charset=utf-8");
 

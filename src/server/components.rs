@@ -5,6 +5,7 @@ use jiff::{Timestamp, tz::TimeZone};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::access_grants::{self, Granted};
 use super::clock::seconds;
 use super::component_groups;
 use super::errors::ApiError;
@@ -260,6 +261,7 @@ fn delete(page: &mut PageState, id: &str, _call: &Call<'_>) -> Answer {
     page.components.remove(id).ok_or_else(ApiError::not_found)?;
     component_groups::drop_empty(page);
     incidents::forget_component(page, id);
+    access_grants::forget(page, Granted::Components, id);
     Ok(Reply::no_content())
 }
 

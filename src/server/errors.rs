@@ -8,6 +8,9 @@ pub enum ServerError {
     /// The database could not be opened, read or written.
     #[error("the server's database failed: {0}")]
     Storage(#[from] sqlx::Error),
+    /// Another process has the file open.
+    #[error("{0} is in use: stop the other server, or give this one another file")]
+    InUse(String),
     /// A stored document is not what this version understands.
     #[error("the database holds a {kind} {id} that this version cannot read: {source}")]
     Document {

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::access_grants::{self, Granted};
 use super::clock::{optional_seconds, seconds};
 use super::errors::ApiError;
 use super::fields::Fields;
@@ -171,6 +172,7 @@ fn update(page: &mut PageState, id: &str, call: &Call<'_>) -> Answer {
 fn delete(page: &mut PageState, id: &str) -> Answer {
     let last = shown(page, id)?;
     page.metrics.remove(id);
+    access_grants::forget(page, Granted::Metrics, id);
     page.points.push(PointChange::Clear { metric: id.to_owned() });
     Ok(Reply::ok(last))
 }

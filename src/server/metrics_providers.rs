@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::access_grants::{self, Granted};
 use super::clock::{optional_seconds, seconds};
 use super::errors::ApiError;
 use super::fields::{Fields, Given};
@@ -142,6 +143,7 @@ fn delete(page: &mut PageState, id: &str) -> Answer {
         .collect();
     for metric in orphans {
         page.metrics.remove(&metric);
+        access_grants::forget(page, Granted::Metrics, &metric);
         page.points.push(PointChange::Clear { metric });
     }
     Ok(Reply::ok(last))

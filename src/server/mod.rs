@@ -45,11 +45,13 @@ mod table;
 mod uptime;
 mod words;
 
+use std::fmt;
 use std::future::Future;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use axum::serve::ListenerExt as _;
 use jiff::Timestamp;
 
 pub use clock::{Clock, ManualClock};
@@ -64,7 +66,7 @@ use state::State;
 use storage::Storage;
 
 /// How a server is set up.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct ServerOptions {
     /// Where the data lives.
     pub data: DataLocation,
@@ -80,6 +82,22 @@ pub struct ServerOptions {
     pub seed: Option<PathBuf>,
     /// The time that the server goes by.
     pub clock: Clock,
+}
+
+impl fmt::Debug for ServerOptions {
+    /// Shows everything but the tokens.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("ServerOptions")
+            .field("data", &self.data)
+            .field("tokens", &self.tokens.len())
+            .field("pages", &self.pages)
+            .field("organization", &self.organization)
+            .field("rate_limit", &self.rate_limit)
+            .field("seed", &self.seed)
+            .field("clock", &self.clock)
+            .finish()
+    }
 }
 
 /// A page that has to exist.
@@ -123,12 +141,11 @@ pub struct PageSummary {
 }
 
 /// A running server; clones are handles on the same one.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Server {
     inner: Arc<Inner>,
 }
 
-#[derive(Debug)]
 struct Inner {
     storage: Storage,
     state: tokio::sync::Mutex<State>,
@@ -142,6 +159,16 @@ struct Inner {
     // Copies of what is committed, for readers that must not wait for a request.
     summaries: Mutex<Vec<PageSummary>>,
     notifications: Mutex<Vec<Notification>>,
+}
+
+impl fmt::Debug for Server {
+    /// Shows the pages: the tokens are secret, and the rest is long.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Server")
+            .field("pages", &self.pages())
+            .finish_non_exhaustive()
+    }
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -290,6 +317,10 @@ impl Server {
         listener: tokio::net::TcpListener,
         shutdown: impl Future<Output = ()> + Send + 'static,
     ) -> Result<(), ServerError> {
+        // Answers are small and wait for nothing, so collecting them into larger packets only delays them.
+        let listener = listener.tap_io(|stream| {
+            let _ = stream.set_nodelay(true);
+        });
         axum::serve(listener, self.router())
             .with_graceful_shutdown(shutdown)
             .await?;

@@ -13,7 +13,8 @@ use super::pagination::ORDINARY;
 use super::routes::{Answer, Call, Reply, Verb};
 use super::state::PageState;
 
-/// A user. Membership of groups is kept here, groups show it from their side.
+/// A user. Membership of groups is kept here, groups show it from their side. Whether the user asked to hear of new
+/// components is accepted and never shown, so it is not kept.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct PageAccessUser {
     pub(super) id: String,
@@ -138,10 +139,6 @@ fn create(page: &mut PageState, call: &Call<'_>) -> Answer {
         updated_at: call.now,
     };
     read(page, &mut fields, &mut user);
-    if fields.flag("subscribe_to_components").value() == Some(true) {
-        // Accepted and never shown: who is granted components later hears of them.
-        tracing::debug!("a page access user asked to hear of its components");
-    }
     fields.finish()?;
     if is_taken(page, &user) {
         return Err(ApiError::conflict("Email has already been taken"));

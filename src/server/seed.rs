@@ -68,8 +68,7 @@ struct PageEntry {
 
 /// Fills the blank pages that the text describes; the text of an error says which object is wrong.
 pub(super) fn apply(state: &mut State, text: &str, now: Timestamp) -> Result<(), String> {
-    let value: Value = serde_yaml::from_str(text).map_err(|error| error.to_string())?;
-    let seed: Seed = serde_json::from_value(value).map_err(|error| error.to_string())?;
+    let seed: Seed = serde_yaml::from_str(text).map_err(|error| error.to_string())?;
     let behaviour = Behaviour::default();
     for entry in seed.pages {
         let known = match &entry.id {

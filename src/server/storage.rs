@@ -1,7 +1,9 @@
 //! The SQLite database: objects as documents, metric points as rows. Everything that one request changes is one
 //! transaction, so a killed process leaves either all of it or nothing.
 
+use std::convert::Infallible;
 use std::path::PathBuf;
+use std::str::FromStr;
 use std::time::Duration;
 
 use sqlx::sqlite::{
@@ -21,8 +23,23 @@ pub enum DataLocation {
     File(PathBuf),
 }
 
+impl FromStr for DataLocation {
+    type Err = Infallible;
+
+    /// Reads a path; `:memory:` keeps nothing.
+    fn from_str(text: &str) -> Result<Self, Infallible> {
+        Ok(match text {
+            ":memory:" => Self::Memory,
+            path => Self::File(PathBuf::from(path)),
+        })
+    }
+}
+
 /// The version of the tables below.
 const SCHEMA: i64 = 1;
+
+/// What SQLite answers while another process holds the file.
+const SQLITE_BUSY: &str = "5";
 
 /// A stored object.
 #[derive(Clone, Debug)]
@@ -52,19 +69,29 @@ impl Storage {
                 .synchronous(SqliteSynchronous::Normal)
                 // The state is kept in memory, so a second server on the same file would overwrite this one's.
                 .locking_mode(SqliteLockingMode::Exclusive)
-                .busy_timeout(Duration::from_secs(5)),
+                .busy_timeout(Duration::from_secs(2)),
         };
         // One connection: a memory database lives and dies with it, and writers queue for the state anyway.
+        let busy = |error: sqlx::Error| match (error.as_database_error().and_then(|error| error.code()), location) {
+            (Some(code), DataLocation::File(path)) if code == SQLITE_BUSY => {
+                ServerError::InUse(path.display().to_string())
+            }
+            _ => error.into(),
+        };
         let pool = SqlitePoolOptions::new()
             .min_connections(1)
             .max_connections(1)
             .idle_timeout(None)
             .max_lifetime(None)
             .connect_with(options)
-            .await?;
+            .await
+            .map_err(busy)?;
         let storage = Self { pool };
-        storage.migrate().await?;
-        Ok(storage)
+        match storage.migrate().await {
+            Ok(()) => Ok(storage),
+            Err(ServerError::Storage(error)) => Err(busy(error)),
+            Err(error) => Err(error),
+        }
     }
 
     async fn migrate(&self) -> Result<(), ServerError> {

@@ -1,3 +1,4 @@
-//! The places where declarations live: each implements [`crate::driver::Store`].
+//! Where declarations live: a directory of manifests, or a Kubernetes cluster.
 
+pub mod directory;
 pub mod kubernetes;

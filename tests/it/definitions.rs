@@ -82,3 +82,40 @@ fn every_field_of_a_spec_is_described() {
     }
     assert_eq!(missing, Vec::<String>::new());
 }
+
+/// A default that an apiserver writes into the items of a list looks like a change to whoever applies the list.
+#[test]
+fn no_default_is_inside_a_list() {
+    fn walk(schema: &serde_json::Value, path: &str, inside: bool, found: &mut Vec<String>) {
+        if inside && schema.get("default").is_some() {
+            found.push(path.to_owned());
+        }
+        for (name, property) in schema["properties"].as_object().into_iter().flatten() {
+            walk(property, &format!("{path}.{name}"), inside, found);
+        }
+        if schema["items"].is_object() {
+            walk(&schema["items"], path, true, found);
+        }
+    }
+    let mut found = Vec::new();
+    for kind in Kind::ALL {
+        let definition = serde_json::to_value(kind.definition()).unwrap();
+        let schema = &definition["spec"]["versions"][0]["schema"]["openAPIV3Schema"];
+        walk(&schema["properties"]["spec"], kind.as_str(), false, &mut found);
+    }
+    assert_eq!(found, Vec::<String>::new());
+}
+
+#[test]
+fn the_page_of_conditions_is_generated() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/conditions.md");
+    let generated = statuspage_operator::api::conditions_page();
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        std::fs::write(&path, &generated).unwrap();
+    }
+    let there = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(
+        there == generated,
+        "docs/conditions.md is not what the types say: UPDATE_DOCS=1 cargo test --test it definitions"
+    );
+}

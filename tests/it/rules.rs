@@ -311,7 +311,8 @@ impl Server {
 async fn a_real_api_server_decides_the_same() {
     // Of its own, since other tests install definitions of their own.
     let control_plane = ControlPlane::own().await;
-    let definitions = Path::new(env!("CARGO_MANIFEST_DIR")).join("crds");
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let definitions = root.join("crds");
     control_plane
         .kubectl(&["create", "-f", definitions.to_str().unwrap()])
         .await
@@ -346,4 +347,23 @@ async fn a_real_api_server_decides_the_same() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+
+    // The examples for people, with the commands that their READMEs name.
+    let quickstart = root.join("examples/quickstart");
+    let quickstart = ["--namespace", &server.namespace, "-f", quickstart.to_str().unwrap()];
+    let kubernetes = root.join("examples/kubernetes");
+    for from in [&quickstart[..], &["-k", kubernetes.to_str().unwrap()]] {
+        let arguments = [&["apply", "--validate=strict"], from].concat();
+        let created = control_plane.kubectl(&arguments).await.succeeded();
+        assert!(created.lines().all(|line| line.ends_with(" created")), "{created}");
+        let again = control_plane.kubectl(&arguments).await.succeeded();
+        // kubectl never sees that the plain text of a Secret is what is there already.
+        let mut others = again.lines().filter(|line| !line.starts_with("secret/"));
+        assert!(others.all(|line| line.ends_with(" unchanged")), "{again}");
+    }
+    let described = control_plane
+        .kubectl(&["explain", "component.spec.status"])
+        .await
+        .succeeded();
+    assert!(described.contains("Leave it out to let incidents"), "{described}");
 }

@@ -45,6 +45,17 @@ pub(super) fn options() -> ServerOptions {
     }
 }
 
+/// A client that reaches loopback whatever the environment says about proxies.
+pub(super) fn client() -> reqwest::Client {
+    // Another test of this process may have installed it already.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    reqwest::Client::builder()
+        .no_proxy()
+        .timeout(Duration::from_secs(20))
+        .build()
+        .unwrap()
+}
+
 impl Running {
     pub(super) async fn start() -> Self {
         Self::start_with(options()).await
@@ -52,8 +63,6 @@ impl Running {
 
     /// Starts with these options; a clock that is not manual is replaced by one.
     pub(super) async fn start_with(mut options: ServerOptions) -> Self {
-        // Another test of this process may have installed it already.
-        let _ = rustls::crypto::ring::default_provider().install_default();
         let clock = match &options.clock {
             Clock::Manual(clock) => clock.clone(),
             Clock::System => ManualClock::new(beginning()),
@@ -70,11 +79,7 @@ impl Running {
             };
             serving.serve(listener, shutdown).await.unwrap();
         });
-        let client = reqwest::Client::builder()
-            .no_proxy()
-            .timeout(Duration::from_secs(20))
-            .build()
-            .unwrap();
+        let client = client();
         Self {
             server,
             origin,

@@ -1,9 +1,12 @@
 //! What survives the server.
 
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
+
 use serde_json::json;
 use statuspage_operator::server::{Clock, DataLocation, ManualClock, Server, ServerError, ServerOptions};
 
-use super::{PAGE, Running, beginning, options, text};
+use super::{PAGE, Running, TOKEN, beginning, client, column, options, text};
 
 #[tokio::test]
 async fn everything_survives_a_restart_and_a_kill() {
@@ -76,6 +79,89 @@ async fn everything_survives_a_restart_and_a_kill() {
     let metric = text(&metric["id"]);
     let points = third.server.points(PAGE, &metric, beginning()).await.unwrap();
     assert_eq!(points, [(beginning().as_second(), 1.0)]);
+}
+
+/// Names the database to the child process of the test below.
+
+#[tokio::test]
+async fn a_killed_server_loses_nothing_that_it_acknowledged() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("statuspage.db");
+    let mut child = Command::new(env!("CARGO_BIN_EXE_statuspage"))
+        .args([
+            "serve",
+            "--listen",
+            "127.0.0.1:0",
+            "--rate-limit",
+            "0",
+            "--token",
+            TOKEN,
+            "--page",
+        ])
+        .arg(format!("{PAGE}=Acme"))
+        .arg("--data")
+        .arg(&path)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let output = BufReader::new(child.stdout.take().unwrap());
+    let origin = output
+        .lines()
+        .map_while(Result::ok)
+        .find_map(|line| Some(line.strip_prefix("serving ")?.strip_suffix("/v1")?.to_owned()))
+        .unwrap();
+    let client = client();
+    let url = format!("{origin}/v1/pages/{PAGE}/components");
+    let (acknowledge, mut acknowledged) = tokio::sync::mpsc::unbounded_channel();
+    let writer = tokio::spawn(async move {
+        for number in 0..10_000 {
+            let name = format!("c{number}");
+            let request = client
+                .post(&url)
+                .header("Authorization", format!("OAuth {TOKEN}"))
+                .json(&json!({"component": {"name": name}}));
+            match request.send().await {
+                Ok(response) if response.status() == 201 => acknowledge.send(name).unwrap(),
+                _ => return,
+            }
+        }
+    });
+    let mut names = Vec::new();
+    while names.len() < 20 {
+        names.push(acknowledged.recv().await.unwrap());
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    writer.await.unwrap();
+    while let Some(name) = acknowledged.recv().await {
+        names.push(name);
+    }
+    let running = Running::start_with(ServerOptions {
+        data: DataLocation::File(path),
+        ..options()
+    })
+    .await;
+    let stored = column(&running.get("/components?per_page=1100").await, "name");
+    assert!(names.len() < 1_000, "the kill came too late");
+    assert_eq!(stored.get(..names.len()).unwrap(), names);
+    // At most the request that was in flight is there without having been acknowledged.
+    assert!(stored.len() <= names.len() + 1);
+}
+
+#[tokio::test]
+async fn two_servers_cannot_share_a_file() {
+    let directory = tempfile::tempdir().unwrap();
+    let stored = || ServerOptions {
+        data: DataLocation::File(directory.path().join("statuspage.db")),
+        clock: Clock::Manual(ManualClock::new(beginning())),
+        ..options()
+    };
+    let first = Server::open(stored()).await.unwrap();
+    let error = Server::open(stored()).await.unwrap_err();
+    assert!(matches!(error, ServerError::InUse(_)), "{error}");
+    first.close().await;
+    Server::open(stored()).await.unwrap();
 }
 
 #[tokio::test]
