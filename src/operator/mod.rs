@@ -71,6 +71,9 @@ pub async fn run(options: OperatorOptions) -> Result<(), OperatorError> {
             address: options.http_listen,
             source,
         })?;
+    // The port may have been left to the system.
+    let address = listener.local_addr().unwrap_or(options.http_listen);
+    tracing::info!(%address, identity = options.identity, "started");
     let leadership = Arc::new(Leadership::default());
     let may_write = {
         let leadership = Arc::clone(&leadership);
@@ -97,7 +100,6 @@ pub async fn run(options: OperatorOptions) -> Result<(), OperatorError> {
         leadership: Arc::clone(&leadership),
     };
     tokio::spawn(http::serve(listener, monitor));
-    tracing::info!(address = %options.http_listen, identity = options.identity, "started");
 
     let elector = options
         .leader

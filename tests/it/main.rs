@@ -14,6 +14,8 @@ mod definitions;
 #[cfg(test)]
 mod manifest;
 #[cfg(test)]
+mod operator;
+#[cfg(test)]
 mod rules;
 #[cfg(test)]
 mod server;
