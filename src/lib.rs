@@ -5,6 +5,7 @@ pub mod cli;
 pub mod driver;
 pub mod engine;
 pub mod manifest;
+pub mod operator;
 pub mod server;
 pub mod statuspage;
 pub mod store;

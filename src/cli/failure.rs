@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 
 use crate::manifest::ReadError;
+use crate::operator::OperatorError;
 use crate::store::directory::DirectoryError;
 
 /// Why a command failed. The message says what to do where that is not obvious.
@@ -32,6 +33,9 @@ pub enum Failure {
         /// Why not.
         message: String,
     },
+    /// The operator ended.
+    #[error(transparent)]
+    Operator(#[from] OperatorError),
     /// The directory cannot be worked on.
     #[error(transparent)]
     Directory(#[from] DirectoryError),

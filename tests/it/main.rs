@@ -16,6 +16,8 @@ mod export;
 #[cfg(test)]
 mod manifest;
 #[cfg(test)]
+mod operator;
+#[cfg(test)]
 mod rules;
 #[cfg(test)]
 mod server;
