@@ -42,6 +42,12 @@ pub enum Failure {
     /// No StatusPage is declared.
     #[error("no StatusPage is declared in {}: nothing says which page is meant", .0.display())]
     NoPage(PathBuf),
+    /// There is no token.
+    #[error("there is no API token: set STATUSPAGE_TOKEN, or give --token-file")]
+    NoToken,
+    /// There is no such page.
+    #[error("there is no page with id {0}")]
+    UnknownPage(String),
     /// The token file cannot be read.
     #[error("cannot read the token file {}", path.display())]
     TokenFile {

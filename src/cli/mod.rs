@@ -7,6 +7,7 @@ mod completions;
 mod connection;
 mod crds;
 mod dev;
+mod export;
 mod failure;
 mod logging;
 mod operator;
@@ -80,6 +81,8 @@ pub enum Command {
     Apply(apply::Arguments),
     /// Applies a directory whenever it changes and keeps the page so, until it is stopped.
     Sync(sync::Arguments),
+    /// Writes an existing page down as manifests; applying them changes nothing.
+    Export(export::Arguments),
     /// Runs the local Statuspage-compatible server.
     Serve(serve::Arguments),
     /// Checks a directory of manifests, with no network.
@@ -161,6 +164,7 @@ impl Command {
             Command::Plan(arguments) => plan::run(&arguments, out),
             Command::Apply(arguments) => apply::run(&arguments, out),
             Command::Sync(arguments) => sync::run(&arguments, out),
+            Command::Export(arguments) => export::run(&arguments, out),
             Command::Serve(arguments) => serve::run(&arguments, out),
             Command::Validate(arguments) => validate::run(&arguments, out),
             Command::Crds(arguments) => crds::run(&arguments, out),

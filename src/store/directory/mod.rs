@@ -262,7 +262,12 @@ impl Store for DirectoryStore {
                     .is_some_and(|entry| entry.page == page_name(&object.key))
         });
         let page_spec = page.and_then(|page| page.page_spec());
-        let deletion = declaration.policies(page_spec.as_ref()).deletion;
+        // What is taken over in this very write is orphaned from now on.
+        let mut recorded = declaration.clone();
+        if let StoreChange::Status(status) = &change {
+            recorded.status.clone_from(status);
+        }
+        let deletion = recorded.policies(page_spec.as_ref()).deletion;
         let Some(entry) = state.lock.objects.get_mut(&name) else {
             return Err(StoreError::Gone(declaration.key.to_string()));
         };
