@@ -10,6 +10,7 @@ mod dev;
 mod failure;
 mod logging;
 mod plan;
+mod progress;
 mod serve;
 mod session;
 mod sync;

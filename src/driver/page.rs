@@ -44,6 +44,8 @@ pub struct Totals {
     pub passes: u64,
     /// Plans made.
     pub plans: u64,
+    /// Requests sent, failed ones included; a long list takes several.
+    pub requests: u64,
     /// Lists and objects read.
     pub reads: u64,
     /// Remote writes that succeeded.
@@ -117,7 +119,11 @@ impl<S: Store> PageDriver<S> {
 
     /// Figures since the driver was made.
     pub fn totals(&self) -> Totals {
-        self.totals
+        let sent = self.client.as_ref().map_or(0, |(_, client)| client.requests_sent());
+        Totals {
+            requests: self.totals.requests + sent,
+            ..self.totals
+        }
     }
 
     /// The request budget in use, once the page was reached for.
@@ -141,6 +147,12 @@ impl<S: Store> PageDriver<S> {
     /// Not cancel safe: let it return, by way of [`super::Trigger::stop`].
     pub async fn pass(&mut self, interrupt: &mut Interrupt) -> PassEnd {
         self.totals.passes += 1;
+        let end = self.work(interrupt).await;
+        self.flush().await;
+        end
+    }
+
+    async fn work(&mut self, interrupt: &mut Interrupt) -> PassEnd {
         loop {
             if interrupt.stopped() || !self.store.may_write() {
                 return PassEnd::Stopped;
@@ -169,6 +181,7 @@ impl<S: Store> PageDriver<S> {
                 Ok(permit) => permit,
                 Err(_) => {
                     self.write_statuses(&view, &plan, |_| true).await;
+                    self.flush().await;
                     tokio::select! {
                         permit = client.budget().acquire(work.priority(), &page_id) => permit,
                         () = interrupt.wait() => continue,
@@ -318,6 +331,7 @@ impl<S: Store> PageDriver<S> {
         let access = match &view.access {
             Ok(access) => access,
             Err((reason, message)) => {
+                self.totals.requests = self.totals().requests;
                 self.client = None;
                 self.gate = Some(Gate {
                     reason: *reason,
@@ -335,11 +349,12 @@ impl<S: Store> PageDriver<S> {
             self.gate_attempts = 0;
             self.failures.clear();
             self.read_failures.clear();
+            self.totals.requests = self.totals().requests;
             match client_for(&self.options, access) {
                 Ok(client) => self.client = Some((fingerprint, client)),
                 Err(error) => {
-                    self.client = None;
                     let message = described(&error);
+                    self.client = None;
                     self.gate = Some(Gate {
                         reason: Reason::Invalid,
                         message,
@@ -435,6 +450,13 @@ impl<S: Store> PageDriver<S> {
         self.store.write(declaration, change).await
     }
 
+    /// Makes what the store may have kept back durable, before a pause.
+    async fn flush(&self) {
+        if let Err(error) = self.store.flush().await {
+            tracing::warn!(%error, "will try again");
+        }
+    }
+
     /// An Event when a declaration begins or ceases to need its owner.
     fn tell_transition(&self, declaration: &Declaration, status: &Status) {
         let ready = |status: &Status| engine::find_condition(status.object(), READY).cloned();
@@ -462,6 +484,8 @@ impl<S: Store> PageDriver<S> {
             Reason::WaitingForReference,
             Reason::NoMembers,
             Reason::Deleting,
+            // The page itself tells, once, not each of its thousand declarations.
+            Reason::PageNotReady,
         ]
         .map(Reason::as_str);
         let was = before.map(|condition| condition.reason).unwrap_or_default();
@@ -613,10 +637,9 @@ impl<S: Store> PageDriver<S> {
         let page = client.with_priority(step.priority).with_permit(permit).page(page_id);
         let finalizer_due = !declaration.finalizer && declaration.key.kind != Kind::StatusPage && !declaration.deleting;
         if finalizer_due && let Err(error) = self.write(declaration, StoreChange::AddFinalizer).await {
-            tracing::warn!(object = %step.key, %error, "cannot put the finalizer on; nothing was sent");
-            return;
+            return self.not_recorded(view, step, &error);
         }
-        if step.action.is_journalled() && !self.write_journal(step).await {
+        if step.action.is_journalled() && !self.write_journal(view, step).await {
             return;
         }
         match perform(&page, &mut self.snapshot, request).await {
@@ -627,7 +650,7 @@ impl<S: Store> PageDriver<S> {
 
     /// Writes the journal of a step on the newest version of its declaration. False when that did not succeed: then
     /// nothing may be sent.
-    async fn write_journal(&mut self, step: &Step) -> bool {
+    async fn write_journal(&mut self, before: &View, step: &Step) -> bool {
         // The finalizer may have made a new version.
         let Some(view) = self.look() else { return false };
         let Some(declaration) = find(&view, &step.key) else {
@@ -656,9 +679,19 @@ impl<S: Store> PageDriver<S> {
                 true
             }
             Err(error) => {
-                tracing::info!(object = %step.key, %error, "nothing was sent");
+                self.not_recorded(before, step, &error);
                 false
             }
+        }
+    }
+
+    /// The store did not take what has to be on record before a request. A conflict is decided anew at once, with the
+    /// version that is there now; a store that cannot write is tried again after a pause, never in a circle.
+    fn not_recorded(&mut self, view: &View, step: &Step, error: &StoreError) {
+        tracing::warn!(object = %step.key, %error, "nothing was sent");
+        if let StoreError::Unavailable { .. } = error {
+            let message = format!("nothing was sent, because it could not be recorded first: {error}");
+            self.fail(view, &step.key, false, Reason::Progressing, message);
         }
     }
 
@@ -703,7 +736,7 @@ impl<S: Store> PageDriver<S> {
             Reply::Created(id, _) => format!(" ({id})"),
             _ => String::new(),
         };
-        let note = format!("{}{id}", step.summary);
+        let note = format!("{}{id}", step.done());
         self.store.tell(
             declaration,
             Event {
