@@ -392,10 +392,7 @@ pub(super) fn creation(
     }
 }
 
-fn applied(
-    declaration: &Declaration,
-    hashes: &BTreeMap<String, String>,
-) -> Vec<(ObjectKey, String, String)> {
+fn applied(declaration: &Declaration, hashes: &BTreeMap<String, String>) -> Vec<(ObjectKey, String, String)> {
     hashes
         .iter()
         .map(|(name, hash)| (declaration.key.clone(), name.clone(), hash.clone()))

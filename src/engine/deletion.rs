@@ -137,10 +137,11 @@ fn resolve<'a>(planner: &mut Planner<'a>, declaration: &'a Declaration, id: &str
     let context = planner.context(declaration);
     // Only what this declaration set: others may have added components of theirs to the incident.
     let declared: &dyn Fn(&str) -> bool = &|component_id| match &declaration.spec {
-        Spec::Incident(spec) => spec
-            .components
-            .keys()
-            .any(|name| context.reference(Kind::Component, name).is_ok_and(|id| id == component_id)),
+        Spec::Incident(spec) => spec.components.keys().any(|name| {
+            context
+                .reference(Kind::Component, name)
+                .is_ok_and(|id| id == component_id)
+        }),
         _ => false,
     };
     let operational: BTreeMap<String, ComponentStatus> = remote

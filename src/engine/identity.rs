@@ -182,13 +182,16 @@ fn identify<K: Rules>(context: &Context<'_>, rules: &K) -> Identified {
     let Some(collection) = K::collection(world.snapshot) else {
         return Identified::unknown().reading(ReadWhat::Collection(K::COLLECTION), urgency);
     };
-    let stale = elapsed(collection.read_at, world.now) >= world.resync_interval();
+    // A request at the page asks for everything of it.
+    let stale =
+        elapsed(collection.read_at, world.now) >= world.resync_interval() || collection.read_at < world.page.seen;
     let fresh = collection.read_at >= declaration.seen;
-    let also = rules.also_needs().filter(|kind| !world.read_failures.contains_key(kind));
+    let also = rules
+        .also_needs()
+        .filter(|kind| !world.read_failures.contains_key(kind));
     let also_read_at = also.and_then(|kind| world.snapshot.read_at(kind));
-    let also_stale = also.filter(|_| {
-        also_read_at.is_none_or(|read_at| elapsed(read_at, world.now) >= world.resync_interval())
-    });
+    let also_stale =
+        also.filter(|_| also_read_at.is_none_or(|read_at| elapsed(read_at, world.now) >= world.resync_interval()));
     let refresh = |mut identified: Identified| {
         if let Some(kind) = also_stale {
             identified = identified.reading(ReadWhat::Collection(kind), Priority::Read);
@@ -263,7 +266,12 @@ fn gone(context: &Context<'_>, id: &str, read_at: Timestamp) -> Option<Identifie
     let object = declaration.status.object();
     // A list may lag behind a write by a little: an object created or seen a moment ago is not gone yet.
     let begun = object.journal.as_ref().filter(|journal| journal.operation == CREATE);
-    let last_seen = object.last_sync_time.as_ref().into_iter().chain(begun.map(|journal| &journal.at)).max();
+    let last_seen = object
+        .last_sync_time
+        .as_ref()
+        .into_iter()
+        .chain(begun.map(|journal| &journal.at))
+        .max();
     if let Some(seen) = last_seen {
         let settled = seen.0.saturating_add(GRACE).unwrap_or(Timestamp::MAX);
         if read_at < settled {

@@ -125,5 +125,8 @@ pub(super) fn applied_hash(update: &IncidentUpdate, shown: Option<&RemoteUpdate>
 }
 
 fn hash_of(update: &IncidentUpdate, at: Option<Timestamp>) -> String {
-    hash(&serde_json::json!([update.body.trim_end(), at.map(|at| at.as_second())]))
+    hash(&serde_json::json!([
+        update.body.trim_end(),
+        at.map(|at| at.as_second())
+    ]))
 }

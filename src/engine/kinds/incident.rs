@@ -26,8 +26,7 @@ use crate::engine::record::{applied_hash, is_text_of, update_hash};
 use crate::engine::request::Request;
 use crate::statuspage::{
     Collection, CollectionKind, ComponentStatus, Incident, IncidentStatus, IncidentUpdate as RemoteUpdate,
-    IncidentUpdateWrite, IncidentWrite,
-    PostmortemPublish, PostmortemWrite, Priority, Snapshot,
+    IncidentUpdateWrite, IncidentWrite, PostmortemPublish, PostmortemWrite, Priority, Snapshot,
 };
 
 /// Key of our mark in the metadata of an incident.
@@ -79,10 +78,7 @@ impl Rules for IncidentSpec {
 
     fn wanted_handles(&self, context: &Context<'_>) -> Vec<String> {
         let key = &context.declaration.key;
-        vec![
-            format!("{MARK} {}/{}", key.namespace, key.name),
-            self.title(context),
-        ]
+        vec![format!("{MARK} {}/{}", key.namespace, key.name), self.title(context)]
     }
 
     fn title(&self, context: &Context<'_>) -> String {
@@ -233,9 +229,16 @@ impl Rules for IncidentSpec {
                 let desired = Value::Object(map);
                 // An incident that was taken over and shows these very statuses has been told of them.
                 let told = applied.contains_key("components");
-                let shown = remote.filter(|_| !told).map(shown_statuses).filter(|shown| *shown == desired);
+                let shown = remote
+                    .filter(|_| !told)
+                    .map(shown_statuses)
+                    .filter(|shown| *shown == desired);
                 let field = Field::new("components", "components", desired, shown.clone());
-                fields.push(if shown.is_some() { field } else { field.access(Access::WriteOnly) });
+                fields.push(if shown.is_some() {
+                    field
+                } else {
+                    field.access(Access::WriteOnly)
+                });
             }
             fields.push(noted);
         }
@@ -486,12 +489,7 @@ fn here<'a>(planner: &mut Planner<'a>, context: &Context<'a>, spec: &IncidentSpe
 
 /// Binds declared updates to remote ones: after a creation whose record was lost, after an adoption, and after a
 /// publication whose reply was lost. False while that cannot be told yet.
-fn bind_updates(
-    planner: &mut Planner<'_>,
-    spec: &IncidentSpec,
-    remote: &Incident,
-    outcome: &mut Outcome,
-) -> bool {
+fn bind_updates(planner: &mut Planner<'_>, spec: &IncidentSpec, remote: &Incident, outcome: &mut Outcome) -> bool {
     let Status::Incident(status) = &mut outcome.status else {
         return false;
     };
@@ -598,9 +596,7 @@ fn align(declared: &[IncidentUpdate], remote: &Incident) -> Vec<PublishedUpdate>
     let mut rest: Vec<&RemoteUpdate> = remote.incident_updates.iter().rev().collect();
     let mut published = Vec::new();
     for (index, update) in declared.iter().enumerate() {
-        let by_text = rest
-            .iter()
-            .position(|candidate| is_text_of(update, candidate));
+        let by_text = rest.iter().position(|candidate| is_text_of(update, candidate));
         let later = &declared[index + 1..];
         let edited = || {
             rest.iter().position(|candidate| {
