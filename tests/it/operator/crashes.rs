@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use k8s_openapi::api::coordination::v1::Lease;
 use kube::Api;
-use kube::api::ListParams;
+use kube::api::{ListParams, Patch, PatchParams};
+use serde_json::json;
 use statuspage_operator::api::Kind;
 use statuspage_operator::server::Effect;
 
@@ -131,4 +132,30 @@ async fn an_end_on_request_finishes_what_is_under_way() {
     let _second = stage.operator("second", &arguments).await;
     complete(&stage).await;
     assert_eq!(stage.creates(), MANY);
+}
+
+#[tokio::test]
+async fn who_loses_the_lease_ends_at_once() {
+    let stage = Stage::set().await;
+    let lease = ["--lease-namespace", stage.namespace.as_str()];
+    let operator = stage.operator("operator", &[&LEASE[..], &lease].concat()).await;
+    eventually("a leader", LIMIT, async || {
+        leads(&operator).await.then_some(()).ok_or("none".into())
+    })
+    .await;
+    let leases: Api<Lease> = Api::namespaced(stage.client.clone(), &stage.namespace);
+    let stolen = json!({"spec": {"holderIdentity": "somebody-else"}});
+    leases
+        .patch("statuspage-operator", &PatchParams::default(), &Patch::Merge(stolen))
+        .await
+        .unwrap();
+    assert_eq!(operator.ended().await.trim(), "exit status 1");
+    let log = operator.log();
+    assert!(log.contains("another replica may lead now"), "{log}");
+    let spec = leases.get("statuspage-operator").await.unwrap().spec.unwrap();
+    assert_eq!(
+        spec.holder_identity.as_deref(),
+        Some("somebody-else"),
+        "left to the new leader"
+    );
 }
