@@ -12,6 +12,7 @@ mod failure;
 mod logging;
 mod operator;
 mod plan;
+mod progress;
 mod serve;
 mod session;
 mod sync;
