@@ -11,8 +11,7 @@ use super::{Access, Clock, Event, EventKind, Interrupt, Store, StoreChange, Stor
 use crate::api::{Kind, Reason};
 use crate::engine::{
     self, Action, DELETION_WINDOW, Declaration, Failure, Gate, ObjectKey, Plan, READY, Read, ReadWhat, Reply, Request,
-    Spec,
-    Status, Step, World,
+    Spec, State, Status, Step, World,
 };
 use crate::statuspage::{
     BaseUrl, Budget, BudgetRegistry, Client, CollectionKind, Error, ErrorClass, Page, Permit, Priority, Snapshot,
@@ -248,6 +247,10 @@ impl<S: Store> PageDriver<S> {
         if let Some(previous) = self.last_update.take() {
             self.refuse_repetition(view, &mut plan, &previous);
         }
+        // What was seen to match has no failure to wait for any more: the lost reply was a success.
+        for finding in plan.findings.iter().filter(|finding| finding.state == State::InSync) {
+            self.failures.remove(&finding.key);
+        }
         plan
     }
 
@@ -427,7 +430,9 @@ impl<S: Store> PageDriver<S> {
         let by_key = by_key(view);
         let mut any = false;
         for (key, status) in plan.statuses.iter().filter(|(key, _)| due(key)) {
-            let Some(declaration) = by_key.get(key).copied() else { continue };
+            let Some(declaration) = by_key.get(key).copied() else {
+                continue;
+            };
             if *status == declaration.stored {
                 continue;
             }
@@ -452,9 +457,13 @@ impl<S: Store> PageDriver<S> {
 
     /// When to plan again: soon, if the store did not take something that nothing else comes back to.
     fn wake(&self, plan: &Plan) -> Option<Timestamp> {
-        let soon = self
-            .store_trouble
-            .then(|| self.options.clock.now().saturating_add(STORE_RETRY).unwrap_or(Timestamp::MAX));
+        let soon = self.store_trouble.then(|| {
+            self.options
+                .clock
+                .now()
+                .saturating_add(STORE_RETRY)
+                .unwrap_or(Timestamp::MAX)
+        });
         plan.wake.into_iter().chain(soon).min()
     }
 
@@ -693,7 +702,13 @@ impl<S: Store> PageDriver<S> {
     /// that a store that is away does not keep us busy.
     fn store_failed(&mut self, view: &View, key: &ObjectKey, error: &StoreError) {
         tracing::warn!(object = %key, %error, "nothing was sent");
-        self.fail(view, key, false, Reason::Progressing, format!("{error}; nothing was sent"));
+        self.fail(
+            view,
+            key,
+            false,
+            Reason::Progressing,
+            format!("{error}; nothing was sent"),
+        );
     }
 
     async fn succeeded(&mut self, view: &View, step: &Step, reply: &Reply) {
@@ -728,7 +743,7 @@ impl<S: Store> PageDriver<S> {
             }
         }
         let reason = match &step.action {
-            Action::Create(_) => "Created",
+            Action::Create(_) | Action::Provide(_) => "Created",
             Action::Publish { .. } => "Published",
             Action::Delete(_) => "Deleted",
             _ => "Updated",

@@ -44,6 +44,9 @@ impl Lookup {
         let Some(list) = K::collection(snapshot) else {
             return Vec::new();
         };
-        positions.into_iter().filter_map(|position| list.items.get(position)).collect()
+        positions
+            .into_iter()
+            .filter_map(|position| list.items.get(position))
+            .collect()
     }
 }

@@ -25,7 +25,7 @@ pub enum Reply {
 /// Folds a successful step into the status of its declaration. Conditions follow with the next plan.
 pub fn record(declaration: &mut Declaration, step: &Step, reply: &Reply) {
     let mine = step.applied.iter().filter(|(key, ..)| *key == declaration.key);
-    if matches!(step.action, Action::Create(_)) {
+    if step.key == declaration.key && matches!(step.action, Action::Create(_)) {
         declaration.status.object_mut().applied.clear();
     }
     for (_, name, hash) in mine {
@@ -56,6 +56,7 @@ pub fn record(declaration: &mut Declaration, step: &Step, reply: &Reply) {
             declaration.status.object_mut().journal = None;
             published(declaration, *index, incident);
         }
+        (Action::Provide(_), _) => declaration.status.object_mut().journal = None,
         (Action::Delete(_), _) => {
             // Nothing is there any more: what is left is to let go of the declaration.
             declaration.status.object_mut().id = None;
@@ -125,5 +126,8 @@ pub(super) fn applied_hash(update: &IncidentUpdate, shown: Option<&RemoteUpdate>
 }
 
 fn hash_of(update: &IncidentUpdate, at: Option<Timestamp>) -> String {
-    hash(&serde_json::json!([update.body.trim_end(), at.map(|at| at.as_second())]))
+    hash(&serde_json::json!([
+        update.body.trim_end(),
+        at.map(|at| at.as_second())
+    ]))
 }

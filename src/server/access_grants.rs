@@ -51,10 +51,7 @@ pub(super) fn check(page: &PageState, granted: Granted, ids: &[String], fields: 
         .collect();
     if !unknown.is_empty() {
         let what = super::fields::human(granted.key());
-        fields.problem(format!(
-            "{what} do not exist on this page: {}",
-            unknown.join(", ")
-        ));
+        fields.problem(format!("{what} do not exist on this page: {}", unknown.join(", ")));
     }
 }
 
@@ -64,9 +61,7 @@ pub(super) fn list(page: &PageState, granted: Granted, ids: &[String], call: &Ca
         Granted::Components => {
             let layout = Layout::of(page);
             call.list(
-                ids.iter()
-                    .filter_map(|id| page.components.get(id))
-                    .collect(),
+                ids.iter().filter_map(|id| page.components.get(id)).collect(),
                 ORDINARY,
                 |component| component.created_at,
                 |component| components::render(page, &layout, component, call.behaviour),
@@ -103,18 +98,12 @@ pub(super) fn changed(
         }
         (Verb::Patch | Verb::Put | Verb::Post, None) => {
             fields.finish()?;
-            Err(ApiError::bad_request(format!(
-                "{} is missing",
-                granted.key()
-            )))
+            Err(ApiError::bad_request(format!("{} is missing", granted.key())))
         }
         (Verb::Patch | Verb::Put, Some(named)) => {
             check(page, granted, &named, &mut fields);
             fields.finish()?;
-            let new: Vec<String> = named
-                .into_iter()
-                .filter(|id| !present.contains(id))
-                .collect();
+            let new: Vec<String> = named.into_iter().filter(|id| !present.contains(id)).collect();
             present.extend(new);
             Ok((present, false))
         }
@@ -141,26 +130,20 @@ pub(super) fn without(mut present: Vec<String>, id: &str) -> Result<Vec<String>,
 /// Takes a removed object out of every list that grants it.
 pub(super) fn forget(page: &mut PageState, granted: Granted, gone: &str) {
     for id in page.access_users.ids() {
-        let named = page
-            .access_users
-            .get(&id)
-            .is_some_and(|user| match granted {
-                Granted::Components => user.component_ids.iter().any(|known| known == gone),
-                Granted::Metrics => user.metric_ids.iter().any(|known| known == gone),
-            });
+        let named = page.access_users.get(&id).is_some_and(|user| match granted {
+            Granted::Components => user.component_ids.iter().any(|known| known == gone),
+            Granted::Metrics => user.metric_ids.iter().any(|known| known == gone),
+        });
         if named && let Some(user) = page.access_users.edit(&id) {
             user.component_ids.retain(|known| known != gone);
             user.metric_ids.retain(|known| known != gone);
         }
     }
     for id in page.access_groups.ids() {
-        let named = page
-            .access_groups
-            .get(&id)
-            .is_some_and(|group| match granted {
-                Granted::Components => group.component_ids.iter().any(|known| known == gone),
-                Granted::Metrics => group.metric_ids.iter().any(|known| known == gone),
-            });
+        let named = page.access_groups.get(&id).is_some_and(|group| match granted {
+            Granted::Components => group.component_ids.iter().any(|known| known == gone),
+            Granted::Metrics => group.metric_ids.iter().any(|known| known == gone),
+        });
         if named && let Some(group) = page.access_groups.edit(&id) {
             group.component_ids.retain(|known| known != gone);
             group.metric_ids.retain(|known| known != gone);

@@ -2,11 +2,7 @@
 
 /// The token of a request: the `Authorization` header (with the `OAuth` prefix, or bare where that is allowed), else
 /// the `api_key` of the query.
-pub(super) fn presented<'a>(
-    header: Option<&'a str>,
-    query: &'a [(String, String)],
-    bare: bool,
-) -> Option<&'a str> {
+pub(super) fn presented<'a>(header: Option<&'a str>, query: &'a [(String, String)], bare: bool) -> Option<&'a str> {
     if let Some(header) = header {
         let header = header.trim();
         return match header.split_once(char::is_whitespace) {

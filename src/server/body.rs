@@ -8,10 +8,7 @@ use super::errors::ApiError;
 const DEPTH: usize = 32;
 
 /// Decodes a body by its content type. A body of an unknown type counts as empty, as it does for a Rails server.
-pub(super) fn decode(
-    content_type: Option<&str>,
-    bytes: &[u8],
-) -> Result<Map<String, Value>, ApiError> {
+pub(super) fn decode(content_type: Option<&str>, bytes: &[u8]) -> Result<Map<String, Value>, ApiError> {
     if bytes.iter().all(u8::is_ascii_whitespace) {
         return Ok(Map::new());
     }
@@ -25,9 +22,7 @@ pub(super) fn decode(
     if kind == "application/json" || kind.ends_with("+json") {
         return match serde_json::from_slice::<Value>(bytes) {
             Ok(Value::Object(map)) => Ok(map),
-            Ok(_) => Err(ApiError::bad_request(
-                "The request body must be a JSON object",
-            )),
+            Ok(_) => Err(ApiError::bad_request("The request body must be a JSON object")),
             Err(error) => Err(ApiError::bad_request(format!(
                 "The request body is not valid JSON: {error}"
             ))),

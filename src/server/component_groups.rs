@@ -94,10 +94,7 @@ fn read_write(page: &PageState, call: &Call<'_>) -> Result<Write, ApiError> {
     };
     let unknown = components::unknown(page, &members);
     if !unknown.is_empty() {
-        fields.problem(format!(
-            "Components do not exist on this page: {}",
-            unknown.join(", ")
-        ));
+        fields.problem(format!("Components do not exist on this page: {}", unknown.join(", ")));
     }
     fields.finish()?;
     Ok(Write {

@@ -55,23 +55,14 @@ impl Component {
             .checked_sub(jiff::SignedDuration::from_hours(24 * HISTORY_DAYS))
             .unwrap_or(Timestamp::MIN);
         // The entry before the oldest instant still says what held at that instant.
-        let keep = self
-            .history
-            .iter()
-            .rposition(|(at, _)| *at <= oldest)
-            .unwrap_or(0);
+        let keep = self.history.iter().rposition(|(at, _)| *at <= oldest).unwrap_or(0);
         self.history.drain(..keep);
         self.history.push((now, status));
     }
 }
 
 /// A component as every reply shows it.
-pub(super) fn render(
-    page: &PageState,
-    layout: &Layout<'_>,
-    component: &Component,
-    behaviour: &Behaviour,
-) -> Value {
+pub(super) fn render(page: &PageState, layout: &Layout<'_>, component: &Component, behaviour: &Behaviour) -> Value {
     json!({
         "id": component.id,
         "page_id": page.id,
@@ -91,11 +82,7 @@ pub(super) fn render(
 }
 
 /// The row of a group among the components.
-fn render_group_row(
-    page: &PageState,
-    layout: &Layout<'_>,
-    group: &component_groups::ComponentGroup,
-) -> Value {
+fn render_group_row(page: &PageState, layout: &Layout<'_>, group: &component_groups::ComponentGroup) -> Value {
     let worst = layout
         .members(&group.id)
         .iter()
@@ -129,12 +116,8 @@ pub(super) fn route(page: &mut PageState, verb: Verb, path: &[&str], call: &Call
         ([id], Verb::Patch | Verb::Put) => update(page, id, call),
         ([id], Verb::Delete) => delete(page, id, call),
         ([id, "uptime"], Verb::Get) => uptime::of_component(page, id, call),
-        ([id, "page_access_users"], _) => {
-            page_access_groups::of_component(page, id, Holder::Users, verb, call)
-        }
-        ([id, "page_access_groups"], _) => {
-            page_access_groups::of_component(page, id, Holder::Groups, verb, call)
-        }
+        ([id, "page_access_users"], _) => page_access_groups::of_component(page, id, Holder::Users, verb, call),
+        ([id, "page_access_groups"], _) => page_access_groups::of_component(page, id, Holder::Groups, verb, call),
         ([] | [_] | [_, "uptime"], _) => Err(ApiError::method_not_allowed()),
         _ => Err(ApiError::not_found()),
     }
@@ -210,14 +193,9 @@ fn create(page: &mut PageState, call: &Call<'_>) -> Answer {
     let name = fields.name("name", true);
     let description = fields.text("description").value();
     let group_id = group(page, &mut fields).value();
-    let status = status(&mut fields)
-        .value()
-        .unwrap_or(ComponentStatus::Operational);
+    let status = status(&mut fields).value().unwrap_or(ComponentStatus::Operational);
     let showcase = fields.flag("showcase").value().unwrap_or(true);
-    let only_show_if_degraded = fields
-        .flag("only_show_if_degraded")
-        .value()
-        .unwrap_or(false);
+    let only_show_if_degraded = fields.flag("only_show_if_degraded").value().unwrap_or(false);
     let start_date = start_date(&mut fields);
     fields.finish()?;
     let id = ids::identifier();
@@ -250,11 +228,7 @@ fn shown(page: &PageState, id: &str, call: &Call<'_>) -> Result<Value, ApiError>
 }
 
 fn update(page: &mut PageState, id: &str, call: &Call<'_>) -> Answer {
-    let mut component = page
-        .components
-        .get(id)
-        .ok_or_else(ApiError::not_found)?
-        .clone();
+    let mut component = page.components.get(id).ok_or_else(ApiError::not_found)?.clone();
     let mut fields = Fields::envelope(call.body, "component")?;
     if let Some(name) = fields.name("name", false) {
         component.name = name;

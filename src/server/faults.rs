@@ -165,15 +165,9 @@ mod tests {
         faults.next(2, "POST", "/components", Effect::LoseReply);
         assert_eq!(faults.take("GET", "/v1/pages/p/components"), None);
         assert_eq!(faults.take("POST", "/v1/pages/p/incidents"), None);
-        assert_eq!(
-            faults.take("POST", "/v1/pages/p/components"),
-            Some(Effect::LoseReply)
-        );
+        assert_eq!(faults.take("POST", "/v1/pages/p/components"), Some(Effect::LoseReply));
         assert_eq!(faults.pending(), 1);
-        assert_eq!(
-            faults.take("post", "/v1/pages/p/components"),
-            Some(Effect::LoseReply)
-        );
+        assert_eq!(faults.take("post", "/v1/pages/p/components"), Some(Effect::LoseReply));
         assert_eq!(faults.take("POST", "/v1/pages/p/components"), None);
         faults.next(1, "", "", Effect::TruncateBody);
         faults.clear();

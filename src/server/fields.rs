@@ -127,20 +127,13 @@ impl<'a> Fields<'a> {
     pub(super) fn name(&mut self, key: &str, required: bool) -> Option<String> {
         match self.filled(key) {
             Given::Value(name) if name.chars().count() > 255 => {
-                self.problem(format!(
-                    "{} is too long (maximum is 255 characters)",
-                    human(key)
-                ));
+                self.problem(format!("{} is too long (maximum is 255 characters)", human(key)));
                 None
             }
             Given::Value(name) => Some(name),
             Given::Absent if !required => None,
             Given::Absent | Given::Null => {
-                if !self
-                    .problems
-                    .iter()
-                    .any(|problem| problem.starts_with(&human(key)))
-                {
+                if !self.problems.iter().any(|problem| problem.starts_with(&human(key))) {
                     self.blank(key);
                 }
                 None
@@ -286,10 +279,7 @@ pub(super) fn instant_of(text: &str) -> Option<Timestamp> {
         .parse::<jiff::civil::DateTime>()
         .ok()
         .or_else(|| text.parse::<Date>().ok().map(Date::into))?;
-    date_time
-        .to_zoned(TimeZone::UTC)
-        .ok()
-        .map(|zoned| zoned.timestamp())
+    date_time.to_zoned(TimeZone::UTC).ok().map(|zoned| zoned.timestamp())
 }
 
 /// `scheduled_for` as a person reads it: "Scheduled for".
@@ -332,22 +322,14 @@ mod tests {
         assert_eq!(fields.text("z"), Given::Absent);
         assert_eq!(fields.list("f"), Given::Value(vec!["x".to_owned()]));
         assert_eq!(fields.list("i"), Given::Value(vec![]));
-        assert_eq!(
-            fields.instant("g").value().unwrap().to_string(),
-            "2026-01-02T00:00:00Z"
-        );
-        assert_eq!(
-            fields.instant("h").value().unwrap().to_string(),
-            "2026-01-02T01:04:05Z"
-        );
+        assert_eq!(fields.instant("g").value().unwrap().to_string(), "2026-01-02T00:00:00Z");
+        assert_eq!(fields.instant("h").value().unwrap().to_string(), "2026-01-02T01:04:05Z");
         assert!(fields.finish().is_ok());
     }
 
     #[test]
     fn problems_are_collected_as_sentences() {
-        let map = map(
-            json!({"name": " ", "status": "bad", "showcase": "maybe", "y_axis_min": "NaN", "group_id": {}}),
-        );
+        let map = map(json!({"name": " ", "status": "bad", "showcase": "maybe", "y_axis_min": "NaN", "group_id": {}}));
         let mut fields = Fields::of(&map);
         assert_eq!(fields.name("name", true), None);
         assert_eq!(fields.word::<ComponentStatus>("status"), Given::Absent);

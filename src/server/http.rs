@@ -90,27 +90,13 @@ fn segments(path: &str) -> Option<Vec<&str>> {
         return None;
     }
     let path = path.strip_suffix(".json").unwrap_or(path);
-    Some(
-        path.split('/')
-            .filter(|segment| !segment.is_empty())
-            .collect(),
-    )
+    Some(path.split('/').filter(|segment| !segment.is_empty()).collect())
 }
 
-async fn work(
-    server: &Server,
-    parts: &request::Parts,
-    content: Option<Bytes>,
-    arrival: Timestamp,
-) -> Outcome {
+async fn work(server: &Server, parts: &request::Parts, content: Option<Bytes>, arrival: Timestamp) -> Outcome {
     let behaviour = server.faults().behaviour();
     let query = body::pairs(parts.uri.query().unwrap_or_default().as_bytes());
-    let text = |name: HeaderName| {
-        parts
-            .headers
-            .get(name)
-            .and_then(|value| value.to_str().ok())
-    };
+    let text = |name: HeaderName| parts.headers.get(name).and_then(|value| value.to_str().ok());
     let presented = auth::presented(text(header::AUTHORIZATION), &query, behaviour.bare_token);
     let token = auth::recognise(presented, server.tokens());
     let method = parts.method.as_str();
@@ -160,18 +146,13 @@ struct Arrived<'a> {
 }
 
 /// Token, budget and faults: whether the request is worked on, and how its answer will leave.
-async fn admit(
-    server: &Server,
-    request: &Arrived<'_>,
-    behaviour: &Behaviour,
-) -> Result<Ending, Outcome> {
+async fn admit(server: &Server, request: &Arrived<'_>, behaviour: &Behaviour) -> Result<Ending, Outcome> {
     let refuse = |error: ApiError| Outcome::refusal(&error, behaviour.error_shape);
     let path = segments(request.path).ok_or_else(|| refuse(ApiError::not_found()))?;
     let Some(token) = request.token else {
         return Err(refuse(ApiError::unauthenticated()));
     };
-    let list = routes::penalised_list(request.verb, &path)
-        .filter(|_| !super::pagination::is_paginated(request.query));
+    let list = routes::penalised_list(request.verb, &path).filter(|_| !super::pagination::is_paginated(request.query));
     server
         .spend(token, request.arrival, list.as_deref())
         .map_err(|seconds| refuse(ApiError::throttled(behaviour.throttle_status, seconds)))?;
@@ -203,11 +184,7 @@ async fn admit(
 }
 
 /// Runs the operation on the state and commits what it changed.
-async fn operate(
-    server: &Server,
-    request: &Arrived<'_>,
-    behaviour: &Behaviour,
-) -> Result<Reply, ApiError> {
+async fn operate(server: &Server, request: &Arrived<'_>, behaviour: &Behaviour) -> Result<Reply, ApiError> {
     let content = request.content.as_deref().ok_or_else(ApiError::too_large)?;
     let path = segments(request.path).ok_or_else(ApiError::not_found)?;
     let body = match request.verb {
@@ -262,10 +239,7 @@ fn respond(outcome: Outcome) -> Response<Body> {
     let headers = response.headers_mut();
     // An empty answer must not claim to be JSON: clients would try to read it.
     if length > 0 {
-        headers.insert(
-            header::CONTENT_TYPE,
-            HeaderValue::from_static("application/json"),
-        );
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     }
     if outcome.ending != Ending::Whole {
         headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length.max(1)));
@@ -294,9 +268,7 @@ fn broken(beginning: Vec<u8>) -> Body {
             context.waker().wake_by_ref();
             return Poll::Pending;
         }
-        Poll::Ready(Some(Err(std::io::Error::other(
-            "the connection is closed on purpose",
-        ))))
+        Poll::Ready(Some(Err(std::io::Error::other("the connection is closed on purpose"))))
     }))
 }
 

@@ -35,14 +35,11 @@ pub(super) fn without_trailing_newlines(text: &str) -> String {
 /// Whether the text is a list of hours that grows strictly from 1 to at most 24, one number of hours, or an empty list.
 fn is_reminder_schedule(text: &str) -> bool {
     match serde_json::from_str::<Value>(text) {
-        Ok(Value::Number(hours)) => hours
-            .as_u64()
-            .is_some_and(|hours| (1..=24).contains(&hours)),
+        Ok(Value::Number(hours)) => hours.as_u64().is_some_and(|hours| (1..=24).contains(&hours)),
         Ok(Value::Array(hours)) => {
             let hours: Option<Vec<u64>> = hours.iter().map(Value::as_u64).collect();
             hours.is_some_and(|hours| {
-                hours.iter().all(|hour| (1..=24).contains(hour))
-                    && hours.is_sorted_by(|one, next| one < next)
+                hours.iter().all(|hour| (1..=24).contains(hour)) && hours.is_sorted_by(|one, next| one < next)
             })
         }
         _ => false,
@@ -53,9 +50,7 @@ fn read_metadata(fields: &mut Fields<'_>, incident: &mut Incident) {
     match fields.raw("metadata") {
         None => {}
         Some(Value::Null) => incident.metadata = Map::new(),
-        Some(Value::Object(map)) if map.values().all(Value::is_object) => {
-            incident.metadata = map.clone()
-        }
+        Some(Value::Object(map)) if map.values().all(Value::is_object) => incident.metadata = map.clone(),
         Some(_) => fields.problem("Metadata must be an object of objects"),
     }
 }
@@ -83,40 +78,20 @@ fn read_statuses(page: &PageState, fields: &mut Fields<'_>) -> Vec<(String, Comp
 }
 
 /// Reads the request; settings that need no further decision go straight into `incident`.
-pub(super) fn read(
-    page: &PageState,
-    fields: &mut Fields<'_>,
-    incident: &mut Incident,
-    new: bool,
-) -> Write {
+pub(super) fn read(page: &PageState, fields: &mut Fields<'_>, incident: &mut Incident, new: bool) -> Write {
     let name = fields.name("name", new);
     let status = fields.word::<IncidentStatus>("status").value();
     // The field was called "message" in the first years; old clients still send that.
-    let key = if fields.has("body") {
-        "body"
-    } else {
-        "message"
-    };
-    let body = fields
-        .filled(key)
-        .value()
-        .map(|body| without_trailing_newlines(&body));
-    if body
-        .as_ref()
-        .is_some_and(|body| body.chars().count() > BODY_LIMIT)
-    {
-        fields.problem(format!(
-            "Body is too long (maximum is {BODY_LIMIT} characters)"
-        ));
+    let key = if fields.has("body") { "body" } else { "message" };
+    let body = fields.filled(key).value().map(|body| without_trailing_newlines(&body));
+    if body.as_ref().is_some_and(|body| body.chars().count() > BODY_LIMIT) {
+        fields.problem(format!("Body is too long (maximum is {BODY_LIMIT} characters)"));
     }
     let component_ids = fields.list("component_ids").value();
     if let Some(ids) = &component_ids {
         let unknown = components::unknown(page, ids);
         if !unknown.is_empty() {
-            fields.problem(format!(
-                "Components do not exist on this page: {}",
-                unknown.join(", ")
-            ));
+            fields.problem(format!("Components do not exist on this page: {}", unknown.join(", ")));
         }
     }
     let statuses = read_statuses(page, fields);
@@ -177,9 +152,7 @@ mod tests {
         for good in ["[1,5,7]", "4", "[]", "[24]"] {
             assert!(is_reminder_schedule(good), "{good}");
         }
-        for bad in [
-            "[5,1]", "[1,1]", "[0]", "[25]", "25", "", "x", "{}", "[\"1\"]",
-        ] {
+        for bad in ["[5,1]", "[1,1]", "[0]", "[25]", "25", "", "x", "{}", "[\"1\"]"] {
             assert!(!is_reminder_schedule(bad), "{bad}");
         }
     }

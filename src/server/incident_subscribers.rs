@@ -21,13 +21,7 @@ fn find<'a>(page: &'a PageState, incident: &str, id: &str) -> Result<&'a Subscri
 }
 
 /// The operations below an incident.
-pub(super) fn route(
-    page: &mut PageState,
-    verb: Verb,
-    incident: &str,
-    path: &[&str],
-    call: &Call<'_>,
-) -> Answer {
+pub(super) fn route(page: &mut PageState, verb: Verb, incident: &str, path: &[&str], call: &Call<'_>) -> Answer {
     match (path, verb) {
         ([], Verb::Get) => call.list(
             of_incident(page, incident).collect(),

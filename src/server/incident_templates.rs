@@ -29,12 +29,7 @@ pub(super) struct IncidentTemplate {
     pub(super) created_at: Timestamp,
 }
 
-fn render(
-    page: &PageState,
-    layout: &Layout<'_>,
-    template: &IncidentTemplate,
-    behaviour: &Behaviour,
-) -> Value {
+fn render(page: &PageState, layout: &Layout<'_>, template: &IncidentTemplate, behaviour: &Behaviour) -> Value {
     let affected: Vec<Value> = template
         .component_ids
         .iter()
@@ -86,10 +81,7 @@ fn create(page: &mut PageState, call: &Call<'_>) -> Answer {
     let component_ids = fields.list("component_ids").value().unwrap_or_default();
     let unknown = components::unknown(page, &component_ids);
     if !unknown.is_empty() {
-        fields.problem(format!(
-            "Components do not exist on this page: {}",
-            unknown.join(", ")
-        ));
+        fields.problem(format!("Components do not exist on this page: {}", unknown.join(", ")));
     }
     let template = IncidentTemplate {
         id: ids::identifier(),
@@ -99,10 +91,7 @@ fn create(page: &mut PageState, call: &Call<'_>) -> Answer {
         group_id: fields.filled("group_id").value(),
         update_status: fields.word("update_status").value(),
         should_tweet: fields.flag("should_tweet").value().unwrap_or(false),
-        should_send_notifications: fields
-            .flag("should_send_notifications")
-            .value()
-            .unwrap_or(false),
+        should_send_notifications: fields.flag("should_send_notifications").value().unwrap_or(false),
         component_ids,
         created_at: call.now,
     };

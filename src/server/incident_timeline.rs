@@ -33,13 +33,9 @@ fn next_step(incident: &Incident) -> Option<(Timestamp, Step)> {
             {
                 return Some((reminder, Step::Remind));
             }
-            incident
-                .scheduled_auto_in_progress
-                .then_some((begin, Step::Begin))
+            incident.scheduled_auto_in_progress.then_some((begin, Step::Begin))
         }
-        IncidentStatus::InProgress | IncidentStatus::Verifying
-            if incident.scheduled_auto_completed =>
-        {
+        IncidentStatus::InProgress | IncidentStatus::Verifying if incident.scheduled_auto_completed => {
             incident.scheduled_until.map(|end| (end, Step::Complete))
         }
         _ => None,
@@ -52,9 +48,7 @@ pub(super) fn advance(page: &mut PageState, now: Timestamp) {
         let due = page
             .incidents
             .values()
-            .filter_map(|incident| {
-                next_step(incident).map(|(at, step)| (at, step, incident.id.clone()))
-            })
+            .filter_map(|incident| next_step(incident).map(|(at, step)| (at, step, incident.id.clone())))
             .filter(|(at, ..)| *at <= now)
             .min();
         let Some((at, step, id)) = due else { return };
@@ -62,10 +56,7 @@ pub(super) fn advance(page: &mut PageState, now: Timestamp) {
             return;
         };
         // A window that was set when it had already begun is acted on now, not in the past.
-        let at = incident
-            .updates
-            .last()
-            .map_or(at, |last| at.max(last.created_at));
+        let at = incident.updates.last().map_or(at, |last| at.max(last.created_at));
         take(page, &mut incident, step, at);
         page.incidents.put(&id, incident);
     }

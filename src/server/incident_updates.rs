@@ -71,13 +71,7 @@ pub(super) fn render(incident: &str, update: &IncidentUpdate) -> Value {
 }
 
 /// The operations of one update.
-pub(super) fn route(
-    page: &mut PageState,
-    verb: Verb,
-    incident: &str,
-    update: &str,
-    call: &Call<'_>,
-) -> Answer {
+pub(super) fn route(page: &mut PageState, verb: Verb, incident: &str, update: &str, call: &Call<'_>) -> Answer {
     match verb {
         Verb::Patch | Verb::Put => edit(page, incident, update, call),
         _ => Err(ApiError::method_not_allowed()),
@@ -85,11 +79,7 @@ pub(super) fn route(
 }
 
 fn edit(page: &mut PageState, incident_id: &str, update_id: &str, call: &Call<'_>) -> Answer {
-    let mut incident = page
-        .incidents
-        .get(incident_id)
-        .ok_or_else(ApiError::not_found)?
-        .clone();
+    let mut incident = page.incidents.get(incident_id).ok_or_else(ApiError::not_found)?.clone();
     let update = incident
         .updates
         .iter_mut()
@@ -98,9 +88,7 @@ fn edit(page: &mut PageState, incident_id: &str, update_id: &str, call: &Call<'_
     let mut fields = Fields::envelope(call.body, "incident_update")?;
     if let Given::Value(body) = fields.text("body") {
         if body.chars().count() > BODY_LIMIT {
-            fields.problem(format!(
-                "Body is too long (maximum is {BODY_LIMIT} characters)"
-            ));
+            fields.problem(format!("Body is too long (maximum is {BODY_LIMIT} characters)"));
         }
         update.body = Some(without_trailing_newlines(&body));
     }
@@ -117,13 +105,7 @@ fn edit(page: &mut PageState, incident_id: &str, update_id: &str, call: &Call<'_
     incident.updated_at = call.now;
     // A correction is quiet unless it asks to be told.
     if deliver == Given::Value(true) {
-        incident_write::announce(
-            page,
-            &incident,
-            &corrected,
-            NotificationKind::IncidentUpdated,
-            call.now,
-        );
+        incident_write::announce(page, &incident, &corrected, NotificationKind::IncidentUpdated, call.now);
     }
     page.incidents.put(incident_id, incident);
     Ok(Reply::ok(rendered))

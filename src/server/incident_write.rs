@@ -104,12 +104,7 @@ pub(super) fn create(page: &mut PageState, call: &Call<'_>) -> Answer {
         if maintenance {
             fields.problem("Backfilled incidents cannot be scheduled");
         }
-        if !write.statuses.is_empty()
-            || write
-                .component_ids
-                .as_ref()
-                .is_some_and(|ids| !ids.is_empty())
-        {
+        if !write.statuses.is_empty() || write.component_ids.as_ref().is_some_and(|ids| !ids.is_empty()) {
             fields.problem("Backfilled incidents cannot have components");
         }
         match write.backfill_date {
@@ -142,11 +137,7 @@ pub(super) fn create(page: &mut PageState, call: &Call<'_>) -> Answer {
 
 /// Changes an incident, and adds an update when it says something new.
 pub(super) fn update(page: &mut PageState, id: &str, call: &Call<'_>) -> Answer {
-    let mut incident = page
-        .incidents
-        .get(id)
-        .ok_or_else(ApiError::not_found)?
-        .clone();
+    let mut incident = page.incidents.get(id).ok_or_else(ApiError::not_found)?.clone();
     let mut fields = Fields::envelope(call.body, "incident")?;
     let write = incident_request::read(page, &mut fields, &mut incident, false);
     if let Some(name) = write.name {
@@ -159,9 +150,7 @@ pub(super) fn update(page: &mut PageState, id: &str, call: &Call<'_>) -> Answer 
         write.scheduled_for.store(&mut incident.scheduled_for);
         write.scheduled_until.store(&mut incident.scheduled_until);
         check_window(&mut fields, &incident);
-    } else if matches!(write.scheduled_for, Given::Value(_))
-        || matches!(write.scheduled_until, Given::Value(_))
-    {
+    } else if matches!(write.scheduled_for, Given::Value(_)) || matches!(write.scheduled_until, Given::Value(_)) {
         fields.problem("Only a scheduled maintenance has a window");
     }
     let status = write.status.unwrap_or(incident.status);
@@ -212,11 +201,7 @@ pub(super) fn statuses_of(
         .component_ids
         .iter()
         .chain(written.iter().map(|(id, _)| id))
-        .filter_map(|id| {
-            page.components
-                .get(id)
-                .map(|component| (id.clone(), component.status))
-        })
+        .filter_map(|id| page.components.get(id).map(|component| (id.clone(), component.status)))
         .collect()
 }
 
@@ -256,14 +241,10 @@ pub(super) fn post_update(
     incident.status = post.status;
     if moved {
         let carried = match post.status {
-            IncidentStatus::InProgress
-                if incident.auto_transition_to_maintenance_state == Some(true) =>
-            {
+            IncidentStatus::InProgress if incident.auto_transition_to_maintenance_state == Some(true) => {
                 Some(ComponentStatus::UnderMaintenance)
             }
-            IncidentStatus::Completed
-                if incident.auto_transition_to_operational_state == Some(true) =>
-            {
+            IncidentStatus::Completed if incident.auto_transition_to_operational_state == Some(true) => {
                 Some(ComponentStatus::Operational)
             }
             _ => None,
@@ -292,10 +273,7 @@ pub(super) fn post_update(
         .iter()
         .filter_map(|(id, old_status)| {
             let component = page.components.get(id)?;
-            let group = component
-                .group_id
-                .as_deref()
-                .and_then(|group| page.groups.get(group));
+            let group = component.group_id.as_deref().and_then(|group| page.groups.get(group));
             Some(Affected {
                 code: id.clone(),
                 name: match group {

@@ -70,12 +70,7 @@ pub(super) fn impact_of(status: ComponentStatus) -> Impact {
     }
 }
 
-pub(super) fn render(
-    page: &PageState,
-    layout: &Layout<'_>,
-    incident: &Incident,
-    behaviour: &Behaviour,
-) -> Value {
+pub(super) fn render(page: &PageState, layout: &Layout<'_>, incident: &Incident, behaviour: &Behaviour) -> Value {
     let affected: Vec<Value> = incident
         .component_ids
         .iter()
@@ -136,36 +131,22 @@ pub(super) fn route(page: &mut PageState, verb: Verb, path: &[&str], call: &Call
         (["unresolved"], Verb::Get) => view(page, call, |incident| {
             !incident.is_maintenance() && incident.status != IncidentStatus::Resolved
         }),
-        (["scheduled"], Verb::Get) => view(page, call, |incident| {
-            incident.status == IncidentStatus::Scheduled
-        }),
+        (["scheduled"], Verb::Get) => view(page, call, |incident| incident.status == IncidentStatus::Scheduled),
         (["upcoming"], Verb::Get) => view(page, call, |incident| {
-            incident.status == IncidentStatus::Scheduled
-                && incident.scheduled_for.is_some_and(|at| at > call.now)
+            incident.status == IncidentStatus::Scheduled && incident.scheduled_for.is_some_and(|at| at > call.now)
         }),
         (["active_maintenance"], Verb::Get) => view(page, call, |incident| {
-            matches!(
-                incident.status,
-                IncidentStatus::InProgress | IncidentStatus::Verifying
-            )
+            matches!(incident.status, IncidentStatus::InProgress | IncidentStatus::Verifying)
         }),
-        (["unresolved" | "scheduled" | "upcoming" | "active_maintenance"], _) => {
-            Err(ApiError::method_not_allowed())
-        }
+        (["unresolved" | "scheduled" | "upcoming" | "active_maintenance"], _) => Err(ApiError::method_not_allowed()),
         ([id], Verb::Get) => shown(page, id, call).map(Reply::ok),
         ([id], Verb::Patch | Verb::Put) => incident_write::update(page, id, call),
         ([id], Verb::Delete) => delete(page, id, call),
         ([] | [_], _) => Err(ApiError::method_not_allowed()),
-        ([id, rest @ ..], _) if !page.incidents.contains(id) || rest.is_empty() => {
-            Err(ApiError::not_found())
-        }
-        ([id, "incident_updates", update], _) => {
-            incident_updates::route(page, verb, id, update, call)
-        }
+        ([id, rest @ ..], _) if !page.incidents.contains(id) || rest.is_empty() => Err(ApiError::not_found()),
+        ([id, "incident_updates", update], _) => incident_updates::route(page, verb, id, update, call),
         ([id, "postmortem", rest @ ..], _) => postmortems::route(page, verb, id, rest, call),
-        ([id, "subscribers", rest @ ..], _) => {
-            incident_subscribers::route(page, verb, id, rest, call)
-        }
+        ([id, "subscribers", rest @ ..], _) => incident_subscribers::route(page, verb, id, rest, call),
         _ => Err(ApiError::not_found()),
     }
 }
@@ -213,10 +194,7 @@ fn matches_text(incident: &Incident, text: &str) -> bool {
         .postmortem
         .as_ref()
         .and_then(|postmortem| postmortem.body.as_deref());
-    let bodies = incident
-        .updates
-        .iter()
-        .filter_map(|update| update.body.as_deref());
+    let bodies = incident.updates.iter().filter_map(|update| update.body.as_deref());
     [incident.name.as_str(), incident.status.as_str()]
         .into_iter()
         .chain(postmortem)

@@ -31,11 +31,7 @@ impl<'a> Layout<'a> {
                 None => top.push((component.order, Row::Component(component))),
             }
         }
-        top.extend(
-            page.groups
-                .values()
-                .map(|group| (group.order, Row::Group(group))),
-        );
+        top.extend(page.groups.values().map(|group| (group.order, Row::Group(group))));
         top.sort_by_key(|(order, _)| *order);
         let mut rows = Vec::new();
         let mut positions = HashMap::new();

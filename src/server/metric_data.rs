@@ -21,16 +21,12 @@ const BULK_POINTS: usize = 3000;
 
 /// The slot of an instant: the nearest multiple of the grid.
 fn slot(timestamp: i64) -> i64 {
-    timestamp
-        .saturating_add(GRID / 2)
-        .div_euclid(GRID)
-        .saturating_mul(GRID)
+    timestamp.saturating_add(GRID / 2).div_euclid(GRID).saturating_mul(GRID)
 }
 
 /// Whether a point of this time is kept.
 fn is_kept(timestamp: i64, now: i64) -> bool {
-    timestamp >= now.saturating_sub(OLDEST_SECONDS)
-        && timestamp <= now.saturating_add(NEWEST_SECONDS)
+    timestamp >= now.saturating_sub(OLDEST_SECONDS) && timestamp <= now.saturating_add(NEWEST_SECONDS)
 }
 
 /// A point of a request: whole seconds since 1970 and a finite value.
@@ -103,18 +99,14 @@ fn submit(page: &mut PageState, metric: &str, call: &Call<'_>) -> Answer {
         .ok_or_else(|| ApiError::bad_request("data is missing"))?;
     let (timestamp, value) = point(data).map_err(ApiError::invalid)?;
     let slot = keep(page, metric, timestamp, value, call.now);
-    Ok(Reply::created(
-        json!({ "data": { "timestamp": slot, "value": value } }),
-    ))
+    Ok(Reply::created(json!({ "data": { "timestamp": slot, "value": value } })))
 }
 
 fn wipe(page: &mut PageState, id: &str) -> Answer {
     let metric = page.metrics.edit(id).ok_or_else(ApiError::not_found)?;
     metric.most_recent_data_at = None;
     let rendered = metrics::render(metric);
-    page.points.push(PointChange::Clear {
-        metric: id.to_owned(),
-    });
+    page.points.push(PointChange::Clear { metric: id.to_owned() });
     Ok(Reply::ok(rendered))
 }
 
@@ -126,10 +118,7 @@ pub(super) fn route_bulk(page: &mut PageState, verb: Verb, call: &Call<'_>) -> A
     let Some(Value::Object(data)) = call.body.get("data") else {
         return Err(ApiError::bad_request("data is missing"));
     };
-    let count: usize = data
-        .values()
-        .map(|points| points.as_array().map_or(1, Vec::len))
-        .sum();
+    let count: usize = data.values().map(|points| points.as_array().map_or(1, Vec::len)).sum();
     if count > BULK_POINTS {
         return Err(ApiError::bad_request(format!(
             "data has more than {BULK_POINTS} points"
@@ -177,14 +166,8 @@ mod tests {
 
     #[test]
     fn points_of_forms_and_bad_points() {
-        assert_eq!(
-            point(&json!({"timestamp": "60", "value": "1.5"})),
-            Ok((60, 1.5))
-        );
-        assert_eq!(
-            point(&json!({"timestamp": 60})).unwrap_err(),
-            ["Value is invalid"]
-        );
+        assert_eq!(point(&json!({"timestamp": "60", "value": "1.5"})), Ok((60, 1.5)));
+        assert_eq!(point(&json!({"timestamp": 60})).unwrap_err(), ["Value is invalid"]);
         assert_eq!(
             point(&json!({"timestamp": 60, "value": "NaN"})).unwrap_err(),
             ["Value is invalid"]

@@ -76,10 +76,7 @@ pub(super) fn route(page: &mut PageState, verb: Verb, path: &[&str], call: &Call
 }
 
 fn shown(page: &PageState, id: &str) -> Result<Value, ApiError> {
-    page.metrics
-        .get(id)
-        .map(render)
-        .ok_or_else(ApiError::not_found)
+    page.metrics.get(id).map(render).ok_or_else(ApiError::not_found)
 }
 
 /// The metrics of one provider.
@@ -108,11 +105,7 @@ fn transforms(kind: ProviderType) -> &'static [&'static str] {
 
 /// Makes a metric below a provider.
 pub(super) fn create(page: &mut PageState, provider: &str, call: &Call<'_>) -> Answer {
-    let kind = page
-        .providers
-        .get(provider)
-        .ok_or_else(ApiError::not_found)?
-        .kind;
+    let kind = page.providers.get(provider).ok_or_else(ApiError::not_found)?.kind;
     let mut fields = Fields::envelope(call.body, "metric")?;
     let mut metric = Metric {
         id: ids::identifier(),
@@ -131,19 +124,14 @@ pub(super) fn create(page: &mut PageState, provider: &str, call: &Call<'_>) -> A
         created_at: call.now,
         updated_at: call.now,
     };
-    fields
-        .text("metric_identifier")
-        .store(&mut metric.metric_identifier);
+    fields.text("metric_identifier").store(&mut metric.metric_identifier);
     let transform = fields.filled("transform").value();
     let fits = match &transform {
         Some(transform) => transforms(kind).contains(&transform.as_str()),
         None => kind != ProviderType::Pingdom,
     };
     if !fits {
-        fields.problem(format!(
-            "Transform must be one of {}",
-            transforms(kind).join("|")
-        ));
+        fields.problem(format!("Transform must be one of {}", transforms(kind).join("|")));
     }
     read_appearance(&mut fields, &mut metric);
     fields.finish()?;
@@ -159,27 +147,19 @@ fn read_appearance(fields: &mut Fields<'_>, metric: &mut Metric) {
     fields.number("y_axis_max").store(&mut metric.y_axis_max);
     fields.flag("y_axis_hidden").keep(&mut metric.y_axis_hidden);
     fields.flag("display").keep(&mut metric.display);
-    fields
-        .integer("decimal_places")
-        .store(&mut metric.decimal_places);
+    fields.integer("decimal_places").store(&mut metric.decimal_places);
     fields
         .text("tooltip_description")
         .store(&mut metric.tooltip_description);
 }
 
 fn update(page: &mut PageState, id: &str, call: &Call<'_>) -> Answer {
-    let mut metric = page
-        .metrics
-        .get(id)
-        .ok_or_else(ApiError::not_found)?
-        .clone();
+    let mut metric = page.metrics.get(id).ok_or_else(ApiError::not_found)?.clone();
     let mut fields = Fields::envelope(call.body, "metric")?;
     if let Some(name) = fields.name("name", false) {
         metric.name = name;
     }
-    fields
-        .text("metric_identifier")
-        .store(&mut metric.metric_identifier);
+    fields.text("metric_identifier").store(&mut metric.metric_identifier);
     if call.behaviour.metric_update_honours_all {
         read_appearance(&mut fields, &mut metric);
     }
@@ -193,8 +173,6 @@ fn delete(page: &mut PageState, id: &str) -> Answer {
     let last = shown(page, id)?;
     page.metrics.remove(id);
     access_grants::forget(page, Granted::Metrics, id);
-    page.points.push(PointChange::Clear {
-        metric: id.to_owned(),
-    });
+    page.points.push(PointChange::Clear { metric: id.to_owned() });
     Ok(Reply::ok(last))
 }

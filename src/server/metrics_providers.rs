@@ -63,10 +63,7 @@ pub(super) fn catalogue() -> Reply {
 pub(super) fn route(page: &mut PageState, verb: Verb, path: &[&str], call: &Call<'_>) -> Answer {
     match (path, verb) {
         ([], Verb::Get) => Ok(Reply::ok(Value::Array(
-            page.providers
-                .values()
-                .map(|provider| render(page, provider))
-                .collect(),
+            page.providers.values().map(|provider| render(page, provider)).collect(),
         ))),
         ([], Verb::Post) => create(page, call),
         ([id], Verb::Get) => shown(page, id).map(Reply::ok),
@@ -91,11 +88,7 @@ fn check_credentials(kind: ProviderType, fields: &mut Fields<'_>) {
         // Pingdom went from an account with a key to a single token; both are served.
         ProviderType::Pingdom if given("api_token") || given("application_key") => Vec::new(),
         ProviderType::Pingdom => vec!["api_token"],
-        _ => asked(kind)
-            .iter()
-            .copied()
-            .filter(|key| !given(key))
-            .collect(),
+        _ => asked(kind).iter().copied().filter(|key| !given(key)).collect(),
     };
     for key in missing {
         fields.blank(key);
@@ -129,16 +122,10 @@ fn create(page: &mut PageState, call: &Call<'_>) -> Answer {
 }
 
 fn update(page: &mut PageState, id: &str, call: &Call<'_>) -> Answer {
-    let mut provider = page
-        .providers
-        .get(id)
-        .ok_or_else(ApiError::not_found)?
-        .clone();
+    let mut provider = page.providers.get(id).ok_or_else(ApiError::not_found)?.clone();
     let mut fields = Fields::envelope(call.body, "metrics_provider")?;
     fields.word::<ProviderType>("type").keep(&mut provider.kind);
-    fields
-        .filled("metric_base_uri")
-        .store(&mut provider.metric_base_uri);
+    fields.filled("metric_base_uri").store(&mut provider.metric_base_uri);
     fields.finish()?;
     provider.updated_at = call.now;
     page.providers.put(id, provider);

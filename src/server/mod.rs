@@ -212,17 +212,13 @@ impl Server {
         }
         if let Some(path) = options.seed {
             let shown = path.display().to_string();
-            let text =
-                tokio::fs::read_to_string(&path)
-                    .await
-                    .map_err(|source| ServerError::SeedFile {
-                        path: shown.clone(),
-                        source,
-                    })?;
-            seed::apply(&mut state, &text, now).map_err(|reason| ServerError::Seed {
-                path: shown,
-                reason,
-            })?;
+            let text = tokio::fs::read_to_string(&path)
+                .await
+                .map_err(|source| ServerError::SeedFile {
+                    path: shown.clone(),
+                    source,
+                })?;
+            seed::apply(&mut state, &text, now).map_err(|reason| ServerError::Seed { path: shown, reason })?;
         }
         let windows = tokens.iter().map(|_| RateWindow::default()).collect();
         let server = Self {
@@ -248,9 +244,7 @@ impl Server {
 
     /// The routes, all below `/v1`.
     pub fn router(&self) -> axum::Router {
-        axum::Router::new()
-            .fallback(http::handle)
-            .with_state(self.clone())
+        axum::Router::new().fallback(http::handle).with_state(self.clone())
     }
 
     /// The pages, in the order of their creation.
@@ -284,34 +278,18 @@ impl Server {
     }
 
     /// The points of a metric from a time on, oldest first: seconds since 1970 and value. The API never shows them.
-    pub async fn points(
-        &self,
-        page: &str,
-        metric: &str,
-        from: Timestamp,
-    ) -> Result<Vec<(i64, f64)>, ServerError> {
-        self.inner
-            .storage
-            .points(page, metric, from.as_second())
-            .await
+    pub async fn points(&self, page: &str, metric: &str, from: Timestamp) -> Result<Vec<(i64, f64)>, ServerError> {
+        self.inner.storage.points(page, metric, from.as_second()).await
     }
 
     /// Does what the person behind an address does with the message that asks to confirm. False: no such subscriber.
-    pub async fn confirm_subscriber(
-        &self,
-        page: &str,
-        subscriber: &str,
-    ) -> Result<bool, ServerError> {
+    pub async fn confirm_subscriber(&self, page: &str, subscriber: &str) -> Result<bool, ServerError> {
         self.change_subscriber(page, subscriber, |subscriber, _| subscriber.activate())
             .await
     }
 
     /// Does what the service does when messages cannot be delivered. False: no such subscriber.
-    pub async fn quarantine_subscriber(
-        &self,
-        page: &str,
-        subscriber: &str,
-    ) -> Result<bool, ServerError> {
+    pub async fn quarantine_subscriber(&self, page: &str, subscriber: &str) -> Result<bool, ServerError> {
         self.change_subscriber(page, subscriber, subscribers::Subscriber::quarantine)
             .await
     }
@@ -324,10 +302,7 @@ impl Server {
     ) -> Result<bool, ServerError> {
         let mut state = self.state().await;
         let now = self.now();
-        let found = state
-            .pages
-            .get_mut(page)
-            .and_then(|page| page.subscribers.edit(id));
+        let found = state.pages.get_mut(page).and_then(|page| page.subscribers.edit(id));
         let Some(subscriber) = found else {
             return Ok(false);
         };
@@ -447,10 +422,7 @@ mod tests {
     #[test]
     fn page_arguments() {
         let page: PageSeed = "abc=Acme = Status".parse().unwrap();
-        assert_eq!(
-            (page.id.as_deref(), page.name.as_str()),
-            (Some("abc"), "Acme = Status")
-        );
+        assert_eq!((page.id.as_deref(), page.name.as_str()), (Some("abc"), "Acme = Status"));
         let page: PageSeed = "Acme".parse().unwrap();
         assert_eq!(page.id, None);
         assert!("abc=".parse::<PageSeed>().is_err());

@@ -74,13 +74,7 @@ fn render_permissions(user: &User) -> Value {
 }
 
 /// The operations of an organization.
-pub(super) fn route(
-    state: &mut State,
-    verb: Verb,
-    id: &str,
-    path: &[&str],
-    call: &Call<'_>,
-) -> Answer {
+pub(super) fn route(state: &mut State, verb: Verb, id: &str, path: &[&str], call: &Call<'_>) -> Answer {
     if state.organization.id != id {
         return Err(ApiError::not_found());
     }
@@ -93,19 +87,11 @@ pub(super) fn route(
         ),
         (["users"], Verb::Post) => create(state, call),
         (["users", user], Verb::Delete) => {
-            let gone = state
-                .organization
-                .users
-                .remove(user)
-                .ok_or_else(ApiError::not_found)?;
+            let gone = state.organization.users.remove(user).ok_or_else(ApiError::not_found)?;
             Ok(Reply::ok(render(id, &gone)))
         }
         (["permissions", user], Verb::Get) => {
-            let user = state
-                .organization
-                .users
-                .get(user)
-                .ok_or_else(ApiError::not_found)?;
+            let user = state.organization.users.get(user).ok_or_else(ApiError::not_found)?;
             Ok(Reply::ok(render_permissions(user)))
         }
         (["permissions", user], Verb::Put) => set_permissions(state, user, call),
@@ -185,11 +171,7 @@ fn set_permissions(state: &mut State, id: &str, call: &Call<'_>) -> Answer {
         }
     }
     fields.finish()?;
-    let user = state
-        .organization
-        .users
-        .edit(id)
-        .ok_or_else(ApiError::not_found)?;
+    let user = state.organization.users.edit(id).ok_or_else(ApiError::not_found)?;
     user.permissions = permissions;
     user.updated_at = call.now;
     Ok(Reply::ok(render_permissions(user)))

@@ -65,16 +65,12 @@ pub(super) fn route(page: &mut PageState, verb: Verb, path: &[&str], call: &Call
             page.access_groups.remove(id);
             Ok(Reply::ok(last))
         }
-        ([id, "components"], Verb::Get) => access_grants::list(
-            page,
-            Granted::Components,
-            &find(page, id)?.component_ids,
-            call,
-        ),
+        ([id, "components"], Verb::Get) => {
+            access_grants::list(page, Granted::Components, &find(page, id)?.component_ids, call)
+        }
         ([id, "components"], _) => {
             let present = find(page, id)?.component_ids.clone();
-            let (present, made) =
-                access_grants::changed(page, Granted::Components, present, verb, call)?;
+            let (present, made) = access_grants::changed(page, Granted::Components, present, verb, call)?;
             let rendered = set_components(page, id, present, call)?;
             Ok(if made {
                 Reply::created(rendered)
@@ -95,27 +91,15 @@ fn find<'a>(page: &'a PageState, id: &str) -> Result<&'a PageAccessGroup, ApiErr
     page.access_groups.get(id).ok_or_else(ApiError::not_found)
 }
 
-fn set_components(
-    page: &mut PageState,
-    id: &str,
-    list: Vec<String>,
-    call: &Call<'_>,
-) -> Result<Value, ApiError> {
-    let group = page
-        .access_groups
-        .edit(id)
-        .ok_or_else(ApiError::not_found)?;
+fn set_components(page: &mut PageState, id: &str, list: Vec<String>, call: &Call<'_>) -> Result<Value, ApiError> {
+    let group = page.access_groups.edit(id).ok_or_else(ApiError::not_found)?;
     group.component_ids = list;
     group.updated_at = call.now;
     Ok(render(page, find(page, id)?))
 }
 
 /// Reads a group and, when they are named, its members.
-fn read(
-    page: &PageState,
-    fields: &mut Fields<'_>,
-    group: &mut PageAccessGroup,
-) -> Option<Vec<String>> {
+fn read(page: &PageState, fields: &mut Fields<'_>, group: &mut PageAccessGroup) -> Option<Vec<String>> {
     fields
         .filled("external_identifier")
         .store(&mut group.external_identifier);
@@ -137,10 +121,7 @@ fn read(
         Given::Null => Vec::new(),
         Given::Value(members) => members,
     };
-    if members
-        .iter()
-        .any(|member| !page.access_users.contains(member))
-    {
+    if members.iter().any(|member| !page.access_users.contains(member)) {
         fields.problem("Page access users do not exist on this page");
     }
     Some(members)
@@ -232,10 +213,7 @@ pub(super) fn of_component(
         Holder::Groups => page.access_groups.contains(id),
     };
     if !named.iter().all(known) {
-        fields.problem(format!(
-            "{} do not exist on this page",
-            super::fields::human(key)
-        ));
+        fields.problem(format!("{} do not exist on this page", super::fields::human(key)));
     }
     fields.finish()?;
     let concerned = match (verb, holder) {
@@ -245,14 +223,8 @@ pub(super) fn of_component(
     };
     for id in concerned {
         let list = match holder {
-            Holder::Users => page
-                .access_users
-                .edit(&id)
-                .map(|user| &mut user.component_ids),
-            Holder::Groups => page
-                .access_groups
-                .edit(&id)
-                .map(|group| &mut group.component_ids),
+            Holder::Users => page.access_users.edit(&id).map(|user| &mut user.component_ids),
+            Holder::Groups => page.access_groups.edit(&id).map(|group| &mut group.component_ids),
         };
         if let Some(list) = list {
             list.retain(|known| known != component);

@@ -57,9 +57,7 @@ pub(super) fn route(page: &mut PageState, verb: Verb, path: &[&str], call: &Call
         ([id], Verb::Get) => Ok(Reply::ok(render(page, find(page, id)?))),
         ([id], Verb::Patch | Verb::Put) => update(page, id, call),
         ([id], Verb::Delete) => {
-            page.access_users
-                .remove(id)
-                .ok_or_else(ApiError::not_found)?;
+            page.access_users.remove(id).ok_or_else(ApiError::not_found)?;
             Ok(Reply::no_content())
         }
         ([] | [_], _) => Err(ApiError::method_not_allowed()),
@@ -96,31 +94,19 @@ fn list(page: &PageState, call: &Call<'_>) -> Answer {
     let found: Vec<&PageAccessUser> = page
         .access_users
         .values()
-        .filter(|user| {
-            email.is_none() || user.email.as_ref().map(|known| known.to_lowercase()) == email
-        })
+        .filter(|user| email.is_none() || user.email.as_ref().map(|known| known.to_lowercase()) == email)
         .collect();
-    call.list(
-        found,
-        ORDINARY,
-        |user| user.created_at,
-        |user| render(page, user),
-    )
+    call.list(found, ORDINARY, |user| user.created_at, |user| render(page, user))
 }
 
 fn read(page: &PageState, fields: &mut Fields<'_>, user: &mut PageAccessUser) {
     fields.filled("email").store(&mut user.email);
-    fields
-        .filled("external_login")
-        .store(&mut user.external_login);
+    fields.filled("external_login").store(&mut user.external_login);
     match fields.list("page_access_group_ids") {
         Given::Absent => {}
         Given::Null => user.group_ids = Vec::new(),
         Given::Value(groups) => {
-            if groups
-                .iter()
-                .any(|group| !page.access_groups.contains(group))
-            {
+            if groups.iter().any(|group| !page.access_groups.contains(group)) {
                 fields.problem("Page access groups do not exist on this page");
             }
             user.group_ids = groups;
@@ -135,13 +121,9 @@ fn is_taken(page: &PageState, user: &PageAccessUser) -> bool {
     let Some(email) = user.email.as_ref().map(|email| email.to_lowercase()) else {
         return false;
     };
-    page.access_users.values().any(|other| {
-        other.id != user.id
-            && other
-                .email
-                .as_ref()
-                .is_some_and(|known| known.to_lowercase() == email)
-    })
+    page.access_users
+        .values()
+        .any(|other| other.id != user.id && other.email.as_ref().is_some_and(|known| known.to_lowercase() == email))
 }
 
 fn create(page: &mut PageState, call: &Call<'_>) -> Answer {

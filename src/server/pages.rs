@@ -119,11 +119,7 @@ impl Page {
         page.insert("created_at".to_owned(), seconds(self.created_at).into());
         page.insert("updated_at".to_owned(), seconds(self.updated_at).into());
         page.insert("name".to_owned(), self.name.clone().into());
-        page.extend(
-            self.settings
-                .iter()
-                .map(|(key, value)| (key.clone(), value.clone())),
-        );
+        page.extend(self.settings.iter().map(|(key, value)| (key.clone(), value.clone())));
         Value::Object(page)
     }
 }
@@ -145,10 +141,7 @@ fn label(name: &str, id: &str) -> String {
 
 /// All pages; the only list without paging beside that of the providers.
 pub(super) fn list(state: &State) -> Answer {
-    let pages: Result<Vec<Value>, ApiError> = state
-        .in_order()
-        .map(|page| page.document().map(Page::render))
-        .collect();
+    let pages: Result<Vec<Value>, ApiError> = state.in_order().map(|page| page.document().map(Page::render)).collect();
     Ok(Reply::ok(Value::Array(pages?)))
 }
 

@@ -56,11 +56,7 @@ pub(super) fn is_paginated(query: &[(String, String)]) -> bool {
 }
 
 /// The part of a list of `total` objects that the request sees; nothing when the page is past the end.
-pub(super) fn part(
-    query: &[(String, String)],
-    paging: Paging,
-    total: usize,
-) -> Result<Range<usize>, ApiError> {
+pub(super) fn part(query: &[(String, String)], paging: Paging, total: usize) -> Result<Range<usize>, ApiError> {
     let size = match parameter(query, paging.size).filter(|text| !text.is_empty()) {
         None => DEFAULT_SIZE.min(paging.ceiling),
         Some(text) => match text.parse::<usize>() {
@@ -97,30 +93,15 @@ mod tests {
     #[test]
     fn defaults_ceilings_and_ends() {
         assert_eq!(part(&[], ORDINARY, 250).unwrap(), 0..100);
-        assert_eq!(
-            part(&query(&[("page", "3")]), ORDINARY, 250).unwrap(),
-            200..250
-        );
-        assert_eq!(
-            part(&query(&[("page", "4")]), ORDINARY, 250).unwrap(),
-            250..250
-        );
-        assert_eq!(
-            part(&query(&[("page", "0")]), ORDINARY, 250).unwrap(),
-            0..100
-        );
-        assert_eq!(
-            part(&query(&[("per_page", "500")]), ORDINARY, 250).unwrap(),
-            0..100
-        );
+        assert_eq!(part(&query(&[("page", "3")]), ORDINARY, 250).unwrap(), 200..250);
+        assert_eq!(part(&query(&[("page", "4")]), ORDINARY, 250).unwrap(), 250..250);
+        assert_eq!(part(&query(&[("page", "0")]), ORDINARY, 250).unwrap(), 0..100);
+        assert_eq!(part(&query(&[("per_page", "500")]), ORDINARY, 250).unwrap(), 0..100);
         let wide = Paging {
             ceiling: 1100,
             ..ORDINARY
         };
-        assert_eq!(
-            part(&query(&[("per_page", "1100")]), wide, 2000).unwrap(),
-            0..1100
-        );
+        assert_eq!(part(&query(&[("per_page", "1100")]), wide, 2000).unwrap(), 0..1100);
         assert_eq!(
             part(
                 &query(&[("page", "9223372036854775807"), ("per_page", "7")]),
@@ -134,10 +115,7 @@ mod tests {
 
     #[test]
     fn the_names_of_the_size_differ() {
-        assert_eq!(
-            part(&query(&[("per_page", "2")]), INCIDENTS, 9).unwrap(),
-            0..9
-        );
+        assert_eq!(part(&query(&[("per_page", "2")]), INCIDENTS, 9).unwrap(), 0..9);
         assert_eq!(part(&query(&[("limit", "2")]), INCIDENTS, 9).unwrap(), 0..2);
         assert_eq!(part(&query(&[("limit", "2")]), ORDINARY, 9).unwrap(), 0..9);
     }
@@ -156,12 +134,7 @@ mod tests {
 
     #[test]
     fn nonsense_is_refused() {
-        for (name, value) in [
-            ("per_page", "0"),
-            ("per_page", "x"),
-            ("page", "x"),
-            ("per_page", "-1"),
-        ] {
+        for (name, value) in [("per_page", "0"), ("per_page", "x"), ("page", "x"), ("per_page", "-1")] {
             assert!(part(&query(&[(name, value)]), ORDINARY, 5).is_err());
         }
     }

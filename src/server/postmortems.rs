@@ -47,13 +47,7 @@ fn render(postmortem: &Postmortem) -> Value {
 }
 
 /// The operations of the postmortem of an incident.
-pub(super) fn route(
-    page: &mut PageState,
-    verb: Verb,
-    incident: &str,
-    path: &[&str],
-    call: &Call<'_>,
-) -> Answer {
+pub(super) fn route(page: &mut PageState, verb: Verb, incident: &str, path: &[&str], call: &Call<'_>) -> Answer {
     match (path, verb) {
         ([], Verb::Get) => {
             let (_, postmortem) = find(page, incident)?;
@@ -81,20 +75,12 @@ pub(super) fn route(
 }
 
 fn find(page: &PageState, incident: &str) -> Result<(Incident, Postmortem), ApiError> {
-    let owner = page
-        .incidents
-        .get(incident)
-        .ok_or_else(ApiError::not_found)?;
+    let owner = page.incidents.get(incident).ok_or_else(ApiError::not_found)?;
     let postmortem = owner.postmortem.clone().ok_or_else(ApiError::not_found)?;
     Ok((owner.clone(), postmortem))
 }
 
-fn save(
-    page: &mut PageState,
-    mut owner: Incident,
-    mut postmortem: Postmortem,
-    call: &Call<'_>,
-) -> Answer {
+fn save(page: &mut PageState, mut owner: Incident, mut postmortem: Postmortem, call: &Call<'_>) -> Answer {
     postmortem.updated_at = call.now;
     let rendered = render(&postmortem);
     owner.updated_at = call.now;
@@ -105,11 +91,7 @@ fn save(
 }
 
 fn write_draft(page: &mut PageState, incident: &str, call: &Call<'_>) -> Answer {
-    let owner = page
-        .incidents
-        .get(incident)
-        .ok_or_else(ApiError::not_found)?
-        .clone();
+    let owner = page.incidents.get(incident).ok_or_else(ApiError::not_found)?.clone();
     let mut fields = Fields::envelope(call.body, "postmortem")?;
     let draft = match fields.text("body_draft") {
         Given::Value(draft) => draft,
@@ -148,9 +130,7 @@ fn publish(page: &mut PageState, incident: &str, call: &Call<'_>) -> Answer {
         let mut fields = Fields::envelope(call.body, "postmortem")?;
         postmortem.notify_subscribers = fields.flag("notify_subscribers").value().unwrap_or(false);
         postmortem.notify_twitter = fields.flag("notify_twitter").value().unwrap_or(false);
-        fields
-            .filled("custom_tweet")
-            .store(&mut postmortem.custom_tweet);
+        fields.filled("custom_tweet").store(&mut postmortem.custom_tweet);
         fields.finish()?;
     } else {
         postmortem.notify_subscribers = false;

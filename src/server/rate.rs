@@ -17,12 +17,7 @@ pub(super) struct RateWindow {
 impl RateWindow {
     /// Admits a request at `now`, or says after how many seconds to come again. A list that is read without paging is
     /// named, because each of those is admitted once in a minute only.
-    pub(super) fn admit(
-        &mut self,
-        now: Timestamp,
-        limit: u32,
-        unpaginated: Option<&str>,
-    ) -> Result<(), u64> {
+    pub(super) fn admit(&mut self, now: Timestamp, limit: u32, unpaginated: Option<&str>) -> Result<(), u64> {
         if limit == 0 {
             return Ok(());
         }
@@ -49,10 +44,7 @@ impl RateWindow {
         }
         // The slot that frees next is the one that, once gone, leaves fewer than the limit.
         let position = self.admitted.len() - limit;
-        Err(self
-            .admitted
-            .get(position)
-            .map_or(1, |first| remaining(*first, now)))
+        Err(self.admitted.get(position).map_or(1, |first| remaining(*first, now)))
     }
 }
 
@@ -117,10 +109,7 @@ mod tests {
         let mut window = RateWindow::default();
         assert_eq!(window.admit(at(0), 2, Some("components")), Ok(()));
         assert_eq!(window.admit(at(59_000), 2, Some("components")), Err(60));
-        assert_eq!(
-            window.admit(at(59_000), 2, Some("page_access_users")),
-            Ok(())
-        );
+        assert_eq!(window.admit(at(59_000), 2, Some("page_access_users")), Ok(()));
         assert_eq!(window.admit(at(60_000), 2, Some("components")), Ok(()));
         assert_eq!(window.admit(at(60_001), 0, Some("components")), Ok(()));
     }

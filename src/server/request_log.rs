@@ -64,8 +64,7 @@ impl RequestLog {
             .entries
             .iter()
             .filter(|entry| {
-                (method.is_empty() || entry.method.eq_ignore_ascii_case(method))
-                    && entry.path.starts_with(path_prefix)
+                (method.is_empty() || entry.method.eq_ignore_ascii_case(method)) && entry.path.starts_with(path_prefix)
             })
             .count()
     }
@@ -136,11 +135,7 @@ impl RequestLog {
             token,
             method: method.to_owned(),
             path: path.to_owned(),
-            query: query
-                .iter()
-                .filter(|(name, _)| name != "api_key")
-                .cloned()
-                .collect(),
+            query: query.iter().filter(|(name, _)| name != "api_key").cloned().collect(),
             body: String::from_utf8_lossy(shown).into_owned(),
             status: None,
         });
@@ -151,12 +146,7 @@ impl RequestLog {
     pub(super) fn answered_with(&self, number: u64, status: u16) {
         let mut inner = self.inner();
         // The newest entries are the ones still waiting for their answer.
-        if let Some(entry) = inner
-            .entries
-            .iter_mut()
-            .rev()
-            .find(|entry| entry.number == number)
-        {
+        if let Some(entry) = inner.entries.iter_mut().rev().find(|entry| entry.number == number) {
             entry.status = Some(status);
         }
     }

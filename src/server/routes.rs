@@ -8,9 +8,8 @@ use super::faults::Behaviour;
 use super::pagination::{self, Paging};
 use super::state::{PageState, State};
 use super::{
-    component_groups, components, incident_templates, incidents, metric_data, metrics,
-    metrics_providers, organization, page_access_groups, page_access_users, pages, status_embed,
-    subscribers,
+    component_groups, components, incident_templates, incidents, metric_data, metrics, metrics_providers, organization,
+    page_access_groups, page_access_users, pages, status_embed, subscribers,
 };
 
 /// What a request wants to do.
@@ -68,10 +67,7 @@ impl Call<'_> {
         render: impl Fn(&T) -> Value,
     ) -> Answer {
         if !self.behaviour.list_lag.is_zero() {
-            let newest = self
-                .now
-                .checked_sub(self.behaviour.list_lag)
-                .unwrap_or(Timestamp::MIN);
+            let newest = self.now.checked_sub(self.behaviour.list_lag).unwrap_or(Timestamp::MIN);
             items.retain(|item| created(item) <= newest);
         }
         let part = pagination::part(self.query, paging, items.len())?;
@@ -130,9 +126,7 @@ pub(super) type Answer = Result<Reply, ApiError>;
 /// The lists that are limited to one read a minute when read without paging.
 pub(super) fn penalised_list(verb: Verb, path: &[&str]) -> Option<String> {
     match (verb, path) {
-        (Verb::Get, ["pages", page, list @ ("components" | "page_access_users")]) => {
-            Some(format!("{page}/{list}"))
-        }
+        (Verb::Get, ["pages", page, list @ ("components" | "page_access_users")]) => Some(format!("{page}/{list}")),
         _ => None,
     }
 }

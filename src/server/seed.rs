@@ -75,10 +75,7 @@ pub(super) fn apply(state: &mut State, text: &str, now: Timestamp) -> Result<(),
             Some(id) => state.pages.contains_key(id).then(|| id.clone()),
             None => state
                 .in_order()
-                .find(|page| {
-                    page.document()
-                        .is_ok_and(|document| document.name == entry.name)
-                })
+                .find(|page| page.document().is_ok_and(|document| document.name == entry.name))
                 .map(|page| page.id.clone()),
         };
         let id = match known {
@@ -115,22 +112,12 @@ struct Filling<'a> {
 impl Filling<'_> {
     fn fill(&mut self, entry: PageEntry) -> Result<(), String> {
         if !entry.settings.is_empty() {
-            self.send(
-                Verb::Patch,
-                &[],
-                json!({ "page": entry.settings }),
-                self.now,
-            )?;
+            self.send(Verb::Patch, &[], json!({ "page": entry.settings }), self.now)?;
         }
         let mut groups: Vec<(String, Vec<String>)> = Vec::new();
         for mut component in entry.components {
             let group = take_text(&mut component, "group");
-            let made = self.send(
-                Verb::Post,
-                &["components"],
-                json!({ "component": component }),
-                self.now,
-            )?;
+            let made = self.send(Verb::Post, &["components"], json!({ "component": component }), self.now)?;
             if let Some(group) = group {
                 let id = id_of(&made);
                 match groups.iter_mut().find(|(name, _)| *name == group) {
@@ -177,13 +164,7 @@ impl Filling<'_> {
         Ok(())
     }
 
-    fn send(
-        &mut self,
-        verb: Verb,
-        path: &[&str],
-        body: Value,
-        now: Timestamp,
-    ) -> Result<Value, String> {
+    fn send(&mut self, verb: Verb, path: &[&str], body: Value, now: Timestamp) -> Result<Value, String> {
         let Value::Object(map) = &body else {
             return Err("a body must be an object".to_owned());
         };
@@ -209,14 +190,8 @@ impl Filling<'_> {
             .filter(|component| component.name == name);
         match (found.next(), found.next()) {
             (Some(component), None) => Ok(component.id.clone()),
-            (None, _) => Err(format!(
-                "page {}: no component is named {name:?}",
-                self.page
-            )),
-            (Some(_), Some(_)) => Err(format!(
-                "page {}: several components are named {name:?}",
-                self.page
-            )),
+            (None, _) => Err(format!("page {}: no component is named {name:?}", self.page)),
+            (Some(_), Some(_)) => Err(format!("page {}: several components are named {name:?}", self.page)),
         }
     }
 
@@ -238,10 +213,7 @@ impl Filling<'_> {
         }
         let affected = take_list(object, "affects");
         if !affected.is_empty() {
-            object.insert(
-                "component_ids".to_owned(),
-                self.components(affected)?.into(),
-            );
+            object.insert("component_ids".to_owned(), self.components(affected)?.into());
         }
         Ok(())
     }
@@ -253,12 +225,7 @@ impl Filling<'_> {
         }
         let at = self.instant(&mut incident)?;
         self.resolve(&mut incident)?;
-        let made = self.send(
-            Verb::Post,
-            &["incidents"],
-            json!({ "incident": incident }),
-            at,
-        )?;
+        let made = self.send(Verb::Post, &["incidents"], json!({ "incident": incident }), at)?;
         let id = id_of(&made);
         for update in updates {
             let Value::Object(mut update) = update else {
@@ -266,12 +233,7 @@ impl Filling<'_> {
             };
             let at = self.instant(&mut update)?;
             self.resolve(&mut update)?;
-            self.send(
-                Verb::Patch,
-                &["incidents", &id],
-                json!({ "incident": update }),
-                at,
-            )?;
+            self.send(Verb::Patch, &["incidents", &id], json!({ "incident": update }), at)?;
         }
         Ok(())
     }
@@ -279,8 +241,7 @@ impl Filling<'_> {
     fn instant(&self, object: &mut Map<String, Value>) -> Result<Timestamp, String> {
         match take_text(object, "at") {
             None => Ok(self.now),
-            Some(text) => instant_of(&text)
-                .ok_or_else(|| format!("page {}: {text:?} is not a time", self.page)),
+            Some(text) => instant_of(&text).ok_or_else(|| format!("page {}: {text:?} is not a time", self.page)),
         }
     }
 
@@ -294,12 +255,7 @@ impl Filling<'_> {
         if !data.is_empty() {
             let mut points = Map::new();
             points.insert(id_of(&made), Value::Array(data));
-            self.send(
-                Verb::Post,
-                &["metrics", "data"],
-                json!({ "data": points }),
-                self.now,
-            )?;
+            self.send(Verb::Post, &["metrics", "data"], json!({ "data": points }), self.now)?;
         }
         Ok(())
     }
@@ -336,19 +292,13 @@ impl Filling<'_> {
                 subscriber.state = SubscriberState::Unconfirmed;
                 Ok(())
             }
-            (Some(None), _) => Err(format!(
-                "page {}: the state of a subscriber is not known",
-                self.page
-            )),
+            (Some(None), _) => Err(format!("page {}: the state of a subscriber is not known", self.page)),
         }
     }
 }
 
 fn id_of(made: &Value) -> String {
-    made.get("id")
-        .and_then(Value::as_str)
-        .unwrap_or_default()
-        .to_owned()
+    made.get("id").and_then(Value::as_str).unwrap_or_default().to_owned()
 }
 
 fn take_text(map: &mut Map<String, Value>, key: &str) -> Option<String> {
@@ -376,11 +326,7 @@ mod tests {
             .skip_while(|line| *line != "//! ```yaml")
             .skip(1)
             .take_while(|line| *line != "//! ```")
-            .map(|line| {
-                line.trim_start_matches("//!")
-                    .strip_prefix(' ')
-                    .unwrap_or_default()
-            })
+            .map(|line| line.trim_start_matches("//!").strip_prefix(' ').unwrap_or_default())
             .collect::<Vec<_>>()
             .join("\n");
         let now: Timestamp = "2026-01-05T00:00:00Z".parse().unwrap();
@@ -395,22 +341,9 @@ mod tests {
         assert_eq!(page.incidents.values().count(), 2);
         let slow = page.incidents.values().next().unwrap();
         assert_eq!(slow.updates.len(), 2);
-        assert_eq!(
-            slow.resolved_at.unwrap().to_string(),
-            "2026-01-02T11:00:00Z"
-        );
-        assert!(
-            page.metrics
-                .values()
-                .next()
-                .unwrap()
-                .most_recent_data_at
-                .is_some()
-        );
-        assert_eq!(
-            page.subscribers.values().next().unwrap().state,
-            SubscriberState::Active
-        );
+        assert_eq!(slow.resolved_at.unwrap().to_string(), "2026-01-02T11:00:00Z");
+        assert!(page.metrics.values().next().unwrap().most_recent_data_at.is_some());
+        assert_eq!(page.subscribers.values().next().unwrap().state, SubscriberState::Active);
         state.commit();
         apply(&mut state, &text, now).unwrap();
         assert!(!state.page_mut("acme0000page").unwrap().is_changed());

@@ -26,11 +26,7 @@ use super::table::{Change, Table};
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum PointChange {
     /// The point of a 30-second slot.
-    Put {
-        metric: String,
-        slot: i64,
-        value: f64,
-    },
+    Put { metric: String, slot: i64, value: f64 },
     /// All points of a metric go.
     Clear { metric: String },
 }
@@ -109,17 +105,12 @@ impl PageState {
     pub(super) fn next_order(&self) -> i64 {
         let components = self.components.values().map(|component| component.order);
         let groups = self.groups.values().map(|group| group.order);
-        components
-            .chain(groups)
-            .max()
-            .unwrap_or(0)
-            .saturating_add(1)
+        components.chain(groups).max().unwrap_or(0).saturating_add(1)
     }
 
     /// Notes who would have been told something.
     pub(super) fn notify(&mut self, notification: Notification) {
-        self.notifications
-            .put(&super::ids::identifier(), notification);
+        self.notifications.put(&super::ids::identifier(), notification);
     }
 
     /// Moves the page's own time of change.
@@ -224,10 +215,7 @@ impl State {
             if row.kind == ORGANIZATION {
                 let id: String = parse(&row)?;
                 state.organization.id = id.clone();
-                state
-                    .organization
-                    .identity
-                    .restore(row.sequence, row.id, id);
+                state.organization.identity.restore(row.sequence, row.id, id);
                 continue;
             }
             if row.kind == USER {
@@ -290,13 +278,10 @@ impl State {
             .changes("", ORGANIZATION, &mut batch.documents)
             .map_err(failed(ORGANIZATION, ""))?;
         for page in self.pages.values().filter(|page| page.is_changed()) {
-            page.changes(&mut batch.documents)
-                .map_err(failed("page", &page.id))?;
-            batch.points.extend(
-                page.points
-                    .iter()
-                    .map(|change| (page.id.clone(), change.clone())),
-            );
+            page.changes(&mut batch.documents).map_err(failed("page", &page.id))?;
+            batch
+                .points
+                .extend(page.points.iter().map(|change| (page.id.clone(), change.clone())));
         }
         Ok(batch)
     }

@@ -52,23 +52,15 @@ pub(super) fn route(page: &mut PageState, verb: Verb, call: &Call<'_>) -> Answer
             let embed = &mut document.embed;
             fields.filled("position").keep(&mut embed.position);
             for (key, target) in [
-                (
-                    "incident_background_color",
-                    &mut embed.incident_background_color,
-                ),
+                ("incident_background_color", &mut embed.incident_background_color),
                 ("incident_text_color", &mut embed.incident_text_color),
-                (
-                    "maintenance_background_color",
-                    &mut embed.maintenance_background_color,
-                ),
+                ("maintenance_background_color", &mut embed.maintenance_background_color),
                 ("maintenance_text_color", &mut embed.maintenance_text_color),
             ] {
                 if let Given::Value(text) = fields.filled(key) {
                     match colour(&text) {
                         Some(colour) => *target = colour,
-                        None => {
-                            fields.problem(format!("{} is not a colour", super::fields::human(key)))
-                        }
+                        None => fields.problem(format!("{} is not a colour", super::fields::human(key))),
                     }
                 }
             }

@@ -7,8 +7,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteJournalMode, SqliteLockingMode, SqlitePool, SqlitePoolOptions,
-    SqliteSynchronous,
+    SqliteConnectOptions, SqliteJournalMode, SqliteLockingMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
 
 use super::errors::ServerError;
@@ -73,10 +72,7 @@ impl Storage {
                 .busy_timeout(Duration::from_secs(2)),
         };
         // One connection: a memory database lives and dies with it, and writers queue for the state anyway.
-        let busy = |error: sqlx::Error| match (
-            error.as_database_error().and_then(|error| error.code()),
-            location,
-        ) {
+        let busy = |error: sqlx::Error| match (error.as_database_error().and_then(|error| error.code()), location) {
             (Some(code), DataLocation::File(path)) if code == SQLITE_BUSY => {
                 ServerError::InUse(path.display().to_string())
             }
@@ -99,14 +95,9 @@ impl Storage {
     }
 
     async fn migrate(&self) -> Result<(), ServerError> {
-        let (found,): (i64,) = sqlx::query_as("PRAGMA user_version")
-            .fetch_one(&self.pool)
-            .await?;
+        let (found,): (i64,) = sqlx::query_as("PRAGMA user_version").fetch_one(&self.pool).await?;
         if found > SCHEMA {
-            return Err(ServerError::Schema {
-                found,
-                known: SCHEMA,
-            });
+            return Err(ServerError::Schema { found, known: SCHEMA });
         }
         if found == SCHEMA {
             return Ok(());
@@ -129,11 +120,10 @@ impl Storage {
 
     /// Every stored object, in the order of creation within its kind.
     pub(super) async fn load(&self) -> Result<Vec<StoredRow>, ServerError> {
-        let rows: Vec<(String, String, String, i64, String)> = sqlx::query_as(
-            "SELECT page, kind, id, sequence, body FROM documents ORDER BY page, kind, sequence",
-        )
-        .fetch_all(&self.pool)
-        .await?;
+        let rows: Vec<(String, String, String, i64, String)> =
+            sqlx::query_as("SELECT page, kind, id, sequence, body FROM documents ORDER BY page, kind, sequence")
+                .fetch_all(&self.pool)
+                .await?;
         let stored = |(page, kind, id, sequence, body)| StoredRow {
             page,
             kind,
@@ -177,11 +167,7 @@ impl Storage {
         }
         for (page, change) in &batch.points {
             match change {
-                PointChange::Put {
-                    metric,
-                    slot,
-                    value,
-                } => {
+                PointChange::Put { metric, slot, value } => {
                     sqlx::query(
                         "INSERT INTO points (page, metric, slot, value) VALUES ($1, $2, $3, $4)
                          ON CONFLICT (page, metric, slot) DO UPDATE SET value = excluded.value",
@@ -207,12 +193,7 @@ impl Storage {
     }
 
     /// The points of a metric from one instant on, oldest first: seconds since 1970 and value.
-    pub(super) async fn points(
-        &self,
-        page: &str,
-        metric: &str,
-        from: i64,
-    ) -> Result<Vec<(i64, f64)>, ServerError> {
+    pub(super) async fn points(&self, page: &str, metric: &str, from: i64) -> Result<Vec<(i64, f64)>, ServerError> {
         Ok(sqlx::query_as(
             "SELECT slot, value FROM points WHERE page = $1 AND metric = $2 AND slot >= $3 ORDER BY slot",
         )

@@ -63,17 +63,14 @@ impl Subscriber {
     pub(super) fn hears(&self, affected: &[String]) -> bool {
         self.is_subscribed()
             && self.state == SubscriberState::Active
-            && (self.component_ids.is_empty()
-                || self.component_ids.iter().any(|id| affected.contains(id)))
+            && (self.component_ids.is_empty() || self.component_ids.iter().any(|id| affected.contains(id)))
     }
 
     /// Stops delivery until somebody reactivates it.
     pub(super) fn quarantine(&mut self, now: Timestamp) {
         self.state = SubscriberState::Quarantined;
         self.quarantined_at = Some(now);
-        self.purge_at = now
-            .checked_add(jiff::SignedDuration::from_hours(24 * PURGE_DAYS))
-            .ok();
+        self.purge_at = now.checked_add(jiff::SignedDuration::from_hours(24 * PURGE_DAYS)).ok();
     }
 
     /// Lets it hear again, or for the first time.
@@ -105,10 +102,7 @@ pub(super) fn render(subscriber: &Subscriber) -> Value {
     if subscriber.incident_id.is_none()
         && let Value::Object(map) = &mut body
     {
-        map.insert(
-            "components".to_owned(),
-            subscriber.component_ids.clone().into(),
-        );
+        map.insert("components".to_owned(), subscriber.component_ids.clone().into());
     }
     body
 }
@@ -125,14 +119,7 @@ pub(super) fn route(page: &mut PageState, verb: Verb, path: &[&str], call: &Call
         (["unsubscribe"], Verb::Post) => subscribers_bulk::unsubscribe(page, call),
         (["reactivate"], Verb::Post) => subscribers_bulk::reactivate(page, call),
         (
-            [
-                "unsubscribed"
-                | "count"
-                | "histogram_by_state"
-                | "resend_confirmation"
-                | "unsubscribe"
-                | "reactivate",
-            ],
+            ["unsubscribed" | "count" | "histogram_by_state" | "resend_confirmation" | "unsubscribe" | "reactivate"],
             _,
         ) => Err(ApiError::method_not_allowed()),
         ([id], Verb::Get) => find(page, id).map(|subscriber| Reply::ok(render(subscriber))),
@@ -155,8 +142,7 @@ fn find<'a>(page: &'a PageState, id: &str) -> Result<&'a Subscriber, ApiError> {
 pub(super) fn mode_filter(call: &Call<'_>) -> Result<Option<SubscriberMode>, ApiError> {
     call.parameter("type")
         .map(|text| {
-            SubscriberMode::parse(text)
-                .ok_or_else(|| ApiError::bad_request("type does not have a valid value"))
+            SubscriberMode::parse(text).ok_or_else(|| ApiError::bad_request("type does not have a valid value"))
         })
         .transpose()
 }
@@ -182,11 +168,7 @@ fn list(page: &PageState, call: &Call<'_>) -> Answer {
         .filter(|subscriber| subscriber.is_subscribed())
         .filter(|subscriber| mode.is_none_or(|mode| subscriber.mode == mode))
         .filter(|subscriber| state.is_none_or(|state| subscriber.state == state))
-        .filter(|subscriber| {
-            wanted
-                .as_deref()
-                .is_none_or(|text| matches_text(subscriber, text))
-        })
+        .filter(|subscriber| wanted.as_deref().is_none_or(|text| matches_text(subscriber, text)))
         .collect();
     match call.parameter("sort_field") {
         None | Some("primary") => found.sort_by_cached_key(|subscriber| subscriber.address()),
@@ -194,23 +176,17 @@ fn list(page: &PageState, call: &Call<'_>) -> Answer {
         Some("quarantined_at") => found.sort_by_key(|subscriber| subscriber.quarantined_at),
         Some("relevance") if wanted.is_some() => {
             // The shorter the address around the text that was searched, the better it fits.
-            found.sort_by_cached_key(|subscriber| {
-                (subscriber.address().len(), subscriber.address())
-            });
+            found.sort_by_cached_key(|subscriber| (subscriber.address().len(), subscriber.address()));
         }
         Some(_) => {
-            return Err(ApiError::bad_request(
-                "sort_field does not have a valid value",
-            ));
+            return Err(ApiError::bad_request("sort_field does not have a valid value"));
         }
     }
     match call.parameter("sort_direction") {
         None | Some("asc") => {}
         Some("desc") => found.reverse(),
         Some(_) => {
-            return Err(ApiError::bad_request(
-                "sort_direction does not have a valid value",
-            ));
+            return Err(ApiError::bad_request("sort_direction does not have a valid value"));
         }
     }
     let paging = match wanted {
@@ -229,14 +205,10 @@ fn list(page: &PageState, call: &Call<'_>) -> Answer {
 }
 
 fn matches_text(subscriber: &Subscriber, text: &str) -> bool {
-    [
-        &subscriber.email,
-        &subscriber.endpoint,
-        &subscriber.phone_number,
-    ]
-    .into_iter()
-    .flatten()
-    .any(|contact| contact.to_lowercase().contains(text))
+    [&subscriber.email, &subscriber.endpoint, &subscriber.phone_number]
+        .into_iter()
+        .flatten()
+        .any(|contact| contact.to_lowercase().contains(text))
 }
 
 fn unsubscribed(page: &PageState, call: &Call<'_>) -> Answer {
@@ -277,10 +249,7 @@ pub(super) fn read_contact(
     };
     let phone_number = fields.filled("phone_number").value();
     let phone_country = fields.filled("phone_country").value();
-    let skip = fields
-        .flag("skip_confirmation_notification")
-        .value()
-        .unwrap_or(false);
+    let skip = fields.flag("skip_confirmation_notification").value().unwrap_or(false);
     if let Some(email) = &email
         && !looks_like_email(email)
     {
@@ -328,9 +297,9 @@ pub(super) fn read_contact(
 }
 
 fn looks_like_email(text: &str) -> bool {
-    text.split_once('@').is_some_and(|(local, domain)| {
-        !local.is_empty() && !domain.is_empty() && !domain.contains('@')
-    }) && !text.contains(char::is_whitespace)
+    text.split_once('@')
+        .is_some_and(|(local, domain)| !local.is_empty() && !domain.is_empty() && !domain.contains('@'))
+        && !text.contains(char::is_whitespace)
 }
 
 /// Refuses an address that already subscribes.
@@ -341,9 +310,7 @@ pub(super) fn check_taken<'a>(
 ) {
     let address = subscriber.address().to_lowercase();
     if others.any(|other| {
-        other.is_subscribed()
-            && other.mode == subscriber.mode
-            && other.address().to_lowercase() == address
+        other.is_subscribed() && other.mode == subscriber.mode && other.address().to_lowercase() == address
     }) {
         let key = match subscriber.mode {
             SubscriberMode::Webhook => "Endpoint",
@@ -379,10 +346,7 @@ fn read_components(page: &PageState, fields: &mut Fields<'_>) -> Vec<String> {
             }
             let unknown = components::unknown(page, &list);
             if !unknown.is_empty() {
-                fields.problem(format!(
-                    "Components do not exist on this page: {}",
-                    unknown.join(", ")
-                ));
+                fields.problem(format!("Components do not exist on this page: {}", unknown.join(", ")));
             }
             list
         }

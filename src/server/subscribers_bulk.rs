@@ -70,9 +70,7 @@ fn chosen(
     }
     fields.finish()?;
     let fits = |subscriber: &&Subscriber| {
-        subscriber.is_subscribed()
-            && mode.is_none_or(|mode| subscriber.mode == mode)
-            && eligible(subscriber)
+        subscriber.is_subscribed() && mode.is_none_or(|mode| subscriber.mode == mode) && eligible(subscriber)
     };
     if everybody {
         let all: Vec<String> = page
@@ -105,10 +103,7 @@ pub(super) fn resend_confirmation(page: &mut PageState, call: &Call<'_>) -> Answ
     let ids = chosen(
         page,
         call,
-        |subscriber| {
-            subscriber.state == SubscriberState::Unconfirmed
-                && subscriber.mode == SubscriberMode::Email
-        },
+        |subscriber| subscriber.state == SubscriberState::Unconfirmed && subscriber.mode == SubscriberMode::Email,
         false,
     )?;
     for id in ids {
@@ -123,10 +118,7 @@ pub(super) fn resend_confirmation(page: &mut PageState, call: &Call<'_>) -> Answ
 pub(super) fn unsubscribe(page: &mut PageState, call: &Call<'_>) -> Answer {
     let mut fields = Fields::of(call.body);
     let state = fields.filled("state").value();
-    let quiet = fields
-        .flag("skip_unsubscription_notification")
-        .value()
-        .unwrap_or(false);
+    let quiet = fields.flag("skip_unsubscription_notification").value().unwrap_or(false);
     fields.finish()?;
     let named = matches!(call.body.get("subscribers"), Some(Value::Array(_)));
     // A list of identifiers means those, whatever their state; the default state only narrows "all".

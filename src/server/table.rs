@@ -76,9 +76,7 @@ impl<T: Clone + Serialize> Table<T> {
     pub(super) fn edit(&mut self, id: &str) -> Option<&mut T> {
         let sequence = *self.index.get(id)?;
         let row = self.rows.get_mut(&sequence)?;
-        self.journal
-            .entry(sequence)
-            .or_insert_with(|| Some(row.clone()));
+        self.journal.entry(sequence).or_insert_with(|| Some(row.clone()));
         Some(&mut row.value)
     }
 
@@ -205,11 +203,7 @@ mod tests {
             .collect();
         assert_eq!(
             seen,
-            [
-                ("a", None),
-                ("b", Some("\"changed\"")),
-                ("d", Some("\"newer\""))
-            ]
+            [("a", None), ("b", Some("\"changed\"")), ("d", Some("\"newer\""))]
         );
         table.commit();
         assert!(!table.is_changed());

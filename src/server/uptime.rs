@@ -48,9 +48,7 @@ fn dates(text: &str) -> Option<(Date, Date)> {
 }
 
 fn bad(parameter: &str) -> ApiError {
-    ApiError::invalid(vec![format!(
-        "{parameter} must be YYYY, YYYY-MM or YYYY-MM-DD"
-    )])
+    ApiError::invalid(vec![format!("{parameter} must be YYYY, YYYY-MM or YYYY-MM-DD")])
 }
 
 fn window(call: &Call<'_>, earliest: Option<Date>) -> Result<Window, ApiError> {
@@ -67,23 +65,14 @@ fn window(call: &Call<'_>, earliest: Option<Date>) -> Result<Window, ApiError> {
     let first = match call.parameter("start") {
         Some(text) => dates(text).ok_or_else(|| bad("Start"))?.0,
         None => {
-            let default = last
-                .checked_sub(Span::new().days(DEFAULT_DAYS))
-                .unwrap_or(last);
-            earliest
-                .map_or(default, |earliest| earliest.max(default))
-                .min(last)
+            let default = last.checked_sub(Span::new().days(DEFAULT_DAYS)).unwrap_or(last);
+            earliest.map_or(default, |earliest| earliest.max(default)).min(last)
         }
     };
     if first > last {
-        return Err(ApiError::invalid(vec![
-            "Start must not be after end".to_owned(),
-        ]));
+        return Err(ApiError::invalid(vec!["Start must not be after end".to_owned()]));
     }
-    if first
-        .checked_add(Span::new().months(6))
-        .is_ok_and(|limit| limit < last)
-    {
+    if first.checked_add(Span::new().months(6)).is_ok_and(|limit| limit < last) {
         return Err(ApiError::invalid(vec![
             "The range is longer than six months".to_owned(),
         ]));
@@ -104,18 +93,11 @@ fn window(call: &Call<'_>, earliest: Option<Date>) -> Result<Window, ApiError> {
 }
 
 /// Seconds of major and of partial outage inside a window.
-fn outages(
-    history: &[(Timestamp, ComponentStatus)],
-    from: Timestamp,
-    until: Timestamp,
-) -> (i64, i64) {
+fn outages(history: &[(Timestamp, ComponentStatus)], from: Timestamp, until: Timestamp) -> (i64, i64) {
     let mut major = 0;
     let mut partial = 0;
     for (index, (begin, status)) in history.iter().enumerate() {
-        let end = history
-            .get(index + 1)
-            .map_or(until, |(next, _)| *next)
-            .min(until);
+        let end = history.get(index + 1).map_or(until, |(next, _)| *next).min(until);
         let begin = (*begin).max(from);
         if end <= begin {
             continue;
@@ -159,8 +141,7 @@ fn related(page: &PageState, component: &str, window: &Window) -> Vec<Value> {
         .values()
         .filter(|incident| incident.component_ids.iter().any(|id| id == component))
         .filter(|incident| {
-            incident.created_at < window.until
-                && incident.resolved_at.is_none_or(|end| end >= window.from)
+            incident.created_at < window.until && incident.resolved_at.is_none_or(|end| end >= window.from)
         })
         .map(|incident| json!({ "id": incident.id }))
         .collect()
@@ -179,10 +160,7 @@ pub(super) fn of_component(page: &PageState, id: &str, call: &Call<'_>) -> Answe
     if !call.switch("skip_related_events")
         && let Value::Object(map) = &mut body
     {
-        map.insert(
-            "related_events".to_owned(),
-            related(page, id, &window).into(),
-        );
+        map.insert("related_events".to_owned(), related(page, id, &window).into());
     }
     Ok(Reply::ok(body))
 }
@@ -202,22 +180,16 @@ pub(super) fn of_group(page: &PageState, id: &str, call: &Call<'_>) -> Answer {
             "Uptime is not shown for any component of this group".to_owned(),
         ]));
     }
-    let window = window(
-        call,
-        members
-            .iter()
-            .filter_map(|component| component.start_date)
-            .min(),
-    )?;
+    let window = window(call, members.iter().filter_map(|component| component.start_date).min())?;
     let mut body = answer(id, &group.name, &members, &window);
     if !call.switch("skip_related_events")
         && let Value::Object(map) = &mut body
     {
         let events: Vec<Value> = members
             .iter()
-            .map(|component| {
-                json!({ "component_id": component.id, "incidents": related(page, &component.id, &window) })
-            })
+            .map(
+                |component| json!({ "component_id": component.id, "incidents": related(page, &component.id, &window) }),
+            )
             .collect();
         map.insert("related_events".to_owned(), events.into());
     }
@@ -248,18 +220,9 @@ mod tests {
     #[test]
     fn partial_dates() {
         let date = |text: &str| text.parse::<Date>().unwrap();
-        assert_eq!(
-            dates("2024"),
-            Some((date("2024-01-01"), date("2024-12-31")))
-        );
-        assert_eq!(
-            dates("2024-02"),
-            Some((date("2024-02-01"), date("2024-02-29")))
-        );
-        assert_eq!(
-            dates("2024-02-03"),
-            Some((date("2024-02-03"), date("2024-02-03")))
-        );
+        assert_eq!(dates("2024"), Some((date("2024-01-01"), date("2024-12-31"))));
+        assert_eq!(dates("2024-02"), Some((date("2024-02-01"), date("2024-02-29"))));
+        assert_eq!(dates("2024-02-03"), Some((date("2024-02-03"), date("2024-02-03"))));
         assert_eq!(dates("24"), None);
         assert_eq!(dates("2024-13"), None);
     }

@@ -136,7 +136,10 @@ impl Rules for ComponentSpec {
                         .or(status.group_id.take())
                 }
                 // Left by the manifest but not on the page yet: still to be left.
-                None => status.group_id.take().filter(|left| remote.group_id.as_ref() == Some(left)),
+                None => status
+                    .group_id
+                    .take()
+                    .filter(|left| remote.group_id.as_ref() == Some(left)),
             };
         }
     }

@@ -26,8 +26,7 @@ use crate::engine::record::{applied_hash, is_text_of, update_hash};
 use crate::engine::request::Request;
 use crate::statuspage::{
     Collection, CollectionKind, ComponentStatus, Incident, IncidentStatus, IncidentUpdate as RemoteUpdate,
-    IncidentUpdateWrite, IncidentWrite,
-    PostmortemPublish, PostmortemWrite, Priority, Snapshot,
+    IncidentUpdateWrite, IncidentWrite, PostmortemPublish, PostmortemWrite, Priority, Snapshot,
 };
 
 /// Key of our mark in the metadata of an incident.
@@ -79,10 +78,7 @@ impl Rules for IncidentSpec {
 
     fn wanted_handles(&self, context: &Context<'_>) -> Vec<String> {
         let key = &context.declaration.key;
-        vec![
-            format!("{MARK} {}/{}", key.namespace, key.name),
-            self.title(context),
-        ]
+        vec![format!("{MARK} {}/{}", key.namespace, key.name), self.title(context)]
     }
 
     fn title(&self, context: &Context<'_>) -> String {
@@ -470,12 +466,7 @@ fn here<'a>(planner: &mut Planner<'a>, context: &Context<'a>, spec: &IncidentSpe
 
 /// Binds declared updates to remote ones: after a creation whose record was lost, after an adoption, and after a
 /// publication whose reply was lost. False while that cannot be told yet.
-fn bind_updates(
-    planner: &mut Planner<'_>,
-    spec: &IncidentSpec,
-    remote: &Incident,
-    outcome: &mut Outcome,
-) -> bool {
+fn bind_updates(planner: &mut Planner<'_>, spec: &IncidentSpec, remote: &Incident, outcome: &mut Outcome) -> bool {
     let Status::Incident(status) = &mut outcome.status else {
         return false;
     };
@@ -505,12 +496,8 @@ fn bind_updates(
         status.object.journal = None;
         return true;
     }
-    let read_at = planner
-        .world
-        .snapshot
-        .incidents
-        .as_ref()
-        .map(|incidents| incidents.read_at);
+    let read_at = planner.world.snapshot.read_at(CollectionKind::Incidents);
+    bind_earlier(&mut status.updates, index, spec, &journal, remote);
     if let Some(update) = spec.updates.get(index)
         && let Some(attempt) = attempt_of(update, &journal, remote, &status.updates)
     {
@@ -545,6 +532,35 @@ fn bind_updates(
         planner.plan.wake_at(settled);
     }
     false
+}
+
+/// Binds the updates before the one that was interrupted. All of them are on the page for certain, but the record of
+/// the last ones may have been lost with the process.
+fn bind_earlier(
+    known: &mut Vec<PublishedUpdate>,
+    index: usize,
+    spec: &IncidentSpec,
+    journal: &Journal,
+    remote: &Incident,
+) {
+    while let (true, Some(update)) = (known.len() < index, spec.updates.get(known.len())) {
+        let earlier = || {
+            let newest_first = remote.incident_updates.iter();
+            newest_first
+                .skip_while(|candidate| journal.after.as_ref().is_some_and(|after| candidate.id != *after))
+                .filter(|candidate| !known.iter().any(|known| known.id == candidate.id))
+        };
+        let found = earlier()
+            .filter(|candidate| is_text_of(update, candidate))
+            .last()
+            .or_else(|| earlier().filter(|candidate| same_phase(update, candidate)).last());
+        let applied = match found {
+            Some(shown) if is_text_of(update, shown) => applied_hash(update, found),
+            _ => String::new(),
+        };
+        let id = found.map(|shown| shown.id.clone()).unwrap_or_default();
+        known.push(PublishedUpdate { id, applied });
+    }
 }
 
 /// The remote update that an interrupted publication left, among those newer than the newest one before it: the one
@@ -582,9 +598,7 @@ fn align(declared: &[IncidentUpdate], remote: &Incident) -> Vec<PublishedUpdate>
     let mut rest: Vec<&RemoteUpdate> = remote.incident_updates.iter().rev().collect();
     let mut published = Vec::new();
     for (index, update) in declared.iter().enumerate() {
-        let by_text = rest
-            .iter()
-            .position(|candidate| is_text_of(update, candidate));
+        let by_text = rest.iter().position(|candidate| is_text_of(update, candidate));
         let later = &declared[index + 1..];
         let edited = || {
             rest.iter().position(|candidate| {

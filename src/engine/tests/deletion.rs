@@ -8,7 +8,9 @@ use crate::api::{Kind, Reason};
 use crate::engine::{Gate, State, Status};
 
 fn many(count: usize) -> Simulation {
-    let declarations = (0..count).map(|number| component(&format!("c{number}"), json!({}))).collect();
+    let declarations = (0..count)
+        .map(|number| component(&format!("c{number}"), json!({})))
+        .collect();
     let mut simulation = Simulation::new(declarations);
     simulation.settle();
     simulation
@@ -81,8 +83,14 @@ fn a_closed_page_leaves_what_was_ready_and_says_why_the_rest_waits() {
     simulation.add(component("new", json!({})));
     simulation.pass();
     assert_eq!(simulation.get(Kind::Component, "c0").stored, before);
-    assert_eq!(simulation.stands(Kind::Component, "new"), (State::Progressing, Reason::PageNotReady));
-    assert_eq!(simulation.stands(Kind::StatusPage, "page"), (State::Stalled, Reason::Unauthorized));
+    assert_eq!(
+        simulation.stands(Kind::Component, "new"),
+        (State::Progressing, Reason::PageNotReady)
+    );
+    assert_eq!(
+        simulation.stands(Kind::StatusPage, "page"),
+        (State::Stalled, Reason::Unauthorized)
+    );
     assert_eq!(simulation.sent.len(), 1);
     simulation.gate = None;
     simulation.settle();
@@ -123,10 +131,16 @@ fn a_page_goes_although_its_secret_went_first() {
 
 #[test]
 fn suspend_stops_everything_deletion_included() {
-    let mut simulation = Simulation::new(vec![component("a", json!({})), component("b", json!({"suspend": true}))]);
+    let mut simulation = Simulation::new(vec![
+        component("a", json!({})),
+        component("b", json!({"suspend": true})),
+    ]);
     simulation.settle();
     assert_eq!(simulation.sent.len(), 1);
-    assert_eq!(simulation.stands(Kind::Component, "b"), (State::Suspended, Reason::Suspended));
+    assert_eq!(
+        simulation.stands(Kind::Component, "b"),
+        (State::Suspended, Reason::Suspended)
+    );
     simulation.respecify(Kind::Component, "a", json!({"suspend": true, "description": "new"}));
     simulation.delete(Kind::Component, "a");
     simulation.settle();
@@ -143,8 +157,14 @@ fn a_suspended_page_suspends_its_declarations() {
     simulation.page = page(json!({"suspend": true}));
     simulation.add(component("new", json!({})));
     simulation.pass();
-    assert_eq!(simulation.stands(Kind::Component, "new"), (State::Suspended, Reason::Suspended));
-    assert_eq!(simulation.stands(Kind::StatusPage, "page"), (State::Suspended, Reason::Suspended));
+    assert_eq!(
+        simulation.stands(Kind::Component, "new"),
+        (State::Suspended, Reason::Suspended)
+    );
+    assert_eq!(
+        simulation.stands(Kind::StatusPage, "page"),
+        (State::Suspended, Reason::Suspended)
+    );
     assert_eq!(simulation.sent.len(), 1);
 }
 
@@ -157,7 +177,10 @@ fn a_refused_object_stops_only_itself_and_is_tried_again_when_it_changes() {
             .then_some((true, Reason::Rejected))
     }));
     simulation.pass();
-    assert_eq!(simulation.stands(Kind::Component, "bad"), (State::Stalled, Reason::Rejected));
+    assert_eq!(
+        simulation.stands(Kind::Component, "bad"),
+        (State::Stalled, Reason::Rejected)
+    );
     assert_eq!(simulation.stands(Kind::Component, "good").0, State::InSync);
     assert!(simulation.get(Kind::Component, "bad").stored.object().journal.is_none());
     simulation.respecify(Kind::Component, "bad", json!({"name": "better"}));

@@ -38,7 +38,10 @@ fn a_group_of_n_costs_n_plus_one_requests() {
     let core = simulation.id(Kind::ComponentGroup, "core");
     for name in ["a", "b", "c"] {
         let id = simulation.id(Kind::Component, name);
-        assert_eq!(simulation.remote_component(&id).group_id.as_deref(), Some(core.as_str()));
+        assert_eq!(
+            simulation.remote_component(&id).group_id.as_deref(),
+            Some(core.as_str())
+        );
     }
     everything_is_in_sync(&simulation);
 }
@@ -120,8 +123,16 @@ fn a_group_deleted_alone_leaves_its_members() {
 fn a_dangling_group_ref_waits_and_names_the_way_out() {
     let mut simulation = Simulation::new(vec![member("a"), component("b", json!({}))]);
     simulation.settle();
-    assert_eq!(simulation.stands(Kind::Component, "a"), (State::Progressing, Reason::WaitingForReference));
-    assert!(simulation.finding(Kind::Component, "a").message.contains("ComponentGroup core"));
+    assert_eq!(
+        simulation.stands(Kind::Component, "a"),
+        (State::Progressing, Reason::WaitingForReference)
+    );
+    assert!(
+        simulation
+            .finding(Kind::Component, "a")
+            .message
+            .contains("ComponentGroup core")
+    );
     assert_eq!(simulation.stands(Kind::Component, "b").0, State::InSync);
 }
 
@@ -147,13 +158,24 @@ fn a_first_member_that_cannot_be_created_does_not_stop_the_others() {
         }
         simulation.pass();
         for _ in 0..5 {
-            simulation.now = simulation.now.saturating_add(jiff::SignedDuration::from_secs(60)).unwrap();
+            simulation.now = simulation
+                .now
+                .saturating_add(jiff::SignedDuration::from_secs(60))
+                .unwrap();
             simulation.pass();
         }
         for name in ["b", "c"] {
-            assert_eq!(simulation.stands(Kind::Component, name), (State::InSync, Reason::Synced), "{reason} {name}");
+            assert_eq!(
+                simulation.stands(Kind::Component, name),
+                (State::InSync, Reason::Synced),
+                "{reason} {name}"
+            );
         }
-        assert_eq!(simulation.stands(Kind::ComponentGroup, "core").0, State::InSync, "{reason}");
+        assert_eq!(
+            simulation.stands(Kind::ComponentGroup, "core").0,
+            State::InSync,
+            "{reason}"
+        );
     }
 }
 
@@ -226,7 +248,11 @@ fn a_status_that_is_not_declared_is_never_sent() {
     let mut broken = simulation.remote_component(&id).clone();
     broken.status = Some(crate::statuspage::ComponentStatus::MajorOutage);
     simulation.remote.put_component(broken);
-    simulation.respecify(Kind::Component, "a", json!({"groupRef": {"name": "core"}, "description": "new"}));
+    simulation.respecify(
+        Kind::Component,
+        "a",
+        json!({"groupRef": {"name": "core"}, "description": "new"}),
+    );
     simulation.settle();
     assert_eq!(
         simulation.remote_component(&id).status,

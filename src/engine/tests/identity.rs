@@ -27,14 +27,20 @@ fn a_new_component_is_created_once_with_only_its_declared_fields() {
     assert_eq!(write.name.as_deref(), Some("api"));
     assert_eq!(write.status, None, "the status is not declared");
     assert_eq!(simulation.sent.len(), 1);
-    assert_eq!(simulation.stands(Kind::Component, "api"), (State::InSync, Reason::Synced));
+    assert_eq!(
+        simulation.stands(Kind::Component, "api"),
+        (State::InSync, Reason::Synced)
+    );
     assert!(simulation.last.steps.is_empty() && simulation.last.statuses.is_empty());
 }
 
 #[test]
 fn refuse_stalls_with_the_id_and_the_way_out() {
     let simulation = with_foreign(json!({}), &["old1"]);
-    assert_eq!(simulation.stands(Kind::Component, "api"), (State::Stalled, Reason::AlreadyExists));
+    assert_eq!(
+        simulation.stands(Kind::Component, "api"),
+        (State::Stalled, Reason::AlreadyExists)
+    );
     let message = &simulation.finding(Kind::Component, "api").message;
     assert!(message.contains("old1") && message.contains("ByName"), "{message}");
     assert!(simulation.sent.is_empty());
@@ -57,7 +63,10 @@ fn by_name_takes_the_only_match_over_and_orphans_it_on_deletion() {
 #[test]
 fn by_name_does_not_choose_among_several() {
     let simulation = with_foreign(json!({"adoptionPolicy": "ByName"}), &["old1", "old2"]);
-    assert_eq!(simulation.stands(Kind::Component, "api"), (State::Stalled, Reason::Ambiguous));
+    assert_eq!(
+        simulation.stands(Kind::Component, "api"),
+        (State::Stalled, Reason::Ambiguous)
+    );
 }
 
 #[test]
@@ -71,10 +80,19 @@ fn create_new_creates_beside_what_is_there() {
 #[test]
 fn observe_only_takes_over_without_writing_and_never_creates() {
     let mut simulation = with_foreign(json!({"managementPolicy": "ObserveOnly"}), &[]);
-    assert_eq!(simulation.stands(Kind::Component, "api"), (State::Stalled, Reason::ObserveOnly));
-    simulation = with_foreign(json!({"managementPolicy": "ObserveOnly", "description": "x"}), &["old1"]);
+    assert_eq!(
+        simulation.stands(Kind::Component, "api"),
+        (State::Stalled, Reason::ObserveOnly)
+    );
+    simulation = with_foreign(
+        json!({"managementPolicy": "ObserveOnly", "description": "x"}),
+        &["old1"],
+    );
     simulation.settle();
-    assert_eq!(simulation.stands(Kind::Component, "api"), (State::Stalled, Reason::ObserveOnly));
+    assert_eq!(
+        simulation.stands(Kind::Component, "api"),
+        (State::Stalled, Reason::ObserveOnly)
+    );
     assert!(simulation.sent.is_empty());
     simulation.delete(Kind::Component, "api");
     simulation.settle();
@@ -99,7 +117,10 @@ fn an_annotated_id_that_is_not_there_stalls_and_creates_nothing() {
     declared.id_annotation = Some("typo".into());
     let mut simulation = Simulation::new(vec![declared]);
     simulation.settle();
-    assert_eq!(simulation.stands(Kind::Component, "api"), (State::Stalled, Reason::RemoteNotFound));
+    assert_eq!(
+        simulation.stands(Kind::Component, "api"),
+        (State::Stalled, Reason::RemoteNotFound)
+    );
     assert!(simulation.sent.is_empty());
 }
 
@@ -113,8 +134,14 @@ fn of_two_declarations_of_one_id_the_younger_stalls() {
     let mut simulation = Simulation::new(vec![younger, older]);
     simulation.remote.put_component(foreign_component("old1", "api"));
     simulation.settle();
-    assert_eq!(simulation.stands(Kind::Component, "a-younger"), (State::Stalled, Reason::ClaimedByAnother));
-    assert_eq!(simulation.stands(Kind::Component, "older"), (State::InSync, Reason::Synced));
+    assert_eq!(
+        simulation.stands(Kind::Component, "a-younger"),
+        (State::Stalled, Reason::ClaimedByAnother)
+    );
+    assert_eq!(
+        simulation.stands(Kind::Component, "older"),
+        (State::InSync, Reason::Synced)
+    );
     assert!(simulation.sent.is_empty());
     // Deleting the younger leaves what the older one owns.
     simulation.edit(Kind::Component, "a-younger", |declaration| declaration.finalizer = true);
@@ -131,9 +158,17 @@ fn a_lost_reply_is_found_again_and_not_sent_twice() {
             simulation.faults.insert(effect, fault);
             simulation.pass();
             simulation.settle();
-            assert_eq!(simulation.creates(), 1, "{fault:?} at {effect}: {:#?}", simulation.events);
+            assert_eq!(
+                simulation.creates(),
+                1,
+                "{fault:?} at {effect}: {:#?}",
+                simulation.events
+            );
             assert_eq!(simulation.remote.components.as_ref().unwrap().items.len(), 1);
-            assert_eq!(simulation.stands(Kind::Component, "api"), (State::InSync, Reason::Synced));
+            assert_eq!(
+                simulation.stands(Kind::Component, "api"),
+                (State::InSync, Reason::Synced)
+            );
         }
     }
 }
@@ -165,7 +200,12 @@ fn an_interrupted_create_beside_a_foreign_twin_takes_neither_blindly() {
     simulation.remote.put_component(twin);
     simulation.faults.insert(2, Fault::LostRequest);
     simulation.settle();
-    assert_ne!(simulation.id(Kind::Component, "api"), "twin", "{:#?}", simulation.events);
+    assert_ne!(
+        simulation.id(Kind::Component, "api"),
+        "twin",
+        "{:#?}",
+        simulation.events
+    );
     assert_eq!(simulation.remote.components.as_ref().unwrap().items.len(), 2);
 }
 
@@ -194,7 +234,10 @@ fn several_matches_of_an_interrupted_create_stall() {
     simulation.remote.put_component(twin);
     simulation.restart();
     simulation.pass();
-    assert_eq!(simulation.stands(Kind::Component, "api"), (State::Stalled, Reason::Ambiguous));
+    assert_eq!(
+        simulation.stands(Kind::Component, "api"),
+        (State::Stalled, Reason::Ambiguous)
+    );
     assert_eq!(simulation.creates(), 1);
 }
 
@@ -234,7 +277,10 @@ fn what_was_created_before_its_first_status_survives_a_lagging_list() {
         simulation.pass();
         simulation.settle();
         assert_eq!(simulation.creates(), 2, "crash at {effect}: {:#?}", simulation.events);
-        assert_eq!(simulation.stands(Kind::Component, "api"), (State::InSync, Reason::Synced));
+        assert_eq!(
+            simulation.stands(Kind::Component, "api"),
+            (State::InSync, Reason::Synced)
+        );
     }
 }
 
@@ -260,10 +306,22 @@ fn deleted_by_hand_follows_the_kind_and_the_drift_policy() {
         (component("x", json!({"driftPolicy": "Detect"})), deleted, 1),
         (component("x", json!({"driftPolicy": "Ignore"})), deleted, 1),
         (incident("x", json!({"updates": post})), deleted, 1),
-        (incident("x", json!({"updates": post, "driftPolicy": "Correct"})), synced, 2),
-        (declare(Kind::Subscriber, "x", json!({"email": "a@example.com"})), deleted, 1),
         (
-            declare(Kind::Subscriber, "x", json!({"email": "a@example.com", "driftPolicy": "Correct"})),
+            incident("x", json!({"updates": post, "driftPolicy": "Correct"})),
+            synced,
+            2,
+        ),
+        (
+            declare(Kind::Subscriber, "x", json!({"email": "a@example.com"})),
+            deleted,
+            1,
+        ),
+        (
+            declare(
+                Kind::Subscriber,
+                "x",
+                json!({"email": "a@example.com", "driftPolicy": "Correct"}),
+            ),
             synced,
             2,
         ),
@@ -285,7 +343,10 @@ fn what_is_created_again_survives_every_crash() {
         simulation.faults.insert(simulation.effects() + effect, Fault::Crash);
         simulation.settle();
         assert_eq!(simulation.creates(), 2, "crash at {effect}: {:#?}", simulation.events);
-        assert_eq!(simulation.stands(Kind::Component, "api"), (State::InSync, Reason::Synced));
+        assert_eq!(
+            simulation.stands(Kind::Component, "api"),
+            (State::InSync, Reason::Synced)
+        );
     }
 }
 
@@ -311,7 +372,10 @@ fn what_has_to_be_created_again_may_wait_for_the_budget() {
     }
     simulation.settle();
     assert_eq!(simulation.creates(), 2);
-    assert_eq!(simulation.stands(Kind::Component, "api"), (State::InSync, Reason::Synced));
+    assert_eq!(
+        simulation.stands(Kind::Component, "api"),
+        (State::InSync, Reason::Synced)
+    );
 }
 
 #[test]
@@ -329,7 +393,10 @@ fn an_adopted_object_is_held_when_its_deletion_has_consequences() {
 fn an_incident_of_another_declaration_is_not_adopted_by_its_title() {
     let post = updates(&[("investigating", "Looking")]);
     let one = incident("one", json!({"name": "Down", "updates": post}));
-    let two = incident("two", json!({"name": "Down", "updates": post, "adoptionPolicy": "ByName"}));
+    let two = incident(
+        "two",
+        json!({"name": "Down", "updates": post, "adoptionPolicy": "ByName"}),
+    );
     for effect in 0..10 {
         for fault in [Fault::Crash, Fault::LostReply] {
             let mut simulation = Simulation::new(vec![two.clone(), one.clone()]);
@@ -337,22 +404,33 @@ fn an_incident_of_another_declaration_is_not_adopted_by_its_title() {
             simulation.pass();
             simulation.settle();
             assert_eq!(simulation.creates(), 2, "{fault:?} {effect}: {:#?}", simulation.events);
-            assert_ne!(simulation.id(Kind::Incident, "one"), simulation.id(Kind::Incident, "two"));
+            assert_ne!(
+                simulation.id(Kind::Incident, "one"),
+                simulation.id(Kind::Incident, "two")
+            );
         }
     }
 }
 
 #[test]
 fn an_incident_that_the_list_no_longer_reaches_is_read_alone() {
-    let mut declared = incident("old", json!({"name": "Old", "updates": updates(&[("investigating", "Looking")])}));
+    let mut declared = incident(
+        "old",
+        json!({"name": "Old", "updates": updates(&[("investigating", "Looking")])}),
+    );
     declared.id_annotation = Some("far".into());
     let mut simulation = Simulation::new(vec![declared]);
-    simulation.remote.put_incident(foreign_incident("far", "Old", &[("investigating", "Looking")]));
+    simulation
+        .remote
+        .put_incident(foreign_incident("far", "Old", &[("investigating", "Looking")]));
     simulation.pass();
     simulation.known.remove_incident("far");
     let reads = simulation.plan().reads;
     assert_eq!(reads.len(), 1, "{reads:?}");
     simulation.settle();
-    assert_eq!(simulation.stands(Kind::Incident, "old"), (State::InSync, Reason::Synced));
+    assert_eq!(
+        simulation.stands(Kind::Incident, "old"),
+        (State::InSync, Reason::Synced)
+    );
     assert!(simulation.sent.is_empty(), "{:?}", simulation.summaries());
 }

@@ -45,7 +45,10 @@ fn updates_are_published_one_by_one_each_once() {
     let sent = writes(&simulation);
     assert_eq!(sent.len(), 3);
     assert!(sent.iter().all(|write| write.deliver_notifications == Some(true)));
-    assert_eq!(simulation.stands(Kind::Incident, "down"), (State::InSync, Reason::Synced));
+    assert_eq!(
+        simulation.stands(Kind::Incident, "down"),
+        (State::InSync, Reason::Synced)
+    );
 }
 
 #[test]
@@ -87,7 +90,12 @@ fn an_update_whose_reply_was_lost_is_not_published_again_when_its_text_is_edited
         super::builders::respecify(declaration, spec);
     });
     simulation.settle();
-    assert_eq!(bodies(&simulation, "down"), ["Looking", "Found it"], "{:#?}", simulation.events);
+    assert_eq!(
+        bodies(&simulation, "down"),
+        ["Looking", "Found it"],
+        "{:#?}",
+        simulation.events
+    );
 }
 
 #[test]
@@ -96,14 +104,23 @@ fn the_component_map_travels_with_the_update() {
     let mut simulation = Simulation::new(vec![component("api", json!({})), incident("down", spec)]);
     simulation.settle();
     let api = simulation.id(Kind::Component, "api");
-    assert_eq!(simulation.remote_component(&api).status, Some(ComponentStatus::MajorOutage));
+    assert_eq!(
+        simulation.remote_component(&api).status,
+        Some(ComponentStatus::MajorOutage)
+    );
     let spec = json!({"updates": updates(&STORY), "components": {"api": "operational"}});
     simulation.respecify(Kind::Incident, "down", spec);
     simulation.settle();
-    assert_eq!(simulation.remote_component(&api).status, Some(ComponentStatus::Operational));
+    assert_eq!(
+        simulation.remote_component(&api).status,
+        Some(ComponentStatus::Operational)
+    );
     let sent = writes(&simulation);
     assert_eq!(sent.len(), 3, "{sent:#?}");
-    assert!(sent[1].components.is_some() && sent[2].components.is_none(), "sent when it changed");
+    assert!(
+        sent[1].components.is_some() && sent[2].components.is_none(),
+        "sent when it changed"
+    );
     assert_eq!(sent[0].component_ids.as_deref(), Some(&[api][..]));
 }
 
@@ -123,7 +140,10 @@ fn an_incident_that_is_over_does_not_need_its_components_any_more() {
     simulation.pass();
     simulation.delete(Kind::Component, "api");
     simulation.pass();
-    assert_eq!(simulation.stands(Kind::Incident, "down"), (State::InSync, Reason::Synced));
+    assert_eq!(
+        simulation.stands(Kind::Incident, "down"),
+        (State::InSync, Reason::Synced)
+    );
     let before = simulation.sent.len();
     simulation.add(component("api", json!({})));
     simulation.pass();
@@ -160,8 +180,15 @@ fn a_maintenance_names_its_components_but_leaves_their_status_until_it_starts() 
         );
         simulation.remote.put_incident(moved);
         simulation.settle();
-        assert_eq!(simulation.stands(Kind::Incident, "work"), (State::InSync, Reason::Synced), "{status}");
-        assert!(simulation.get(Kind::Incident, "work").status.object().drift.is_empty(), "{status}");
+        assert_eq!(
+            simulation.stands(Kind::Incident, "work"),
+            (State::InSync, Reason::Synced),
+            "{status}"
+        );
+        assert!(
+            simulation.get(Kind::Incident, "work").status.object().drift.is_empty(),
+            "{status}"
+        );
     }
     assert_eq!(writes(&simulation).len(), 1);
 }
@@ -174,10 +201,16 @@ fn starting_a_maintenance_by_hand_moves_its_components() {
     let mut simulation = Simulation::new(vec![component("api", json!({})), incident("work", spec(&posts[..2]))]);
     simulation.settle();
     let api = simulation.id(Kind::Component, "api");
-    assert_eq!(simulation.remote_component(&api).status, Some(ComponentStatus::UnderMaintenance));
+    assert_eq!(
+        simulation.remote_component(&api).status,
+        Some(ComponentStatus::UnderMaintenance)
+    );
     simulation.respecify(Kind::Incident, "work", spec(&posts));
     simulation.settle();
-    assert_eq!(simulation.remote_component(&api).status, Some(ComponentStatus::Operational));
+    assert_eq!(
+        simulation.remote_component(&api).status,
+        Some(ComponentStatus::Operational)
+    );
     assert_eq!(simulation.stands(Kind::Incident, "work").0, State::InSync);
 }
 
@@ -228,7 +261,11 @@ fn drift_correct_takes_the_changes_of_humans_back() {
     let incident = simulation.remote_incident(&id);
     assert_eq!(incident.name.as_deref(), Some("down"));
     assert_eq!(incident.status, Some(IncidentStatus::Investigating));
-    assert!(writes(&simulation)[1..].iter().all(|write| write.deliver_notifications == Some(false)));
+    assert!(
+        writes(&simulation)[1..]
+            .iter()
+            .all(|write| write.deliver_notifications == Some(false))
+    );
 }
 
 #[test]
@@ -277,7 +314,11 @@ fn adoption_binds_published_updates_and_adds_only_what_is_missing() {
     simulation.remote.put_incident(foreign_incident(
         "theirs",
         "Down",
-        &[("investigating", "Looking"), ("investigating", "Still"), ("identified", "Found")],
+        &[
+            ("investigating", "Looking"),
+            ("investigating", "Still"),
+            ("identified", "Found"),
+        ],
     ));
     simulation.settle();
     assert_eq!(simulation.id(Kind::Incident, "down"), "theirs");
@@ -296,7 +337,11 @@ fn a_publication_without_a_visible_update_is_not_repeated() {
     let unchanged = simulation.remote_incident(&id).clone();
     let declaration = &mut simulation.declarations[0];
     record(declaration, &step, &Reply::Incident(Box::new(unchanged)));
-    assert!(simulation.plan().remote_steps().next().is_none(), "{:?}", simulation.plan().steps);
+    assert!(
+        simulation.plan().remote_steps().next().is_none(),
+        "{:?}",
+        simulation.plan().steps
+    );
 }
 
 #[test]
@@ -321,13 +366,16 @@ fn a_publication_is_bound_by_its_text_when_somebody_else_posts_meanwhile() {
     }
     let declaration = &mut simulation.declarations[0];
     record(declaration, &step, &Reply::Incident(Box::new(posted)));
-    let Status::Incident(status) = &declaration.status else { panic!() };
+    let Status::Incident(status) = &declaration.status else {
+        panic!()
+    };
     assert_eq!(status.updates[1].id, "ours");
 }
 
 #[test]
 fn resolve_on_deletion_resolves_once_and_leaves_the_incident() {
-    let spec = json!({"updates": updates(&STORY[..1]), "deletionPolicy": "Resolve", "components": {"api": "major_outage"}});
+    let spec =
+        json!({"updates": updates(&STORY[..1]), "deletionPolicy": "Resolve", "components": {"api": "major_outage"}});
     let mut simulation = Simulation::new(vec![component("api", json!({})), incident("down", spec)]);
     simulation.settle();
     let id = simulation.id(Kind::Incident, "down");
@@ -343,9 +391,15 @@ fn resolve_on_deletion_resolves_once_and_leaves_the_incident() {
     simulation.delete(Kind::Incident, "down");
     simulation.settle();
     assert_eq!(simulation.remote_incident(&id).status, Some(IncidentStatus::Resolved));
-    assert_eq!(simulation.remote_component("theirs").status, Some(ComponentStatus::MajorOutage));
+    assert_eq!(
+        simulation.remote_component("theirs").status,
+        Some(ComponentStatus::MajorOutage)
+    );
     let api = simulation.id(Kind::Component, "api");
-    assert_eq!(simulation.remote_component(&api).status, Some(ComponentStatus::Operational));
+    assert_eq!(
+        simulation.remote_component(&api).status,
+        Some(ComponentStatus::Operational)
+    );
     assert_eq!(writes(&simulation).last().unwrap().deliver_notifications, Some(false));
     assert_eq!(simulation.declarations.len(), 1);
 }
@@ -382,8 +436,14 @@ fn the_declaration_is_pruned_when_its_time_is_over_and_the_incident_stays() {
 
 #[test]
 fn a_postmortem_is_written_and_announced_once_and_edited_quietly() {
-    let spec = |body: &str| json!({"updates": updates(&STORY), "postmortem": {"body": body, "notifySubscribers": true}});
-    for fault in [None, Some(Fault::Crash), Some(Fault::LostReply), Some(Fault::LostRequest)] {
+    let spec =
+        |body: &str| json!({"updates": updates(&STORY), "postmortem": {"body": body, "notifySubscribers": true}});
+    for fault in [
+        None,
+        Some(Fault::Crash),
+        Some(Fault::LostReply),
+        Some(Fault::LostRequest),
+    ] {
         for effect in 0..20 {
             let mut simulation = Simulation::new(vec![incident("down", spec("Why"))]);
             if let Some(fault) = fault {
@@ -416,7 +476,10 @@ fn a_postmortem_is_taken_back_when_publish_is_turned_off() {
     assert_eq!(simulation.remote_incident(&id).postmortem_published_at, None);
     simulation.respecify(Kind::Incident, "down", spec(true));
     simulation.settle();
-    assert!(simulation.remote_incident(&id).postmortem_published_at.is_some(), "published again");
+    assert!(
+        simulation.remote_incident(&id).postmortem_published_at.is_some(),
+        "published again"
+    );
 }
 
 #[test]
@@ -426,7 +489,10 @@ fn a_backfilled_incident_tells_nobody() {
     simulation.settle();
     let sent = writes(&simulation);
     assert_eq!(sent.len(), 1);
-    assert_eq!((sent[0].backfilled, sent[0].deliver_notifications), (Some(true), Some(false)));
+    assert_eq!(
+        (sent[0].backfilled, sent[0].deliver_notifications),
+        (Some(true), Some(false))
+    );
     assert!(sent[0].backfill_date.is_some());
 }
 
@@ -434,15 +500,22 @@ fn a_backfilled_incident_tells_nobody() {
 fn observe_only_reports_updates_that_are_missing() {
     let spec = json!({"name": "Down", "updates": updates(&STORY), "managementPolicy": "ObserveOnly"});
     let mut simulation = Simulation::new(vec![incident("down", spec)]);
-    simulation.remote.put_incident(foreign_incident("theirs", "Down", &STORY[..1]));
+    simulation
+        .remote
+        .put_incident(foreign_incident("theirs", "Down", &STORY[..1]));
     simulation.settle();
-    assert_eq!(simulation.stands(Kind::Incident, "down"), (State::Stalled, Reason::ObserveOnly));
+    assert_eq!(
+        simulation.stands(Kind::Incident, "down"),
+        (State::Stalled, Reason::ObserveOnly)
+    );
     assert!(simulation.sent.is_empty());
 }
 
 #[test]
 fn an_incident_goes_before_a_backlog() {
-    let mut declarations: Vec<_> = (0..50).map(|number| component(&format!("c{number}"), json!({}))).collect();
+    let mut declarations: Vec<_> = (0..50)
+        .map(|number| component(&format!("c{number}"), json!({})))
+        .collect();
     declarations.push(incident("down", json!({"updates": updates(&STORY[..1])})));
     let mut simulation = Simulation::new(declarations);
     simulation.pass();

@@ -22,7 +22,12 @@ fn points(simulation: &Simulation) -> usize {
 
 #[test]
 fn a_metric_without_provider_ref_brings_the_provider_of_type_self() {
-    for fault in [None, Some(Fault::Crash), Some(Fault::LostReply), Some(Fault::LostRequest)] {
+    for fault in [
+        None,
+        Some(Fault::Crash),
+        Some(Fault::LostReply),
+        Some(Fault::LostRequest),
+    ] {
         for effect in 0..12 {
             let mut simulation = Simulation::new(vec![metric("one", json!({})), metric("two", json!({}))]);
             if let Some(fault) = fault {
@@ -30,7 +35,12 @@ fn a_metric_without_provider_ref_brings_the_provider_of_type_self() {
             }
             simulation.settle();
             assert_eq!(simulation.remote.metrics_providers.as_ref().unwrap().items.len(), 1);
-            assert_eq!(simulation.remote.metrics.as_ref().unwrap().items.len(), 2, "{:#?}", simulation.events);
+            assert_eq!(
+                simulation.remote.metrics.as_ref().unwrap().items.len(),
+                2,
+                "{:#?}",
+                simulation.events
+            );
             assert_eq!(simulation.stands(Kind::Metric, "one"), (State::InSync, Reason::Synced));
         }
     }
@@ -48,7 +58,8 @@ fn a_declared_self_provider_is_used_and_not_made_twice() {
 
 #[test]
 fn data_points_go_in_one_request_and_again_only_when_they_change() {
-    let spec = |value: f64| json!({"data": [{"ago": "1h", "value": value}, {"at": "2026-01-10T09:00:00Z", "value": 2.0}]});
+    let spec =
+        |value: f64| json!({"data": [{"ago": "1h", "value": value}, {"at": "2026-01-10T09:00:00Z", "value": 2.0}]});
     let mut simulation = Simulation::new(vec![metric("one", spec(1.0)), metric("two", spec(1.0))]);
     simulation.settle();
     assert_eq!(points(&simulation), 1);
@@ -79,14 +90,20 @@ fn a_changed_transform_is_reported_because_it_cannot_be_changed() {
     simulation.settle();
     simulation.respecify(Kind::Metric, "one", json!({"transform": "sum"}));
     simulation.settle();
-    assert_eq!(simulation.stands(Kind::Metric, "one"), (State::Stalled, Reason::NotHonoured));
+    assert_eq!(
+        simulation.stands(Kind::Metric, "one"),
+        (State::Stalled, Reason::NotHonoured)
+    );
     assert_eq!(simulation.sent.len(), 2);
 }
 
 #[test]
 fn a_missing_secret_stops_only_its_provider() {
     let spec = json!({"type": "Datadog", "apiKeySecretRef": {"name": "s"}, "applicationKeySecretRef": {"name": "s"}});
-    let mut simulation = Simulation::new(vec![declare(Kind::MetricsProvider, "dd", spec), component("api", json!({}))]);
+    let mut simulation = Simulation::new(vec![
+        declare(Kind::MetricsProvider, "dd", spec),
+        component("api", json!({})),
+    ]);
     simulation.settle();
     assert_eq!(simulation.stands(Kind::MetricsProvider, "dd").1, Reason::SecretNotFound);
     assert_eq!(simulation.stands(Kind::Component, "api").0, State::InSync);

@@ -13,17 +13,25 @@ fn declared_settings_are_owned_and_the_others_are_not() {
     simulation.page = page(json!({"settings": {"name": "Ours", "hiddenFromSearch": false}}));
     simulation.settle();
     assert_eq!(simulation.sent.len(), 1);
-    let Some(Request::UpdatePage(write)) = simulation.sent[0].action.request() else { panic!() };
+    let Some(Request::UpdatePage(write)) = simulation.sent[0].action.request() else {
+        panic!()
+    };
     assert_eq!(write.name.as_deref(), Some("Ours"));
     assert_eq!(write.hidden_from_search, None, "false and absent are one");
-    assert_eq!(simulation.stands(Kind::StatusPage, "page"), (State::InSync, Reason::Synced));
+    assert_eq!(
+        simulation.stands(Kind::StatusPage, "page"),
+        (State::InSync, Reason::Synced)
+    );
     let mut edited = simulation.remote.page.clone().unwrap();
     edited.url = Some("https://example.com".into());
     edited.name = Some("Theirs".into());
     simulation.remote.put_page(edited);
     simulation.settle();
     assert_eq!(simulation.remote.page.as_ref().unwrap().name.as_deref(), Some("Ours"));
-    assert_eq!(simulation.remote.page.as_ref().unwrap().url.as_deref(), Some("https://example.com"));
+    assert_eq!(
+        simulation.remote.page.as_ref().unwrap().url.as_deref(),
+        Some("https://example.com")
+    );
 }
 
 #[test]
@@ -45,5 +53,8 @@ fn observe_only_reports_settings_that_differ() {
     simulation.page = page(json!({"settings": {"name": "Ours"}, "managementPolicy": "ObserveOnly"}));
     simulation.settle();
     assert!(simulation.sent.is_empty());
-    assert_eq!(simulation.stands(Kind::StatusPage, "page"), (State::Stalled, Reason::ObserveOnly));
+    assert_eq!(
+        simulation.stands(Kind::StatusPage, "page"),
+        (State::Stalled, Reason::ObserveOnly)
+    );
 }

@@ -12,8 +12,8 @@ use super::builders::{page, start};
 use crate::api::{Kind, Reason};
 use crate::engine::model;
 use crate::engine::{
-    self, Action, Declaration, Failure, Finding, Gate, ObjectKey, Plan, READY, RECONCILING, ReadWhat, Request,
-    STALLED, SYNCED, State, Status, Step, World, record,
+    self, Action, Declaration, Failure, Finding, Gate, ObjectKey, Plan, READY, RECONCILING, ReadWhat, Request, STALLED,
+    SYNCED, State, Status, Step, World, record,
 };
 use crate::statuspage::{Collection, CollectionKind, Incident, Page, Snapshot};
 
@@ -233,6 +233,9 @@ impl Simulation {
                     plan = self.plan();
                 }
             }
+            for finding in plan.findings.iter().filter(|finding| finding.state == State::InSync) {
+                self.failures.remove(&finding.key);
+            }
             self.last = plan.clone();
             if self.small_steps(&plan) || self.crashed {
                 continue;
@@ -404,8 +407,9 @@ impl Simulation {
                 self.known.incidents = list(&self.remote.incidents, self.now, |item| visible(item.created_at));
             }
             ReadWhat::Collection(CollectionKind::MetricsProviders) => {
-                self.known.metrics_providers =
-                    list(&self.remote.metrics_providers, self.now, |item| visible(item.created_at));
+                self.known.metrics_providers = list(&self.remote.metrics_providers, self.now, |item| {
+                    visible(item.created_at)
+                });
             }
             ReadWhat::Collection(CollectionKind::Metrics) => {
                 self.known.metrics = list(&self.remote.metrics, self.now, |item| visible(item.created_at));
@@ -566,10 +570,6 @@ impl Simulation {
         );
     }
 
-    pub(super) fn failures(&self) -> &BTreeMap<ObjectKey, Failure> {
-        &self.failures
-    }
-
     pub(super) fn effects(&self) -> usize {
         self.effects
     }
@@ -578,7 +578,12 @@ impl Simulation {
 /// The rules that every written status keeps.
 fn examine(declaration: &Declaration, status: &Status) {
     let (object, before) = (status.object(), declaration.stored.object());
-    let of = |kind: &'static str| object.conditions.iter().filter(move |condition| condition.type_ == kind);
+    let of = |kind: &'static str| {
+        object
+            .conditions
+            .iter()
+            .filter(move |condition| condition.type_ == kind)
+    };
     if !object.conditions.is_empty() {
         for kind in [READY, SYNCED] {
             assert_eq!(of(kind).count(), 1, "{}: {kind} always, once", declaration.key);
@@ -610,7 +615,11 @@ fn examine(declaration: &Declaration, status: &Status) {
                 );
             }
         }
-        assert!(object.observed_generation.is_none_or(|seen| seen <= declaration.generation));
+        assert!(
+            object
+                .observed_generation
+                .is_none_or(|seen| seen <= declaration.generation)
+        );
     }
     let mut without_sync = status.clone();
     without_sync

@@ -8,14 +8,22 @@ use super::builders::component;
 use super::simulation::Simulation;
 
 fn settled(count: usize) -> Simulation {
-    let declarations = (0..count).map(|number| component(&format!("c{number}"), json!({"description": "x"}))).collect();
+    let declarations = (0..count)
+        .map(|number| component(&format!("c{number}"), json!({"description": "x"})))
+        .collect();
     let mut simulation = Simulation::new(declarations);
     for number in 0..count {
         let id = format!("id{number}");
-        simulation.remote.components.as_mut().unwrap().items.push(crate::statuspage::Component {
-            description: Some("x".into()),
-            ..super::builders::foreign_component(&id, &format!("c{number}"))
-        });
+        simulation
+            .remote
+            .components
+            .as_mut()
+            .unwrap()
+            .items
+            .push(crate::statuspage::Component {
+                description: Some("x".into()),
+                ..super::builders::foreign_component(&id, &format!("c{number}"))
+            });
         simulation.declarations[number].id_annotation = Some(id.clone());
         simulation.declarations[number].status.object_mut().id = Some(id);
     }
@@ -52,7 +60,14 @@ fn a_plan_costs_no_square() {
             }
         }
         let large = seconds(&large);
-        println!("{name}: plan of 1,000 components {:.1} ms, of 10,000 {:.1} ms", small * 1e3, large * 1e3);
-        assert!(large < small * 40.0, "{name}: {small} s for 1,000, {large} s for 10,000");
+        println!(
+            "{name}: plan of 1,000 components {:.1} ms, of 10,000 {:.1} ms",
+            small * 1e3,
+            large * 1e3
+        );
+        assert!(
+            large < small * 40.0,
+            "{name}: {small} s for 1,000, {large} s for 10,000"
+        );
     }
 }

@@ -10,26 +10,16 @@ async fn templates_are_made_and_listed_only() {
     let running = Running::start().await;
     let api = running.component("API").await;
     let (status, body) = running
-        .call(
-            "POST",
-            "/incident_templates",
-            json!({"template": {"name": "n"}}),
-        )
+        .call("POST", "/incident_templates", json!({"template": {"name": "n"}}))
         .await;
     assert_eq!(
         (status, body),
-        (
-            422,
-            json!({"error": ["Title can't be blank", "Body can't be blank"]})
-        )
+        (422, json!({"error": ["Title can't be blank", "Body can't be blank"]}))
     );
-    let template = json!({"name": "n", "title": "t", "body": "b", "component_ids": [api], "update_status": "identified"});
+    let template =
+        json!({"name": "n", "title": "t", "body": "b", "component_ids": [api], "update_status": "identified"});
     let (status, made) = running
-        .call(
-            "POST",
-            "/incident_templates",
-            json!({ "template": template }),
-        )
+        .call("POST", "/incident_templates", json!({ "template": template }))
         .await;
     assert_eq!((status, &made["components"][0]["id"]), (201, &json!(api)));
     assert!(made.get("component_ids").is_none());
@@ -44,63 +34,38 @@ async fn templates_are_made_and_listed_only() {
 async fn the_embedded_status_is_always_there() {
     let running = Running::start().await;
     assert_eq!(running.get("/status_embed_config").await["page_id"], PAGE);
-    let body =
-        json!({"status_embed_config": {"position": "top-right", "incident_text_color": "#abcdef"}});
+    let body = json!({"status_embed_config": {"position": "top-right", "incident_text_color": "#abcdef"}});
     let changed = running.ok("PATCH", "/status_embed_config", body).await;
     assert_eq!(
         (&changed["position"], &changed["incident_text_color"]),
         (&json!("top-right"), &json!("abcdef"))
     );
     assert_eq!(running.get("/status_embed_config").await, changed);
-    assert_eq!(
-        running
-            .call("DELETE", "/status_embed_config", Value::Null)
-            .await
-            .0,
-        405
-    );
+    assert_eq!(running.call("DELETE", "/status_embed_config", Value::Null).await.0, 405);
 }
 
 #[tokio::test]
 async fn access_is_granted_to_users_and_groups() {
     let running = Running::start().await;
     let (a, b) = (running.component("a").await, running.component("b").await);
-    let user =
-        json!({"page_access_user": {"email": "a@example.com", "subscribe_to_components": true}});
-    let (status, made) = running
-        .call("POST", "/page_access_users", user.clone())
-        .await;
+    let user = json!({"page_access_user": {"email": "a@example.com", "subscribe_to_components": true}});
+    let (status, made) = running.call("POST", "/page_access_users", user.clone()).await;
     assert_eq!((status, &made["page_access_group_ids"]), (200, &json!([])));
-    assert_eq!(
-        running.call("POST", "/page_access_users", user).await.0,
-        409
-    );
+    assert_eq!(running.call("POST", "/page_access_users", user).await.0, 409);
     let id = text(&made["id"]);
     let path = format!("/page_access_users/{id}");
     let grants = format!("{path}/components");
     assert_eq!(
-        running
-            .call("PATCH", &grants, json!({"component_ids": [a]}))
-            .await
-            .0,
+        running.call("PATCH", &grants, json!({"component_ids": [a]})).await.0,
         200
     );
     assert_eq!(
-        running
-            .call("PATCH", &grants, json!({"component_ids": [b]}))
-            .await
-            .0,
+        running.call("PATCH", &grants, json!({"component_ids": [b]})).await.0,
         200
     );
+    assert_eq!(column(&running.get(&grants).await, "id"), [json!(a), json!(b)]);
     assert_eq!(
-        column(&running.get(&grants).await, "id"),
-        [json!(a), json!(b)]
-    );
-    assert_eq!(
-        running
-            .call("POST", &grants, json!({"component_ids": [b]}))
-            .await
-            .0,
+        running.call("POST", &grants, json!({"component_ids": [b]})).await.0,
         201
     );
     assert_eq!(column(&running.get(&grants).await, "id"), [json!(b)]);
@@ -112,22 +77,14 @@ async fn access_is_granted_to_users_and_groups() {
         422
     );
     assert_eq!(
-        running
-            .call("DELETE", &format!("{grants}/{b}"), Value::Null)
-            .await
-            .0,
+        running.call("DELETE", &format!("{grants}/{b}"), Value::Null).await.0,
         200
     );
     assert_eq!(
-        running
-            .call("DELETE", &format!("{grants}/{b}"), Value::Null)
-            .await
-            .0,
+        running.call("DELETE", &format!("{grants}/{b}"), Value::Null).await.0,
         404
     );
-    running
-        .ok("POST", &grants, json!({"component_ids": [a, b]}))
-        .await;
+    running.ok("POST", &grants, json!({"component_ids": [a, b]})).await;
     assert_eq!(running.call("DELETE", &grants, Value::Null).await.0, 200);
     assert_eq!(running.get(&grants).await, json!([]));
 
@@ -135,19 +92,12 @@ async fn access_is_granted_to_users_and_groups() {
                                              "page_access_user_ids": [id]}});
     let (status, made) = running.call("POST", "/page_access_groups", group).await;
     assert_eq!(
-        (
-            status,
-            &made["page_access_user_ids"],
-            &made["component_ids"]
-        ),
+        (status, &made["page_access_user_ids"], &made["component_ids"]),
         (201, &json!([id]), &json!([a]))
     );
     let group = text(&made["id"]);
     let group_path = format!("/page_access_groups/{group}");
-    assert_eq!(
-        running.get(&path).await["page_access_group_ids"],
-        json!([group])
-    );
+    assert_eq!(running.get(&path).await["page_access_group_ids"], json!([group]));
     let body = json!({"page_access_group": {"page_access_user_ids": [], "component_ids": []}});
     let cleared = running.ok("PATCH", &group_path, body).await;
     assert_eq!(
@@ -162,30 +112,17 @@ async fn access_is_granted_to_users_and_groups() {
         )
         .await;
     assert_eq!(
-        column(
-            &running.get(&format!("{group_path}/components")).await,
-            "id"
-        ),
+        column(&running.get(&format!("{group_path}/components")).await, "id"),
         [json!(b)]
     );
 
     let of_component = format!("/components/{a}/page_access_groups");
     let granted = running
-        .call(
-            "POST",
-            &of_component,
-            json!({"page_access_group_ids": [group]}),
-        )
+        .call("POST", &of_component, json!({"page_access_group_ids": [group]}))
         .await;
     assert_eq!((granted.0, &granted.1["id"]), (201, &json!(a)));
-    assert_eq!(
-        running.get(&group_path).await["component_ids"],
-        json!([b, a])
-    );
-    assert_eq!(
-        running.call("DELETE", &of_component, Value::Null).await.0,
-        200
-    );
+    assert_eq!(running.get(&group_path).await["component_ids"], json!([b, a]));
+    assert_eq!(running.call("DELETE", &of_component, Value::Null).await.0, 200);
     assert_eq!(running.get(&group_path).await["component_ids"], json!([b]));
     let form = running
         .request("POST", &format!("/components/{a}/page_access_users"))
@@ -194,20 +131,11 @@ async fn access_is_granted_to_users_and_groups() {
     assert_eq!(answer(form).await.0, 201);
     assert_eq!(column(&running.get(&grants).await, "id"), [json!(a)]);
     assert_eq!(
-        column(
-            &running.get("/page_access_users?email=A@example.com").await,
-            "id"
-        ),
+        column(&running.get("/page_access_users?email=A@example.com").await, "id"),
         [json!(id)]
     );
-    assert_eq!(
-        running.call("DELETE", &group_path, Value::Null).await.0,
-        200
-    );
-    assert_eq!(
-        running.call("DELETE", &path, Value::Null).await,
-        (204, Value::Null)
-    );
+    assert_eq!(running.call("DELETE", &group_path, Value::Null).await.0, 200);
+    assert_eq!(running.call("DELETE", &path, Value::Null).await, (204, Value::Null));
 }
 
 #[tokio::test]
@@ -220,11 +148,7 @@ async fn permissions_that_are_left_out_are_revoked() {
     let call = |method: &str, path: &str, body: Value| {
         let url = format!("{}/v1/organizations/{path}", running.origin);
         let request = running.client.request(method.parse().unwrap(), url);
-        answer(
-            request
-                .header("Authorization", format!("OAuth {TOKEN}"))
-                .json(&body),
-        )
+        answer(request.header("Authorization", format!("OAuth {TOKEN}")).json(&body))
     };
     let user = json!({"user": {"email": "a@example.com", "password": "hidden", "first_name": "A", "last_name": "B"}});
     let (status, made) = call("POST", "acme/users", user.clone()).await;
@@ -233,36 +157,19 @@ async fn permissions_that_are_left_out_are_revoked() {
     assert_eq!(call("POST", "acme/users", user).await.0, 422);
     assert_eq!(call("GET", "other/users", json!({})).await.0, 404);
     let path = format!("acme/permissions/{}", text(&made["id"]));
-    let (status, set) = call(
-        "PUT",
-        &path,
-        json!({"pages": {PAGE: {"incident_manager": true}}}),
-    )
-    .await;
+    let (status, set) = call("PUT", &path, json!({"pages": {PAGE: {"incident_manager": true}}})).await;
     assert_eq!(status, 200);
     assert_eq!(
         set["pages"],
         json!([{"page_id": PAGE, "page_configuration": false, "incident_manager": true, "maintenance_manager": false}])
     );
     assert_eq!(call("GET", &path, json!({})).await, (200, set));
+    assert_eq!(call("PUT", &path, json!({"pages": {"elsewhere": {}}})).await.0, 422);
+    assert_eq!(call("PUT", &path, json!({"pages": {}})).await.1["pages"], json!([]));
     assert_eq!(
-        call("PUT", &path, json!({"pages": {"elsewhere": {}}}))
+        call("DELETE", &format!("acme/users/{}", text(&made["id"])), json!({}))
             .await
             .0,
-        422
-    );
-    assert_eq!(
-        call("PUT", &path, json!({"pages": {}})).await.1["pages"],
-        json!([])
-    );
-    assert_eq!(
-        call(
-            "DELETE",
-            &format!("acme/users/{}", text(&made["id"])),
-            json!({})
-        )
-        .await
-        .0,
         200
     );
     assert_eq!(call("GET", "acme/users", json!({})).await.1, json!([]));

@@ -54,18 +54,12 @@ async fn a_component_lives() {
         json!({"name": "x".repeat(256)}),
     ] {
         let (status, body) = running
-            .call(
-                "PATCH",
-                &format!("/components/{id}"),
-                json!({"component": bad}),
-            )
+            .call("PATCH", &format!("/components/{id}"), json!({"component": bad}))
             .await;
         assert_eq!(status, 422, "{body}");
     }
     assert_eq!(
-        running
-            .call("DELETE", &format!("/components/{id}"), Value::Null)
-            .await,
+        running.call("DELETE", &format!("/components/{id}"), Value::Null).await,
         (204, Value::Null)
     );
     assert_eq!(
@@ -98,8 +92,7 @@ async fn groups_live_through_their_members() {
             422
         );
     }
-    let body =
-        json!({"description": "beside", "component_group": {"name": "G", "components": [b, a]}});
+    let body = json!({"description": "beside", "component_group": {"name": "G", "components": [b, a]}});
     let (status, group) = running.call("POST", "/component-groups", body).await;
     assert_eq!(status, 201);
     let id = text(&group["id"]);
@@ -124,17 +117,9 @@ async fn groups_live_through_their_members() {
 
     // A change replaces the members; those left out stand alone again.
     let body = json!({"component_group": {"name": "H", "components": [c, a]}});
-    let group = running
-        .ok("PATCH", &format!("/component-groups/{id}"), body)
-        .await;
-    assert_eq!(
-        (&group["name"], &group["components"]),
-        (&json!("H"), &json!([a, c]))
-    );
-    assert_eq!(
-        running.get(&format!("/components/{b}")).await["group_id"],
-        Value::Null
-    );
+    let group = running.ok("PATCH", &format!("/component-groups/{id}"), body).await;
+    assert_eq!((&group["name"], &group["components"]), (&json!("H"), &json!([a, c])));
+    assert_eq!(running.get(&format!("/components/{b}")).await["group_id"], Value::Null);
 
     // Out by null, into by id, out by the text "null".
     let alone = running
@@ -152,10 +137,7 @@ async fn groups_live_through_their_members() {
             json!({"component": {"group_id": id}}),
         )
         .await;
-    assert_eq!(
-        (&inside["group_id"], &inside["position"]),
-        (&json!(id), &json!(2))
-    );
+    assert_eq!((&inside["group_id"], &inside["position"]), (&json!(id), &json!(2)));
     running
         .ok(
             "PATCH",
@@ -165,9 +147,7 @@ async fn groups_live_through_their_members() {
         .await;
 
     // The group goes with its last member.
-    running
-        .ok("DELETE", &format!("/components/{c}"), Value::Null)
-        .await;
+    running.ok("DELETE", &format!("/components/{c}"), Value::Null).await;
     assert_eq!(
         running
             .call("GET", &format!("/component-groups/{id}"), Value::Null)
@@ -197,10 +177,7 @@ async fn a_removed_group_leaves_its_members() {
             json!({"component": {"name": "a", "group_id": id}}),
         )
         .await;
-    assert_eq!(
-        (&made["group_id"], &made["position"]),
-        (&json!(id), &json!(2))
-    );
+    assert_eq!((&made["group_id"], &made["position"]), (&json!(id), &json!(2)));
     let (status, gone) = running
         .call("DELETE", &format!("/component-groups/{id}"), Value::Null)
         .await;
@@ -231,9 +208,7 @@ async fn uptime_counts_outages() {
     set("operational").await;
     running.advance(24 * 3_600).await;
     let uptime = running
-        .get(&format!(
-            "/components/{id}/uptime?start=2026-03-01&end=2026-03-01"
-        ))
+        .get(&format!("/components/{id}/uptime?start=2026-03-01&end=2026-03-01"))
         .await;
     assert_eq!(
         (&uptime["major_outage"], &uptime["partial_outage"]),
@@ -244,11 +219,7 @@ async fn uptime_counts_outages() {
     assert_eq!(uptime["related_events"], json!([]));
     assert_eq!(
         running
-            .call(
-                "GET",
-                &format!("/components/{id}/uptime?start=2020"),
-                Value::Null
-            )
+            .call("GET", &format!("/components/{id}/uptime?start=2020"), Value::Null)
             .await
             .0,
         422

@@ -6,9 +6,7 @@ use statuspage_operator::server::NotificationKind;
 use super::{Running, column, text};
 
 async fn incident(running: &Running, body: Value) -> Value {
-    running
-        .ok("POST", "/incidents", json!({ "incident": body }))
-        .await
+    running.ok("POST", "/incidents", json!({ "incident": body })).await
 }
 
 #[tokio::test]
@@ -41,10 +39,7 @@ async fn a_real_time_incident_changes_its_components_and_collects_updates() {
     ] {
         assert!(made.get(dropped).is_none(), "{dropped}");
     }
-    assert_eq!(
-        column(&made["components"], "status"),
-        ["partial_outage", "operational"]
-    );
+    assert_eq!(column(&made["components"], "status"), ["partial_outage", "operational"]);
     let update = &made["incident_updates"][0];
     assert_eq!(update["body"], "We look.");
     assert_eq!(update["created_at"], "2026-03-01T12:00:00.000Z");
@@ -97,36 +92,20 @@ async fn a_real_time_incident_changes_its_components_and_collects_updates() {
     );
     // "message" is the old name of the body.
     let told = running
-        .ok(
-            "PATCH",
-            &path,
-            json!({"incident": {"message": "All good."}}),
-        )
+        .ok("PATCH", &path, json!({"incident": {"message": "All good."}}))
         .await;
     assert_eq!(told["incident_updates"][0]["body"], "All good.");
     let overridden = running
-        .ok(
-            "PATCH",
-            &path,
-            json!({"incident": {"impact_override": "minor"}}),
-        )
+        .ok("PATCH", &path, json!({"incident": {"impact_override": "minor"}}))
         .await;
     assert_eq!(
         (&overridden["impact"], &overridden["impact_override"]),
         (&json!("minor"), &json!("minor"))
     );
-    let kinds: Vec<_> = running
-        .server
-        .notifications()
-        .into_iter()
-        .map(|one| one.kind)
-        .collect();
+    let kinds: Vec<_> = running.server.notifications().into_iter().map(|one| one.kind).collect();
     assert_eq!(
         kinds,
-        [
-            NotificationKind::IncidentCreated,
-            NotificationKind::IncidentUpdated
-        ]
+        [NotificationKind::IncidentCreated, NotificationKind::IncidentUpdated]
     );
     let (status, gone) = running.call("DELETE", &path, Value::Null).await;
     assert_eq!((status, &gone["id"]), (200, &json!(id)));
@@ -155,9 +134,7 @@ async fn what_an_incident_cannot_be_is_refused() {
         json!({"name": "x", "backfilled": true}),
         json!({"name": "x", "backfilled": true, "backfill_date": "2026-02-01", "component_ids": [api]}),
     ] {
-        let (status, body) = running
-            .call("POST", "/incidents", json!({"incident": bad}))
-            .await;
+        let (status, body) = running.call("POST", "/incidents", json!({"incident": bad})).await;
         assert_eq!(status, 422, "{bad}: {body}");
     }
     assert_eq!(running.get("/incidents").await, json!([]));
@@ -173,13 +150,7 @@ async fn what_an_incident_cannot_be_is_refused() {
         json!({"scheduled_for": "2026-04-01T00:00:00Z"}),
         json!({"status": "resolved", "components": {api.as_str(): "odd"}}),
     ] {
-        assert_eq!(
-            running
-                .call("PATCH", &path, json!({"incident": bad}))
-                .await
-                .0,
-            422
-        );
+        assert_eq!(running.call("PATCH", &path, json!({"incident": bad})).await.0, 422);
     }
     assert_eq!(running.get(&path).await, made);
 }
@@ -188,8 +159,7 @@ async fn what_an_incident_cannot_be_is_refused() {
 async fn time_moves_a_maintenance() {
     let running = Running::start().await;
     let api = running.component("API").await;
-    let subscriber =
-        json!({"subscriber": {"email": "a@example.com", "skip_confirmation_notification": true}});
+    let subscriber = json!({"subscriber": {"email": "a@example.com", "skip_confirmation_notification": true}});
     running.ok("POST", "/subscribers", subscriber).await;
     let made = incident(
         &running,
@@ -206,10 +176,7 @@ async fn time_moves_a_maintenance() {
         (&json!("scheduled"), &json!("maintenance"))
     );
     assert_eq!(made["scheduled_for"], "2026-03-01T14:00:00Z");
-    assert_eq!(
-        made["auto_transition_deliver_notifications_at_end"],
-        Value::Null
-    );
+    assert_eq!(made["auto_transition_deliver_notifications_at_end"], Value::Null);
     for (view, count) in [
         ("scheduled", 1),
         ("upcoming", 1),
@@ -235,10 +202,7 @@ async fn time_moves_a_maintenance() {
     running.advance(3_600 + 10).await;
     let begun = running.get(&path).await;
     assert_eq!(begun["status"], "in_progress");
-    assert_eq!(
-        begun["incident_updates"][0]["created_at"],
-        "2026-03-01T14:00:00.000Z"
-    );
+    assert_eq!(begun["incident_updates"][0]["created_at"], "2026-03-01T14:00:00.000Z");
     assert_eq!(
         running.get(&format!("/components/{api}")).await["status"],
         "under_maintenance"
@@ -327,14 +291,8 @@ async fn backfilled_incidents_belong_to_the_past_and_tell_nobody() {
         (&json!("resolved"), &json!("2026-01-02T00:00:00Z"))
     );
     assert_eq!(running.server.notifications().len(), 1);
-    assert_eq!(
-        column(&running.get("/incidents").await, "name"),
-        ["now", "then"]
-    );
-    assert_eq!(
-        column(&running.get("/incidents?q=it+WAS").await, "name"),
-        ["then"]
-    );
+    assert_eq!(column(&running.get("/incidents").await, "name"), ["now", "then"]);
+    assert_eq!(column(&running.get("/incidents?q=it+WAS").await, "name"), ["then"]);
     assert_eq!(
         column(&running.get("/incidents?limit=1&page=2").await, "name"),
         ["then"]
@@ -377,30 +335,20 @@ async fn a_postmortem_is_drafted_published_and_taken_back() {
     let path = format!("{owner}/postmortem");
     assert_eq!(running.call("GET", &path, Value::Null).await.0, 404);
     assert_eq!(
-        running
-            .call("PUT", &path, json!({"postmortem": {"body": "x"}}))
-            .await
-            .0,
+        running.call("PUT", &path, json!({"postmortem": {"body": "x"}})).await.0,
         400
     );
     let draft = running
         .ok("PUT", &path, json!({"postmortem": {"body_draft": "Why"}}))
         .await;
-    assert_eq!(
-        (&draft["body_draft"], &draft["body"]),
-        (&json!("Why"), &Value::Null)
-    );
+    assert_eq!((&draft["body_draft"], &draft["body"]), (&json!("Why"), &Value::Null));
     let publish = format!("{path}/publish");
     assert_eq!(running.call("PUT", &publish, Value::Null).await.0, 400);
     running
         .ok("PATCH", &owner, json!({"incident": {"status": "resolved"}}))
         .await;
     let published = running
-        .ok(
-            "PUT",
-            &publish,
-            json!({"postmortem": {"notify_subscribers": true}}),
-        )
+        .ok("PUT", &publish, json!({"postmortem": {"notify_subscribers": true}}))
         .await;
     assert_eq!(
         (&published["body"], &published["published_at"]),
@@ -409,17 +357,12 @@ async fn a_postmortem_is_drafted_published_and_taken_back() {
     assert_eq!(running.get(&owner).await["postmortem_body"], "Why");
     let last = running.server.notifications().pop().unwrap();
     assert_eq!(last.kind, NotificationKind::PostmortemPublished);
-    let reverted = running
-        .ok("PUT", &format!("{path}/revert"), Value::Null)
-        .await;
+    let reverted = running.ok("PUT", &format!("{path}/revert"), Value::Null).await;
     assert_eq!(
         (&reverted["published_at"], &reverted["body_draft"]),
         (&Value::Null, &json!("Why"))
     );
-    assert_eq!(
-        running.call("DELETE", &path, Value::Null).await,
-        (204, Value::Null)
-    );
+    assert_eq!(running.call("DELETE", &path, Value::Null).await, (204, Value::Null));
     assert_eq!(running.call("GET", &path, Value::Null).await.0, 404);
 }
 
@@ -429,21 +372,13 @@ async fn one_incident_can_be_followed() {
     let made = incident(&running, json!({"name": "x"})).await;
     let path = format!("/incidents/{}/subscribers", text(&made["id"]));
     let (status, follower) = running
-        .call(
-            "POST",
-            &path,
-            json!({"subscriber": {"email": "A@example.com"}}),
-        )
+        .call("POST", &path, json!({"subscriber": {"email": "A@example.com"}}))
         .await;
     assert_eq!((status, &follower["email"]), (201, &json!("a@example.com")));
     assert!(follower.get("components").is_none());
     assert_eq!(
         running
-            .call(
-                "POST",
-                &path,
-                json!({"subscriber": {"email": "a@example.com"}})
-            )
+            .call("POST", &path, json!({"subscriber": {"email": "a@example.com"}}))
             .await
             .0,
         422
@@ -458,9 +393,6 @@ async fn one_incident_can_be_followed() {
         (201, Value::Null)
     );
     assert_eq!(running.get(&path).await, json!([follower]));
-    assert_eq!(
-        running.call("DELETE", &one, Value::Null).await,
-        (200, follower)
-    );
+    assert_eq!(running.call("DELETE", &one, Value::Null).await, (200, follower));
     assert_eq!(running.call("GET", &one, Value::Null).await.0, 404);
 }

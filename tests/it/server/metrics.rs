@@ -20,11 +20,7 @@ async fn metric(running: &Running, provider: &str, name: &str) -> String {
     let body = json!({"metric": {"name": name, "suffix": "ms", "transform": "average"}});
     text(
         &running
-            .ok(
-                "POST",
-                &format!("/metrics_providers/{provider}/metrics"),
-                body,
-            )
+            .ok("POST", &format!("/metrics_providers/{provider}/metrics"), body)
             .await["id"],
     )
 }
@@ -41,48 +37,26 @@ async fn providers_ask_for_their_credentials_and_never_show_them() {
                                            "metric_base_uri": "https://example.com"}});
     let made = running.ok("POST", "/metrics_providers", body).await;
     assert!(!made.to_string().contains("secret") && !made.to_string().contains("hidden"));
-    assert_eq!(
-        (&made["type"], &made["page_id"]),
-        (&json!("Datadog"), &json!(PAGE))
-    );
+    assert_eq!((&made["type"], &made["page_id"]), (&json!("Datadog"), &json!(PAGE)));
     let path = format!("/metrics_providers/{}", text(&made["id"]));
     let changed = running
-        .ok(
-            "PATCH",
-            &path,
-            json!({"metrics_provider": {"metric_base_uri": null}}),
-        )
+        .ok("PATCH", &path, json!({"metrics_provider": {"metric_base_uri": null}}))
         .await;
     assert_eq!(changed["metric_base_uri"], Value::Null);
     for bad in [json!({}), json!({"type": "Nagios"})] {
         assert_eq!(
             running
-                .call(
-                    "POST",
-                    "/metrics_providers",
-                    json!({"metrics_provider": bad})
-                )
+                .call("POST", "/metrics_providers", json!({"metrics_provider": bad}))
                 .await
                 .0,
             422
         );
     }
-    assert_eq!(
-        running
-            .get("/metrics_providers")
-            .await
-            .as_array()
-            .unwrap()
-            .len(),
-        1
-    );
+    assert_eq!(running.get("/metrics_providers").await.as_array().unwrap().len(), 1);
     let pushed = metric(&running, &text(&made["id"]), "m").await;
     let point = json!({"data": {"timestamp": 1, "value": 1}});
     assert_eq!(
-        running
-            .call("POST", &format!("/metrics/{pushed}/data"), point)
-            .await
-            .0,
+        running.call("POST", &format!("/metrics/{pushed}/data"), point).await.0,
         405
     );
     assert_eq!(running.call("DELETE", &path, Value::Null).await.0, 200);
@@ -109,21 +83,12 @@ async fn a_metric_keeps_what_its_change_does_not_document() {
         .faults()
         .set_behaviour(|behaviour| behaviour.metric_update_honours_all = true);
     let changed = running.ok("PATCH", &path, body).await;
-    assert_eq!(
-        (&changed["suffix"], &changed["y_axis_min"]),
-        (&json!("s"), &json!(1.5))
-    );
-    let list = running
-        .get(&format!("/metrics_providers/{provider}/metrics"))
-        .await;
+    assert_eq!((&changed["suffix"], &changed["y_axis_min"]), (&json!("s"), &json!(1.5)));
+    let list = running.get(&format!("/metrics_providers/{provider}/metrics")).await;
     assert_eq!(column(&list, "id"), [json!(id)]);
     let body = json!({"metric": {"name": "x", "transform": "median"}});
     let (status, _) = running
-        .call(
-            "POST",
-            &format!("/metrics_providers/{provider}/metrics"),
-            body,
-        )
+        .call("POST", &format!("/metrics_providers/{provider}/metrics"), body)
         .await;
     assert_eq!(status, 422);
     assert_eq!(running.call("DELETE", &path, Value::Null).await.0, 200);
@@ -137,22 +102,15 @@ async fn points_fall_into_slots_of_thirty_seconds() {
     let id = metric(&running, &provider, "m").await;
     let now = beginning().as_second();
     let path = format!("/metrics/{id}/data");
-    let point =
-        |timestamp: i64, value: f64| json!({"data": {"timestamp": timestamp, "value": value}});
+    let point = |timestamp: i64, value: f64| json!({"data": {"timestamp": timestamp, "value": value}});
     let (status, body) = running.call("POST", &path, point(now + 14, 1.0)).await;
     assert_eq!((status, body), (201, point(now, 1.0)));
     running.ok("POST", &path, point(now - 15, 2.0)).await;
     running.ok("POST", &path, point(now + 40, 3.0)).await;
     // Too old and too far ahead: answered, and dropped.
-    running
-        .ok("POST", &path, point(now - 29 * 24 * 3_600, 4.0))
-        .await;
+    running.ok("POST", &path, point(now - 29 * 24 * 3_600, 4.0)).await;
     running.ok("POST", &path, point(now + 3_600, 5.0)).await;
-    let points = running
-        .server
-        .points(PAGE, &id, Timestamp::UNIX_EPOCH)
-        .await
-        .unwrap();
+    let points = running.server.points(PAGE, &id, Timestamp::UNIX_EPOCH).await.unwrap();
     assert_eq!(points, [(now, 2.0), (now + 30, 3.0)]);
     assert_eq!(
         running.get(&format!("/metrics/{id}")).await["most_recent_data_at"],
@@ -171,11 +129,7 @@ async fn points_fall_into_slots_of_thirty_seconds() {
         (&json!(id), &Value::Null)
     );
     assert_eq!(
-        running
-            .server
-            .points(PAGE, &id, Timestamp::UNIX_EPOCH)
-            .await
-            .unwrap(),
+        running.server.points(PAGE, &id, Timestamp::UNIX_EPOCH).await.unwrap(),
         []
     );
 }
@@ -194,13 +148,8 @@ async fn many_points_travel_in_one_request() {
         one.clone(),
         json!([{"timestamp": now, "value": 1}, {"timestamp": now - 60, "value": 2}]),
     );
-    data.insert(
-        two.clone(),
-        json!([{"timestamp": now, "value": 3}, {"value": 4}]),
-    );
-    let (status, echo) = running
-        .call("POST", "/metrics/data", json!({"data": data}))
-        .await;
+    data.insert(two.clone(), json!([{"timestamp": now, "value": 3}, {"value": 4}]));
+    let (status, echo) = running.call("POST", "/metrics/data", json!({"data": data})).await;
     assert_eq!((status, echo), (202, Value::Object(data)));
     assert_eq!(
         running
@@ -212,11 +161,7 @@ async fn many_points_travel_in_one_request() {
         2
     );
     assert_eq!(
-        running
-            .server
-            .points(PAGE, &two, Timestamp::UNIX_EPOCH)
-            .await
-            .unwrap(),
+        running.server.points(PAGE, &two, Timestamp::UNIX_EPOCH).await.unwrap(),
         [(now, 3.0)]
     );
     assert_eq!(
@@ -226,8 +171,5 @@ async fn many_points_travel_in_one_request() {
             .0,
         404
     );
-    assert_eq!(
-        running.call("GET", "/metrics/data", Value::Null).await.0,
-        405
-    );
+    assert_eq!(running.call("GET", "/metrics/data", Value::Null).await.0, 405);
 }

@@ -119,10 +119,7 @@ impl Running {
     /// Like `call`, for a request that has to succeed.
     pub(super) async fn ok(&self, method: &str, path: &str, body: Value) -> Value {
         let (status, answer) = self.call(method, path, body).await;
-        assert!(
-            (200..300).contains(&status),
-            "{method} {path}: {status} {answer}"
-        );
+        assert!((200..300).contains(&status), "{method} {path}: {status} {answer}");
         answer
     }
 
@@ -133,11 +130,7 @@ impl Running {
     /// Makes a component and gives its identifier.
     pub(super) async fn component(&self, name: &str) -> String {
         let made = self
-            .ok(
-                "POST",
-                "/components",
-                json!({ "component": { "name": name } }),
-            )
+            .ok("POST", "/components", json!({ "component": { "name": name } }))
             .await;
         text(&made["id"])
     }

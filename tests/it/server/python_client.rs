@@ -38,13 +38,7 @@ fn python() -> PathBuf {
     run(Command::new("python3").args(["-m", "venv"]).arg(&home));
     let install = |packages: &[&str]| {
         run(Command::new(&python)
-            .args([
-                "-m",
-                "pip",
-                "install",
-                "--quiet",
-                "--disable-pip-version-check",
-            ])
+            .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"])
             .args(packages));
     };
     // The package is Python 2 source; setuptools up to 57 translates it while it is built.

@@ -54,11 +54,7 @@ async fn odd_values_never_break_the_server() {
         .await;
     let provider = format!("/metrics_providers/{}", text(&provider["id"]));
     let metric = running
-        .ok(
-            "POST",
-            &format!("{provider}/metrics"),
-            json!({"metric": {"name": "m"}}),
-        )
+        .ok("POST", &format!("{provider}/metrics"), json!({"metric": {"name": "m"}}))
         .await;
     let metric = format!("/metrics/{}", text(&metric["id"]));
     let update = text(&incident["incident_updates"][0]["id"]);
@@ -68,14 +64,7 @@ async fn odd_values_never_break_the_server() {
             "POST",
             "/components".into(),
             "component",
-            &[
-                "name",
-                "description",
-                "group_id",
-                "status",
-                "showcase",
-                "start_date",
-            ],
+            &["name", "description", "group_id", "status", "showcase", "start_date"],
         ),
         (
             "PATCH",
@@ -113,14 +102,7 @@ async fn odd_values_never_break_the_server() {
             "PATCH",
             incident.clone(),
             "incident",
-            &[
-                "name",
-                "status",
-                "body",
-                "components",
-                "metadata",
-                "scheduled_for",
-            ],
+            &["name", "status", "body", "components", "metadata", "scheduled_for"],
         ),
         (
             "PATCH",
@@ -128,12 +110,7 @@ async fn odd_values_never_break_the_server() {
             "incident_update",
             &["body", "display_at"],
         ),
-        (
-            "PUT",
-            format!("{incident}/postmortem"),
-            "postmortem",
-            &["body_draft"],
-        ),
+        ("PUT", format!("{incident}/postmortem"), "postmortem", &["body_draft"]),
         (
             "POST",
             format!("{incident}/subscribers"),
@@ -152,23 +129,12 @@ async fn odd_values_never_break_the_server() {
             "metric",
             &["name", "y_axis_min", "decimal_places", "transform"],
         ),
-        (
-            "POST",
-            format!("{metric}/data"),
-            "data",
-            &["timestamp", "value"],
-        ),
+        ("POST", format!("{metric}/data"), "data", &["timestamp", "value"]),
         (
             "PATCH",
             String::new(),
             "page",
-            &[
-                "name",
-                "css_greens",
-                "subdomain",
-                "branding",
-                "hidden_from_search",
-            ],
+            &["name", "css_greens", "subdomain", "branding", "hidden_from_search"],
         ),
         (
             "POST",
@@ -190,11 +156,7 @@ async fn odd_values_never_break_the_server() {
             let mut bodies = vec![odd.clone(), Value::Object(whole)];
             for field in *fields {
                 let mut inner = Map::new();
-                for (key, value) in [
-                    ("name", json!("n")),
-                    ("timestamp", json!(1)),
-                    ("value", json!(1)),
-                ] {
+                for (key, value) in [("name", json!("n")), ("timestamp", json!(1)), ("value", json!(1))] {
                     inner.insert(key.to_owned(), value);
                 }
                 inner.insert((*field).to_owned(), odd.clone());
@@ -221,9 +183,7 @@ async fn odd_values_never_break_the_server() {
             "/subscribers".into(),
             "/components".into(),
         ] {
-            let (status, reply) = running
-                .call("GET", &format!("{path}?{query}"), Value::Null)
-                .await;
+            let (status, reply) = running.call("GET", &format!("{path}?{query}"), Value::Null).await;
             assert!(status < 500, "{path}?{query}: {status} {reply}");
         }
     }

@@ -4,9 +4,7 @@ use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 
 use serde_json::json;
-use statuspage_operator::server::{
-    Clock, DataLocation, ManualClock, Server, ServerError, ServerOptions,
-};
+use statuspage_operator::server::{Clock, DataLocation, ManualClock, Server, ServerError, ServerOptions};
 
 use super::{PAGE, Running, TOKEN, beginning, client, column, options, text};
 
@@ -21,8 +19,7 @@ async fn everything_survives_a_restart_and_a_kill() {
     let api = first.component("API").await;
     let group = json!({"component_group": {"name": "Core", "components": [api]}});
     first.ok("POST", "/component-groups", group).await;
-    let incident =
-        json!({"incident": {"name": "Down", "components": {api.as_str(): "major_outage"}}});
+    let incident = json!({"incident": {"name": "Down", "components": {api.as_str(): "major_outage"}}});
     first.ok("POST", "/incidents", incident).await;
     first
         .ok(
@@ -39,16 +36,10 @@ async fn everything_survives_a_restart_and_a_kill() {
         )
         .await;
     let path = format!("/metrics_providers/{}/metrics", text(&provider["id"]));
-    let metric = first
-        .ok("POST", &path, json!({"metric": {"name": "m"}}))
-        .await;
+    let metric = first.ok("POST", &path, json!({"metric": {"name": "m"}})).await;
     let point = json!({"data": {"timestamp": beginning().as_second(), "value": 1}});
     first
-        .ok(
-            "POST",
-            &format!("/metrics/{}/data", text(&metric["id"])),
-            point,
-        )
+        .ok("POST", &format!("/metrics/{}/data", text(&metric["id"])), point)
         .await;
     let read = async |running: &Running| {
         let mut all = Vec::new();
@@ -84,16 +75,9 @@ async fn everything_survives_a_restart_and_a_kill() {
         ..options()
     })
     .await;
-    assert_eq!(
-        third.get("/components").await,
-        second.get("/components").await
-    );
+    assert_eq!(third.get("/components").await, second.get("/components").await);
     let metric = text(&metric["id"]);
-    let points = third
-        .server
-        .points(PAGE, &metric, beginning())
-        .await
-        .unwrap();
+    let points = third.server.points(PAGE, &metric, beginning()).await.unwrap();
     assert_eq!(points, [(beginning().as_second(), 1.0)]);
 }
 
@@ -236,10 +220,7 @@ async fn what_cannot_be_opened_says_why() {
         clock: clock(),
         ..options()
     };
-    assert!(matches!(
-        Server::open(absent).await,
-        Err(ServerError::SeedFile { .. })
-    ));
+    assert!(matches!(Server::open(absent).await, Err(ServerError::SeedFile { .. })));
     let wrong = directory.path().join("wrong.yaml");
     std::fs::write(&wrong, "pages: [{ name: A, colour: red }]").unwrap();
     let invalid = ServerOptions {
@@ -260,8 +241,5 @@ async fn what_cannot_be_opened_says_why() {
         clock: clock(),
         ..options()
     };
-    assert!(matches!(
-        Server::open(folder).await,
-        Err(ServerError::Storage(_))
-    ));
+    assert!(matches!(Server::open(folder).await, Err(ServerError::Storage(_))));
 }

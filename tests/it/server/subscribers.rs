@@ -6,9 +6,7 @@ use statuspage_operator::server::NotificationKind;
 use super::{PAGE, Running, column, text};
 
 async fn subscribe(running: &Running, body: Value) -> Value {
-    running
-        .ok("POST", "/subscribers", json!({ "subscriber": body }))
-        .await
+    running.ok("POST", "/subscribers", json!({ "subscriber": body })).await
 }
 
 #[tokio::test]
@@ -20,35 +18,21 @@ async fn subscribers_come_confirm_and_go() {
         (&made["email"], &made["mode"]),
         (&json!("ops@example.com"), &json!("email"))
     );
-    assert_eq!(
-        running.server.notifications()[0].kind,
-        NotificationKind::Confirmation
-    );
+    assert_eq!(running.server.notifications()[0].kind, NotificationKind::Confirmation);
     // Unconfirmed ones are not shown unless they are asked for.
     assert_eq!(running.get("/subscribers").await, json!([]));
-    assert_eq!(
-        column(&running.get("/subscribers?state=all").await, "id"),
-        [json!(id)]
-    );
+    assert_eq!(column(&running.get("/subscribers?state=all").await, "id"), [json!(id)]);
     assert!(running.server.confirm_subscriber(PAGE, &id).await.unwrap());
-    assert_eq!(
-        column(&running.get("/subscribers.json").await, "id"),
-        [json!(id)]
-    );
+    assert_eq!(column(&running.get("/subscribers.json").await, "id"), [json!(id)]);
     let taken = json!({"subscriber": {"email": "OPS@example.com"}});
     assert_eq!(
         running.call("POST", "/subscribers", taken).await,
         (422, json!({"error": ["Email has already been taken"]}))
     );
-    let (status, gone) = running
-        .call("DELETE", &format!("/subscribers/{id}"), Value::Null)
-        .await;
+    let (status, gone) = running.call("DELETE", &format!("/subscribers/{id}"), Value::Null).await;
     assert_eq!((status, &gone["id"]), (200, &json!(id)));
     assert_eq!(
-        running
-            .call("GET", &format!("/subscribers/{id}"), Value::Null)
-            .await
-            .0,
+        running.call("GET", &format!("/subscribers/{id}"), Value::Null).await.0,
         404
     );
     assert_eq!(
@@ -76,19 +60,9 @@ async fn all_channels_and_what_is_refused() {
         json!({"endpoint": "https://example.com/hook", "component_ids": [api]}),
     )
     .await;
-    assert_eq!(
-        (&hook["mode"], &hook["components"]),
-        (&json!("webhook"), &json!([api]))
-    );
-    let phone = subscribe(
-        &running,
-        json!({"phone_country": "us", "phone_number": "5551234"}),
-    )
-    .await;
-    assert_eq!(
-        (&phone["mode"], &phone["phone_country"]),
-        (&json!("sms"), &json!("US"))
-    );
+    assert_eq!((&hook["mode"], &hook["components"]), (&json!("webhook"), &json!([api])));
+    let phone = subscribe(&running, json!({"phone_country": "us", "phone_number": "5551234"})).await;
+    assert_eq!((&phone["mode"], &phone["phone_country"]), (&json!("sms"), &json!("US")));
     for bad in [
         json!({}),
         json!({"email": "nobody"}),
@@ -98,36 +72,23 @@ async fn all_channels_and_what_is_refused() {
         json!({"email": "a@example.com", "component_ids": ["elsewhere"]}),
     ] {
         assert_eq!(
-            running
-                .call("POST", "/subscribers", json!({"subscriber": bad}))
-                .await
-                .0,
+            running.call("POST", "/subscribers", json!({"subscriber": bad})).await.0,
             422,
             "{bad}"
         );
     }
     // Without the key, everything is subscribed to again.
     let all = running
-        .ok(
-            "PATCH",
-            &format!("/subscribers/{}", text(&hook["id"])),
-            json!({}),
-        )
+        .ok("PATCH", &format!("/subscribers/{}", text(&hook["id"])), json!({}))
         .await;
     assert_eq!(all["components"], json!([]));
     assert_eq!(
         column(&running.get("/subscribers?q=EXAMPLE.com").await, "mode"),
         ["webhook"]
     );
+    assert_eq!(column(&running.get("/subscribers?type=sms").await, "mode"), ["sms"]);
     assert_eq!(
-        column(&running.get("/subscribers?type=sms").await, "mode"),
-        ["sms"]
-    );
-    assert_eq!(
-        running
-            .call("GET", "/subscribers?type=pigeon", Value::Null)
-            .await
-            .0,
+        running.call("GET", "/subscribers?type=pigeon", Value::Null).await.0,
         400
     );
 }
@@ -147,17 +108,10 @@ async fn the_list_counts_from_zero() {
     assert_eq!(column(&page, "email"), ["0@example.com", "1@example.com"]);
     let page = running.get("/subscribers?limit=2&page=2").await;
     assert_eq!(column(&page, "email"), ["4@example.com"]);
-    let page = running
-        .get("/subscribers?limit=1&sort_direction=desc")
-        .await;
+    let page = running.get("/subscribers?limit=1&sort_direction=desc").await;
     assert_eq!(column(&page, "email"), ["4@example.com"]);
     assert_eq!(
-        running
-            .get("/subscribers?per_page=1")
-            .await
-            .as_array()
-            .unwrap()
-            .len(),
+        running.get("/subscribers?per_page=1").await.as_array().unwrap().len(),
         5
     );
 }
@@ -183,28 +137,17 @@ async fn bulk_operations_answer_with_nothing() {
             .await
             .unwrap()
     );
-    assert!(
-        !running
-            .server
-            .quarantine_subscriber(PAGE, "nobody")
-            .await
-            .unwrap()
-    );
+    assert!(!running.server.quarantine_subscriber(PAGE, "nobody").await.unwrap());
     let histogram = running.get("/subscribers/histogram_by_state").await;
     assert_eq!(
         histogram["email"],
         json!({"active": 1, "unconfirmed": 1, "quarantined": 1, "total": 3})
     );
     assert_eq!(running.get("/subscribers/count").await["email"], 1);
-    assert_eq!(
-        running.get("/subscribers/count?state=all").await["email"],
-        3
-    );
+    assert_eq!(running.get("/subscribers/count?state=all").await["email"], 3);
     let path = "/subscribers/resend_confirmation";
     assert_eq!(
-        running
-            .call("POST", path, json!({"subscribers": "all"}))
-            .await,
+        running.call("POST", path, json!({"subscribers": "all"})).await,
         (201, Value::Null)
     );
     assert_eq!(
@@ -213,9 +156,7 @@ async fn bulk_operations_answer_with_nothing() {
     );
     let path = "/subscribers/reactivate";
     assert_eq!(
-        running
-            .call("POST", path, json!({"subscribers": [sick["id"]]}))
-            .await,
+        running.call("POST", path, json!({"subscribers": [sick["id"]]})).await,
         (201, Value::Null)
     );
     assert_eq!(running.get("/subscribers/count").await["email"], 2);
@@ -230,11 +171,7 @@ async fn bulk_operations_answer_with_nothing() {
     );
     assert_eq!(
         running
-            .call(
-                "POST",
-                "/subscribers/unsubscribe",
-                json!({"subscribers": "all"})
-            )
+            .call("POST", "/subscribers/unsubscribe", json!({"subscribers": "all"}))
             .await
             .0,
         201
@@ -243,21 +180,11 @@ async fn bulk_operations_answer_with_nothing() {
         column(&running.get("/subscribers?state=all").await, "email"),
         ["w@example.com"]
     );
-    assert_eq!(
-        running
-            .call("POST", "/subscribers/unsubscribe", json!({}))
-            .await
-            .0,
-        422
-    );
+    assert_eq!(running.call("POST", "/subscribers/unsubscribe", json!({})).await.0, 422);
     let many: Vec<String> = (0..101).map(|number| number.to_string()).collect();
     assert_eq!(
         running
-            .call(
-                "POST",
-                "/subscribers/unsubscribe",
-                json!({"subscribers": many})
-            )
+            .call("POST", "/subscribers/unsubscribe", json!({"subscribers": many}))
             .await
             .0,
         422
@@ -267,10 +194,7 @@ async fn bulk_operations_answer_with_nothing() {
 #[tokio::test]
 async fn only_those_who_follow_a_component_hear_of_it() {
     let running = Running::start().await;
-    let (api, web) = (
-        running.component("API").await,
-        running.component("Web").await,
-    );
+    let (api, web) = (running.component("API").await, running.component("Web").await);
     let everything = subscribe(&running, json!({"endpoint": "https://example.com/1"})).await;
     let follows = subscribe(
         &running,
@@ -285,8 +209,5 @@ async fn only_those_who_follow_a_component_hear_of_it() {
     let body = json!({"incident": {"name": "x", "component_ids": [api]}});
     running.ok("POST", "/incidents", body).await;
     let [told] = running.server.notifications().try_into().unwrap();
-    assert_eq!(
-        told.recipients,
-        [text(&everything["id"]), text(&follows["id"])]
-    );
+    assert_eq!(told.recipients, [text(&everything["id"]), text(&follows["id"])]);
 }

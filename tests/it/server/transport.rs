@@ -19,24 +19,16 @@ async fn tokens_are_taken_in_three_forms_and_others_refused() {
     assert_eq!(status, 200);
     for request in [
         running.client.get(&url),
-        running
-            .client
-            .get(&url)
-            .header("Authorization", "OAuth wrong"),
+        running.client.get(&url).header("Authorization", "OAuth wrong"),
     ] {
-        assert_eq!(
-            answer(request).await,
-            (401, json!({"error": "Could not authenticate"}))
-        );
+        assert_eq!(answer(request).await, (401, json!({"error": "Could not authenticate"})));
     }
     running
         .server
         .faults()
         .set_behaviour(|behaviour| behaviour.bare_token = false);
     assert_eq!(
-        answer(running.client.get(&url).header("Authorization", TOKEN))
-            .await
-            .0,
+        answer(running.client.get(&url).header("Authorization", TOKEN)).await.0,
         401
     );
     assert!(!format!("{:?}", running.server.log().entries()).contains(TOKEN));
@@ -77,10 +69,7 @@ async fn unknown_paths_and_methods_are_refused_in_json() {
             (404, json!({"error": "Not found"}))
         );
     }
-    assert_eq!(
-        running.call("DELETE", "/components", Value::Null).await.0,
-        405
-    );
+    assert_eq!(running.call("DELETE", "/components", Value::Null).await.0, 405);
     assert_eq!(running.call("POST", "", json!({})).await.0, 405);
     let foreign = format!("{}/v1/pages/elsewhere/components", running.origin);
     let request = running
@@ -155,10 +144,7 @@ async fn bad_bodies_are_refused() {
         )
     };
     assert_eq!(json_body("{").await.0, 400);
-    assert_eq!(
-        json_body("{}").await,
-        (400, json!({"error": "component is missing"}))
-    );
+    assert_eq!(json_body("{}").await, (400, json!({"error": "component is missing"})));
     assert_eq!(
         json_body("{\"component\": {}}").await,
         (422, json!({"error": ["Name can't be blank"]}))
@@ -207,10 +193,7 @@ async fn lists_without_paging_are_once_a_minute() {
         ..options()
     })
     .await;
-    assert_eq!(
-        running.call("GET", "/components.json", Value::Null).await.0,
-        200
-    );
+    assert_eq!(running.call("GET", "/components.json", Value::Null).await.0, 200);
     let response = running.request("GET", "/components").send().await.unwrap();
     assert_eq!(response.status(), 420);
     assert_eq!(response.headers()["retry-after"], "60");
@@ -227,10 +210,7 @@ async fn lists_without_paging_are_once_a_minute() {
     assert_eq!(running.call("GET", "/components", Value::Null).await.0, 200);
     let unlimited = Running::start().await;
     for _ in 0..70 {
-        assert_eq!(
-            unlimited.call("GET", "/components", Value::Null).await.0,
-            200
-        );
+        assert_eq!(unlimited.call("GET", "/components", Value::Null).await.0, 200);
     }
 }
 
@@ -240,10 +220,7 @@ async fn lists_are_cut_into_pages() {
     for number in 0..103 {
         running.component(&format!("c{number}")).await;
     }
-    assert_eq!(
-        running.get("/components").await.as_array().unwrap().len(),
-        100
-    );
+    assert_eq!(running.get("/components").await.as_array().unwrap().len(), 100);
     assert_eq!(
         column(&running.get("/components?page=2").await, "name"),
         ["c100", "c101", "c102"]
@@ -263,21 +240,10 @@ async fn lists_are_cut_into_pages() {
         .faults()
         .set_behaviour(|behaviour| behaviour.components_ceiling = 100);
     assert_eq!(
-        running
-            .get("/components?per_page=1100")
-            .await
-            .as_array()
-            .unwrap()
-            .len(),
+        running.get("/components?per_page=1100").await.as_array().unwrap().len(),
         100
     );
-    assert_eq!(
-        running
-            .call("GET", "/components?per_page=x", Value::Null)
-            .await
-            .0,
-        400
-    );
+    assert_eq!(running.call("GET", "/components?per_page=x", Value::Null).await.0, 400);
 }
 
 #[tokio::test]
@@ -302,56 +268,25 @@ async fn faults_hit_the_requests_they_name() {
 
     faults.next(1, "POST", "/components", Effect::LoseReply);
     let body = json!({"component": {"name": "made all the same"}});
-    assert!(
-        running
-            .request("POST", "/components")
-            .json(&body)
-            .send()
-            .await
-            .is_err()
-    );
-    assert_eq!(
-        column(&running.get("/components").await, "name"),
-        ["made all the same"]
-    );
+    assert!(running.request("POST", "/components").json(&body).send().await.is_err());
+    assert_eq!(column(&running.get("/components").await, "name"), ["made all the same"]);
 
     faults.next(1, "POST", "/components", Effect::LoseRequest);
-    assert!(
-        running
-            .request("POST", "/components")
-            .json(&body)
-            .send()
-            .await
-            .is_err()
-    );
-    assert_eq!(
-        running.get("/components").await.as_array().unwrap().len(),
-        1
-    );
+    assert!(running.request("POST", "/components").json(&body).send().await.is_err());
+    assert_eq!(running.get("/components").await.as_array().unwrap().len(), 1);
 
     faults.next(1, "GET", "/components", Effect::TruncateBody);
     let response = running.request("GET", "/components").send().await.unwrap();
     assert_eq!(response.status(), 200);
     assert!(response.bytes().await.is_err());
-    faults.next(
-        1,
-        "GET",
-        "/components",
-        Effect::Delay(Duration::from_millis(1)),
-    );
-    assert_eq!(
-        running.get("/components").await.as_array().unwrap().len(),
-        1
-    );
+    faults.next(1, "GET", "/components", Effect::Delay(Duration::from_millis(1)));
+    assert_eq!(running.get("/components").await.as_array().unwrap().len(), 1);
     assert_eq!(faults.pending(), 0);
 
     faults.set_behaviour(|behaviour| behaviour.list_lag = Duration::from_secs(5));
     assert_eq!(running.get("/components").await, json!([]));
     running.advance(5).await;
-    assert_eq!(
-        running.get("/components").await.as_array().unwrap().len(),
-        1
-    );
+    assert_eq!(running.get("/components").await.as_array().unwrap().len(), 1);
 }
 
 #[tokio::test]
@@ -375,12 +310,6 @@ async fn pages_are_changed_in_what_is_documented() {
     assert_eq!(page["updated_at"], "2026-03-01T12:00:05Z");
     assert_eq!(running.get("").await, page);
     assert_eq!(running.server.pages()[0].name, "Acme Status");
-    assert_eq!(
-        running
-            .call("PATCH", "", json!({"page": {"name": ""}}))
-            .await
-            .0,
-        422
-    );
+    assert_eq!(running.call("PATCH", "", json!({"page": {"name": ""}})).await.0, 422);
     assert_eq!(running.call("DELETE", "", Value::Null).await.0, 405);
 }
