@@ -8,6 +8,8 @@ mod client;
 #[cfg(test)]
 mod control_plane;
 #[cfg(test)]
+mod driver;
+#[cfg(test)]
 mod server;
 #[cfg(test)]
 mod support;
