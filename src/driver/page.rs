@@ -11,7 +11,7 @@ use super::{Access, Clock, Event, EventKind, Interrupt, Store, StoreChange, Stor
 use crate::api::{Kind, Reason};
 use crate::engine::{
     self, Action, DELETION_WINDOW, Declaration, Failure, Gate, ObjectKey, Plan, READY, Read, ReadWhat, Reply, Request,
-    Spec, Status, Step, World,
+    Spec, State, Status, Step, World,
 };
 use crate::statuspage::{
     BaseUrl, Budget, BudgetRegistry, Client, CollectionKind, Error, ErrorClass, Page, Permit, Priority, Snapshot,
@@ -284,6 +284,10 @@ impl<S: Store> PageDriver<S> {
         let mut plan = engine::plan(&self.world(view));
         if let Some(previous) = self.last_update.take() {
             self.refuse_repetition(view, &mut plan, &previous);
+        }
+        // What was seen to match has no failure to wait for any more: the lost reply was a success.
+        for finding in plan.findings.iter().filter(|finding| finding.state == State::InSync) {
+            self.failures.remove(&finding.key);
         }
         plan
     }
@@ -785,7 +789,7 @@ impl<S: Store> PageDriver<S> {
             }
         }
         let reason = match &step.action {
-            Action::Create(_) => "Created",
+            Action::Create(_) | Action::Provide(_) => "Created",
             Action::Publish { .. } => "Published",
             Action::Delete(_) => "Deleted",
             _ => "Updated",

@@ -5,7 +5,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use super::declaration::{ObjectKey, Status};
 use super::fields::Change;
-use super::identity::CREATE;
+use super::identity::{CREATE, PROVIDE};
 use super::request::Request;
 use crate::api::{Journal, Reason};
 use crate::statuspage::{CollectionKind, Priority};
@@ -78,6 +78,7 @@ impl Step {
     pub fn journal(&self, attempt: String, at: Timestamp) -> Option<Journal> {
         let (operation, after) = match &self.action {
             Action::Create(_) => (CREATE.to_owned(), None),
+            Action::Provide(_) => (PROVIDE.to_owned(), None),
             Action::Publish { index, after, .. } => (format!("update/{index}"), after.clone()),
             _ => return None,
         };
@@ -139,6 +140,8 @@ pub enum Action {
         /// Newest remote update before the request.
         after: Option<String>,
     },
+    /// Creates another object that this one needs and that no declaration stands for: journal, request.
+    Provide(Request),
     /// Changes the remote object.
     Update(Request),
     /// Deletes the remote object.
@@ -157,7 +160,9 @@ impl Action {
     /// The remote request of this effect, if it has one.
     pub fn request(&self) -> Option<&Request> {
         match self {
-            Action::Create(request) | Action::Update(request) | Action::Delete(request) => Some(request),
+            Action::Create(request) | Action::Provide(request) | Action::Update(request) | Action::Delete(request) => {
+                Some(request)
+            }
             Action::Publish { request, .. } => Some(request),
             Action::RecordId(_) | Action::Hold | Action::Release | Action::Prune => None,
         }
@@ -165,7 +170,7 @@ impl Action {
 
     /// True when a lost reply must not lead to a second request.
     pub fn is_journalled(&self) -> bool {
-        matches!(self, Action::Create(_) | Action::Publish { .. })
+        matches!(self, Action::Create(_) | Action::Provide(_) | Action::Publish { .. })
     }
 }
 

@@ -14,6 +14,8 @@ mod definitions;
 #[cfg(test)]
 mod documents;
 #[cfg(test)]
+mod driver;
+#[cfg(test)]
 mod export;
 #[cfg(test)]
 mod manifest;
