@@ -6,6 +6,7 @@ pub mod clock;
 pub mod driver;
 pub mod engine;
 pub mod manifest;
+pub mod operator;
 pub mod server;
 pub mod statuspage;
 pub mod store;

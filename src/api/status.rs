@@ -73,4 +73,12 @@ pub struct Journal {
     /// Id that the page's object had before the attempt, where that matters: the newest incident update.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub after: Option<String>,
+    /// The name that was sent, where objects are recognised by it: the declared one may change before the outcome of
+    /// the attempt is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
+    /// Ids of objects of the same identity that were there before the attempt: none of them is what it created.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[x_kube(merge_strategy = ListMerge::Atomic)]
+    pub beside: Vec<String>,
 }

@@ -8,14 +8,19 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::perform::{collection_of, perform};
 use super::{Access, Clock, Event, EventKind, Interrupt, Store, StoreChange, StoreError, View};
-use crate::api::{Journal, Kind, Reason};
+use crate::api::{Kind, Reason};
 use crate::engine::{
-    self, Action, DELETION_WINDOW, Declaration, Failure, Gate, ObjectKey, Plan, READY, Read, ReadWhat, Reply, Spec,
-    Status, Step, World,
+    self, Action, DELETION_WINDOW, Declaration, Failure, Gate, ObjectKey, Plan, READY, Read, ReadWhat, Reply, Request,
+    Spec, Status, Step, World,
 };
 use crate::statuspage::{
-    Budget, BudgetRegistry, Client, CollectionKind, Error, ErrorClass, Page, Permit, Priority, Snapshot,
+    BaseUrl, Budget, BudgetRegistry, Client, CollectionKind, Error, ErrorClass, Page, Permit, Priority, Snapshot,
 };
+
+/// How often in a row statuses are written with nothing else to do before a pass ends all the same.
+const QUIET_ROUNDS: u32 = 8;
+/// Pause before the store is tried again with what it did not take.
+const STORE_RETRY: SignedDuration = SignedDuration::from_secs(5);
 
 /// What all drivers of a process share.
 #[derive(Clone, Debug)]
@@ -71,6 +76,7 @@ pub struct PageDriver<S> {
     store: Arc<S>,
     options: PageOptions,
     client: Option<(String, Client)>,
+    base_url: Option<BaseUrl>,
     page_id: Option<String>,
     page_read_at: Option<Timestamp>,
     snapshot: Snapshot,
@@ -80,11 +86,12 @@ pub struct PageDriver<S> {
     knowledge: BTreeMap<ObjectKey, Knowledge>,
     seen: BTreeMap<String, (Option<String>, Timestamp)>,
     deletions: Vec<Timestamp>,
+    store_trouble: bool,
+    single_points: bool,
     gate: Option<Gate>,
     gate_attempts: u32,
     last_update: Option<Step>,
     totals: Totals,
-    attempts: u64,
 }
 
 impl<S: Store> PageDriver<S> {
@@ -95,6 +102,7 @@ impl<S: Store> PageDriver<S> {
             store,
             options,
             client: None,
+            base_url: None,
             page_id: None,
             page_read_at: None,
             snapshot: Snapshot::default(),
@@ -104,11 +112,12 @@ impl<S: Store> PageDriver<S> {
             knowledge: BTreeMap::new(),
             seen: BTreeMap::new(),
             deletions: Vec::new(),
+            store_trouble: false,
+            single_points: false,
             gate: None,
             gate_attempts: 0,
             last_update: None,
             totals: Totals::default(),
-            attempts: 0,
         }
     }
 
@@ -153,6 +162,8 @@ impl<S: Store> PageDriver<S> {
     }
 
     async fn work(&mut self, interrupt: &mut Interrupt) -> PassEnd {
+        let mut quiet_rounds = 0;
+        self.store_trouble = false;
         loop {
             if interrupt.stopped() || !self.store.may_write() {
                 return PassEnd::Stopped;
@@ -164,9 +175,14 @@ impl<S: Store> PageDriver<S> {
                 continue;
             }
             let Some(work) = self.next_work(&plan) else {
-                self.write_statuses(&view, &plan, |_| true).await;
-                return PassEnd::Idle(plan.wake);
+                if self.write_statuses(&view, &plan, |_| true).await && quiet_rounds < QUIET_ROUNDS {
+                    // What was found is recorded now; something may build on it.
+                    quiet_rounds += 1;
+                    continue;
+                }
+                return PassEnd::Idle(self.wake(&plan));
             };
+            quiet_rounds = 0;
             // What was just done is told at once; what is still to be done is told when it is done, or when it has to
             // wait.
             let waiting: BTreeSet<&ObjectKey> = plan.steps.iter().map(|step| &step.key).collect();
@@ -175,7 +191,7 @@ impl<S: Store> PageDriver<S> {
             })
             .await;
             let Some((client, page_id)) = self.connection() else {
-                return PassEnd::Idle(plan.wake);
+                return PassEnd::Idle(self.wake(&plan));
             };
             let permit = match client.budget().try_acquire(work.priority(), &page_id) {
                 Ok(permit) => permit,
@@ -255,6 +271,7 @@ impl<S: Store> PageDriver<S> {
             gate: self.gate.as_ref(),
             missing_incidents: &self.missing_incidents,
             recent_deletions: self.deletions.len(),
+            single_points: self.single_points,
         }
     }
 
@@ -306,7 +323,10 @@ impl<S: Store> PageDriver<S> {
             }
             declaration.seen = entry.1;
             if let Some(known) = self.knowledge.get(&declaration.key) {
-                if known.uid == declaration.uid {
+                if known.status == declaration.status && known.id_annotation == declaration.id_annotation {
+                    // The store has caught up: from now on its word counts, changes by people included.
+                    self.knowledge.remove(&declaration.key);
+                } else if known.uid == declaration.uid {
                     declaration.status.clone_from(&known.status);
                     declaration.id_annotation.clone_from(&known.id_annotation);
                 } else {
@@ -350,6 +370,14 @@ impl<S: Store> PageDriver<S> {
             self.failures.clear();
             self.read_failures.clear();
             self.totals.requests = self.totals().requests;
+            if self.base_url.as_ref() != Some(&access.base_url) {
+                // Another service: nothing that was read is true there.
+                self.base_url = Some(access.base_url.clone());
+                self.page_id = None;
+                self.page_read_at = None;
+                self.snapshot = Snapshot::default();
+                self.missing_incidents.clear();
+            }
             match client_for(&self.options, access) {
                 Ok(client) => self.client = Some((fingerprint, client)),
                 Err(error) => {
@@ -399,12 +427,17 @@ impl<S: Store> PageDriver<S> {
     /// Performs the steps that need no request. True when there were any: then it is time to plan again.
     async fn small_steps(&mut self, view: &View, plan: &Plan) -> bool {
         let mut any = false;
+        if plan.steps.iter().all(|step| step.action.request().is_some()) {
+            return false;
+        }
+        let by_key = by_key(view);
         for step in &plan.steps {
-            let Some(declaration) = find(view, &step.key) else {
+            let Some(declaration) = by_key.get(&step.key).copied() else {
                 continue;
             };
             let change = match &step.action {
                 Action::RecordId(id) => StoreChange::RecordId(id.clone()),
+                Action::Hold => StoreChange::AddFinalizer,
                 Action::Release => StoreChange::Release,
                 Action::Prune => StoreChange::Prune,
                 _ => continue,
@@ -419,15 +452,23 @@ impl<S: Store> PageDriver<S> {
                     }
                 }
                 Err(StoreError::Gone(_)) => any = true,
-                Err(error) => tracing::warn!(object = %step.key, %error, "will try again"),
+                Err(error) => {
+                    self.store_trouble = true;
+                    tracing::warn!(object = %step.key, %error, "will try again");
+                }
             }
         }
         any
     }
 
-    async fn write_statuses(&mut self, view: &View, plan: &Plan, due: impl Fn(&ObjectKey) -> bool) {
+    /// Writes the statuses that changed. True when there were any that the store took.
+    async fn write_statuses(&mut self, view: &View, plan: &Plan, due: impl Fn(&ObjectKey) -> bool) -> bool {
+        let by_key = by_key(view);
+        let mut any = false;
         for (key, status) in plan.statuses.iter().filter(|(key, _)| due(key)) {
-            let Some(declaration) = find(view, key) else { continue };
+            let Some(declaration) = by_key.get(key).copied() else {
+                continue;
+            };
             if *status == declaration.stored {
                 continue;
             }
@@ -436,13 +477,30 @@ impl<S: Store> PageDriver<S> {
                 .await
             {
                 Ok(()) => {
+                    any = true;
                     self.knowledge.remove(key);
                     self.tell_transition(declaration, status);
                 }
                 Err(StoreError::Gone(_)) => {}
-                Err(error) => tracing::warn!(object = %key, %error, "status will be written again"),
+                Err(error) => {
+                    self.store_trouble = true;
+                    tracing::warn!(object = %key, %error, "status will be written again");
+                }
             }
         }
+        any
+    }
+
+    /// When to plan again: soon, if the store did not take something that nothing else comes back to.
+    fn wake(&self, plan: &Plan) -> Option<Timestamp> {
+        let soon = self.store_trouble.then(|| {
+            self.options
+                .clock
+                .now()
+                .saturating_add(STORE_RETRY)
+                .unwrap_or(Timestamp::MAX)
+        });
+        plan.wake.into_iter().chain(soon).min()
     }
 
     async fn write(&mut self, declaration: &Declaration, change: StoreChange) -> Result<(), StoreError> {
@@ -511,12 +569,13 @@ impl<S: Store> PageDriver<S> {
 
     async fn read(&mut self, view: &View, client: &Client, page_id: &str, read: &Read, permit: Permit) {
         self.totals.reads += 1;
+        let began = self.options.clock.now();
         let client = client.with_priority(read.priority).with_permit(permit);
         match &read.what {
             ReadWhat::Collection(CollectionKind::Page) => self.read_page(view, &client).await,
             ReadWhat::Collection(kind) => match client.page(page_id).read(*kind).await {
                 Ok(reading) => {
-                    self.snapshot.store(reading);
+                    self.snapshot.store(reading.begun_at(began));
                     self.read_failures.remove(kind);
                     self.reached();
                 }
@@ -634,14 +693,20 @@ impl<S: Store> PageDriver<S> {
         let (Some(request), Some(declaration)) = (step.action.request(), find(view, &step.key)) else {
             return;
         };
-        let page = client.with_priority(step.priority).with_permit(permit).page(page_id);
-        let finalizer_due = !declaration.finalizer && declaration.key.kind != Kind::StatusPage && !declaration.deleting;
-        if finalizer_due && let Err(error) = self.write(declaration, StoreChange::AddFinalizer).await {
-            return self.not_recorded(view, step, &error);
-        }
-        if step.action.is_journalled() && !self.write_journal(view, step).await {
+        if !declaration.finalizer
+            && declaration.key.kind != Kind::StatusPage
+            && !declaration.deleting
+            && let Err(error) = self.write(declaration, StoreChange::AddFinalizer).await
+        {
+            permit.release_unused();
+            self.store_failed(view, &step.key, &error);
             return;
         }
+        if step.action.is_journalled() && !self.write_journal(step).await {
+            permit.release_unused();
+            return;
+        }
+        let page = client.with_priority(step.priority).with_permit(permit).page(page_id);
         match perform(&page, &mut self.snapshot, request).await {
             Ok(reply) => self.succeeded(view, step, &reply).await,
             Err(error) => self.failed(view, step, &error),
@@ -650,7 +715,7 @@ impl<S: Store> PageDriver<S> {
 
     /// Writes the journal of a step on the newest version of its declaration. False when that did not succeed: then
     /// nothing may be sent.
-    async fn write_journal(&mut self, before: &View, step: &Step) -> bool {
+    async fn write_journal(&mut self, step: &Step) -> bool {
         // The finalizer may have made a new version.
         let Some(view) = self.look() else { return false };
         let Some(declaration) = find(&view, &step.key) else {
@@ -659,16 +724,9 @@ impl<S: Store> PageDriver<S> {
         if declaration.deleting {
             return false;
         }
-        self.attempts += 1;
-        let (operation, after) = match &step.action {
-            Action::Publish { index, after, .. } => (format!("update/{index}"), after.clone()),
-            _ => ("create".to_owned(), None),
-        };
-        let journal = Journal {
-            operation,
-            attempt: uuid::Uuid::new_v4().simple().to_string(),
-            at: k8s_openapi::apimachinery::pkg::apis::meta::v1::Time(self.options.clock.now()),
-            after,
+        let attempt = uuid::Uuid::new_v4().simple().to_string();
+        let Some(journal) = step.journal(attempt, self.options.clock.now()) else {
+            return false;
         };
         let result = self.write(declaration, StoreChange::Journal(journal.clone())).await;
         match result {
@@ -679,20 +737,23 @@ impl<S: Store> PageDriver<S> {
                 true
             }
             Err(error) => {
-                self.not_recorded(before, step, &error);
+                self.store_failed(&view, &step.key, &error);
                 false
             }
         }
     }
 
-    /// The store did not take what has to be on record before a request. A conflict is decided anew at once, with the
-    /// version that is there now; a store that cannot write is tried again after a pause, never in a circle.
-    fn not_recorded(&mut self, view: &View, step: &Step, error: &StoreError) {
-        tracing::warn!(object = %step.key, %error, "nothing was sent");
-        if let StoreError::Unavailable { .. } = error {
-            let message = format!("nothing was sent, because it could not be recorded first: {error}");
-            self.fail(view, &step.key, false, Reason::Progressing, message);
-        }
+    /// The store did not take what has to be written before a request: nothing was sent. Tried again in a while, so
+    /// that a store that is away does not keep us busy.
+    fn store_failed(&mut self, view: &View, key: &ObjectKey, error: &StoreError) {
+        tracing::warn!(object = %key, %error, "nothing was sent");
+        self.fail(
+            view,
+            key,
+            false,
+            Reason::Progressing,
+            format!("{error}; nothing was sent"),
+        );
     }
 
     async fn succeeded(&mut self, view: &View, step: &Step, reply: &Reply) {
@@ -764,7 +825,14 @@ impl<S: Store> PageDriver<S> {
             ErrorClass::NotFound => {
                 // Somebody deleted it meanwhile: look again before deciding.
                 self.snapshot.forget(collection_of(request));
+                if matches!(request, Request::CreateMetric(..)) {
+                    self.snapshot.forget(CollectionKind::MetricsProviders);
+                }
                 self.fail(view, &step.key, false, Reason::RemoteDeleted, described(error));
+            }
+            ErrorClass::Terminal if matches!(request, Request::SubmitMetricData(points) if points.len() > 1) => {
+                // Nobody can tell whose points they are: each metric sends its own from now on.
+                self.single_points = true;
             }
             ErrorClass::Terminal => self.fail(view, &step.key, true, Reason::Rejected, described(error)),
             ErrorClass::Transient => {
@@ -848,6 +916,15 @@ fn client_for(options: &PageOptions, access: &Access) -> Result<Client, Error> {
     Client::builder(access.base_url.clone(), access.token.clone())
         .budget(budget)
         .build()
+}
+
+/// All declarations of a view, for many look-ups.
+fn by_key(view: &View) -> BTreeMap<&ObjectKey, &Declaration> {
+    view.declarations
+        .iter()
+        .chain(std::iter::once(&view.page))
+        .map(|declaration| (&declaration.key, declaration))
+        .collect()
 }
 
 fn find<'a>(view: &'a View, key: &ObjectKey) -> Option<&'a Declaration> {

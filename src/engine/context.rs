@@ -1,12 +1,17 @@
 //! What the rules of a kind may ask about the rest of the page.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::claims::Claims;
 use super::declaration::{Declaration, ObjectKey, Policies, Spec};
+use super::kinds::is_running_maintenance;
+use super::lookup::Lookup;
 use super::plan::State;
 use super::world::World;
-use crate::api::{Kind, Reason};
+use crate::api::{
+    ComponentGroupSpec, ComponentSpec, IncidentSpec, Kind, ManagementPolicy, MetricSpec, MetricsProviderSpec, Reason,
+    SubscriberSpec,
+};
 
 /// Why an object cannot be compared or created yet.
 #[derive(Clone, Debug, PartialEq)]
@@ -40,10 +45,15 @@ pub(super) struct Context<'a> {
     pub(super) claims: &'a Claims,
     pub(super) index: &'a Index<'a>,
     pub(super) declaration: &'a Declaration,
+    /// The name that an interrupted creation sent, while its object is looked for.
+    pub(super) sent_title: Option<&'a str>,
 }
 
-/// The declarations of a page by name, and the components by group.
+/// The declarations of a page by name, the components by group, and the remote objects by what they are looked up by.
 pub(super) struct Index<'a> {
+    lookups: HashMap<Kind, Lookup>,
+    remote_members: HashMap<&'a str, Vec<&'a str>>,
+    maintained: HashSet<&'a str>,
     by_key: BTreeMap<&'a ObjectKey, &'a Declaration>,
     members: BTreeMap<&'a str, BTreeMap<&'a str, Vec<&'a Declaration>>>,
 }
@@ -53,7 +63,28 @@ impl<'a> Index<'a> {
         let mut index = Index {
             by_key: BTreeMap::new(),
             members: BTreeMap::new(),
+            lookups: HashMap::from([
+                (Kind::Component, Lookup::of::<ComponentSpec>(world.snapshot)),
+                (Kind::ComponentGroup, Lookup::of::<ComponentGroupSpec>(world.snapshot)),
+                (Kind::Incident, Lookup::of::<IncidentSpec>(world.snapshot)),
+                (Kind::MetricsProvider, Lookup::of::<MetricsProviderSpec>(world.snapshot)),
+                (Kind::Metric, Lookup::of::<MetricSpec>(world.snapshot)),
+                (Kind::Subscriber, Lookup::of::<SubscriberSpec>(world.snapshot)),
+            ]),
+            remote_members: HashMap::new(),
+            maintained: HashSet::new(),
         };
+        for row in world.snapshot.components.iter().flat_map(|list| &list.items) {
+            if let (false, Some(group)) = (row.group, row.group_id.as_deref()) {
+                index.remote_members.entry(group).or_default().push(&row.id);
+            }
+        }
+        let incidents = world.snapshot.incidents.iter().flat_map(|list| &list.items);
+        for incident in incidents.filter(|incident| is_running_maintenance(incident)) {
+            index
+                .maintained
+                .extend(incident.components.iter().map(|component| component.id.as_str()));
+        }
         for declaration in world.declarations {
             index.by_key.insert(&declaration.key, declaration);
             if let Spec::Component(spec) = &declaration.spec
@@ -76,6 +107,21 @@ impl<'a> Index<'a> {
         self.by_key.get(key).copied()
     }
 
+    /// The remote objects of a kind.
+    pub(super) fn lookup(&self, kind: Kind) -> Option<&Lookup> {
+        self.lookups.get(&kind)
+    }
+
+    /// Ids of all components that are in a remote group, ours or not.
+    pub(super) fn remote_members(&self, group_id: &str) -> &[&'a str] {
+        self.remote_members.get(group_id).map_or(&[], Vec::as_slice)
+    }
+
+    /// True while a maintenance in progress affects the component.
+    pub(super) fn is_maintained(&self, component_id: &str) -> bool {
+        self.maintained.contains(component_id)
+    }
+
     /// Components that name this group, in the order of declaration.
     pub(super) fn members(&self, namespace: &str, group: &str) -> &[&'a Declaration] {
         self.members
@@ -88,6 +134,20 @@ impl<'a> Index<'a> {
 impl<'a> Context<'a> {
     pub(super) fn policies(&self) -> Policies {
         self.declaration.policies(self.world.page_spec())
+    }
+
+    /// The name that people see and that objects are recognised by.
+    pub(super) fn title(&self, declared: Option<&str>) -> String {
+        self.sent_title
+            .or(declared)
+            .unwrap_or(&self.declaration.key.name)
+            .to_owned()
+    }
+
+    /// True when a declaration may be written to the page at all.
+    pub(super) fn may_write(&self, other: &Declaration) -> bool {
+        let policies = other.policies(self.world.page_spec());
+        policies.management == ManagementPolicy::Full && !policies.suspend
     }
 
     /// The id of another declaration of the same namespace and page, or why there is none yet.

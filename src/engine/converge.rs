@@ -1,7 +1,9 @@
 //! How one declaration becomes steps: the flow around the rules of a kind.
 
+use std::collections::BTreeMap;
+
 use super::context::{Blocked, Context};
-use super::declaration::{Declaration, Spec, Status};
+use super::declaration::{Declaration, Deletion, ObjectKey, Spec, Status};
 use super::deletion;
 use super::fields::{self, Comparisons};
 use super::identity::{CREATE, Identity};
@@ -10,7 +12,7 @@ use super::plan::{Action, State, Step};
 use super::planner::{Outcome, Planner, step};
 use super::request::Request;
 use crate::api::{Kind, ManagementPolicy, MetricSpec, Reason};
-use crate::statuspage::Priority;
+use crate::statuspage::{MetricPoint, Priority};
 
 /// The name under which the data points of a metric are recorded as applied.
 const DATA: &str = "data";
@@ -20,7 +22,7 @@ pub(super) enum Start {
     /// Its outcome is settled already.
     Stopped,
     /// It has to be created.
-    Create,
+    Create { beside: Vec<String> },
     /// It is on the page.
     Here { id: String, adopted: bool },
 }
@@ -57,11 +59,10 @@ impl<'a> Planner<'a> {
         let context = self.context(declaration);
         match self.start(declaration) {
             Start::Stopped => {}
-            Start::Create => self.create(&context, rules),
+            Start::Create { beside } => self.create(&context, rules, beside),
             Start::Here { id, adopted } => {
-                let remote = K::collection(self.world.snapshot)
-                    .and_then(|collection| collection.items.iter().find(|remote| K::id(remote) == id));
-                if let Some(remote) = remote {
+                let lookup = self.index.lookup(declaration.key.kind);
+                if let Some(remote) = lookup.and_then(|lookup| lookup.get::<K>(self.world.snapshot, &id)) {
                     self.update(&context, rules, remote, adopted);
                 }
             }
@@ -77,7 +78,7 @@ impl<'a> Planner<'a> {
                 self.record(declaration, Outcome::new(declaration, state, reason, message));
                 return Start::Stopped;
             }
-            Some(Identity::Absent) => Start::Create,
+            Some(Identity::Absent { beside }) => Start::Create { beside },
             Some(Identity::Here { id, adopted }) => Start::Here { id, adopted },
         };
         match self.failure(declaration) {
@@ -112,7 +113,7 @@ impl<'a> Planner<'a> {
         ))
     }
 
-    fn create<K: Rules>(&mut self, context: &Context<'a>, rules: &K) {
+    fn create<K: Rules>(&mut self, context: &Context<'a>, rules: &K, beside: Vec<String>) {
         let declaration = context.declaration;
         let planned = rules.fields(context, None).and_then(|fields| {
             let found = fields::creation(&fields);
@@ -123,7 +124,8 @@ impl<'a> Planner<'a> {
         match planned {
             Ok((request, found)) => {
                 let summary = format!("create {} {:?}", declaration.key.kind.noun(), rules.title(context));
-                self.begin_creation(declaration, request, found, K::PRIORITY, summary);
+                let step = creation(declaration, request, found, K::PRIORITY, summary, beside);
+                self.begin_creation(declaration, step);
             }
             Err(blocked) => {
                 if let Spec::Metric(spec) = &declaration.spec
@@ -146,27 +148,12 @@ impl<'a> Planner<'a> {
     }
 
     /// Plans the creation of an object: the driver adds finalizer, journal and record.
-    pub(super) fn begin_creation(
-        &mut self,
-        declaration: &Declaration,
-        request: Request,
-        found: Comparisons,
-        priority: Priority,
-        summary: String,
-    ) {
-        let message = format!("will {summary}");
-        self.plan.steps.push(Step {
-            key: declaration.key.clone(),
-            action: Action::Create(request),
-            priority,
-            summary,
-            changes: found.changes,
-            applied: applied(declaration, &found.applied),
-        });
+    pub(super) fn begin_creation(&mut self, declaration: &Declaration, step: Step) {
+        let message = format!("will {}", step.summary);
+        self.plan.steps.push(step);
         let mut outcome = Outcome::new(declaration, State::Progressing, Reason::Progressing, message);
-        let status = outcome.status.object_mut();
-        status.id = None;
-        status.applied.clear();
+        // The recorded id stays until another one takes its place: it tells what was there from what never was.
+        outcome.status.object_mut().applied.clear();
         self.record(declaration, outcome);
     }
 
@@ -230,7 +217,7 @@ impl<'a> Planner<'a> {
         noun: &str,
     ) -> bool {
         let declaration = context.declaration;
-        outcome.drift = found.drift;
+        outcome.drift = found.drift.clone();
         if management == ManagementPolicy::ObserveOnly && !found.body.is_empty() {
             let names: Vec<&str> = found.changes.iter().map(|change| change.field.as_str()).collect();
             outcome.state = State::Stalled;
@@ -267,6 +254,7 @@ impl<'a> Planner<'a> {
                             summary,
                             changes: found.changes,
                             applied: applied(declaration, &found.applied),
+                            beside: Vec::new(),
                         });
                     }
                     Err(blocked) => {
@@ -281,7 +269,7 @@ impl<'a> Planner<'a> {
                 .status
                 .object_mut()
                 .applied
-                .retain(|name, _| name == DATA || found.applied.contains_key(name) || name.contains('/'));
+                .retain(|name, _| name == DATA || found.keeps(name));
             outcome.status.object_mut().applied.extend(found.applied);
         }
         let settled = outcome.state == State::InSync;
@@ -302,6 +290,14 @@ impl<'a> Planner<'a> {
             .is_some_and(|journal| journal.operation == CREATE)
         {
             object.journal = None;
+        }
+        let policies = declaration.policies(self.world.page_spec());
+        if !declaration.finalizer
+            && policies.deletion != Deletion::Orphan
+            && policies.management == ManagementPolicy::Full
+        {
+            let hold = step(declaration, Action::Hold, Priority::Incident, "put the finalizer on");
+            self.plan.steps.push(hold);
         }
         if declaration.id_annotation.as_deref() != Some(id) {
             self.plan.steps.push(step(
@@ -329,38 +325,74 @@ impl<'a> Planner<'a> {
             return;
         }
         let points = kinds::data_points(&spec.data, self.world.now);
+        if points.is_empty() {
+            // All of them are older than what Statuspage keeps: there is nothing to send.
+            if let Some(outcome) = self.outcomes.get_mut(&declaration.key) {
+                outcome.status.object_mut().applied.insert(DATA.to_owned(), hash);
+            }
+            return;
+        }
         if let Some(outcome) = self.outcomes.get_mut(&declaration.key) {
             outcome.state = State::Progressing;
             outcome.reason = Reason::Progressing;
             outcome.message = format!("will send {} data points", points.len());
         }
-        self.points.insert(id.to_owned(), points);
-        self.points_applied
-            .push((declaration.key.clone(), DATA.to_owned(), hash));
+        let applied = (declaration.key.clone(), DATA.to_owned(), hash);
+        self.points.push((id.to_owned(), points, applied));
     }
 
-    /// One bulk request for the data points of all metrics.
+    /// One bulk request for the data points of all metrics, or one for each when the page has refused them together.
     pub(super) fn submit_points(&mut self) {
-        let points = std::mem::take(&mut self.points);
+        let collected = std::mem::take(&mut self.points);
+        if self.world.single_points {
+            for (id, points, applied) in collected {
+                self.submit(BTreeMap::from([(id, points)]), vec![applied]);
+            }
+        } else if !collected.is_empty() {
+            let (points, applied) = collected
+                .into_iter()
+                .map(|(id, points, applied)| ((id, points), applied))
+                .unzip();
+            self.submit(points, applied);
+        }
+    }
+
+    fn submit(&mut self, points: BTreeMap<String, Vec<MetricPoint>>, applied: Vec<(ObjectKey, String, String)>) {
         let count: usize = points.values().map(Vec::len).sum();
-        let Some((key, ..)) = self.points_applied.first() else {
-            return;
-        };
+        let Some((key, ..)) = applied.first() else { return };
         self.plan.steps.push(Step {
             key: key.clone(),
             action: Action::Update(Request::SubmitMetricData(points)),
             priority: Priority::MetricData,
             summary: format!("send {count} data points"),
             changes: Vec::new(),
-            applied: std::mem::take(&mut self.points_applied),
+            applied,
+            beside: Vec::new(),
         });
     }
 }
 
-fn applied(
+/// The step that creates an object.
+pub(super) fn creation(
     declaration: &Declaration,
-    hashes: &std::collections::BTreeMap<String, String>,
-) -> Vec<(super::declaration::ObjectKey, String, String)> {
+    request: Request,
+    found: Comparisons,
+    priority: Priority,
+    summary: String,
+    beside: Vec<String>,
+) -> Step {
+    Step {
+        key: declaration.key.clone(),
+        action: Action::Create(request),
+        priority,
+        summary,
+        changes: found.changes,
+        applied: applied(declaration, &found.applied),
+        beside,
+    }
+}
+
+fn applied(declaration: &Declaration, hashes: &BTreeMap<String, String>) -> Vec<(ObjectKey, String, String)> {
     hashes
         .iter()
         .map(|(name, hash)| (declaration.key.clone(), name.clone(), hash.clone()))

@@ -1,11 +1,13 @@
 //! What a world calls for: reads, ordered steps, and the statuses that changed.
 
 use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use super::declaration::{ObjectKey, Status};
 use super::fields::Change;
+use super::identity::CREATE;
 use super::request::Request;
-use crate::api::Reason;
+use crate::api::{Journal, Reason};
 use crate::statuspage::{CollectionKind, Priority};
 
 /// The answer to "what has to happen now".
@@ -67,6 +69,8 @@ pub struct Step {
     pub changes: Vec<Change>,
     /// What is applied once it succeeded: declaration, field, hash.
     pub applied: Vec<(ObjectKey, String, String)>,
+    /// For a creation: ids of the objects of the same identity that are there already.
+    pub beside: Vec<String>,
 }
 
 impl Step {
@@ -82,6 +86,23 @@ impl Step {
             regular => return format!("{regular}ed {rest}"),
         };
         format!("{past} {rest}")
+    }
+
+    /// The write-ahead note to store before the request; none when it may be sent twice.
+    pub fn journal(&self, attempt: String, at: Timestamp) -> Option<Journal> {
+        let (operation, after) = match &self.action {
+            Action::Create(_) => (CREATE.to_owned(), None),
+            Action::Publish { index, after, .. } => (format!("update/{index}"), after.clone()),
+            _ => return None,
+        };
+        Some(Journal {
+            operation,
+            attempt,
+            at: Time(at),
+            after,
+            title: self.action.request().and_then(Request::title).map(str::to_owned),
+            beside: self.beside.clone(),
+        })
     }
 
     /// The fields that this step would write again with the same values as `previous`, which has just succeeded: the
@@ -124,6 +145,8 @@ pub enum Action {
     Delete(Request),
     /// Records the id of the remote object in the id annotation.
     RecordId(String),
+    /// Puts the finalizer on a declaration whose deletion will have to be carried out on the page.
+    Hold,
     /// Takes the finalizer off: nothing is left to do for a deleted declaration.
     Release,
     /// Deletes the declaration of an incident that was resolved long enough ago, and leaves the remote incident.
@@ -136,7 +159,7 @@ impl Action {
         match self {
             Action::Create(request) | Action::Update(request) | Action::Delete(request) => Some(request),
             Action::Publish { request, .. } => Some(request),
-            Action::RecordId(_) | Action::Release | Action::Prune => None,
+            Action::RecordId(_) | Action::Hold | Action::Release | Action::Prune => None,
         }
     }
 
@@ -189,6 +212,7 @@ mod tests {
                 summary: summary.to_owned(),
                 changes: Vec::new(),
                 applied: Vec::new(),
+                beside: Vec::new(),
             }
             .done()
         };

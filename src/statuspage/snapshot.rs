@@ -106,6 +106,22 @@ pub enum Reading {
     Subscribers(Collection<Subscriber>),
 }
 
+impl Reading {
+    /// The same reading with another time of its begin, for callers with a clock of their own.
+    #[must_use]
+    pub fn begun_at(mut self, at: Timestamp) -> Self {
+        match &mut self {
+            Reading::Page(_) => {}
+            Reading::Components(read) => read.read_at = at,
+            Reading::Incidents(read) => read.read_at = at,
+            Reading::MetricsProviders(read) => read.read_at = at,
+            Reading::Metrics(read) => read.read_at = at,
+            Reading::Subscribers(read) => read.read_at = at,
+        }
+        self
+    }
+}
+
 /// What is known of a page. A part that was never read is absent, and stays so whatever is written.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Snapshot {
@@ -146,6 +162,19 @@ impl Snapshot {
             CollectionKind::MetricsProviders => self.metrics_providers.is_some(),
             CollectionKind::Metrics => self.metrics.is_some(),
             CollectionKind::Subscribers => self.subscribers.is_some(),
+        }
+    }
+
+    /// When the reading of a list began; none for the settings and for what was never read.
+    #[must_use]
+    pub fn read_at(&self, kind: CollectionKind) -> Option<Timestamp> {
+        match kind {
+            CollectionKind::Page => None,
+            CollectionKind::Components => self.components.as_ref().map(|list| list.read_at),
+            CollectionKind::Incidents => self.incidents.as_ref().map(|list| list.read_at),
+            CollectionKind::MetricsProviders => self.metrics_providers.as_ref().map(|list| list.read_at),
+            CollectionKind::Metrics => self.metrics.as_ref().map(|list| list.read_at),
+            CollectionKind::Subscribers => self.subscribers.as_ref().map(|list| list.read_at),
         }
     }
 

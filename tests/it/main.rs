@@ -12,7 +12,11 @@ mod control_plane;
 #[cfg(test)]
 mod definitions;
 #[cfg(test)]
+mod export;
+#[cfg(test)]
 mod manifest;
+#[cfg(test)]
+mod operator;
 #[cfg(test)]
 mod rules;
 #[cfg(test)]

@@ -9,7 +9,7 @@ mod metrics_provider;
 mod page;
 mod subscriber;
 
-pub(super) use incident::{converge as converge_incident, is_over};
+pub(super) use incident::{converge as converge_incident, is_over, is_running_maintenance};
 pub(super) use metric::{data_points, implied_provider};
 pub(super) use page::{settings_fields, settings_request};
 
@@ -43,6 +43,14 @@ pub(super) trait Rules {
     fn id(remote: &Self::Remote) -> &str;
     /// When a remote object was created.
     fn created_at(remote: &Self::Remote) -> Option<Timestamp>;
+    /// Texts under which a remote object may be recognised: those that [`Rules::same_identity`] looks at.
+    fn handles(remote: &Self::Remote) -> Vec<String>;
+    /// The texts under which this declaration's object would be found.
+    fn wanted_handles(&self, context: &Context<'_>) -> Vec<String>;
+    /// Another list that decisions about this object need.
+    fn also_needs(&self) -> Option<CollectionKind> {
+        None
+    }
     /// The name that people see.
     fn title(&self, context: &Context<'_>) -> String;
     /// True when the remote object is what this declaration would create.

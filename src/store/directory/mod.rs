@@ -131,6 +131,15 @@ impl DirectoryStore {
         Ok(manifests)
     }
 
+    /// Writes what is not in the lock file yet.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn record(&self) -> Result<(), DirectoryError> {
+        let mut state = self.state();
+        Ok(self.save(&mut state)?)
+    }
+
     /// The lock file in use.
     pub fn lock_path(&self) -> &Path {
         &self.lock_path
