@@ -9,7 +9,7 @@ use super::{CommonSpec, DeletionPolicy, LocalReference, ObjectStatus};
 /// The five statuses of a component, named as in the Statuspage API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-#[schemars(transform = super::description::left_to_the_field)]
+#[schemars(transform = super::schema::left_to_the_field)]
 pub enum ComponentStatusName {
     /// Works.
     Operational,
@@ -48,7 +48,7 @@ impl ComponentStatusName {
     status = "ComponentStatus",
     derive = "PartialEq",
     shortname = "spcomp",
-    category = "statuspage",
+    category = "statuspage-all",
     selectable = ".spec.pageRef.name",
     selectable = ".status.id",
     printcolumn(

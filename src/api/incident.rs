@@ -12,7 +12,7 @@ use super::{CommonSpec, ComponentStatusName, IncidentDeletionPolicy, ObjectStatu
 /// The statuses of an incident and of a scheduled maintenance, named as in the Statuspage API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-#[schemars(transform = super::description::left_to_the_field)]
+#[schemars(transform = super::schema::left_to_the_field)]
 pub enum IncidentStatusName {
     /// Real-time: the cause is being looked for.
     Investigating,
@@ -51,7 +51,7 @@ impl IncidentStatusName {
 /// The impact shown for an incident.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-#[schemars(transform = super::description::left_to_the_field)]
+#[schemars(transform = super::schema::left_to_the_field)]
 pub enum ImpactName {
     /// No impact.
     None,
@@ -92,6 +92,7 @@ pub struct IncidentUpdate {
     pub at: Option<Time>,
     /// False publishes the update without telling the subscribers. Default: true.
     #[serde(default = "yes")]
+    #[schemars(transform = super::schema::default_left_to_the_type)]
     pub notify: bool,
 }
 
@@ -158,7 +159,7 @@ fn yes() -> bool {
     status = "IncidentStatus",
     derive = "PartialEq",
     shortname = "spinc",
-    category = "statuspage",
+    category = "statuspage-all",
     selectable = ".spec.pageRef.name",
     selectable = ".status.id",
     printcolumn(
@@ -189,7 +190,7 @@ fn yes() -> bool {
     validation = Rule::new("!(has(self.schedule) && has(self.backfillDate))").message("an incident has schedule or backfillDate, not both"),
     validation = Rule::new("has(self.schedule) == has(oldSelf.schedule) && has(self.backfillDate) == has(oldSelf.backfillDate)").message("a published incident cannot change its type: schedule and backfillDate can be neither added nor removed"),
     validation = Rule::new("has(self.schedule) ? self.updates.all(u, u.status in ['scheduled', 'in_progress', 'verifying', 'completed']) : self.updates.all(u, u.status in ['investigating', 'identified', 'monitoring', 'resolved'])").message("updates of a maintenance are scheduled, in_progress, verifying or completed; updates of any other incident are investigating, identified, monitoring or resolved"),
-    validation = Rule::new("!has(self.backfillDate) || self.updates.size() == 1 && self.updates[0].status == 'resolved' && !has(self.components)").message("a backfilled incident has one update with status resolved and no components")
+    validation = Rule::new("!has(self.backfillDate) || has(self.schedule) || self.updates.size() == 1 && self.updates[0].status == 'resolved' && !has(self.components)").message("a backfilled incident has one update with status resolved and no components")
 )]
 #[serde(rename_all = "camelCase")]
 pub struct IncidentSpec {

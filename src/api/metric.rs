@@ -10,7 +10,7 @@ use super::{CommonSpec, DeletionPolicy, LocalReference, ObjectStatus};
 /// How the provider's values become one value. The last two are for Pingdom.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-#[schemars(transform = super::description::left_to_the_field)]
+#[schemars(transform = super::schema::left_to_the_field)]
 pub enum TransformName {
     /// Mean.
     Average,
@@ -72,7 +72,7 @@ pub struct DataPoint {
     status = "MetricStatus",
     derive = "PartialEq",
     shortname = "spmetric",
-    category = "statuspage",
+    category = "statuspage-all",
     selectable = ".spec.pageRef.name",
     selectable = ".status.id",
     printcolumn(

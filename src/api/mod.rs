@@ -3,11 +3,15 @@
 //! A file per kind; [`CommonSpec`], [`ObjectStatus`] and the policy words are shared. Nothing here decides anything
 //! beyond whether a manifest is well-formed.
 
+#![expect(
+    clippy::duplicated_attributes,
+    reason = "each printcolumn of a kind has the same keys"
+)]
+
 mod annotation;
 mod common;
 mod component;
 mod component_group;
-mod description;
 mod incident;
 mod kind;
 mod metric;
@@ -15,6 +19,7 @@ mod metrics_provider;
 mod policy;
 mod reason;
 mod reference;
+mod schema;
 mod status;
 mod status_page;
 mod subscriber;
@@ -33,7 +38,7 @@ pub use metrics_provider::{MetricsProvider, MetricsProviderSpec, MetricsProvider
 pub use policy::{
     AdoptionPolicy, DeletionPolicy, DriftPolicy, IncidentDeletionPolicy, ManagementPolicy, PolicyDefaults,
 };
-pub use reason::Reason;
+pub use reason::{Reason, conditions_page};
 pub use reference::{LocalReference, PageReference, SecretReference};
 pub use status::{Drift, Journal, ObjectStatus};
 pub use status_page::{

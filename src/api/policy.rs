@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 /// What the operator may do with the remote object: `Full` (default) reads and writes, `ObserveOnly` only reads.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[schemars(transform = super::description::left_to_the_field)]
+#[schemars(transform = super::schema::left_to_the_field)]
 pub enum ManagementPolicy {
     /// Read and write.
     #[default]
@@ -17,7 +17,7 @@ pub enum ManagementPolicy {
 
 /// What happens to the remote object when the declaration is deleted: `Delete` removes it, `Orphan` leaves it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[schemars(transform = super::description::left_to_the_field)]
+#[schemars(transform = super::schema::left_to_the_field)]
 pub enum DeletionPolicy {
     /// Delete the remote object.
     #[default]
@@ -29,7 +29,7 @@ pub enum DeletionPolicy {
 /// What happens to the remote incident when the declaration is deleted: `Orphan` (default) leaves it, `Delete` removes
 /// it with its history, `Resolve` resolves or completes it and leaves it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[schemars(transform = super::description::left_to_the_field)]
+#[schemars(transform = super::schema::left_to_the_field)]
 pub enum IncidentDeletionPolicy {
     /// Leave the remote object.
     #[default]
@@ -43,7 +43,7 @@ pub enum IncidentDeletionPolicy {
 /// What to do when the page already has an object of the same identity that no declaration owns: `Refuse` (default)
 /// stops and names its id, `ByName` takes it over when exactly one matches, `CreateNew` creates another one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[schemars(transform = super::description::left_to_the_field)]
+#[schemars(transform = super::schema::left_to_the_field)]
 pub enum AdoptionPolicy {
     /// Stop and name the id.
     #[default]
@@ -57,7 +57,7 @@ pub enum AdoptionPolicy {
 /// What to do when somebody changed a declared field on the page: `Correct` writes the declared value again, `Detect`
 /// reports the difference, `Ignore` does neither. Incidents default to `Detect`, all other kinds to `Correct`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[schemars(transform = super::description::left_to_the_field)]
+#[schemars(transform = super::schema::left_to_the_field)]
 pub enum DriftPolicy {
     /// Write the declared value again.
     #[default]

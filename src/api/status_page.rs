@@ -35,7 +35,7 @@ pub struct AllowedNamespaces {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ApiAccess {
-    /// Address of the API; https://api.statuspage.io/v1 when absent.
+    /// Address of the API; `https://api.statuspage.io/v1` when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 2048))]
     #[x_kube(validation = Rule::new("self.startsWith('https://') || self.startsWith('http://')").message("api.url is an address that starts with https:// or http://"))]
@@ -105,7 +105,7 @@ pub struct PageSettings {
     status = "StatusPageStatus",
     derive = "PartialEq",
     shortname = "spage",
-    category = "statuspage",
+    category = "statuspage-all",
     selectable = ".spec.pageId",
     selectable = ".status.id",
     printcolumn(

@@ -2,10 +2,20 @@
 //!
 //! Exit codes: 0 success, 1 error (wrong usage too), 2 changes found by `plan`.
 
+mod apply;
 mod completions;
+mod connection;
 mod crds;
+mod dev;
+mod export;
 mod failure;
 mod logging;
+mod operator;
+mod plan;
+mod progress;
+mod serve;
+mod session;
+mod sync;
 mod validate;
 mod version;
 
@@ -16,6 +26,7 @@ use std::process::ExitCode;
 use anstream::AutoStream;
 use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
 
+pub use connection::Connection;
 pub use failure::Failure;
 pub use logging::{LogFormat, LogOptions};
 
@@ -63,10 +74,24 @@ pub enum Color {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Tries a directory out: starts the local server, applies the directory to it and watches it. Needs no account.
+    Dev(dev::Arguments),
+    /// Shows what apply would do. Exits with 0 when there is nothing to do, 2 when there are changes, 1 on errors.
+    Plan(plan::Arguments),
+    /// Makes the page what a directory declares, then ends.
+    Apply(apply::Arguments),
+    /// Applies a directory whenever it changes and keeps the page so, until it is stopped.
+    Sync(sync::Arguments),
+    /// Writes an existing page down as manifests; applying them changes nothing.
+    Export(export::Arguments),
+    /// Runs the local Statuspage-compatible server.
+    Serve(serve::Arguments),
     /// Checks a directory of manifests, with no network.
     Validate(validate::Arguments),
     /// Prints the CustomResourceDefinitions, or writes them to directories.
     Crds(crds::Arguments),
+    /// Keeps pages equal to the declarations in a Kubernetes cluster.
+    Operator(Box<operator::Arguments>),
     /// Prints a completion script for a shell.
     Completions(completions::Arguments),
     /// Prints the version.
@@ -109,8 +134,9 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         }
     };
     cli.global.color.apply();
-    let mut out = AutoStream::auto(std::io::stdout()).lock();
-    let result = logging::start(&cli.global.log)
+    // Not locked: long commands print from several tasks.
+    let mut out = AutoStream::auto(std::io::stdout());
+    let result = logging::start(&cli.global.log, cli.command.log_level())
         .and_then(|()| cli.command.run(&mut out))
         .and_then(|outcome| out.flush().map_err(Failure::Output).map(|()| outcome));
     match result {
@@ -125,10 +151,25 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 }
 
 impl Command {
+    /// What is logged when nobody says: a service tells what it does, a command only what is wrong.
+    fn log_level(&self) -> &'static str {
+        match self {
+            Command::Operator(_) => "info",
+            _ => "warn",
+        }
+    }
+
     fn run(self, out: &mut dyn Write) -> Result<Outcome, Failure> {
         match self {
+            Command::Dev(arguments) => dev::run(&arguments, out),
+            Command::Plan(arguments) => plan::run(&arguments, out),
+            Command::Apply(arguments) => apply::run(&arguments, out),
+            Command::Sync(arguments) => sync::run(&arguments, out),
+            Command::Export(arguments) => export::run(&arguments, out),
+            Command::Serve(arguments) => serve::run(&arguments, out),
             Command::Validate(arguments) => validate::run(&arguments, out),
             Command::Crds(arguments) => crds::run(&arguments, out),
+            Command::Operator(arguments) => operator::run(*arguments, out),
             Command::Completions(arguments) => completions::run(&arguments, &mut Cli::command(), out),
             Command::Version(arguments) => version::run(&arguments, out),
         }

@@ -49,6 +49,8 @@ pub struct Totals {
     pub passes: u64,
     /// Plans made.
     pub plans: u64,
+    /// Requests sent, failed ones included; a long list takes several.
+    pub requests: u64,
     /// Lists and objects read.
     pub reads: u64,
     /// Remote writes that succeeded.
@@ -126,7 +128,11 @@ impl<S: Store> PageDriver<S> {
 
     /// Figures since the driver was made.
     pub fn totals(&self) -> Totals {
-        self.totals
+        let sent = self.client.as_ref().map_or(0, |(_, client)| client.requests_sent());
+        Totals {
+            requests: self.totals.requests + sent,
+            ..self.totals
+        }
     }
 
     /// The request budget in use, once the page was reached for.
@@ -150,6 +156,12 @@ impl<S: Store> PageDriver<S> {
     /// Not cancel safe: let it return, by way of [`super::Trigger::stop`].
     pub async fn pass(&mut self, interrupt: &mut Interrupt) -> PassEnd {
         self.totals.passes += 1;
+        let end = self.work(interrupt).await;
+        self.flush().await;
+        end
+    }
+
+    async fn work(&mut self, interrupt: &mut Interrupt) -> PassEnd {
         let mut quiet_rounds = 0;
         self.store_trouble = false;
         loop {
@@ -185,6 +197,7 @@ impl<S: Store> PageDriver<S> {
                 Ok(permit) => permit,
                 Err(_) => {
                     self.write_statuses(&view, &plan, |_| true).await;
+                    self.flush().await;
                     tokio::select! {
                         permit = client.budget().acquire(work.priority(), &page_id) => permit,
                         () = interrupt.wait() => continue,
@@ -216,6 +229,31 @@ impl<S: Store> PageDriver<S> {
             let permit = client.budget().acquire(Priority::Read, &page_id).await;
             self.read(&view, &client, &page_id, &read, permit).await;
         }
+    }
+
+    /// How the page stands: the store's view and the plan of this moment. Performs nothing.
+    pub fn current(&mut self) -> Option<(View, Plan)> {
+        let view = self.look()?;
+        let plan = engine::plan(&self.world(&view));
+        Some((view, plan))
+    }
+
+    /// True when something failed, or is not decided yet, that another try in a while may mend.
+    pub fn waits_for_time(&mut self) -> bool {
+        let gate = self
+            .gate
+            .as_ref()
+            .is_some_and(|gate| !gate.stalled && gate.until.is_some());
+        let retried = |failure: &Failure| !failure.terminal;
+        if gate || self.failures.values().any(retried) || self.read_failures.values().any(retried) {
+            return true;
+        }
+        // A journal is open: whether the attempt succeeded shows in a while.
+        self.look().is_some_and(|view| {
+            view.declarations
+                .iter()
+                .any(|declaration| declaration.status.object().journal.is_some())
+        })
     }
 
     /// The world as it is known now.
@@ -317,6 +355,7 @@ impl<S: Store> PageDriver<S> {
         let access = match &view.access {
             Ok(access) => access,
             Err((reason, message)) => {
+                self.totals.requests = self.totals().requests;
                 self.client = None;
                 self.gate = Some(Gate {
                     reason: *reason,
@@ -342,11 +381,12 @@ impl<S: Store> PageDriver<S> {
                 self.snapshot = Snapshot::default();
                 self.missing_incidents.clear();
             }
+            self.totals.requests = self.totals().requests;
             match client_for(&self.options, access) {
                 Ok(client) => self.client = Some((fingerprint, client)),
                 Err(error) => {
-                    self.client = None;
                     let message = described(&error);
+                    self.client = None;
                     self.gate = Some(Gate {
                         reason: Reason::Invalid,
                         message,
@@ -472,6 +512,13 @@ impl<S: Store> PageDriver<S> {
         self.store.write(declaration, change).await
     }
 
+    /// Makes what the store may have kept back durable, before a pause.
+    async fn flush(&self) {
+        if let Err(error) = self.store.flush().await {
+            tracing::warn!(%error, "will try again");
+        }
+    }
+
     /// An Event when a declaration begins or ceases to need its owner.
     fn tell_transition(&self, declaration: &Declaration, status: &Status) {
         let ready = |status: &Status| engine::find_condition(status.object(), READY).cloned();
@@ -499,6 +546,8 @@ impl<S: Store> PageDriver<S> {
             Reason::WaitingForReference,
             Reason::NoMembers,
             Reason::Deleting,
+            // The page itself tells, once, not each of its thousand declarations.
+            Reason::PageNotReady,
         ]
         .map(Reason::as_str);
         let was = before.map(|condition| condition.reason).unwrap_or_default();
@@ -698,17 +747,14 @@ impl<S: Store> PageDriver<S> {
         }
     }
 
-    /// The store did not take what has to be written before a request: nothing was sent. Tried again in a while, so
-    /// that a store that is away does not keep us busy.
+    /// The store did not take what has to be on record before a request: nothing was sent. A conflict is decided anew
+    /// at once, with the version that is there now; a store that cannot write is tried again after a pause.
     fn store_failed(&mut self, view: &View, key: &ObjectKey, error: &StoreError) {
         tracing::warn!(object = %key, %error, "nothing was sent");
-        self.fail(
-            view,
-            key,
-            false,
-            Reason::Progressing,
-            format!("{error}; nothing was sent"),
-        );
+        if let StoreError::Unavailable { .. } = error {
+            let message = format!("nothing was sent, because it could not be recorded first: {error}");
+            self.fail(view, key, false, Reason::Progressing, message);
+        }
     }
 
     async fn succeeded(&mut self, view: &View, step: &Step, reply: &Reply) {
@@ -752,7 +798,7 @@ impl<S: Store> PageDriver<S> {
             Reply::Created(id, _) => format!(" ({id})"),
             _ => String::new(),
         };
-        let note = format!("{}{id}", step.summary);
+        let note = format!("{}{id}", step.done());
         self.store.tell(
             declaration,
             Event {

@@ -192,7 +192,9 @@ fn identify<K: Rules>(context: &Context<'_>, rules: &K) -> Identified {
     let Some(collection) = K::collection(world.snapshot) else {
         return Identified::unknown().reading(ReadWhat::Collection(K::COLLECTION), urgency);
     };
-    let stale = elapsed(collection.read_at, world.now) >= world.resync_interval();
+    // A request at the page asks for everything of it.
+    let stale =
+        elapsed(collection.read_at, world.now) >= world.resync_interval() || collection.read_at < world.page.seen;
     let fresh = collection.read_at >= declaration.seen;
     let also = rules
         .also_needs()

@@ -32,7 +32,7 @@ pub use conditions::{READY, RECONCILING, STALLED, SYNCED, apply as apply_conditi
 pub use declaration::{Declaration, Deletion, ObjectKey, Policies, Spec, Status};
 pub use duration::parse_duration;
 pub use failure::Failure;
-pub use fields::Change;
+pub use fields::{Change, hash};
 pub use plan::{Action, Finding, Plan, Read, ReadWhat, State, Step};
 pub use planner::plan;
 pub use record::{Reply, record};

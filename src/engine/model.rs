@@ -17,7 +17,7 @@ pub fn perform(snapshot: &mut Snapshot, request: &Request, new_id: &str, now: Ti
     match request {
         Request::UpdatePage(write) => {
             if let Some(page) = snapshot.page.clone() {
-                snapshot.put_page(merged::<Page, _>(&page, write));
+                snapshot.put_page(merged::<Page, _>(&page, &**write));
             }
             Reply::Done
         }

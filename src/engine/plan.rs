@@ -92,6 +92,20 @@ impl Step {
         })
     }
 
+    /// The summary once it was done: `created component "API"`.
+    pub fn done(&self) -> String {
+        let (verb, rest) = self.summary.split_once(' ').unwrap_or((&self.summary, ""));
+        let past = match verb {
+            "send" => "sent",
+            "set" => "set",
+            "take" => "took",
+            "write" => "wrote",
+            regular if regular.ends_with('e') => return format!("{regular}d {rest}"),
+            regular => return format!("{regular}ed {rest}"),
+        };
+        format!("{past} {rest}")
+    }
+
     /// The fields that this step would write again with the same values as `previous`, which has just succeeded: the
     /// page did not keep them.
     pub fn repeats(&self, previous: &Step) -> Vec<&str> {
@@ -186,4 +200,48 @@ pub enum State {
     Suspended,
     /// Not enough was read to tell; the status stays as it is.
     Unknown,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::Kind;
+
+    #[test]
+    fn what_was_done_is_told_in_the_past() {
+        let done = |summary: &str| {
+            Step {
+                key: ObjectKey::new(Kind::Component, "default", "api"),
+                action: Action::Release,
+                priority: Priority::Write,
+                summary: summary.to_owned(),
+                changes: Vec::new(),
+                applied: Vec::new(),
+                beside: Vec::new(),
+            }
+            .done()
+        };
+        assert_eq!(done("create component \"API\""), "created component \"API\"");
+        assert_eq!(
+            done("update component \"API\": name"),
+            "updated component \"API\": name"
+        );
+        assert_eq!(
+            done("publish update 2 of incident \"A\""),
+            "published update 2 of incident \"A\""
+        );
+        assert_eq!(
+            done("correct update 1 of incident x"),
+            "corrected update 1 of incident x"
+        );
+        assert_eq!(done("send 12 data points"), "sent 12 data points");
+        assert_eq!(done("write the postmortem"), "wrote the postmortem");
+        assert_eq!(done("take back the postmortem"), "took back the postmortem");
+        assert_eq!(
+            done("set incident x back to identified"),
+            "set incident x back to identified"
+        );
+        assert_eq!(done("resolve incident x"), "resolved incident x");
+        assert_eq!(done("delete component x"), "deleted component x");
+    }
 }

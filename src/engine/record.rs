@@ -25,7 +25,7 @@ pub enum Reply {
 /// Folds a successful step into the status of its declaration. Conditions follow with the next plan.
 pub fn record(declaration: &mut Declaration, step: &Step, reply: &Reply) {
     let mine = step.applied.iter().filter(|(key, ..)| *key == declaration.key);
-    if step.key == declaration.key && matches!(step.action, Action::Create(_)) {
+    if matches!(step.action, Action::Create(_)) && step.key == declaration.key {
         declaration.status.object_mut().applied.clear();
     }
     for (_, name, hash) in mine {

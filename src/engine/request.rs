@@ -11,7 +11,7 @@ use crate::statuspage::{
 #[derive(Clone, Debug, PartialEq)]
 pub enum Request {
     /// Changes settings of the page.
-    UpdatePage(PageWrite),
+    UpdatePage(Box<PageWrite>),
     /// Creates a component.
     CreateComponent(ComponentWrite),
     /// Changes the component with this id.

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use super::{Manifests, Problem, Source};
 
 /// The file in which the directory front end keeps the ids; it is no manifest.
-pub const LOCK_FILE: &str = "statuspage.lock.yaml";
+pub const LOCK_FILE: &str = "statuspage.lock.json";
 
 /// A directory cannot be read.
 #[derive(Debug, thiserror::Error)]

@@ -153,6 +153,13 @@ fn only_directives(text: &str) -> bool {
 pub fn read(piece: Piece<'_>) -> Result<Option<Document>, SyntaxError> {
     let options = serde_yaml::options! {
         legacy_octal_numbers: true,
+        // A `List` of an export has thousands of objects, and one anchor may well be used by all of them; against
+        // documents that grow without end there is the limit of replayed events.
+        budget: serde_yaml::budget! {
+            max_events: 20_000_000,
+            max_nodes: 10_000_000,
+            enforce_alias_anchor_ratio: false,
+        },
         with_snippet: false,
     };
     let mut value: Value = match serde_yaml::from_str_with_options(piece.text, options) {

@@ -428,11 +428,12 @@ fn is_time(text: &str) -> bool {
     let shape = bytes.len() >= 20
         && bytes.iter().take(19).enumerate().all(|(index, byte)| match index {
             4 | 7 => *byte == b'-',
-            10 => matches!(*byte, b'T' | b't'),
+            // Lower case is RFC 3339 too, but the rules of an apiserver cannot read it.
+            10 => *byte == b'T',
             13 | 16 => *byte == b':',
             _ => byte.is_ascii_digit(),
         });
-    let zone = text.ends_with(['Z', 'z']) || (bytes.len() >= 25 && bytes.get(bytes.len() - 3) == Some(&b':'));
+    let zone = text.ends_with('Z') || (bytes.len() >= 25 && bytes.get(bytes.len() - 3) == Some(&b':'));
     shape && zone && text.parse::<jiff::Timestamp>().is_ok()
 }
 
@@ -480,12 +481,11 @@ fn named_member<'a>(rule: &'a str, value: Option<&Value>) -> Option<&'a str> {
     let fields = value?.as_object()?;
     rule.match_indices("self.")
         .filter(|(start, _)| !rule[..*start].ends_with(|before: char| before.is_alphanumeric()))
-        .filter_map(|(start, mark)| {
+        .map(|(start, mark)| {
             let name = &rule[start + mark.len()..];
-            let end = name
-                .find(|character: char| !character.is_alphanumeric())
-                .unwrap_or(name.len());
-            Some(&name[..end])
+            name.split(|character: char| !character.is_alphanumeric())
+                .next()
+                .unwrap_or_default()
         })
         .find(|name| fields.contains_key(*name))
 }

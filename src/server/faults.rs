@@ -59,6 +59,8 @@ pub struct Behaviour {
     pub only_show_if_degraded: bool,
     /// Whether components have an address for mail automation.
     pub automation_email: bool,
+    /// Whether a single incident template can be read, changed and removed, which no document says.
+    pub template_items: bool,
     /// Objects younger than this are missing from lists.
     pub list_lag: Duration,
 }
@@ -74,6 +76,7 @@ impl Default for Behaviour {
             lower_case_addresses: true,
             only_show_if_degraded: true,
             automation_email: true,
+            template_items: false,
             list_lag: Duration::ZERO,
         }
     }

@@ -1,4 +1,5 @@
-//! Incident templates: made and listed. The API has no way to read, change or remove a single one.
+//! Incident templates: made and listed. The documented API has no way to read, change or remove a single one; some
+//! clients try all the same, so a switch serves them.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -62,39 +63,71 @@ pub(super) fn route(page: &mut PageState, verb: Verb, path: &[&str], call: &Call
             )
         }
         ([], Verb::Post) => create(page, call),
+        ([id], _) if call.behaviour.template_items => item(page, verb, id, call),
         ([], _) => Err(ApiError::method_not_allowed()),
         _ => Err(ApiError::not_found()),
     }
 }
 
+fn item(page: &mut PageState, verb: Verb, id: &str, call: &Call<'_>) -> Answer {
+    let mut template = page.templates.get(id).ok_or_else(ApiError::not_found)?.clone();
+    match verb {
+        Verb::Get => {}
+        Verb::Patch | Verb::Put => {
+            let mut fields = Fields::envelope(call.body, "template")?;
+            read(page, &mut fields, &mut template, false);
+            fields.finish()?;
+            page.templates.put(id, template.clone());
+        }
+        Verb::Delete => {
+            page.templates.remove(id);
+        }
+        _ => return Err(ApiError::method_not_allowed()),
+    }
+    Ok(Reply::ok(render(page, &Layout::of(page), &template, call.behaviour)))
+}
+
+fn read(page: &PageState, fields: &mut Fields<'_>, template: &mut IncidentTemplate, new: bool) {
+    for (key, target) in [("name", &mut template.name), ("title", &mut template.title)] {
+        if let Some(text) = fields.name(key, new) {
+            *target = text;
+        }
+    }
+    match fields.filled("body") {
+        Given::Value(body) => template.body = body,
+        Given::Absent if !new => {}
+        Given::Absent | Given::Null => fields.blank("body"),
+    }
+    if let Given::Value(list) = fields.list("component_ids") {
+        let unknown = components::unknown(page, &list);
+        if !unknown.is_empty() {
+            fields.problem(format!("Components do not exist on this page: {}", unknown.join(", ")));
+        }
+        template.component_ids = list;
+    }
+    fields.filled("group_id").store(&mut template.group_id);
+    fields.word("update_status").store(&mut template.update_status);
+    fields.flag("should_tweet").keep(&mut template.should_tweet);
+    fields
+        .flag("should_send_notifications")
+        .keep(&mut template.should_send_notifications);
+}
+
 fn create(page: &mut PageState, call: &Call<'_>) -> Answer {
     let mut fields = Fields::envelope(call.body, "template")?;
-    let name = fields.name("name", true).unwrap_or_default();
-    let title = fields.name("title", true).unwrap_or_default();
-    let body = match fields.filled("body") {
-        Given::Value(body) => body,
-        Given::Absent | Given::Null => {
-            fields.blank("body");
-            String::new()
-        }
-    };
-    let component_ids = fields.list("component_ids").value().unwrap_or_default();
-    let unknown = components::unknown(page, &component_ids);
-    if !unknown.is_empty() {
-        fields.problem(format!("Components do not exist on this page: {}", unknown.join(", ")));
-    }
-    let template = IncidentTemplate {
+    let mut template = IncidentTemplate {
         id: ids::identifier(),
-        name,
-        title,
-        body,
-        group_id: fields.filled("group_id").value(),
-        update_status: fields.word("update_status").value(),
-        should_tweet: fields.flag("should_tweet").value().unwrap_or(false),
-        should_send_notifications: fields.flag("should_send_notifications").value().unwrap_or(false),
-        component_ids,
+        name: String::new(),
+        title: String::new(),
+        body: String::new(),
+        group_id: None,
+        update_status: None,
+        should_tweet: false,
+        should_send_notifications: false,
+        component_ids: Vec::new(),
         created_at: call.now,
     };
+    read(page, &mut fields, &mut template, true);
     fields.finish()?;
     let id = template.id.clone();
     page.templates.put(&id, template.clone());

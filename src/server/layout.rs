@@ -69,3 +69,142 @@ impl<'a> Layout<'a> {
         self.members.get(group).map_or(&[], Vec::as_slice)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeMap, HashSet};
+
+    use jiff::Timestamp;
+    use proptest::prelude::*;
+    use serde_json::{Value, json};
+
+    use super::super::faults::Behaviour;
+    use super::super::pages::Page;
+    use super::super::routes::{Call, Verb, dispatch};
+    use super::super::state::State;
+    use super::*;
+
+    /// One write, with numbers that choose among what exists.
+    #[derive(Clone, Debug)]
+    enum Step {
+        Add(usize),
+        Group(Vec<usize>),
+        Regroup(usize, Vec<usize>),
+        Move(usize, usize),
+        RemoveComponent(usize),
+        RemoveGroup(usize),
+    }
+
+    fn steps() -> impl Strategy<Value = Vec<Step>> {
+        let number = 0..12_usize;
+        let some = proptest::collection::vec(0..12_usize, 0..5);
+        let step = prop_oneof![
+            number.clone().prop_map(Step::Add),
+            some.clone().prop_map(Step::Group),
+            (number.clone(), some).prop_map(|(group, members)| Step::Regroup(group, members)),
+            (number.clone(), number.clone()).prop_map(|(component, group)| Step::Move(component, group)),
+            number.clone().prop_map(Step::RemoveComponent),
+            number.prop_map(Step::RemoveGroup),
+        ];
+        proptest::collection::vec(step, 0..40)
+    }
+
+    fn pick(ids: &[String], number: usize) -> String {
+        ids.get(number).cloned().unwrap_or_else(|| "unknown".to_owned())
+    }
+
+    fn take(state: &mut State, step: &Step) {
+        let page = state.page_mut("p").unwrap();
+        let (components, groups) = (page.components.ids(), page.groups.ids());
+        let members =
+            |numbers: &[usize]| -> Vec<String> { numbers.iter().map(|number| pick(&components, *number)).collect() };
+        let (verb, path, body) = match step {
+            Step::Add(group) => {
+                let group = groups.get(*group);
+                (
+                    Verb::Post,
+                    vec!["components".to_owned()],
+                    json!({"component": {"name": "c", "group_id": group}}),
+                )
+            }
+            Step::Group(list) => (
+                Verb::Post,
+                vec!["component-groups".to_owned()],
+                json!({"component_group": {"name": "g", "components": members(list)}}),
+            ),
+            Step::Regroup(group, list) => (
+                Verb::Patch,
+                vec!["component-groups".to_owned(), pick(&groups, *group)],
+                json!({"component_group": {"name": "g", "components": members(list)}}),
+            ),
+            Step::Move(component, group) => (
+                Verb::Patch,
+                vec!["components".to_owned(), pick(&components, *component)],
+                json!({"component": {"group_id": groups.get(*group)}}),
+            ),
+            Step::RemoveComponent(component) => (
+                Verb::Delete,
+                vec!["components".to_owned(), pick(&components, *component)],
+                json!({}),
+            ),
+            Step::RemoveGroup(group) => (
+                Verb::Delete,
+                vec!["component-groups".to_owned(), pick(&groups, *group)],
+                json!({}),
+            ),
+        };
+        let Value::Object(body) = body else { unreachable!() };
+        let behaviour = Behaviour::default();
+        let call = Call {
+            now: Timestamp::UNIX_EPOCH,
+            query: &[],
+            body: &body,
+            behaviour: &behaviour,
+        };
+        let mut whole = vec!["pages", "p"];
+        whole.extend(path.iter().map(String::as_str));
+        let before = format!("{:?}", snapshot(state));
+        match dispatch(state, verb, &whole, &call) {
+            Ok(_) => state.commit(),
+            Err(_) => {
+                state.rollback();
+                assert_eq!(format!("{:?}", snapshot(state)), before);
+            }
+        }
+    }
+
+    fn snapshot(state: &mut State) -> Vec<(String, Option<String>, usize)> {
+        let page = state.page_mut("p").unwrap();
+        let layout = Layout::of(page);
+        let row = |row: &Row<'_>| match row {
+            Row::Component(one) => (one.id.clone(), one.group_id.clone(), layout.position(&one.id)),
+            Row::Group(one) => (one.id.clone(), None, layout.position(&one.id)),
+        };
+        layout.rows.iter().map(row).collect()
+    }
+
+    proptest! {
+        #[test]
+        fn groups_are_never_empty_and_positions_have_no_gaps(steps in steps()) {
+            let mut state = State::default();
+            state.create(Page::new("p".into(), "P".into(), Timestamp::UNIX_EPOCH));
+            state.commit();
+            for step in &steps {
+                take(&mut state, step);
+                let rows = snapshot(&mut state);
+                let page = state.page_mut("p").unwrap();
+                let mut by_parent: BTreeMap<Option<String>, Vec<usize>> = BTreeMap::new();
+                for (_, parent, position) in &rows {
+                    by_parent.entry(parent.clone()).or_default().push(*position);
+                }
+                for positions in by_parent.values() {
+                    prop_assert!(positions.iter().copied().eq(1..=positions.len()), "{:?}", rows);
+                }
+                let parents: HashSet<&String> = by_parent.keys().flatten().collect();
+                let groups = page.groups.ids();
+                prop_assert_eq!(parents, groups.iter().collect::<HashSet<_>>());
+                prop_assert_eq!(rows.len(), page.components.ids().len() + groups.len());
+            }
+        }
+    }
+}

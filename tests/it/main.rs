@@ -4,11 +4,25 @@
 #[cfg(test)]
 mod chart;
 #[cfg(test)]
+mod cli;
+#[cfg(test)]
 mod client;
 #[cfg(test)]
 mod control_plane;
 #[cfg(test)]
+mod definitions;
+#[cfg(test)]
+mod documents;
+#[cfg(test)]
 mod driver;
+#[cfg(test)]
+mod export;
+#[cfg(test)]
+mod manifest;
+#[cfg(test)]
+mod operator;
+#[cfg(test)]
+mod rules;
 #[cfg(test)]
 mod server;
 #[cfg(test)]

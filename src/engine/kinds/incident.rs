@@ -226,7 +226,19 @@ impl Rules for IncidentSpec {
                         json!(status.as_str()),
                     );
                 }
-                fields.push(Field::new("components", "components", Value::Object(map), None).access(Access::WriteOnly));
+                let desired = Value::Object(map);
+                // An incident that was taken over and shows these very statuses has been told of them.
+                let told = applied.contains_key("components");
+                let shown = remote
+                    .filter(|_| !told)
+                    .map(shown_statuses)
+                    .filter(|shown| *shown == desired);
+                let field = Field::new("components", "components", desired, shown.clone());
+                fields.push(if shown.is_some() {
+                    field
+                } else {
+                    field.access(Access::WriteOnly)
+                });
             }
             fields.push(noted);
         }
@@ -299,6 +311,17 @@ impl IncidentSpec {
         };
         Ok(incident)
     }
+}
+
+/// The statuses of an incident's components as the page shows them, by id.
+fn shown_statuses(remote: &Incident) -> Value {
+    let status = |component: &crate::statuspage::Component| {
+        (
+            component.id.clone(),
+            json!(component.status.as_ref().map(|status| status.as_str())),
+        )
+    };
+    Value::Object(remote.components.iter().map(status).collect())
 }
 
 fn all(map: &BTreeMap<String, ComponentStatus>, status: &ComponentStatus) -> BTreeMap<String, ComponentStatus> {

@@ -73,6 +73,8 @@ impl Rules for MetricsProviderSpec {
             let Some(reference) = reference else { continue };
             let value = match context.declaration.secrets.get(name) {
                 Some(Ok(secret)) => json!(secret),
+                // Credentials are only read at creation: a provider that is there does not need them.
+                _ if remote.is_some() => continue,
                 Some(Err(problem)) => {
                     return Err(Blocked::waiting(Reason::SecretNotFound, problem.clone()));
                 }

@@ -93,5 +93,5 @@ pub(in crate::engine) fn settings_fields(settings: &PageSettings, page: &Page) -
 
 /// The request that writes settings.
 pub(in crate::engine) fn settings_request(body: Map<String, Value>) -> Result<Request, Blocked> {
-    Ok(Request::UpdatePage(write(body)?))
+    Ok(Request::UpdatePage(Box::new(write(body)?)))
 }

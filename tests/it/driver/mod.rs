@@ -11,7 +11,8 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use statuspage_operator::api::{Kind, Reason};
-use statuspage_operator::driver::{Access, Clock, Interrupt, PageDriver, PageOptions, PassEnd, Trigger};
+use statuspage_operator::clock::Clock;
+use statuspage_operator::driver::{Access, Interrupt, PageDriver, PageOptions, PassEnd, Trigger};
 use statuspage_operator::engine::{ObjectKey, READY, find_condition};
 use statuspage_operator::server::{Effect, ManualClock, PageSeed, Server, ServerOptions};
 use statuspage_operator::statuspage::{BaseUrl, BudgetRegistry, Token};
@@ -29,7 +30,7 @@ struct Stage {
     server: Server,
     origin: String,
     server_clock: ManualClock,
-    clock: Clock,
+    clock: ManualClock,
     store: MemoryStore,
     budgets: Arc<BudgetRegistry>,
     trigger: Trigger,
@@ -62,7 +63,7 @@ impl Stage {
                 id: Some(PAGE.to_owned()),
                 name: "Acme".to_owned(),
             }],
-            clock: statuspage_operator::server::Clock::Manual(server_clock.clone()),
+            clock: Clock::Manual(server_clock.clone()),
             ..ServerOptions::default()
         })
         .await
@@ -86,7 +87,7 @@ impl Stage {
             server,
             origin,
             server_clock,
-            clock: Clock::manual(beginning()),
+            clock: ManualClock::new(beginning()),
             store,
             budgets: Arc::new(BudgetRegistry::new(limit)),
             trigger: Trigger::default(),
@@ -101,7 +102,7 @@ impl Stage {
     fn driver(&self) -> PageDriver<MemoryStore> {
         let options = PageOptions {
             budgets: self.budgets.clone(),
-            clock: self.clock.clone(),
+            clock: Clock::Manual(self.clock.clone()),
         };
         PageDriver::new(key(Kind::StatusPage, "page"), Arc::new(self.store.clone()), options)
     }
@@ -111,7 +112,7 @@ impl Stage {
     }
 
     fn advance(&self, by: SignedDuration) {
-        self.clock.advance(by);
+        self.clock.advance(by.unsigned_abs());
         self.server_clock.advance(by.unsigned_abs());
     }
 

@@ -28,6 +28,16 @@ async fn templates_are_made_and_listed_only() {
     for method in ["GET", "PATCH", "DELETE"] {
         assert_eq!(running.call(method, &item, Value::Null).await.0, 404);
     }
+    running
+        .server
+        .faults()
+        .set_behaviour(|behaviour| behaviour.template_items = true);
+    let changed = running
+        .ok("PATCH", &item, json!({"template": {"title": "other"}}))
+        .await;
+    assert_eq!((&changed["title"], &changed["body"]), (&json!("other"), &json!("b")));
+    assert_eq!(running.call("DELETE", &item, Value::Null).await.0, 200);
+    assert_eq!(running.get("/incident_templates").await, json!([]));
 }
 
 #[tokio::test]

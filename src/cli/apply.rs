@@ -1,0 +1,192 @@
+//! `statuspage apply`.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+use serde::Serialize;
+
+use super::progress::{Counts, finding_lines, left_out, lines, print_problems, stranded_lines, summary};
+use super::session::{PageResult, Session, asked_to_end, block_on, settle};
+use super::{Connection, Failure, Outcome};
+use crate::driver::Trigger;
+use crate::engine::State;
+
+/// Options of `apply`.
+#[derive(Clone, Debug, Args)]
+#[command(after_long_help = super::connection::SECRETS_HELP)]
+pub struct Arguments {
+    /// Directory with the manifests, or one file. What is missing in a directory is deleted by its policy; one file
+    /// deletes nothing.
+    #[arg(value_name = "DIR")]
+    pub directory: PathBuf,
+    /// Form of the output.
+    #[arg(short, long, value_enum, value_name = "FORMAT", default_value_t = Format::Text)]
+    pub output: Format,
+    /// Ends after so many seconds, done or not; what is under way is finished, and the next apply goes on. An outage is
+    /// not waited for longer than two minutes.
+    #[arg(long, value_name = "SECONDS", default_value_t = 3600)]
+    pub timeout: u64,
+    /// How Statuspage is reached.
+    #[command(flatten)]
+    pub connection: Connection,
+}
+
+/// Form of the output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people.
+    Text,
+    /// One JSON object.
+    Json,
+}
+
+#[derive(Serialize)]
+struct Report<'a> {
+    version: u32,
+    pages: Vec<PageReport<'a>>,
+    undeclared_pages: &'a BTreeMap<String, usize>,
+    manifest_errors: usize,
+}
+
+#[derive(Serialize)]
+struct PageReport<'a> {
+    page: String,
+    url: Option<&'a str>,
+    #[serde(flatten)]
+    counts: Counts,
+    requests: u64,
+    writes: u64,
+    failures: u64,
+    complete: bool,
+    objects: Vec<ObjectReport<'a>>,
+}
+
+#[derive(Serialize)]
+struct ObjectReport<'a> {
+    kind: &'static str,
+    namespace: &'a str,
+    name: &'a str,
+    ready: bool,
+    reason: &'static str,
+    message: &'a str,
+}
+
+/// Applies a directory.
+pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<Outcome, Failure> {
+    let print = (arguments.output == Format::Text).then(lines);
+    let session = Session::open(&arguments.directory, &arguments.connection, print.clone())?;
+    print_problems(&session.manifests);
+    let pages = session.pages(&arguments.directory)?;
+    let limit = Duration::from_secs(arguments.timeout);
+    let results = block_on(async {
+        let trigger = Trigger::default();
+        let work = futures::future::join_all(pages.into_iter().map(|page| {
+            let mut driver = session.driver(page);
+            let mut interrupt = trigger.interrupt();
+            let print = print.clone();
+            async move { settle(&mut driver, &mut interrupt, limit, print.as_ref()).await }
+        }));
+        tokio::pin!(work);
+        let why = tokio::select! {
+            results = &mut work => return Ok(results),
+            () = asked_to_end() => "Stopping: what is under way is finished. Ctrl-C again ends at once.",
+            () = tokio::time::sleep(limit) => "The time is up: what is under way is finished.",
+        };
+        if let Some(print) = &print {
+            print(why);
+        }
+        trigger.stop();
+        tokio::select! {
+            results = &mut work => Ok(results),
+            () = asked_to_end() => Err(Failure::Interrupted),
+        }
+    })?;
+    let stranded = session.store.stranded();
+    report(arguments, &session, &results, &stranded, out).map_err(Failure::Output)?;
+    let done = results.iter().all(is_complete) && stranded.is_empty();
+    Ok(if done && !session.manifests.has_errors() {
+        Outcome::Success
+    } else {
+        Outcome::Problems
+    })
+}
+
+/// True when every declaration of the page is as declared, or suspended.
+fn is_complete(result: &PageResult) -> bool {
+    !result.stopped && result.open().next().is_none()
+}
+
+fn report(
+    arguments: &Arguments,
+    session: &Session,
+    results: &[PageResult],
+    stranded: &BTreeMap<String, usize>,
+    out: &mut dyn Write,
+) -> std::io::Result<()> {
+    if arguments.output == Format::Json {
+        let report = Report {
+            version: 1,
+            pages: results
+                .iter()
+                .map(|result| page_report(result, session.tally.of(&result.key)))
+                .collect(),
+            undeclared_pages: stranded,
+            manifest_errors: session.manifest_errors(),
+        };
+        serde_json::to_writer_pretty(&mut *out, &report)?;
+        return writeln!(out);
+    }
+    for result in results {
+        // A stopped page is full of things still to do: the count says enough.
+        let findings = result
+            .open()
+            .filter(|finding| !result.stopped || finding.state == State::Stalled)
+            .filter(|finding| !session.tally.just_told(finding));
+        for line in finding_lines(&result.key, findings) {
+            writeln!(out, "{line}")?;
+        }
+        let counts = session.tally.of(&result.key);
+        writeln!(
+            out,
+            "{}",
+            summary(result, counts, result.totals.requests, session.public)
+        )?;
+        if result.stopped {
+            writeln!(out, "Stopped before the end: apply again to go on.")?;
+        }
+    }
+    for line in stranded_lines(stranded) {
+        writeln!(out, "{line}")?;
+    }
+    if session.manifests.has_errors() {
+        writeln!(out, "{}", left_out(session.manifest_errors()))?;
+    }
+    Ok(())
+}
+
+fn page_report(result: &PageResult, counts: Counts) -> PageReport<'_> {
+    PageReport {
+        page: format!("{}/{}", result.key.namespace, result.key.name),
+        url: result.address.as_deref(),
+        counts,
+        requests: result.totals.requests,
+        writes: result.totals.writes,
+        failures: result.totals.failures,
+        complete: is_complete(result),
+        objects: result
+            .findings
+            .iter()
+            .map(|finding| ObjectReport {
+                kind: finding.key.kind.as_str(),
+                namespace: &finding.key.namespace,
+                name: &finding.key.name,
+                ready: finding.state == State::InSync,
+                reason: finding.reason.as_str(),
+                message: &finding.message,
+            })
+            .collect(),
+    }
+}

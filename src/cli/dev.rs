@@ -1,0 +1,119 @@
+//! `statuspage dev`: a directory and the local server in one process.
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use clap::Args;
+
+use super::progress::lines;
+use super::serve::{listen, location};
+use super::session::{Session, asked_to_end, block_on};
+use super::sync::watch;
+use super::{Connection, Failure, Outcome};
+use crate::manifest::{Manifests, Object, read_directory};
+use crate::server::{PageSeed, Server, ServerOptions};
+use crate::store::directory::LOCAL_STATE;
+
+/// Options of `dev`.
+#[derive(Clone, Debug, Args)]
+pub struct Arguments {
+    /// Directory with the manifests.
+    #[arg(value_name = "DIR")]
+    pub directory: PathBuf,
+    /// Address of the local server; port 0 takes a free one.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
+    pub listen: String,
+    /// File with the data of the local server [default: .statuspage/dev.db in the directory]; `:memory:` keeps nothing.
+    #[arg(long, value_name = "FILE")]
+    pub data: Option<PathBuf>,
+    /// Requests of one token in any 60 seconds, as the local server counts them; 0 is no limit.
+    #[arg(long, value_name = "NUMBER", default_value_t = 60)]
+    pub rate_limit: u32,
+}
+
+/// The token of the local server. It opens nothing else.
+const TOKEN: &str = "local-development";
+
+/// Applies a directory to a local server and watches it.
+pub fn run(arguments: &Arguments, _out: &mut dyn Write) -> Result<Outcome, Failure> {
+    let manifests = read_directory(&arguments.directory)?;
+    let local_state = arguments.directory.join(LOCAL_STATE);
+    let data = arguments.data.clone().unwrap_or_else(|| local_state.join("dev.db"));
+    if let Some(parent) = data.parent() {
+        std::fs::create_dir_all(parent).map_err(|source| Failure::Write {
+            path: parent.to_owned(),
+            source,
+        })?;
+    }
+    let print = lines();
+    block_on(async {
+        let (listener, address) = listen(&arguments.listen).await?;
+        let server = Server::open(ServerOptions {
+            data: location(&data),
+            tokens: vec![TOKEN.to_owned()],
+            pages: pages(&manifests),
+            rate_limit: arguments.rate_limit,
+            ..Default::default()
+        })
+        .await?;
+        let api_url = format!("http://{address}/v1");
+        let connection = Connection {
+            token_file: None,
+            api_url: Some(api_url.clone()),
+            requests_per_minute: usize::try_from(arguments.rate_limit).unwrap_or(60),
+        };
+        let session = Session::open_with_token(&arguments.directory, &connection, TOKEN, Some(Arc::clone(&print)))?;
+        print(&format!("Local Statuspage at {api_url}, data in {}", data.display()));
+        for page in server.pages() {
+            print(&format!("  page {}  {}", page.id, page.name));
+        }
+        print("");
+        let directory = arguments.directory.display();
+        let mut hint = vec![
+            String::new(),
+            "Look from another terminal:".to_owned(),
+            format!("  export STATUSPAGE_API_URL={api_url} STATUSPAGE_TOKEN={TOKEN}"),
+            format!("  statuspage plan {directory}"),
+        ];
+        hint.extend(server.pages().first().map(|page| {
+            format!(
+                "  curl -H 'Authorization: OAuth {TOKEN}' {api_url}/pages/{}/components",
+                page.id
+            )
+        }));
+        hint.push(format!("Watching {directory}: change a file and see. Ctrl-C ends."));
+        hint.push(String::new());
+        let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+        let serving = tokio::spawn(server.clone().serve(listener, async {
+            // The sender is dropped or used when the work is done: both mean the end.
+            let _ = stopped.await;
+        }));
+        let worked = watch(&session, &arguments.directory, &print, hint, asked_to_end()).await;
+        drop(stop);
+        let _ = serving.await;
+        server.close().await;
+        worked
+    })?;
+    Ok(Outcome::Success)
+}
+
+/// The pages that the manifests mean.
+fn pages(manifests: &Manifests) -> Vec<PageSeed> {
+    manifests
+        .manifests
+        .iter()
+        .filter_map(|manifest| match &manifest.object {
+            Object::StatusPage(page) => {
+                let name = page.spec.settings.as_ref().and_then(|settings| settings.name.clone());
+                Some(PageSeed {
+                    id: page.spec.page_id.clone(),
+                    name: name
+                        .or_else(|| page.spec.subdomain.clone())
+                        .unwrap_or_else(|| manifest.name.clone()),
+                })
+            }
+            _ => None,
+        })
+        .collect()
+}

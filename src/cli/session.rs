@@ -1,0 +1,233 @@
+//! A directory at work: opens it and runs its pages.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::progress::{Lines, Tally, event_line, waiting_line};
+use super::{Connection, Failure};
+use crate::driver::{Clock, Event, Interrupt, PageDriver, PageOptions, PassEnd, Totals};
+use crate::engine::{self, Declaration, Finding, ObjectKey, State};
+use crate::manifest::Manifests;
+use crate::statuspage::Token;
+use crate::store::directory::{DirectoryOptions, DirectoryStore};
+
+/// A directory that is being applied.
+pub(super) struct Session {
+    pub(super) store: Arc<DirectoryStore>,
+    pub(super) manifests: Manifests,
+    pub(super) options: PageOptions,
+    /// What was done so far.
+    pub(super) tally: Tally,
+    /// False when the pages are not those of Statuspage itself, whose public addresses would mislead.
+    pub(super) public: bool,
+}
+
+impl Session {
+    /// Opens a directory for writing. Each event becomes a line.
+    pub(super) fn open(directory: &Path, connection: &Connection, lines: Option<Lines>) -> Result<Session, Failure> {
+        Session::start(directory, connection, connection.token()?, lines)
+    }
+
+    /// The same with a token of the caller's.
+    pub(super) fn open_with_token(
+        directory: &Path,
+        connection: &Connection,
+        token: &str,
+        lines: Option<Lines>,
+    ) -> Result<Session, Failure> {
+        let token = Token::new(token).map_err(Failure::Statuspage)?;
+        Session::start(directory, connection, Some(token), lines)
+    }
+
+    fn start(
+        directory: &Path,
+        connection: &Connection,
+        token: Option<Token>,
+        lines: Option<Lines>,
+    ) -> Result<Session, Failure> {
+        let tally = Tally::default();
+        let counted = tally.clone();
+        let observer = move |page: &str, declaration: &Declaration, event: &Event| {
+            counted.count(page, &declaration.key, event);
+            if let Some(lines) = &lines {
+                lines(&event_line(&declaration.key, event));
+            }
+        };
+        let options = DirectoryOptions {
+            base_url: connection.base_url()?,
+            token,
+            observer: Some(Box::new(observer)),
+            ..Default::default()
+        };
+        let (store, manifests) = DirectoryStore::open(directory, options)?;
+        Ok(Session {
+            store: Arc::new(store),
+            manifests,
+            options: PageOptions {
+                budgets: connection.budgets(),
+                clock: Clock::System,
+            },
+            tally,
+            public: connection.is_public()?,
+        })
+    }
+
+    /// Opens a directory without writing anything to it.
+    pub(super) fn read_only(directory: &Path, connection: &Connection) -> Result<Session, Failure> {
+        let options = DirectoryOptions {
+            base_url: connection.base_url()?,
+            token: connection.token()?,
+            read_only: true,
+            ..Default::default()
+        };
+        let (store, manifests) = DirectoryStore::open(directory, options)?;
+        Ok(Session {
+            store: Arc::new(store),
+            manifests,
+            options: PageOptions {
+                budgets: connection.budgets(),
+                clock: Clock::System,
+            },
+            tally: Tally::default(),
+            public: connection.is_public()?,
+        })
+    }
+
+    /// The pages that are declared, at least one unless what declares it cannot be read.
+    pub(super) fn pages(&self, directory: &Path) -> Result<Vec<ObjectKey>, Failure> {
+        let pages = self.store.pages();
+        if pages.is_empty() && self.store.stranded().is_empty() && !self.manifests.has_errors() {
+            return Err(Failure::NoPage(directory.to_owned()));
+        }
+        Ok(pages)
+    }
+
+    /// How many errors the manifests had when the directory was opened.
+    pub(super) fn manifest_errors(&self) -> usize {
+        let problems = self.manifests.problems.iter();
+        problems.filter(|problem| problem.is_error()).count()
+    }
+
+    pub(super) fn driver(&self, page: ObjectKey) -> PageDriver<DirectoryStore> {
+        PageDriver::new(page, Arc::clone(&self.store), self.options.clone())
+    }
+}
+
+/// How a page stands after its passes.
+pub(super) struct PageResult {
+    pub(super) key: ObjectKey,
+    pub(super) address: Option<String>,
+    pub(super) findings: Vec<Finding>,
+    pub(super) totals: Totals,
+    pub(super) stopped: bool,
+}
+
+impl PageResult {
+    /// The findings that a person has to look at.
+    pub(super) fn open(&self) -> impl Iterator<Item = &Finding> {
+        self.findings
+            .iter()
+            .filter(|finding| !matches!(finding.state, State::InSync | State::Suspended))
+    }
+}
+
+/// So long is tried when nothing at all succeeds, because Statuspage is away: an outage is not waited for.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// Who waits longer than this wants to know why.
+const WORTH_A_LINE: Duration = Duration::from_secs(2);
+
+/// Runs a page until nothing is left that time would mend, or nothing succeeds for a while.
+pub(super) async fn settle(
+    driver: &mut PageDriver<DirectoryStore>,
+    interrupt: &mut Interrupt,
+    limit: Duration,
+    print: Option<&Lines>,
+) -> PageResult {
+    let started = tokio::time::Instant::now();
+    let mut last_success = started;
+    let mut succeeded = 0;
+    loop {
+        let end = driver.pass(interrupt).await;
+        let now = tokio::time::Instant::now();
+        let totals = driver.totals();
+        let successes = totals.requests - totals.failures.min(totals.requests);
+        if successes > succeeded {
+            (last_success, succeeded) = (now, successes);
+        }
+        let stopped = end == PassEnd::Stopped;
+        let wake = match end {
+            PassEnd::Idle(wake) if driver.waits_for_time() => wake,
+            _ => None,
+        };
+        let pause = wake.map(until).filter(|pause| {
+            let resumed = now + *pause;
+            resumed <= started + limit && resumed <= last_success + PATIENCE
+        });
+        let Some(pause) = pause else {
+            return result(driver, stopped);
+        };
+        if let (Some(print), true) = (print, pause >= WORTH_A_LINE) {
+            print(&waiting_line(&result(driver, false), pause));
+        }
+        tokio::select! {
+            () = tokio::time::sleep(pause) => {}
+            () = interrupt.wait() => {}
+        }
+    }
+}
+
+/// How a page stands, as the next plan sees it.
+pub(super) fn result(driver: &mut PageDriver<DirectoryStore>, stopped: bool) -> PageResult {
+    let (address, findings) = match driver.current() {
+        Some((view, plan)) => {
+            let address = match &view.page.status {
+                engine::Status::StatusPage(status) => status.object.url.clone(),
+                _ => None,
+            };
+            (address, plan.findings)
+        }
+        None => (None, Vec::new()),
+    };
+    PageResult {
+        key: driver.key().clone(),
+        address,
+        findings,
+        totals: driver.totals(),
+        stopped,
+    }
+}
+
+/// Time left until a point in time.
+pub(super) fn until(at: Timestamp) -> Duration {
+    at.duration_since(Timestamp::now()).try_into().unwrap_or_default()
+}
+
+/// Starts the asynchronous runtime and runs a command in it.
+pub(super) fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    crate::statuspage::install_crypto();
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(Failure::Runtime)?
+        .block_on(work)
+}
+
+/// Returns when the process is asked to end: Ctrl-C or SIGTERM.
+pub(super) async fn asked_to_end() {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
+            tokio::select! {
+                _ = tokio::signal::ctrl_c() => {}
+                _ = terminate.recv() => {}
+            }
+            return;
+        }
+    }
+    let _ = tokio::signal::ctrl_c().await;
+}

@@ -1,0 +1,200 @@
+//! Manifests as declarations.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+use super::lock::Entry;
+use crate::api::{ALLOW_DELETES, Kind, REQUESTED_AT, SecretReference, StatusPageSpec};
+use crate::engine::{Declaration, ObjectKey, Spec, Status};
+use crate::manifest::{Manifest, Manifests, Object};
+use crate::statuspage::Secret;
+
+/// One manifest, ready to become a declaration.
+#[derive(Clone, Debug)]
+pub(super) struct Read {
+    pub(super) key: ObjectKey,
+    /// The StatusPage that it belongs to; itself for a page.
+    pub(super) page: ObjectKey,
+    pub(super) spec_hash: String,
+    spec: Spec,
+    annotations: BTreeMap<String, String>,
+}
+
+/// All declarations of the manifests that can be used, in the order of the files; of two with one name the first.
+pub(super) fn read_all(manifests: &Manifests) -> Vec<Read> {
+    let mut objects: Vec<Read> = Vec::new();
+    for manifest in &manifests.manifests {
+        let read = read(manifest);
+        if !objects.iter().any(|other| other.key == read.key) {
+            objects.push(read);
+        }
+    }
+    objects
+}
+
+fn read(manifest: &Manifest) -> Read {
+    let key = ObjectKey::new(manifest.kind, manifest.namespace.clone(), manifest.name.clone());
+    let page = match manifest.object.common() {
+        Some(common) => ObjectKey::new(
+            Kind::StatusPage,
+            common
+                .page_ref
+                .namespace
+                .clone()
+                .unwrap_or_else(|| manifest.namespace.clone()),
+            common.page_ref.name.clone(),
+        ),
+        None => key.clone(),
+    };
+    let (spec, json) = match &manifest.object {
+        Object::StatusPage(object) => (
+            Spec::StatusPage(Box::new(object.spec.clone())),
+            serde_json::to_value(&object.spec),
+        ),
+        Object::ComponentGroup(object) => (
+            Spec::ComponentGroup(object.spec.clone()),
+            serde_json::to_value(&object.spec),
+        ),
+        Object::Component(object) => (Spec::Component(object.spec.clone()), serde_json::to_value(&object.spec)),
+        Object::Incident(object) => (
+            Spec::Incident(Box::new(object.spec.clone())),
+            serde_json::to_value(&object.spec),
+        ),
+        Object::MetricsProvider(object) => (
+            Spec::MetricsProvider(Box::new(object.spec.clone())),
+            serde_json::to_value(&object.spec),
+        ),
+        Object::Metric(object) => (
+            Spec::Metric(Box::new(object.spec.clone())),
+            serde_json::to_value(&object.spec),
+        ),
+        Object::Subscriber(object) => (
+            Spec::Subscriber(object.spec.clone()),
+            serde_json::to_value(&object.spec),
+        ),
+    };
+    Read {
+        key,
+        page,
+        spec_hash: crate::engine::hash(&json.unwrap_or_default()),
+        spec,
+        annotations: manifest.object.metadata().annotations.clone().unwrap_or_default(),
+    }
+}
+
+impl Read {
+    /// The spec of a page.
+    pub(super) fn page_spec(&self) -> Option<&StatusPageSpec> {
+        match &self.spec {
+            Spec::StatusPage(spec) => Some(spec),
+            _ => None,
+        }
+    }
+
+    /// The declaration, with what the lock file knows of it.
+    pub(super) fn declaration(&self, entry: Option<&Entry>) -> Option<Declaration> {
+        let entry = entry?;
+        let status = status(self.key.kind, entry);
+        let annotation = |name: &str| self.annotations.get(name).cloned();
+        Some(Declaration {
+            key: self.key.clone(),
+            uid: entry.uid.clone(),
+            version: String::new(),
+            generation: entry.generation,
+            created: entry.created,
+            seen: Timestamp::UNIX_EPOCH,
+            deleting: false,
+            finalizer: entry.held,
+            // An id that was created here wins over one in the manifest only when the manifest has none.
+            id_annotation: annotation(crate::api::ID).or_else(|| entry.id.clone()),
+            requested_at: annotation(REQUESTED_AT),
+            allow_deletes: annotation(ALLOW_DELETES),
+            secrets: secrets(&self.spec),
+            spec: self.spec.clone(),
+            stored: status.clone(),
+            status,
+        })
+    }
+}
+
+/// The declaration of a manifest that is gone.
+pub(super) fn removed(key: ObjectKey, entry: &Entry) -> Declaration {
+    let status = status(key.kind, entry);
+    Declaration {
+        uid: entry.uid.clone(),
+        version: String::new(),
+        generation: entry.generation,
+        created: entry.created,
+        seen: Timestamp::UNIX_EPOCH,
+        deleting: true,
+        finalizer: true,
+        id_annotation: entry.id.clone(),
+        requested_at: None,
+        allow_deletes: None,
+        secrets: BTreeMap::new(),
+        spec: Spec::Removed(entry.deletion),
+        stored: status.clone(),
+        status,
+        key,
+    }
+}
+
+/// A status that cannot be read is as good as none: the id stands beside it.
+fn status(kind: Kind, entry: &Entry) -> Status {
+    if entry.status.is_null() {
+        return Status::empty(kind);
+    }
+    Status::from_json(kind, entry.status.clone()).unwrap_or_else(|_| Status::empty(kind))
+}
+
+fn secrets(spec: &Spec) -> BTreeMap<&'static str, Result<Secret, String>> {
+    let Spec::MetricsProvider(spec) = spec else {
+        return BTreeMap::new();
+    };
+    let references: [(&'static str, &Option<SecretReference>); 4] = [
+        ("passwordSecretRef", &spec.password_secret_ref),
+        ("apiKeySecretRef", &spec.api_key_secret_ref),
+        ("apiTokenSecretRef", &spec.api_token_secret_ref),
+        ("applicationKeySecretRef", &spec.application_key_secret_ref),
+    ];
+    let mut values = BTreeMap::new();
+    for (field, reference) in references {
+        let Some(reference) = reference else { continue };
+        let value = secret(&reference.name, reference.key());
+        values.insert(
+            field,
+            value.map(Secret::from).ok_or_else(|| {
+                format!(
+                    "there is no value for key {} of Secret {}: set STATUSPAGE_SECRET_{}",
+                    reference.key(),
+                    reference.name,
+                    variable(&reference.name, reference.key())
+                )
+            }),
+        );
+    }
+    values
+}
+
+/// The value of a Secret: the environment variable that stands in for it in a directory.
+pub(super) fn secret(name: &str, key: &str) -> Option<String> {
+    std::env::var(format!("STATUSPAGE_SECRET_{}", variable(name, key)))
+        .ok()
+        .filter(|value| !value.is_empty())
+}
+
+fn variable(name: &str, key: &str) -> String {
+    let upper = |text: &str| {
+        text.chars()
+            .map(|character| {
+                if character.is_ascii_alphanumeric() {
+                    character.to_ascii_uppercase()
+                } else {
+                    '_'
+                }
+            })
+            .collect::<String>()
+    };
+    format!("{}_{}", upper(name), upper(key))
+}
