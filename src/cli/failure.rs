@@ -42,15 +42,15 @@ pub enum Failure {
     /// No StatusPage is declared.
     #[error("no StatusPage is declared in {}: nothing says which page is meant", .0.display())]
     NoPage(PathBuf),
-    /// It was interrupted a second time.
-    #[error("ended in the middle of a request; the next apply finds out what became of it")]
-    Interrupted,
     /// There is no token.
     #[error("there is no API token: set STATUSPAGE_TOKEN, or give --token-file")]
     NoToken,
     /// There is no such page.
     #[error("there is no page with id {0}")]
     UnknownPage(String),
+    /// It was interrupted a second time.
+    #[error("ended in the middle of a request; the next apply finds out what became of it")]
+    Interrupted,
     /// The token file cannot be read.
     #[error("cannot read the token file {}", path.display())]
     TokenFile {

@@ -11,7 +11,7 @@ use super::{Access, Clock, Event, EventKind, Interrupt, Store, StoreChange, Stor
 use crate::api::{Kind, Reason};
 use crate::engine::{
     self, Action, DELETION_WINDOW, Declaration, Failure, Gate, ObjectKey, Plan, READY, Read, ReadWhat, Reply, Request,
-    Spec, Status, Step, World,
+    Spec, State, Status, Step, World,
 };
 use crate::statuspage::{
     BaseUrl, Budget, BudgetRegistry, Client, CollectionKind, Error, ErrorClass, Page, Permit, Priority, Snapshot,
@@ -285,6 +285,10 @@ impl<S: Store> PageDriver<S> {
         if let Some(previous) = self.last_update.take() {
             self.refuse_repetition(view, &mut plan, &previous);
         }
+        // What was seen to match has no failure to wait for any more: the lost reply was a success.
+        for finding in plan.findings.iter().filter(|finding| finding.state == State::InSync) {
+            self.failures.remove(&finding.key);
+        }
         plan
     }
 
@@ -369,7 +373,6 @@ impl<S: Store> PageDriver<S> {
             self.gate_attempts = 0;
             self.failures.clear();
             self.read_failures.clear();
-            self.totals.requests = self.totals().requests;
             if self.base_url.as_ref() != Some(&access.base_url) {
                 // Another service: nothing that was read is true there.
                 self.base_url = Some(access.base_url.clone());
@@ -378,6 +381,7 @@ impl<S: Store> PageDriver<S> {
                 self.snapshot = Snapshot::default();
                 self.missing_incidents.clear();
             }
+            self.totals.requests = self.totals().requests;
             match client_for(&self.options, access) {
                 Ok(client) => self.client = Some((fingerprint, client)),
                 Err(error) => {
@@ -743,17 +747,14 @@ impl<S: Store> PageDriver<S> {
         }
     }
 
-    /// The store did not take what has to be written before a request: nothing was sent. Tried again in a while, so
-    /// that a store that is away does not keep us busy.
+    /// The store did not take what has to be on record before a request: nothing was sent. A conflict is decided anew
+    /// at once, with the version that is there now; a store that cannot write is tried again after a pause.
     fn store_failed(&mut self, view: &View, key: &ObjectKey, error: &StoreError) {
         tracing::warn!(object = %key, %error, "nothing was sent");
-        self.fail(
-            view,
-            key,
-            false,
-            Reason::Progressing,
-            format!("{error}; nothing was sent"),
-        );
+        if let StoreError::Unavailable { .. } = error {
+            let message = format!("nothing was sent, because it could not be recorded first: {error}");
+            self.fail(view, key, false, Reason::Progressing, message);
+        }
     }
 
     async fn succeeded(&mut self, view: &View, step: &Step, reply: &Reply) {
@@ -788,7 +789,7 @@ impl<S: Store> PageDriver<S> {
             }
         }
         let reason = match &step.action {
-            Action::Create(_) => "Created",
+            Action::Create(_) | Action::Provide(_) => "Created",
             Action::Publish { .. } => "Published",
             Action::Delete(_) => "Deleted",
             _ => "Updated",

@@ -2,17 +2,19 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
+
 use super::context::{Blocked, Context};
 use super::declaration::{Declaration, Deletion, ObjectKey, Spec, Status};
 use super::deletion;
 use super::fields::{self, Comparisons};
-use super::identity::{CREATE, Identity};
+use super::identity::{CREATE, GRACE, Identity, PROVIDE};
 use super::kinds::{self, Rules};
-use super::plan::{Action, State, Step};
+use super::plan::{Action, ReadWhat, State, Step};
 use super::planner::{Outcome, Planner, step};
 use super::request::Request;
 use crate::api::{Kind, ManagementPolicy, MetricSpec, Reason};
-use crate::statuspage::{MetricPoint, Priority};
+use crate::statuspage::{CollectionKind, MetricPoint, Priority};
 
 /// The name under which the data points of a metric are recorded as applied.
 const DATA: &str = "data";
@@ -129,22 +131,35 @@ impl<'a> Planner<'a> {
             }
             Err(blocked) => {
                 if let Spec::Metric(spec) = &declaration.spec
-                    && !self.provider_implied
                     && let Some(request) = kinds::implied_provider(spec, context)
+                    && !std::mem::replace(&mut self.provider_implied, true)
+                    && self.provider_is_absent()
                 {
-                    self.provider_implied = true;
-                    let mut step = step(
-                        declaration,
-                        Action::Update(request),
-                        K::PRIORITY,
-                        "create metrics provider \"Self\"",
-                    );
-                    step.changes.clear();
+                    let summary = "create metrics provider \"Self\"";
+                    let step = step(declaration, Action::Provide(request), K::PRIORITY, summary);
                     self.plan.steps.push(step);
                 }
                 self.record(declaration, Outcome::blocked(declaration, blocked));
             }
         }
+    }
+
+    /// True when the page's provider of type Self is not just too young to show in the list.
+    fn provider_is_absent(&mut self) -> bool {
+        let Some(begun) = self.index.providing_since() else {
+            return true;
+        };
+        let settled = begun.saturating_add(GRACE).unwrap_or(Timestamp::MAX);
+        let read_at = self.world.snapshot.read_at(CollectionKind::MetricsProviders);
+        if read_at.is_some_and(|read_at| read_at >= settled) {
+            return true;
+        }
+        if self.world.now >= settled {
+            self.read(ReadWhat::Collection(CollectionKind::MetricsProviders), Priority::Read);
+        } else {
+            self.plan.wake_at(settled);
+        }
+        false
     }
 
     /// Plans the creation of an object: the driver adds finalizer, journal and record.
@@ -287,7 +302,7 @@ impl<'a> Planner<'a> {
         if object
             .journal
             .as_ref()
-            .is_some_and(|journal| journal.operation == CREATE)
+            .is_some_and(|journal| [CREATE, PROVIDE].contains(&journal.operation.as_str()))
         {
             object.journal = None;
         }

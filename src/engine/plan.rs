@@ -5,7 +5,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use super::declaration::{ObjectKey, Status};
 use super::fields::Change;
-use super::identity::CREATE;
+use super::identity::{CREATE, PROVIDE};
 use super::request::Request;
 use crate::api::{Journal, Reason};
 use crate::statuspage::{CollectionKind, Priority};
@@ -74,6 +74,24 @@ pub struct Step {
 }
 
 impl Step {
+    /// The write-ahead note to store before the request; none when it may be sent twice.
+    pub fn journal(&self, attempt: String, at: Timestamp) -> Option<Journal> {
+        let (operation, after) = match &self.action {
+            Action::Create(_) => (CREATE.to_owned(), None),
+            Action::Provide(_) => (PROVIDE.to_owned(), None),
+            Action::Publish { index, after, .. } => (format!("update/{index}"), after.clone()),
+            _ => return None,
+        };
+        Some(Journal {
+            operation,
+            attempt,
+            at: Time(at),
+            after,
+            title: self.action.request().and_then(Request::title).map(str::to_owned),
+            beside: self.beside.clone(),
+        })
+    }
+
     /// The summary once it was done: `created component "API"`.
     pub fn done(&self) -> String {
         let (verb, rest) = self.summary.split_once(' ').unwrap_or((&self.summary, ""));
@@ -86,23 +104,6 @@ impl Step {
             regular => return format!("{regular}ed {rest}"),
         };
         format!("{past} {rest}")
-    }
-
-    /// The write-ahead note to store before the request; none when it may be sent twice.
-    pub fn journal(&self, attempt: String, at: Timestamp) -> Option<Journal> {
-        let (operation, after) = match &self.action {
-            Action::Create(_) => (CREATE.to_owned(), None),
-            Action::Publish { index, after, .. } => (format!("update/{index}"), after.clone()),
-            _ => return None,
-        };
-        Some(Journal {
-            operation,
-            attempt,
-            at: Time(at),
-            after,
-            title: self.action.request().and_then(Request::title).map(str::to_owned),
-            beside: self.beside.clone(),
-        })
     }
 
     /// The fields that this step would write again with the same values as `previous`, which has just succeeded: the
@@ -139,6 +140,8 @@ pub enum Action {
         /// Newest remote update before the request.
         after: Option<String>,
     },
+    /// Creates another object that this one needs and that no declaration stands for: journal, request.
+    Provide(Request),
     /// Changes the remote object.
     Update(Request),
     /// Deletes the remote object.
@@ -157,7 +160,9 @@ impl Action {
     /// The remote request of this effect, if it has one.
     pub fn request(&self) -> Option<&Request> {
         match self {
-            Action::Create(request) | Action::Update(request) | Action::Delete(request) => Some(request),
+            Action::Create(request) | Action::Provide(request) | Action::Update(request) | Action::Delete(request) => {
+                Some(request)
+            }
             Action::Publish { request, .. } => Some(request),
             Action::RecordId(_) | Action::Hold | Action::Release | Action::Prune => None,
         }
@@ -165,7 +170,7 @@ impl Action {
 
     /// True when a lost reply must not lead to a second request.
     pub fn is_journalled(&self) -> bool {
-        matches!(self, Action::Create(_) | Action::Publish { .. })
+        matches!(self, Action::Create(_) | Action::Provide(_) | Action::Publish { .. })
     }
 }
 

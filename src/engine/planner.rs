@@ -10,7 +10,7 @@ use super::context::{Blocked, Context, Index};
 use super::declaration::{Declaration, ObjectKey, Spec, Status};
 use super::deletion;
 use super::fields;
-use super::identity::{Identity, elapsed, identify_all};
+use super::identity::{CREATE, GRACE, Identity, PROVIDE, elapsed, identify_all};
 use super::kinds;
 use super::plan::{Action, Finding, Plan, Read, ReadWhat, State, Step};
 use super::world::World;
@@ -250,8 +250,27 @@ impl<'a> Planner<'a> {
         }
     }
 
-    pub(super) fn record(&mut self, declaration: &Declaration, outcome: Outcome) {
+    pub(super) fn record(&mut self, declaration: &Declaration, mut outcome: Outcome) {
+        if self.attempt_is_over(declaration) {
+            outcome.status.object_mut().journal = None;
+        }
         self.outcomes.insert(declaration.key.clone(), outcome);
+    }
+
+    /// True when an attempt to create something is known to have had no effect, or to have had all of it.
+    fn attempt_is_over(&self, declaration: &Declaration) -> bool {
+        let Some(journal) = &declaration.status.object().journal else {
+            return false;
+        };
+        match journal.operation.as_str() {
+            CREATE => matches!(self.identities.get(&declaration.key), Some(Identity::Absent { .. })),
+            PROVIDE => {
+                let settled = journal.at.0.saturating_add(GRACE).unwrap_or(jiff::Timestamp::MAX);
+                let read_at = self.world.snapshot.read_at(CollectionKind::MetricsProviders);
+                read_at.is_some_and(|read_at| read_at >= settled)
+            }
+            _ => false,
+        }
     }
 
     fn finish(mut self) -> Plan {

@@ -13,6 +13,9 @@ mod control_plane;
 mod definitions;
 #[cfg(test)]
 mod directory;
+mod documents;
+#[cfg(test)]
+mod driver;
 #[cfg(test)]
 mod export;
 #[cfg(test)]

@@ -233,6 +233,9 @@ impl Simulation {
                     plan = self.plan();
                 }
             }
+            for finding in plan.findings.iter().filter(|finding| finding.state == State::InSync) {
+                self.failures.remove(&finding.key);
+            }
             self.last = plan.clone();
             if self.small_steps(&plan) || self.crashed {
                 continue;
@@ -565,10 +568,6 @@ impl Simulation {
                 jitter: 0.0,
             },
         );
-    }
-
-    pub(super) fn failures(&self) -> &BTreeMap<ObjectKey, Failure> {
-        &self.failures
     }
 
     pub(super) fn effects(&self) -> usize {

@@ -94,28 +94,24 @@ impl KubernetesStore {
 
     /// True when nothing that the view of this page depends on is still being read.
     pub(super) fn is_settled(&self, page: &ObjectKey) -> bool {
-        let Some(view) = self.view_of(page) else { return true };
-        let Spec::StatusPage(spec) = &view.page.spec else {
+        let cache = self.shared.cache();
+        let Some(spec) = cache.get(page).and_then(|page| page.spec.as_deref().ok()) else {
             return true;
         };
-        let by_labels = spec
+        let by_labels = matches!(spec, Spec::StatusPage(spec) if spec
             .allowed_namespaces
             .as_ref()
-            .is_some_and(|allowed| allowed.from == NamespaceGrant::Selector);
-        if by_labels && self.shared.cache().namespaces.is_none() {
+            .is_some_and(|allowed| allowed.from == NamespaceGrant::Selector));
+        if by_labels && cache.namespaces.is_none() {
             return false;
         }
-        let mut wanted = vec![(&view.page.key.namespace, &spec.api.token_secret_ref)];
-        for declaration in &view.declarations {
-            let references = secrets::references(&declaration.spec);
-            wanted.extend(
-                references
-                    .into_iter()
-                    .map(|(_, reference)| (&declaration.key.namespace, reference)),
-            );
-        }
-        wanted
-            .into_iter()
-            .all(|(namespace, reference)| self.shared.secrets.value(namespace, reference, "") != Err(Absent::Unread))
+        let declared = cache
+            .of_page(page)
+            .filter_map(|(key, object)| Some((key, object.spec.as_deref().ok()?)));
+        std::iter::once((page, spec)).chain(declared).all(|(key, spec)| {
+            secrets::references(spec)
+                .into_iter()
+                .all(|(_, reference)| self.shared.secrets.value(&key.namespace, reference, "") != Err(Absent::Unread))
+        })
     }
 }

@@ -4,6 +4,7 @@ mod apply;
 mod chart;
 mod conditions;
 mod crashes;
+mod definitions;
 mod memory;
 
 use std::collections::BTreeMap;
@@ -42,6 +43,11 @@ impl Stage {
     pub async fn set() -> Self {
         let control_plane = ControlPlane::shared().await;
         install_definitions(control_plane).await;
+        Self::set_on(control_plane).await
+    }
+
+    /// On a control plane that has the definitions, or will have them.
+    pub async fn set_on(control_plane: &'static ControlPlane) -> Self {
         let server = Server::open(ServerOptions {
             tokens: vec![TOKEN.to_owned()],
             pages: vec![PageSeed {
