@@ -13,6 +13,7 @@ mod control_plane;
 mod definitions;
 #[cfg(test)]
 mod directory;
+#[cfg(test)]
 mod documents;
 #[cfg(test)]
 mod driver;
