@@ -223,6 +223,10 @@ impl Directory {
         let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples").join(name);
         for entry in std::fs::read_dir(from).unwrap() {
             let entry = entry.unwrap();
+            // Somebody who tried the example has its local state there.
+            if entry.file_name().to_string_lossy().starts_with('.') {
+                continue;
+            }
             std::fs::copy(entry.path(), directory.path.join(entry.file_name())).unwrap();
         }
         directory
