@@ -488,9 +488,10 @@ impl<S: Store> PageDriver<S> {
     async fn read(&mut self, view: &View, client: &Client, page_id: &str, read: &Read, permit: Permit) {
         self.totals.reads += 1;
         let client = client.with_priority(read.priority).with_permit(permit);
+        let page = client.page(page_id).in_organization(organization(view));
         match &read.what {
             ReadWhat::Collection(CollectionKind::Page) => self.read_page(view, &client).await,
-            ReadWhat::Collection(kind) => match client.page(page_id).read(*kind).await {
+            ReadWhat::Collection(kind) => match page.read(*kind).await {
                 Ok(reading) => {
                     self.snapshot.store(reading);
                     self.read_failures.remove(kind);
@@ -498,7 +499,7 @@ impl<S: Store> PageDriver<S> {
                 }
                 Err(error) => self.read_failed(view, Some(*kind), &error),
             },
-            ReadWhat::Incident(id) => match client.page(page_id).incidents().get(id).await {
+            ReadWhat::Incident(id) => match page.incidents().get(id).await {
                 Ok(incident) => {
                     self.snapshot.merge_incidents(vec![incident]);
                     self.reached();
@@ -507,6 +508,13 @@ impl<S: Store> PageDriver<S> {
                     self.missing_incidents.insert(id.clone());
                 }
                 Err(error) => self.read_failed(view, Some(CollectionKind::Incidents), &error),
+            },
+            ReadWhat::Permissions(user) => match page.read_permissions(user).await {
+                Ok(permissions) => {
+                    self.snapshot.store_permissions(user, permissions);
+                    self.reached();
+                }
+                Err(error) => self.read_failed(view, Some(CollectionKind::OrganizationUsers), &error),
             },
         }
     }
@@ -562,6 +570,9 @@ impl<S: Store> PageDriver<S> {
             // The client has paused the budget of the token.
             (ErrorClass::Throttled { .. }, _) => {}
             (ErrorClass::Unauthorized, _) => self.close(view, Reason::Unauthorized, described(error), true),
+            (ErrorClass::NotFound, Some(kind)) if !kind.is_on_every_page() => {
+                self.read_refused(kind, Reason::RemoteNotFound, described(error));
+            }
             (ErrorClass::NotFound, _) => {
                 // The list of a page is never missing unless the page is.
                 self.page_id = None;
@@ -569,15 +580,20 @@ impl<S: Store> PageDriver<S> {
                 self.close(view, Reason::RemotePageNotFound, described(error), true);
             }
             (ErrorClass::Terminal, Some(kind)) => {
-                let attempts = self.read_failures.get(&kind).map_or(0, |failure| failure.attempts) + 1;
-                let failure = self.failure(true, Reason::Rejected, described(error), attempts, 0);
-                self.read_failures.insert(kind, failure);
+                self.read_refused(kind, Reason::Rejected, described(error));
             }
             (ErrorClass::Terminal, None) => self.close(view, Reason::Rejected, described(error), true),
             (ErrorClass::Transient | ErrorClass::Ambiguous, _) => {
                 self.close(view, Reason::Unreachable, described(error), false);
             }
         }
+    }
+
+    /// One list cannot be read, the others can.
+    fn read_refused(&mut self, kind: CollectionKind, reason: Reason, message: String) {
+        let attempts = self.read_failures.get(&kind).map_or(0, |failure| failure.attempts) + 1;
+        let failure = self.failure(true, reason, message, attempts, 0);
+        self.read_failures.insert(kind, failure);
     }
 
     /// Sends nothing to the page until a pause is over, longer each time.
@@ -610,7 +626,8 @@ impl<S: Store> PageDriver<S> {
         let (Some(request), Some(declaration)) = (step.action.request(), find(view, &step.key)) else {
             return;
         };
-        let page = client.with_priority(step.priority).with_permit(permit).page(page_id);
+        let client = client.with_priority(step.priority).with_permit(permit);
+        let page = client.page(page_id).in_organization(organization(view));
         let finalizer_due = !declaration.finalizer && declaration.key.kind != Kind::StatusPage && !declaration.deleting;
         if finalizer_due && let Err(error) = self.write(declaration, StoreChange::AddFinalizer).await {
             tracing::warn!(object = %step.key, %error, "cannot put the finalizer on; nothing was sent");
@@ -815,6 +832,14 @@ fn client_for(options: &PageOptions, access: &Access) -> Result<Client, Error> {
     Client::builder(access.base_url.clone(), access.token.clone())
         .budget(budget)
         .build()
+}
+
+/// The organization of the page, where it is declared.
+fn organization(view: &View) -> Option<String> {
+    match &view.page.spec {
+        Spec::StatusPage(spec) => spec.organization_id.clone(),
+        _ => None,
+    }
 }
 
 fn find<'a>(view: &'a View, key: &ObjectKey) -> Option<&'a Declaration> {

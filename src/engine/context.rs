@@ -106,6 +106,14 @@ impl<'a> Context<'a> {
         Err(Blocked::waiting(Reason::WaitingForReference, message))
     }
 
+    /// The ids of other declarations, as JSON, or why one of them is not there yet.
+    pub(super) fn references(&self, kind: Kind, names: &[String]) -> Result<serde_json::Value, Blocked> {
+        names
+            .iter()
+            .map(|name| self.reference(kind, name).map(serde_json::Value::from))
+            .collect()
+    }
+
     /// True while nothing will be sent for a declaration: it is suspended or its last request failed.
     pub(super) fn held(&self, other: &Declaration) -> bool {
         other.policies(self.world.page_spec()).suspend

@@ -20,6 +20,8 @@ mod fields;
 mod identity;
 mod kinds;
 pub mod model;
+mod observation;
+mod once;
 mod plan;
 mod planner;
 mod record;

@@ -177,7 +177,21 @@ impl<'a> Planner<'a> {
             .map(|settings| kinds::settings_fields(settings, remote))
             .unwrap_or_default();
         let policies = page.policies(Some(spec));
-        let found = fields::compare(&fields, &outcome.status.object().applied, policies.drift);
+        self.subscriber_counts(spec, page, &mut outcome.status);
+        let mut found = fields::compare(&fields, &outcome.status.object().applied, policies.drift);
+        // Each has a request of its own: the settings first.
+        if let Some(embed) = spec.status_embed.as_ref().filter(|_| found.body.is_empty()) {
+            match self.status_embed(embed, page, policies.drift) {
+                Ok(compared) => found.extend(compared),
+                Err(blocked) => {
+                    outcome.state = blocked.state;
+                    outcome.reason = blocked.reason;
+                    outcome.message = blocked.message;
+                    self.record(page, outcome);
+                    return true;
+                }
+            }
+        }
         let context = self.context(page);
         self.settle(
             &context,
@@ -308,7 +322,11 @@ fn kind_rank(step: &Step) -> i8 {
         Kind::MetricsProvider => 3,
         Kind::Metric => 4,
         Kind::Incident => 5,
-        Kind::Subscriber => 6,
+        Kind::IncidentTemplate => 6,
+        Kind::PageAccessUser => 7,
+        Kind::PageAccessGroup => 8,
+        Kind::OrganizationUser => 9,
+        Kind::Subscriber => 10,
     };
     if matches!(step.action, Action::Delete(_)) {
         -rank

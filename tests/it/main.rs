@@ -2,6 +2,8 @@
 
 // Marked as test code so that the lints which forbid panics let helpers of tests panic too.
 #[cfg(test)]
+mod api_coverage;
+#[cfg(test)]
 mod chart;
 #[cfg(test)]
 mod cli;
@@ -11,6 +13,8 @@ mod client;
 mod control_plane;
 #[cfg(test)]
 mod definitions;
+#[cfg(test)]
+mod every_kind;
 #[cfg(test)]
 mod manifest;
 #[cfg(test)]
