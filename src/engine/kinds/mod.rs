@@ -12,6 +12,8 @@ mod page;
 mod page_access_group;
 mod page_access_user;
 mod subscriber;
+#[cfg(test)]
+mod tests;
 
 pub(super) use incident::{converge as converge_incident, is_over};
 pub(super) use metric::{data_points, implied_provider};

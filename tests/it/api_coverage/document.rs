@@ -132,7 +132,7 @@ impl Document {
 }
 
 fn fits(kind: &str, value: &Value) -> bool {
-    match kind {
+    match kind.to_lowercase().as_str() {
         "string" => value.is_string(),
         "boolean" => value.is_boolean(),
         "integer" => value.is_i64() || value.is_u64(),
