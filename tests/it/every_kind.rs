@@ -406,3 +406,29 @@ spec: {{pageRef: {{name: acme}}, email: team@example.com}}
     assert_eq!(writes(subscriber("resend-confirmation", "b")).await, json!(0));
     running.stop().await;
 }
+
+/// The example for people, applied as its README says.
+#[tokio::test]
+async fn the_example_of_access_is_applied() {
+    let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/access");
+    let running = Running::start_with(ServerOptions {
+        organization: Some("5hr8w3y6nc0d".to_owned()),
+        rate_limit: 0,
+        pages: vec![statuspage_operator::server::PageSeed {
+            id: Some("7kq2m9x4vt1b".to_owned()),
+            name: "Acme".to_owned(),
+        }],
+        ..options()
+    })
+    .await;
+    let directory = Directory::new(&running);
+    for entry in std::fs::read_dir(example).unwrap() {
+        let path = entry.unwrap().path();
+        std::fs::copy(&path, directory.path().join(path.file_name().unwrap())).unwrap();
+    }
+    let report = directory.applied().await;
+    assert_eq!(report["counts"]["created"], 7, "{report:#}");
+    let (_, code) = directory.run("plan").await;
+    assert_eq!(code, 0);
+    running.stop().await;
+}

@@ -14,6 +14,9 @@ use crate::engine::plan::State;
 use crate::engine::request::Request;
 use crate::statuspage::{Collection, CollectionKind, OrganizationUser, PageRoles, Permissions, Priority, Snapshot};
 
+/// Takes one role out of all.
+type PickRole = fn(&PageRoles) -> Option<bool>;
+
 impl Rules for OrganizationUserSpec {
     type Remote = OrganizationUser;
     const COLLECTION: CollectionKind = CollectionKind::OrganizationUsers;
@@ -142,7 +145,7 @@ impl OrganizationUserSpec {
             let has = known.pages.get(&page);
             let mut wanted = Map::new();
             let mut found = Map::new();
-            let roles: [(&str, Option<bool>, fn(&PageRoles) -> Option<bool>); 3] = [
+            let roles: [(&str, Option<bool>, PickRole); 3] = [
                 ("page_configuration", permission.page_configuration, |roles| {
                     roles.page_configuration
                 }),

@@ -18,25 +18,40 @@ type Operation = (String, String);
 
 /// Fields whose described type is not what the service answers (reference 3.1, R5), by schema and field.
 const OTHER_TYPES: &[(&str, &str)] = &[
+    (
+        "ComponentGroupUptime.related_events",
+        "a list by component, described as one object",
+    ),
+    ("ComponentGroupUptime.warnings", "a list, described as a text"),
+    (
+        "ComponentUptime.related_events",
+        "a list of incidents, described as one object",
+    ),
+    ("ComponentUptime.warnings", "a list, described as a text"),
     ("GroupComponent.components", "a list of ids, described as a text"),
     ("GroupComponent.position", "a number, described as a text"),
-    ("Incident.metadata", "an object of objects"),
     ("Incident.postmortem_published_at", "a time, described as a flag"),
-    ("IncidentUpdate.affected_components", "a list, described as one object"),
+    (
+        "Metric.backfill_percentage",
+        "a number with a fraction, described as a whole one",
+    ),
     ("MetricsProvider.page_id", "a text, described as a number"),
     (
         "PageAccessUser.page_access_group_ids",
         "a list of ids, described as a text",
     ),
     ("Subscriber.components", "a list of ids, described as a text"),
-    ("MetricAddResponse.metric_id", "the key stands for the id of a metric"),
 ];
 
 /// Fields that the service answers and that are not described, by schema and field.
-const UNDESCRIBED: &[(&str, &str)] = &[];
+const UNDESCRIBED: &[(&str, &str)] = &[("Metric.metrics_display_id", "seen in answers of the service")];
 
 /// Answers whose described form as a whole is another one, by operation.
 const OTHER_FORMS: &[(&str, &str)] = &[
+    (
+        "POST /pages/{page_id}/metrics/data",
+        "the keys are ids of metrics, described as one key",
+    ),
     ("GET /pages/{page_id}/metrics", "a list, described as one metric"),
     (
         "GET /pages/{page_id}/metrics_providers/{metrics_provider_id}/metrics",
