@@ -514,6 +514,7 @@ impl<S: Store> PageDriver<S> {
                     self.snapshot.store_permissions(user, permissions);
                     self.reached();
                 }
+                Err(error) if error.is_not_found() => self.member_is_gone(view, user, &error),
                 Err(error) => self.read_failed(view, Some(CollectionKind::OrganizationUsers), &error),
             },
         }
@@ -587,6 +588,18 @@ impl<S: Store> PageDriver<S> {
                 self.close(view, Reason::Unreachable, described(error), false);
             }
         }
+    }
+
+    /// A member that the list still had is not there: a matter of its declaration, not of all members.
+    fn member_is_gone(&mut self, view: &View, user: &str, error: &Error) {
+        self.totals.failures += 1;
+        let declaration = view.declarations.iter().find(|declaration| {
+            declaration.key.kind == Kind::OrganizationUser && declaration.recorded_id() == Some(user)
+        });
+        if let Some(declaration) = declaration {
+            self.fail(view, &declaration.key, false, Reason::RemoteDeleted, described(error));
+        }
+        self.snapshot.forget(CollectionKind::OrganizationUsers);
     }
 
     /// One list cannot be read, the others can.

@@ -91,7 +91,8 @@ impl Planner<'_> {
         let Some(Identity::Here { id, .. }) = self.identities.get(&declaration.key) else {
             return;
         };
-        if !spec.permissions.is_empty() {
+        // After a failure it is the failure that says when to try again.
+        if !spec.permissions.is_empty() && self.failure(declaration).is_none() {
             let known = self.world.snapshot.permissions.get(id);
             let what = ReadWhat::Permissions(id.clone());
             self.keep_fresh(what, known.map(|known| known.read_at), declaration.seen);

@@ -14,7 +14,7 @@ use super::identity::{Identity, elapsed, identify_all};
 use super::kinds;
 use super::plan::{Action, Finding, Plan, Read, ReadWhat, State, Step};
 use super::world::World;
-use crate::api::{Drift, Kind, Reason};
+use crate::api::{Drift, Kind, ManagementPolicy, Reason};
 use crate::statuspage::{CollectionKind, MetricPoint, Priority};
 
 /// What the world calls for.
@@ -179,11 +179,14 @@ impl<'a> Planner<'a> {
         let policies = page.policies(Some(spec));
         self.subscriber_counts(spec, page, &mut outcome.status);
         let mut found = fields::compare(&fields, &outcome.status.object().applied, policies.drift);
-        // Each has a request of its own: the settings first.
-        if let Some(embed) = spec.status_embed.as_ref().filter(|_| found.body.is_empty()) {
-            match self.status_embed(embed, page, policies.drift) {
-                Ok(compared) => found.extend(compared),
-                Err(blocked) => {
+        // Each has a request of its own: the settings first. The embed is read in any case, so that a preview knows it.
+        let declared = spec.status_embed.as_ref();
+        let embed = declared.map(|embed| self.status_embed(embed, page, policies.drift));
+        if found.body.is_empty() || policies.management == ManagementPolicy::ObserveOnly {
+            match embed {
+                None => {}
+                Some(Ok(compared)) => found.extend(compared),
+                Some(Err(blocked)) => {
                     outcome.state = blocked.state;
                     outcome.reason = blocked.reason;
                     outcome.message = blocked.message;

@@ -198,8 +198,13 @@ impl<'a> Set<'a> {
                     }
                 }
             }
-            // The pages of permissions are other pages on purpose; what is not known is waited for.
-            Object::OrganizationUser(_) => {}
+            Object::OrganizationUser(user) => {
+                for (index, permission) in user.spec.permissions.iter().enumerate() {
+                    if let Some(name) = &permission.page {
+                        check(Kind::StatusPage, name, &format!("/spec/permissions/{index}/page"));
+                    }
+                }
+            }
             Object::StatusPage(_)
             | Object::ComponentGroup(_)
             | Object::MetricsProvider(_)
