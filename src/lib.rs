@@ -2,9 +2,11 @@
 
 pub mod api;
 pub mod cli;
+pub mod clock;
 pub mod driver;
 pub mod engine;
 pub mod manifest;
+pub mod operator;
 pub mod server;
 pub mod statuspage;
 pub mod store;

@@ -48,7 +48,7 @@ impl ComponentStatusName {
     status = "ComponentStatus",
     derive = "PartialEq",
     shortname = "spcomp",
-    category = "statuspage",
+    category = "statuspage-all",
     selectable = ".spec.pageRef.name",
     selectable = ".status.id",
     printcolumn(

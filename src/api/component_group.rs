@@ -18,7 +18,7 @@ use super::{CommonSpec, DeletionPolicy, ObjectStatus};
     status = "ComponentGroupStatus",
     derive = "PartialEq",
     shortname = "spgroup",
-    category = "statuspage",
+    category = "statuspage-all",
     selectable = ".spec.pageRef.name",
     selectable = ".status.id",
     printcolumn(

@@ -159,7 +159,7 @@ fn yes() -> bool {
     status = "IncidentStatus",
     derive = "PartialEq",
     shortname = "spinc",
-    category = "statuspage",
+    category = "statuspage-all",
     selectable = ".spec.pageRef.name",
     selectable = ".status.id",
     printcolumn(

@@ -72,7 +72,7 @@ pub struct DataPoint {
     status = "MetricStatus",
     derive = "PartialEq",
     shortname = "spmetric",
-    category = "statuspage",
+    category = "statuspage-all",
     selectable = ".spec.pageRef.name",
     selectable = ".status.id",
     printcolumn(

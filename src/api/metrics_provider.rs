@@ -48,7 +48,7 @@ impl ProviderTypeName {
     status = "MetricsProviderStatus",
     derive = "PartialEq",
     shortname = "spprov",
-    category = "statuspage",
+    category = "statuspage-all",
     selectable = ".spec.pageRef.name",
     selectable = ".status.id",
     printcolumn(

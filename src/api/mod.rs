@@ -46,7 +46,7 @@ pub use page_access_user::{PageAccessUser, PageAccessUserSpec, PageAccessUserSta
 pub use policy::{
     AdoptionPolicy, DeletionPolicy, DriftPolicy, IncidentDeletionPolicy, ManagementPolicy, PolicyDefaults,
 };
-pub use reason::Reason;
+pub use reason::{Reason, conditions_page};
 pub use reference::{LocalReference, PageReference, SecretReference};
 pub use status::{Drift, Journal, ObjectStatus};
 pub use status_page::{

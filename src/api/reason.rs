@@ -1,124 +1,117 @@
 //! The closed set of condition reasons.
 
-/// Why a condition has its status. Docs, Events and `kubectl describe` use these words.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Reason {
-    /// The remote object was seen to match the declaration.
-    Synced,
-    /// A change is on its way, or waits for the request budget.
-    Progressing,
-    /// A declared field has another value on the page and driftPolicy is Detect.
-    DriftDetected,
-    /// Another declaration or Secret has to be there first.
-    WaitingForReference,
-    /// A group without members: it appears with its first component.
-    NoMembers,
-    /// The StatusPage named by pageRef does not exist.
-    PageNotFound,
-    /// The StatusPage named by pageRef does not allow declarations of this namespace.
-    PageNotGranted,
-    /// The page's token, address or id does not work; its own condition says why.
-    PageNotReady,
-    /// The Secret or its key does not exist.
-    SecretNotFound,
-    /// Statuspage refused the token.
-    Unauthorized,
-    /// Statuspage has no page with this id or subdomain for this token.
-    RemotePageNotFound,
-    /// Statuspage cannot be reached or answers with server errors; tried again.
-    Unreachable,
-    /// Statuspage asked to wait.
-    Throttled,
-    /// Statuspage refused the request; its words are in the message.
-    Rejected,
-    /// Statuspage accepted the request but did not keep a field, or the field cannot be changed any more.
-    NotHonoured,
-    /// The page has an object of this identity that no declaration owns.
-    AlreadyExists,
-    /// Several objects match, or an attempt's outcome cannot be told.
-    Ambiguous,
-    /// Another, older declaration owns the same remote object.
-    ClaimedByAnother,
-    /// The object with the declared id does not exist on the page.
-    RemoteNotFound,
-    /// Somebody deleted the remote object.
-    RemoteDeleted,
-    /// The declaration itself is not usable.
-    Invalid,
-    /// suspend is true.
-    Suspended,
-    /// managementPolicy is ObserveOnly and the page differs.
-    ObserveOnly,
-    /// More deletions than the page's deletionCap.
-    DeletionCapped,
-    /// The remote object is being deleted.
-    Deleting,
+macro_rules! reasons {
+    ($($name:ident: $meaning:literal, $remedy:literal;)*) => {
+        /// Why a condition has its status. Docs, Events and `kubectl describe` use these words.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub enum Reason {
+            $(#[doc = $meaning] $name,)*
+        }
+
+        impl Reason {
+            /// All reasons, for documentation and tests.
+            pub const ALL: &[Reason] = &[$(Reason::$name),*];
+
+            /// The word in `reason`.
+            pub fn as_str(self) -> &'static str {
+                match self {
+                    $(Reason::$name => stringify!($name),)*
+                }
+            }
+
+            /// What it means.
+            pub fn meaning(self) -> &'static str {
+                match self {
+                    $(Reason::$name => $meaning,)*
+                }
+            }
+
+            /// What to do about it.
+            pub fn remedy(self) -> &'static str {
+                match self {
+                    $(Reason::$name => $remedy,)*
+                }
+            }
+        }
+    };
 }
 
-impl Reason {
-    /// All reasons, for documentation and tests.
-    pub const ALL: &[Reason] = &[
-        Self::Synced,
-        Self::Progressing,
-        Self::DriftDetected,
-        Self::WaitingForReference,
-        Self::NoMembers,
-        Self::PageNotFound,
-        Self::PageNotGranted,
-        Self::PageNotReady,
-        Self::SecretNotFound,
-        Self::Unauthorized,
-        Self::RemotePageNotFound,
-        Self::Unreachable,
-        Self::Throttled,
-        Self::Rejected,
-        Self::NotHonoured,
-        Self::AlreadyExists,
-        Self::Ambiguous,
-        Self::ClaimedByAnother,
-        Self::RemoteNotFound,
-        Self::RemoteDeleted,
-        Self::Invalid,
-        Self::Suspended,
-        Self::ObserveOnly,
-        Self::DeletionCapped,
-        Self::Deleting,
-    ];
-
-    /// The word in `reason`.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Synced => "Synced",
-            Self::Progressing => "Progressing",
-            Self::DriftDetected => "DriftDetected",
-            Self::WaitingForReference => "WaitingForReference",
-            Self::NoMembers => "NoMembers",
-            Self::PageNotFound => "PageNotFound",
-            Self::PageNotGranted => "PageNotGranted",
-            Self::PageNotReady => "PageNotReady",
-            Self::SecretNotFound => "SecretNotFound",
-            Self::Unauthorized => "Unauthorized",
-            Self::RemotePageNotFound => "RemotePageNotFound",
-            Self::Unreachable => "Unreachable",
-            Self::Throttled => "Throttled",
-            Self::Rejected => "Rejected",
-            Self::NotHonoured => "NotHonoured",
-            Self::AlreadyExists => "AlreadyExists",
-            Self::Ambiguous => "Ambiguous",
-            Self::ClaimedByAnother => "ClaimedByAnother",
-            Self::RemoteNotFound => "RemoteNotFound",
-            Self::RemoteDeleted => "RemoteDeleted",
-            Self::Invalid => "Invalid",
-            Self::Suspended => "Suspended",
-            Self::ObserveOnly => "ObserveOnly",
-            Self::DeletionCapped => "DeletionCapped",
-            Self::Deleting => "Deleting",
-        }
-    }
+reasons! {
+    Synced: "The remote object was seen to match the declaration.",
+        "Nothing.";
+    Progressing: "A change is on its way, or waits for the request budget.",
+        "Wait. An incident passes everything else.";
+    DriftDetected: "A declared field has another value on the page and the drift policy is Detect.",
+        "Declare the page's value, or change the page back, or set driftPolicy: Correct.";
+    WaitingForReference: "Another declaration has to be on the page first.",
+        "Create the declaration that the message names, or correct the name.";
+    NoMembers: "The group has no component on the page yet; a group appears with its first component.",
+        "Declare a Component whose groupRef names the group.";
+    PageNotFound: "The StatusPage that pageRef names does not exist.",
+        "Create it, or correct pageRef.";
+    PageNotGranted: "The StatusPage does not allow declarations of this namespace.",
+        "Ask the owner of the page to extend spec.allowedNamespaces.";
+    PageNotReady: "The page's token, address or id does not work.",
+        "Look at the conditions of the StatusPage.";
+    SecretNotFound: "The Secret, or its key, does not exist.",
+        "Create the Secret that the message names.";
+    Unauthorized: "Statuspage refused the token.",
+        "Put a valid token into the Secret; it is noticed at once.";
+    RemotePageNotFound: "The token sees no page with this id or subdomain.",
+        "Correct pageId or subdomain, or use a token of a user who may see the page.";
+    Unreachable: "Statuspage cannot be reached, or answers with server errors.",
+        "Nothing: it is tried again, more slowly each time.";
+    Rejected: "Statuspage refused the request; its words are in the message.",
+        "Correct the declaration. It is examined again on every change and once an hour.";
+    NotHonoured: "Statuspage accepted the request but did not keep a field, or the field cannot be changed any more.",
+        "Remove the field, change it in the console, or delete the declaration and create it anew.";
+    AlreadyExists: "The page has an object of this identity that no declaration owns.",
+        "Set adoptionPolicy: ByName or the id annotation to take it over, or adoptionPolicy: CreateNew.";
+    Ambiguous: "Several objects match, or the outcome of an interrupted attempt cannot be told.",
+        "Put the right id into the annotation statuspage-operator.io/id.";
+    ClaimedByAnother: "An older declaration owns the same remote object.",
+        "Delete one of the two declarations, or correct the id annotation.";
+    RemoteNotFound: "The object whose id the annotation gives does not exist on the page.",
+        "Correct the annotation, or remove it.";
+    RemoteDeleted: "Somebody deleted the remote object.",
+        "Delete the declaration too, or set driftPolicy: Correct to create the object again.";
+    Invalid: "The declaration cannot be used.",
+        "Correct what the message names.";
+    Suspended: "suspend is true, on the object or on its page.",
+        "Set suspend to false to go on.";
+    ObserveOnly: "managementPolicy is ObserveOnly and the page differs.",
+        "Change the page, or set managementPolicy: Full.";
+    DeletionCapped: "More deletions are asked for than the page's deletionCap allows.",
+        "If they are meant, annotate the StatusPage with statuspage-operator.io/allow-deletes.";
+    Deleting: "The remote object is being deleted.",
+        "Wait.";
 }
 
 impl std::fmt::Display for Reason {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.write_str(self.as_str())
     }
+}
+
+/// The page of the documentation that lists conditions and reasons, as Markdown. `docs/conditions.md` is this text.
+pub fn conditions_page() -> String {
+    let mut page = String::from(
+        "# Conditions\n\n\
+         Every declaration has `Ready` and `Synced`; `Reconciling` and `Stalled` are there only while they are true, so that\n\
+         `kubectl wait`, Flux and Argo CD understand them without configuration.\n\n\
+         | condition | true means |\n|---|---|\n\
+         | `Ready` | the remote object was seen to match the generation in `observedGeneration` |\n\
+         | `Synced` | no declared field differs now; when one does, the message names it |\n\
+         | `Reconciling` | changes are on their way; nobody has to do anything |\n\
+         | `Stalled` | nothing happens until somebody does something; the message says what |\n\n\
+         ## Reasons\n\n| reason | meaning | what to do |\n|---|---|---|\n",
+    );
+    for reason in Reason::ALL {
+        page.push_str(&format!(
+            "| `{reason}` | {} | {} |\n",
+            reason.meaning(),
+            reason.remedy()
+        ));
+    }
+    page
 }

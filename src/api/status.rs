@@ -64,7 +64,8 @@ pub struct Drift {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Journal {
-    /// `create`, or `update/<number>` for the incident update of that position.
+    /// `create`, `provide` for another object that this one needs, or `update/<number>` for the incident update of that
+    /// position.
     pub operation: String,
     /// Unique name of this attempt.
     pub attempt: String,
@@ -73,4 +74,12 @@ pub struct Journal {
     /// Id that the page's object had before the attempt, where that matters: the newest incident update.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub after: Option<String>,
+    /// The name that was sent, where objects are recognised by it: the declared one may change before the outcome of
+    /// the attempt is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
+    /// Ids of objects of the same identity that were there before the attempt: none of them is what it created.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[x_kube(merge_strategy = ListMerge::Atomic)]
+    pub beside: Vec<String>,
 }

@@ -254,7 +254,7 @@ pub struct PageSettings {
     status = "StatusPageStatus",
     derive = "PartialEq",
     shortname = "spage",
-    category = "statuspage",
+    category = "statuspage-all",
     selectable = ".spec.pageId",
     selectable = ".status.id",
     printcolumn(

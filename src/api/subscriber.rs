@@ -43,7 +43,7 @@ pub struct WebhookEndpoint {
     status = "SubscriberStatus",
     derive = "PartialEq",
     shortname = "spsub",
-    category = "statuspage",
+    category = "statuspage-all",
     selectable = ".spec.pageRef.name",
     selectable = ".status.id",
     printcolumn(

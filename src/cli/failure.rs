@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 
 use crate::manifest::ReadError;
+use crate::operator::OperatorError;
 use crate::store::directory::DirectoryError;
 
 /// Why a command failed. The message says what to do where that is not obvious.
@@ -32,12 +33,24 @@ pub enum Failure {
         /// Why not.
         message: String,
     },
+    /// The operator ended.
+    #[error(transparent)]
+    Operator(#[from] OperatorError),
     /// The directory cannot be worked on.
     #[error(transparent)]
     Directory(#[from] DirectoryError),
     /// No StatusPage is declared.
     #[error("no StatusPage is declared in {}: nothing says which page is meant", .0.display())]
     NoPage(PathBuf),
+    /// There is no token.
+    #[error("there is no API token: set STATUSPAGE_TOKEN, or give --token-file")]
+    NoToken,
+    /// There is no such page.
+    #[error("there is no page with id {0}")]
+    UnknownPage(String),
+    /// It was interrupted a second time.
+    #[error("ended in the middle of a request; the next apply finds out what became of it")]
+    Interrupted,
     /// The token file cannot be read.
     #[error("cannot read the token file {}", path.display())]
     TokenFile {

@@ -9,7 +9,7 @@ use super::Failure;
 /// What is logged, and how.
 #[derive(Clone, Debug, Args)]
 pub struct LogOptions {
-    /// What to log: error, warn, info, debug, trace, or directives such as info,kube=debug [default: warn].
+    /// What to log: error, warn, info, debug, trace, or directives such as info,kube=debug [default: warn; info for services].
     #[arg(long, global = true, env = "STATUSPAGE_LOG_LEVEL", value_name = "LEVEL")]
     pub log_level: Option<String>,
     /// Logs more: -v info, -vv debug, -vvv trace.
@@ -36,11 +36,11 @@ pub enum LogFormat {
     Json,
 }
 
-/// Starts the log. A second start in one process changes nothing.
-pub fn start(options: &LogOptions) -> Result<(), Failure> {
+/// Starts the log, at `default` when no level was given. A second start in one process changes nothing.
+pub fn start(options: &LogOptions, default: &str) -> Result<(), Failure> {
     let level = match (&options.log_level, options.verbose) {
         (Some(level), _) => level.as_str(),
-        (None, 0) => "warn",
+        (None, 0) => default,
         (None, 1) => "info",
         (None, 2) => "debug",
         (None, _) => "trace",

@@ -7,9 +7,12 @@ mod completions;
 mod connection;
 mod crds;
 mod dev;
+mod export;
 mod failure;
 mod logging;
+mod operator;
 mod plan;
+mod progress;
 mod serve;
 mod session;
 mod sync;
@@ -79,12 +82,16 @@ pub enum Command {
     Apply(apply::Arguments),
     /// Applies a directory whenever it changes and keeps the page so, until it is stopped.
     Sync(sync::Arguments),
+    /// Writes an existing page down as manifests; applying them changes nothing.
+    Export(export::Arguments),
     /// Runs the local Statuspage-compatible server.
     Serve(serve::Arguments),
     /// Checks a directory of manifests, with no network.
     Validate(validate::Arguments),
     /// Prints the CustomResourceDefinitions, or writes them to directories.
     Crds(crds::Arguments),
+    /// Keeps pages equal to the declarations in a Kubernetes cluster.
+    Operator(Box<operator::Arguments>),
     /// Prints a completion script for a shell.
     Completions(completions::Arguments),
     /// Prints the version.
@@ -129,7 +136,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     cli.global.color.apply();
     // Not locked: long commands print from several tasks.
     let mut out = AutoStream::auto(std::io::stdout());
-    let result = logging::start(&cli.global.log)
+    let result = logging::start(&cli.global.log, cli.command.log_level())
         .and_then(|()| cli.command.run(&mut out))
         .and_then(|outcome| out.flush().map_err(Failure::Output).map(|()| outcome));
     match result {
@@ -144,15 +151,25 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 }
 
 impl Command {
+    /// What is logged when nobody says: a service tells what it does, a command only what is wrong.
+    fn log_level(&self) -> &'static str {
+        match self {
+            Command::Operator(_) => "info",
+            _ => "warn",
+        }
+    }
+
     fn run(self, out: &mut dyn Write) -> Result<Outcome, Failure> {
         match self {
             Command::Dev(arguments) => dev::run(&arguments, out),
             Command::Plan(arguments) => plan::run(&arguments, out),
             Command::Apply(arguments) => apply::run(&arguments, out),
             Command::Sync(arguments) => sync::run(&arguments, out),
+            Command::Export(arguments) => export::run(&arguments, out),
             Command::Serve(arguments) => serve::run(&arguments, out),
             Command::Validate(arguments) => validate::run(&arguments, out),
             Command::Crds(arguments) => crds::run(&arguments, out),
+            Command::Operator(arguments) => operator::run(*arguments, out),
             Command::Completions(arguments) => completions::run(&arguments, &mut Cli::command(), out),
             Command::Version(arguments) => version::run(&arguments, out),
         }

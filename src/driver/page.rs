@@ -8,14 +8,19 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::perform::{collection_of, perform};
 use super::{Access, Clock, Event, EventKind, Interrupt, Store, StoreChange, StoreError, View};
-use crate::api::{Journal, Kind, Reason};
+use crate::api::{Kind, Reason};
 use crate::engine::{
-    self, Action, DELETION_WINDOW, Declaration, Failure, Gate, ObjectKey, Plan, READY, Read, ReadWhat, Reply, Spec,
-    Status, Step, World,
+    self, Action, DELETION_WINDOW, Declaration, Failure, Gate, ObjectKey, Plan, READY, Read, ReadWhat, Reply, Request,
+    Spec, State, Status, Step, World,
 };
 use crate::statuspage::{
-    Budget, BudgetRegistry, Client, CollectionKind, Error, ErrorClass, Page, Permit, Priority, Snapshot,
+    BaseUrl, Budget, BudgetRegistry, Client, CollectionKind, Error, ErrorClass, Page, Permit, Priority, Snapshot,
 };
+
+/// How often in a row statuses are written with nothing else to do before a pass ends all the same.
+const QUIET_ROUNDS: u32 = 8;
+/// Pause before the store is tried again with what it did not take.
+const STORE_RETRY: SignedDuration = SignedDuration::from_secs(5);
 
 /// What all drivers of a process share.
 #[derive(Clone, Debug)]
@@ -44,6 +49,8 @@ pub struct Totals {
     pub passes: u64,
     /// Plans made.
     pub plans: u64,
+    /// Requests sent, failed ones included; a long list takes several.
+    pub requests: u64,
     /// Lists and objects read.
     pub reads: u64,
     /// Remote writes that succeeded.
@@ -69,6 +76,7 @@ pub struct PageDriver<S> {
     store: Arc<S>,
     options: PageOptions,
     client: Option<(String, Client)>,
+    base_url: Option<BaseUrl>,
     page_id: Option<String>,
     page_read_at: Option<Timestamp>,
     snapshot: Snapshot,
@@ -78,11 +86,12 @@ pub struct PageDriver<S> {
     knowledge: BTreeMap<ObjectKey, Knowledge>,
     seen: BTreeMap<String, (Option<String>, Timestamp)>,
     deletions: Vec<Timestamp>,
+    store_trouble: bool,
+    single_points: bool,
     gate: Option<Gate>,
     gate_attempts: u32,
     last_update: Option<Step>,
     totals: Totals,
-    attempts: u64,
 }
 
 impl<S: Store> PageDriver<S> {
@@ -93,6 +102,7 @@ impl<S: Store> PageDriver<S> {
             store,
             options,
             client: None,
+            base_url: None,
             page_id: None,
             page_read_at: None,
             snapshot: Snapshot::default(),
@@ -102,11 +112,12 @@ impl<S: Store> PageDriver<S> {
             knowledge: BTreeMap::new(),
             seen: BTreeMap::new(),
             deletions: Vec::new(),
+            store_trouble: false,
+            single_points: false,
             gate: None,
             gate_attempts: 0,
             last_update: None,
             totals: Totals::default(),
-            attempts: 0,
         }
     }
 
@@ -117,7 +128,11 @@ impl<S: Store> PageDriver<S> {
 
     /// Figures since the driver was made.
     pub fn totals(&self) -> Totals {
-        self.totals
+        let sent = self.client.as_ref().map_or(0, |(_, client)| client.requests_sent());
+        Totals {
+            requests: self.totals.requests + sent,
+            ..self.totals
+        }
     }
 
     /// The request budget in use, once the page was reached for.
@@ -141,6 +156,14 @@ impl<S: Store> PageDriver<S> {
     /// Not cancel safe: let it return, by way of [`super::Trigger::stop`].
     pub async fn pass(&mut self, interrupt: &mut Interrupt) -> PassEnd {
         self.totals.passes += 1;
+        let end = self.work(interrupt).await;
+        self.flush().await;
+        end
+    }
+
+    async fn work(&mut self, interrupt: &mut Interrupt) -> PassEnd {
+        let mut quiet_rounds = 0;
+        self.store_trouble = false;
         loop {
             if interrupt.stopped() || !self.store.may_write() {
                 return PassEnd::Stopped;
@@ -152,9 +175,14 @@ impl<S: Store> PageDriver<S> {
                 continue;
             }
             let Some(work) = self.next_work(&plan) else {
-                self.write_statuses(&view, &plan, |_| true).await;
-                return PassEnd::Idle(plan.wake);
+                if self.write_statuses(&view, &plan, |_| true).await && quiet_rounds < QUIET_ROUNDS {
+                    // What was found is recorded now; something may build on it.
+                    quiet_rounds += 1;
+                    continue;
+                }
+                return PassEnd::Idle(self.wake(&plan));
             };
+            quiet_rounds = 0;
             // What was just done is told at once; what is still to be done is told when it is done, or when it has to
             // wait.
             let waiting: BTreeSet<&ObjectKey> = plan.steps.iter().map(|step| &step.key).collect();
@@ -163,12 +191,13 @@ impl<S: Store> PageDriver<S> {
             })
             .await;
             let Some((client, page_id)) = self.connection() else {
-                return PassEnd::Idle(plan.wake);
+                return PassEnd::Idle(self.wake(&plan));
             };
             let permit = match client.budget().try_acquire(work.priority(), &page_id) {
                 Ok(permit) => permit,
                 Err(_) => {
                     self.write_statuses(&view, &plan, |_| true).await;
+                    self.flush().await;
                     tokio::select! {
                         permit = client.budget().acquire(work.priority(), &page_id) => permit,
                         () = interrupt.wait() => continue,
@@ -242,6 +271,7 @@ impl<S: Store> PageDriver<S> {
             gate: self.gate.as_ref(),
             missing_incidents: &self.missing_incidents,
             recent_deletions: self.deletions.len(),
+            single_points: self.single_points,
         }
     }
 
@@ -254,6 +284,10 @@ impl<S: Store> PageDriver<S> {
         let mut plan = engine::plan(&self.world(view));
         if let Some(previous) = self.last_update.take() {
             self.refuse_repetition(view, &mut plan, &previous);
+        }
+        // What was seen to match has no failure to wait for any more: the lost reply was a success.
+        for finding in plan.findings.iter().filter(|finding| finding.state == State::InSync) {
+            self.failures.remove(&finding.key);
         }
         plan
     }
@@ -293,7 +327,10 @@ impl<S: Store> PageDriver<S> {
             }
             declaration.seen = entry.1;
             if let Some(known) = self.knowledge.get(&declaration.key) {
-                if known.uid == declaration.uid {
+                if known.status == declaration.status && known.id_annotation == declaration.id_annotation {
+                    // The store has caught up: from now on its word counts, changes by people included.
+                    self.knowledge.remove(&declaration.key);
+                } else if known.uid == declaration.uid {
                     declaration.status.clone_from(&known.status);
                     declaration.id_annotation.clone_from(&known.id_annotation);
                 } else {
@@ -318,6 +355,7 @@ impl<S: Store> PageDriver<S> {
         let access = match &view.access {
             Ok(access) => access,
             Err((reason, message)) => {
+                self.totals.requests = self.totals().requests;
                 self.client = None;
                 self.gate = Some(Gate {
                     reason: *reason,
@@ -335,11 +373,20 @@ impl<S: Store> PageDriver<S> {
             self.gate_attempts = 0;
             self.failures.clear();
             self.read_failures.clear();
+            if self.base_url.as_ref() != Some(&access.base_url) {
+                // Another service: nothing that was read is true there.
+                self.base_url = Some(access.base_url.clone());
+                self.page_id = None;
+                self.page_read_at = None;
+                self.snapshot = Snapshot::default();
+                self.missing_incidents.clear();
+            }
+            self.totals.requests = self.totals().requests;
             match client_for(&self.options, access) {
                 Ok(client) => self.client = Some((fingerprint, client)),
                 Err(error) => {
-                    self.client = None;
                     let message = described(&error);
+                    self.client = None;
                     self.gate = Some(Gate {
                         reason: Reason::Invalid,
                         message,
@@ -384,12 +431,17 @@ impl<S: Store> PageDriver<S> {
     /// Performs the steps that need no request. True when there were any: then it is time to plan again.
     async fn small_steps(&mut self, view: &View, plan: &Plan) -> bool {
         let mut any = false;
+        if plan.steps.iter().all(|step| step.action.request().is_some()) {
+            return false;
+        }
+        let by_key = by_key(view);
         for step in &plan.steps {
-            let Some(declaration) = find(view, &step.key) else {
+            let Some(declaration) = by_key.get(&step.key).copied() else {
                 continue;
             };
             let change = match &step.action {
                 Action::RecordId(id) => StoreChange::RecordId(id.clone()),
+                Action::Hold => StoreChange::AddFinalizer,
                 Action::Release => StoreChange::Release,
                 Action::Prune => StoreChange::Prune,
                 _ => continue,
@@ -404,15 +456,23 @@ impl<S: Store> PageDriver<S> {
                     }
                 }
                 Err(StoreError::Gone(_)) => any = true,
-                Err(error) => tracing::warn!(object = %step.key, %error, "will try again"),
+                Err(error) => {
+                    self.store_trouble = true;
+                    tracing::warn!(object = %step.key, %error, "will try again");
+                }
             }
         }
         any
     }
 
-    async fn write_statuses(&mut self, view: &View, plan: &Plan, due: impl Fn(&ObjectKey) -> bool) {
+    /// Writes the statuses that changed. True when there were any that the store took.
+    async fn write_statuses(&mut self, view: &View, plan: &Plan, due: impl Fn(&ObjectKey) -> bool) -> bool {
+        let by_key = by_key(view);
+        let mut any = false;
         for (key, status) in plan.statuses.iter().filter(|(key, _)| due(key)) {
-            let Some(declaration) = find(view, key) else { continue };
+            let Some(declaration) = by_key.get(key).copied() else {
+                continue;
+            };
             if *status == declaration.stored {
                 continue;
             }
@@ -421,18 +481,42 @@ impl<S: Store> PageDriver<S> {
                 .await
             {
                 Ok(()) => {
+                    any = true;
                     self.knowledge.remove(key);
                     self.tell_transition(declaration, status);
                 }
                 Err(StoreError::Gone(_)) => {}
-                Err(error) => tracing::warn!(object = %key, %error, "status will be written again"),
+                Err(error) => {
+                    self.store_trouble = true;
+                    tracing::warn!(object = %key, %error, "status will be written again");
+                }
             }
         }
+        any
+    }
+
+    /// When to plan again: soon, if the store did not take something that nothing else comes back to.
+    fn wake(&self, plan: &Plan) -> Option<Timestamp> {
+        let soon = self.store_trouble.then(|| {
+            self.options
+                .clock
+                .now()
+                .saturating_add(STORE_RETRY)
+                .unwrap_or(Timestamp::MAX)
+        });
+        plan.wake.into_iter().chain(soon).min()
     }
 
     async fn write(&mut self, declaration: &Declaration, change: StoreChange) -> Result<(), StoreError> {
         self.totals.store_writes += 1;
         self.store.write(declaration, change).await
+    }
+
+    /// Makes what the store may have kept back durable, before a pause.
+    async fn flush(&self) {
+        if let Err(error) = self.store.flush().await {
+            tracing::warn!(%error, "will try again");
+        }
     }
 
     /// An Event when a declaration begins or ceases to need its owner.
@@ -462,6 +546,8 @@ impl<S: Store> PageDriver<S> {
             Reason::WaitingForReference,
             Reason::NoMembers,
             Reason::Deleting,
+            // The page itself tells, once, not each of its thousand declarations.
+            Reason::PageNotReady,
         ]
         .map(Reason::as_str);
         let was = before.map(|condition| condition.reason).unwrap_or_default();
@@ -487,13 +573,14 @@ impl<S: Store> PageDriver<S> {
 
     async fn read(&mut self, view: &View, client: &Client, page_id: &str, read: &Read, permit: Permit) {
         self.totals.reads += 1;
+        let began = self.options.clock.now();
         let client = client.with_priority(read.priority).with_permit(permit);
         let page = client.page(page_id).in_organization(organization(view));
         match &read.what {
             ReadWhat::Collection(CollectionKind::Page) => self.read_page(view, &client).await,
             ReadWhat::Collection(kind) => match page.read(*kind).await {
                 Ok(reading) => {
-                    self.snapshot.store(reading);
+                    self.snapshot.store(reading.begun_at(began));
                     self.read_failures.remove(kind);
                     self.reached();
                 }
@@ -510,7 +597,8 @@ impl<S: Store> PageDriver<S> {
                 Err(error) => self.read_failed(view, Some(CollectionKind::Incidents), &error),
             },
             ReadWhat::Permissions(user) => match page.read_permissions(user).await {
-                Ok(permissions) => {
+                Ok(mut permissions) => {
+                    permissions.read_at = began;
                     self.snapshot.store_permissions(user, permissions);
                     self.reached();
                 }
@@ -639,16 +727,21 @@ impl<S: Store> PageDriver<S> {
         let (Some(request), Some(declaration)) = (step.action.request(), find(view, &step.key)) else {
             return;
         };
-        let client = client.with_priority(step.priority).with_permit(permit);
-        let page = client.page(page_id).in_organization(organization(view));
-        let finalizer_due = !declaration.finalizer && declaration.key.kind != Kind::StatusPage && !declaration.deleting;
-        if finalizer_due && let Err(error) = self.write(declaration, StoreChange::AddFinalizer).await {
-            tracing::warn!(object = %step.key, %error, "cannot put the finalizer on; nothing was sent");
+        if !declaration.finalizer
+            && declaration.key.kind != Kind::StatusPage
+            && !declaration.deleting
+            && let Err(error) = self.write(declaration, StoreChange::AddFinalizer).await
+        {
+            permit.release_unused();
+            self.store_failed(view, &step.key, &error);
             return;
         }
         if step.action.is_journalled() && !self.write_journal(step).await {
+            permit.release_unused();
             return;
         }
+        let client = client.with_priority(step.priority).with_permit(permit);
+        let page = client.page(page_id).in_organization(organization(view));
         match perform(&page, &mut self.snapshot, request).await {
             Ok(reply) => self.succeeded(view, step, &reply).await,
             Err(error) => self.failed(view, step, &error),
@@ -666,16 +759,9 @@ impl<S: Store> PageDriver<S> {
         if declaration.deleting {
             return false;
         }
-        self.attempts += 1;
-        let (operation, after) = match &step.action {
-            Action::Publish { index, after, .. } => (format!("update/{index}"), after.clone()),
-            _ => ("create".to_owned(), None),
-        };
-        let journal = Journal {
-            operation,
-            attempt: uuid::Uuid::new_v4().simple().to_string(),
-            at: k8s_openapi::apimachinery::pkg::apis::meta::v1::Time(self.options.clock.now()),
-            after,
+        let attempt = uuid::Uuid::new_v4().simple().to_string();
+        let Some(journal) = step.journal(attempt, self.options.clock.now()) else {
+            return false;
         };
         let result = self.write(declaration, StoreChange::Journal(journal.clone())).await;
         match result {
@@ -686,9 +772,19 @@ impl<S: Store> PageDriver<S> {
                 true
             }
             Err(error) => {
-                tracing::info!(object = %step.key, %error, "nothing was sent");
+                self.store_failed(&view, &step.key, &error);
                 false
             }
+        }
+    }
+
+    /// The store did not take what has to be on record before a request: nothing was sent. A conflict is decided anew
+    /// at once, with the version that is there now; a store that cannot write is tried again after a pause.
+    fn store_failed(&mut self, view: &View, key: &ObjectKey, error: &StoreError) {
+        tracing::warn!(object = %key, %error, "nothing was sent");
+        if let StoreError::Unavailable { .. } = error {
+            let message = format!("nothing was sent, because it could not be recorded first: {error}");
+            self.fail(view, key, false, Reason::Progressing, message);
         }
     }
 
@@ -724,7 +820,7 @@ impl<S: Store> PageDriver<S> {
             }
         }
         let reason = match &step.action {
-            Action::Create(_) => "Created",
+            Action::Create(_) | Action::Provide(_) => "Created",
             Action::Publish { .. } => "Published",
             Action::Delete(_) => "Deleted",
             _ => "Updated",
@@ -733,7 +829,7 @@ impl<S: Store> PageDriver<S> {
             Reply::Created(id, _) => format!(" ({id})"),
             _ => String::new(),
         };
-        let note = format!("{}{id}", step.summary);
+        let note = format!("{}{id}", step.done());
         self.store.tell(
             declaration,
             Event {
@@ -761,7 +857,14 @@ impl<S: Store> PageDriver<S> {
             ErrorClass::NotFound => {
                 // Somebody deleted it meanwhile: look again before deciding.
                 self.snapshot.forget(collection_of(request));
+                if matches!(request, Request::CreateMetric(..)) {
+                    self.snapshot.forget(CollectionKind::MetricsProviders);
+                }
                 self.fail(view, &step.key, false, Reason::RemoteDeleted, described(error));
+            }
+            ErrorClass::Terminal if matches!(request, Request::SubmitMetricData(points) if points.len() > 1) => {
+                // Nobody can tell whose points they are: each metric sends its own from now on.
+                self.single_points = true;
             }
             ErrorClass::Terminal => self.fail(view, &step.key, true, Reason::Rejected, described(error)),
             ErrorClass::Transient => {
@@ -853,6 +956,15 @@ fn organization(view: &View) -> Option<String> {
         Spec::StatusPage(spec) => spec.organization_id.clone(),
         _ => None,
     }
+}
+
+/// All declarations of a view, for many look-ups.
+fn by_key(view: &View) -> BTreeMap<&ObjectKey, &Declaration> {
+    view.declarations
+        .iter()
+        .chain(std::iter::once(&view.page))
+        .map(|declaration| (&declaration.key, declaration))
+        .collect()
 }
 
 fn find<'a>(view: &'a View, key: &ObjectKey) -> Option<&'a Declaration> {

@@ -2,7 +2,7 @@
 //!
 //! Invariant: one remote object has one owner. Of two declarations that record the same id, the older one owns it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::declaration::{Declaration, ObjectKey};
 use crate::api::Kind;
@@ -10,10 +10,11 @@ use crate::api::Kind;
 /// The owners of all remote ids of a page.
 #[derive(Debug, Default)]
 pub struct Claims {
-    owners: BTreeMap<(Kind, String), ObjectKey>,
+    owners: HashMap<Kind, HashMap<String, ObjectKey>>,
     ids: BTreeMap<ObjectKey, String>,
     contested: BTreeMap<ObjectKey, ObjectKey>,
     absent: BTreeSet<ObjectKey>,
+    to_create: BTreeSet<ObjectKey>,
 }
 
 impl Claims {
@@ -34,12 +35,14 @@ impl Claims {
 
     /// Takes an id for a declaration unless another one has it.
     pub fn claim(&mut self, key: &ObjectKey, id: &str) {
-        match self.owners.get(&(key.kind, id.to_owned())) {
+        match self.owner(key.kind, id) {
             Some(owner) if owner != key => {
-                self.contested.insert(key.clone(), owner.clone());
+                let owner = owner.clone();
+                self.contested.insert(key.clone(), owner);
             }
             _ => {
-                self.owners.insert((key.kind, id.to_owned()), key.clone());
+                let owners = self.owners.entry(key.kind).or_default();
+                owners.insert(id.to_owned(), key.clone());
                 self.ids.insert(key.clone(), id.to_owned());
             }
         }
@@ -48,6 +51,16 @@ impl Claims {
     /// Marks that the recorded remote object of a declaration is not on the page.
     pub fn mark_absent(&mut self, key: &ObjectKey) {
         self.absent.insert(key.clone());
+    }
+
+    /// Marks that the remote object of a declaration is to be created.
+    pub fn mark_to_create(&mut self, key: &ObjectKey) {
+        self.to_create.insert(key.clone());
+    }
+
+    /// True when the remote object of a declaration is to be created.
+    pub fn is_to_create(&self, key: &ObjectKey) -> bool {
+        self.to_create.contains(key)
     }
 
     /// The id that a declaration owns, whether the object is there or not.
@@ -67,6 +80,6 @@ impl Claims {
 
     /// The owner of a remote id.
     pub fn owner(&self, kind: Kind, id: &str) -> Option<&ObjectKey> {
-        self.owners.get(&(kind, id.to_owned()))
+        self.owners.get(&kind)?.get(id)
     }
 }

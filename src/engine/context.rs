@@ -1,12 +1,19 @@
 //! What the rules of a kind may ask about the rest of the page.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use jiff::Timestamp;
 
 use super::claims::Claims;
 use super::declaration::{Declaration, ObjectKey, Policies, Spec};
+use super::kinds::is_running_maintenance;
+use super::lookup::Lookup;
 use super::plan::State;
 use super::world::World;
-use crate::api::{Kind, Reason};
+use crate::api::{
+    ComponentGroupSpec, ComponentSpec, IncidentSpec, IncidentTemplateSpec, Kind, ManagementPolicy, MetricSpec,
+    MetricsProviderSpec, OrganizationUserSpec, PageAccessGroupSpec, PageAccessUserSpec, Reason, SubscriberSpec,
+};
 
 /// Why an object cannot be compared or created yet.
 #[derive(Clone, Debug, PartialEq)]
@@ -40,10 +47,16 @@ pub(super) struct Context<'a> {
     pub(super) claims: &'a Claims,
     pub(super) index: &'a Index<'a>,
     pub(super) declaration: &'a Declaration,
+    /// The name that an interrupted creation sent, while its object is looked for.
+    pub(super) sent_title: Option<&'a str>,
 }
 
-/// The declarations of a page by name, and the components by group.
+/// The declarations of a page by name, the components by group, and the remote objects by what they are looked up by.
 pub(super) struct Index<'a> {
+    lookups: HashMap<Kind, Lookup>,
+    remote_members: HashMap<&'a str, Vec<&'a str>>,
+    maintained: HashSet<&'a str>,
+    providing_since: Option<Timestamp>,
     by_key: BTreeMap<&'a ObjectKey, &'a Declaration>,
     members: BTreeMap<&'a str, BTreeMap<&'a str, Vec<&'a Declaration>>>,
 }
@@ -53,9 +66,48 @@ impl<'a> Index<'a> {
         let mut index = Index {
             by_key: BTreeMap::new(),
             members: BTreeMap::new(),
+            lookups: HashMap::from([
+                (Kind::Component, Lookup::of::<ComponentSpec>(world.snapshot)),
+                (Kind::ComponentGroup, Lookup::of::<ComponentGroupSpec>(world.snapshot)),
+                (Kind::Incident, Lookup::of::<IncidentSpec>(world.snapshot)),
+                (Kind::MetricsProvider, Lookup::of::<MetricsProviderSpec>(world.snapshot)),
+                (Kind::Metric, Lookup::of::<MetricSpec>(world.snapshot)),
+                (Kind::Subscriber, Lookup::of::<SubscriberSpec>(world.snapshot)),
+                (
+                    Kind::IncidentTemplate,
+                    Lookup::of::<IncidentTemplateSpec>(world.snapshot),
+                ),
+                (Kind::PageAccessUser, Lookup::of::<PageAccessUserSpec>(world.snapshot)),
+                (Kind::PageAccessGroup, Lookup::of::<PageAccessGroupSpec>(world.snapshot)),
+                (
+                    Kind::OrganizationUser,
+                    Lookup::of::<OrganizationUserSpec>(world.snapshot),
+                ),
+            ]),
+            remote_members: HashMap::new(),
+            maintained: HashSet::new(),
+            providing_since: None,
         };
+        for row in world.snapshot.components.iter().flat_map(|list| &list.items) {
+            if let (false, Some(group)) = (row.group, row.group_id.as_deref()) {
+                index.remote_members.entry(group).or_default().push(&row.id);
+            }
+        }
+        let incidents = world.snapshot.incidents.iter().flat_map(|list| &list.items);
+        for incident in incidents.filter(|incident| is_running_maintenance(incident)) {
+            index
+                .maintained
+                .extend(incident.components.iter().map(|component| component.id.as_str()));
+        }
         for declaration in world.declarations {
             index.by_key.insert(&declaration.key, declaration);
+            if matches!(&declaration.spec, Spec::Metric(spec) if spec.provider_ref.is_none()) {
+                // An attempt to create the provider, or a metric that needed it to be there.
+                let object = declaration.status.object();
+                let attempt = object.journal.as_ref().map(|journal| journal.at.0);
+                let seen = object.last_sync_time.as_ref().map(|seen| seen.0);
+                index.providing_since = index.providing_since.max(attempt).max(seen);
+            }
             if let Spec::Component(spec) = &declaration.spec
                 && let Some(group) = &spec.group_ref
                 && !declaration.deleting
@@ -76,6 +128,26 @@ impl<'a> Index<'a> {
         self.by_key.get(key).copied()
     }
 
+    /// The remote objects of a kind.
+    pub(super) fn lookup(&self, kind: Kind) -> Option<&Lookup> {
+        self.lookups.get(&kind)
+    }
+
+    /// Ids of all components that are in a remote group, ours or not.
+    pub(super) fn remote_members(&self, group_id: &str) -> &[&'a str] {
+        self.remote_members.get(group_id).map_or(&[], Vec::as_slice)
+    }
+
+    /// When the page's provider of type Self was there last, or may have been created.
+    pub(super) fn providing_since(&self) -> Option<Timestamp> {
+        self.providing_since
+    }
+
+    /// True while a maintenance in progress affects the component.
+    pub(super) fn is_maintained(&self, component_id: &str) -> bool {
+        self.maintained.contains(component_id)
+    }
+
     /// Components that name this group, in the order of declaration.
     pub(super) fn members(&self, namespace: &str, group: &str) -> &[&'a Declaration] {
         self.members
@@ -88,6 +160,20 @@ impl<'a> Index<'a> {
 impl<'a> Context<'a> {
     pub(super) fn policies(&self) -> Policies {
         self.declaration.policies(self.world.page_spec())
+    }
+
+    /// The name that people see and that objects are recognised by.
+    pub(super) fn title(&self, declared: Option<&str>) -> String {
+        self.sent_title
+            .or(declared)
+            .unwrap_or(&self.declaration.key.name)
+            .to_owned()
+    }
+
+    /// True when a declaration may be written to the page at all.
+    pub(super) fn may_write(&self, other: &Declaration) -> bool {
+        let policies = other.policies(self.world.page_spec());
+        policies.management == ManagementPolicy::Full && !policies.suspend
     }
 
     /// The id of another declaration of the same namespace and page, or why there is none yet.

@@ -1,17 +1,21 @@
 //! How one declaration becomes steps: the flow around the rules of a kind.
 
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
 use super::context::{Blocked, Context};
-use super::declaration::{Declaration, Spec, Status};
+use super::declaration::{Declaration, Deletion, ObjectKey, Spec, Status};
 use super::deletion;
 use super::fields::{self, Comparisons};
-use super::identity::{CREATE, Identity};
+use super::identity::{CREATE, GRACE, Identity, PROVIDE};
 use super::kinds::{self, Rules};
 use super::once;
-use super::plan::{Action, State, Step};
+use super::plan::{Action, ReadWhat, State, Step};
 use super::planner::{Outcome, Planner, step};
 use super::request::Request;
 use crate::api::{Kind, ManagementPolicy, MetricSpec, Reason};
-use crate::statuspage::Priority;
+use crate::statuspage::{CollectionKind, MetricPoint, Priority};
 
 /// The name under which the data points of a metric are recorded as applied.
 const DATA: &str = "data";
@@ -21,7 +25,7 @@ pub(super) enum Start {
     /// Its outcome is settled already.
     Stopped,
     /// It has to be created.
-    Create,
+    Create { beside: Vec<String> },
     /// It is on the page.
     Here { id: String, adopted: bool },
 }
@@ -65,11 +69,10 @@ impl<'a> Planner<'a> {
         let context = self.context(declaration);
         match self.start(declaration) {
             Start::Stopped => {}
-            Start::Create => self.create(&context, rules),
+            Start::Create { beside } => self.create(&context, rules, beside),
             Start::Here { id, adopted } => {
-                let remote = K::collection(self.world.snapshot)
-                    .and_then(|collection| collection.items.iter().find(|remote| K::id(remote) == id));
-                if let Some(remote) = remote {
+                let lookup = self.index.lookup(declaration.key.kind);
+                if let Some(remote) = lookup.and_then(|lookup| lookup.get::<K>(self.world.snapshot, &id)) {
                     self.update(&context, rules, remote, adopted);
                 }
             }
@@ -85,7 +88,7 @@ impl<'a> Planner<'a> {
                 self.record(declaration, Outcome::new(declaration, state, reason, message));
                 return Start::Stopped;
             }
-            Some(Identity::Absent) => Start::Create,
+            Some(Identity::Absent { beside }) => Start::Create { beside },
             Some(Identity::Here { id, adopted }) => Start::Here { id, adopted },
         };
         match self.failure(declaration) {
@@ -120,7 +123,7 @@ impl<'a> Planner<'a> {
         ))
     }
 
-    fn create<K: Rules>(&mut self, context: &Context<'a>, rules: &K) {
+    fn create<K: Rules>(&mut self, context: &Context<'a>, rules: &K, beside: Vec<String>) {
         let declaration = context.declaration;
         let planned = rules.fields(context, None).and_then(|fields| {
             let found = fields::creation(&fields);
@@ -131,21 +134,17 @@ impl<'a> Planner<'a> {
         match planned {
             Ok((request, found)) => {
                 let summary = format!("create {} {:?}", declaration.key.kind.noun(), rules.title(context));
-                self.begin_creation(declaration, request, found, K::PRIORITY, summary);
+                let step = creation(declaration, request, found, K::PRIORITY, summary, beside);
+                self.begin_creation(declaration, step);
             }
             Err(blocked) => {
                 if let Spec::Metric(spec) = &declaration.spec
-                    && !self.provider_implied
                     && let Some(request) = kinds::implied_provider(spec, context)
+                    && !std::mem::replace(&mut self.provider_implied, true)
+                    && self.provider_is_absent()
                 {
-                    self.provider_implied = true;
-                    let mut step = step(
-                        declaration,
-                        Action::Update(request),
-                        K::PRIORITY,
-                        "create metrics provider \"Self\"",
-                    );
-                    step.changes.clear();
+                    let summary = "create metrics provider \"Self\"";
+                    let step = step(declaration, Action::Provide(request), K::PRIORITY, summary);
                     self.plan.steps.push(step);
                 }
                 self.record(declaration, Outcome::blocked(declaration, blocked));
@@ -153,32 +152,31 @@ impl<'a> Planner<'a> {
         }
     }
 
-    /// Plans the creation of an object: the driver adds finalizer, journal and record.
-    pub(super) fn begin_creation(
-        &mut self,
-        declaration: &Declaration,
-        request: Request,
-        found: Comparisons,
-        priority: Priority,
-        summary: String,
-    ) {
-        let message = format!("will {summary}");
-        let mut applied = applied(declaration, &found.applied);
-        if matches!(declaration.spec, Spec::Subscriber(_)) {
-            applied.extend(once::done_by_creation(declaration));
+    /// True when the page's provider of type Self is not just too young to show in the list.
+    fn provider_is_absent(&mut self) -> bool {
+        let Some(begun) = self.index.providing_since() else {
+            return true;
+        };
+        let settled = begun.saturating_add(GRACE).unwrap_or(Timestamp::MAX);
+        let read_at = self.world.snapshot.read_at(CollectionKind::MetricsProviders);
+        if read_at.is_some_and(|read_at| read_at >= settled) {
+            return true;
         }
-        self.plan.steps.push(Step {
-            key: declaration.key.clone(),
-            action: Action::Create(request),
-            priority,
-            summary,
-            changes: found.changes,
-            applied,
-        });
+        if self.world.now >= settled {
+            self.read(ReadWhat::Collection(CollectionKind::MetricsProviders), Priority::Read);
+        } else {
+            self.plan.wake_at(settled);
+        }
+        false
+    }
+
+    /// Plans the creation of an object: the driver adds finalizer, journal and record.
+    pub(super) fn begin_creation(&mut self, declaration: &Declaration, step: Step) {
+        let message = format!("will {}", step.summary);
+        self.plan.steps.push(step);
         let mut outcome = Outcome::new(declaration, State::Progressing, Reason::Progressing, message);
-        let status = outcome.status.object_mut();
-        status.id = None;
-        status.applied.clear();
+        // The recorded id stays until another one takes its place: it tells what was there from what never was.
+        outcome.status.object_mut().applied.clear();
         self.record(declaration, outcome);
     }
 
@@ -241,7 +239,7 @@ impl<'a> Planner<'a> {
         noun: &str,
     ) -> bool {
         let declaration = context.declaration;
-        outcome.drift = found.drift;
+        outcome.drift = found.drift.clone();
         if management == ManagementPolicy::ObserveOnly && !found.body.is_empty() {
             let names: Vec<&str> = found.changes.iter().map(|change| change.field.as_str()).collect();
             outcome.state = State::Stalled;
@@ -283,6 +281,7 @@ impl<'a> Planner<'a> {
                             summary,
                             changes: found.changes,
                             applied: applied(declaration, &found.applied),
+                            beside: Vec::new(),
                         });
                     }
                     Err(blocked) => {
@@ -297,7 +296,7 @@ impl<'a> Planner<'a> {
                 .status
                 .object_mut()
                 .applied
-                .retain(|name, _| name == DATA || found.applied.contains_key(name) || name.contains('/'));
+                .retain(|name, _| name == DATA || found.keeps(name));
             outcome.status.object_mut().applied.extend(found.applied);
         }
         let settled = outcome.state == State::InSync;
@@ -315,9 +314,17 @@ impl<'a> Planner<'a> {
         if object
             .journal
             .as_ref()
-            .is_some_and(|journal| journal.operation == CREATE)
+            .is_some_and(|journal| [CREATE, PROVIDE].contains(&journal.operation.as_str()))
         {
             object.journal = None;
+        }
+        let policies = declaration.policies(self.world.page_spec());
+        if !declaration.finalizer
+            && policies.deletion != Deletion::Orphan
+            && policies.management == ManagementPolicy::Full
+        {
+            let hold = step(declaration, Action::Hold, Priority::Incident, "put the finalizer on");
+            self.plan.steps.push(hold);
         }
         if declaration.id_annotation.as_deref() != Some(id) {
             self.plan.steps.push(step(
@@ -345,38 +352,78 @@ impl<'a> Planner<'a> {
             return;
         }
         let points = kinds::data_points(&spec.data, self.world.now);
+        if points.is_empty() {
+            // All of them are older than what Statuspage keeps: there is nothing to send.
+            if let Some(outcome) = self.outcomes.get_mut(&declaration.key) {
+                outcome.status.object_mut().applied.insert(DATA.to_owned(), hash);
+            }
+            return;
+        }
         if let Some(outcome) = self.outcomes.get_mut(&declaration.key) {
             outcome.state = State::Progressing;
             outcome.reason = Reason::Progressing;
             outcome.message = format!("will send {} data points", points.len());
         }
-        self.points.insert(id.to_owned(), points);
-        self.points_applied
-            .push((declaration.key.clone(), DATA.to_owned(), hash));
+        let applied = (declaration.key.clone(), DATA.to_owned(), hash);
+        self.points.push((id.to_owned(), points, applied));
     }
 
-    /// One bulk request for the data points of all metrics.
+    /// One bulk request for the data points of all metrics, or one for each when the page has refused them together.
     pub(super) fn submit_points(&mut self) {
-        let points = std::mem::take(&mut self.points);
+        let collected = std::mem::take(&mut self.points);
+        if self.world.single_points {
+            for (id, points, applied) in collected {
+                self.submit(BTreeMap::from([(id, points)]), vec![applied]);
+            }
+        } else if !collected.is_empty() {
+            let (points, applied) = collected
+                .into_iter()
+                .map(|(id, points, applied)| ((id, points), applied))
+                .unzip();
+            self.submit(points, applied);
+        }
+    }
+
+    fn submit(&mut self, points: BTreeMap<String, Vec<MetricPoint>>, applied: Vec<(ObjectKey, String, String)>) {
         let count: usize = points.values().map(Vec::len).sum();
-        let Some((key, ..)) = self.points_applied.first() else {
-            return;
-        };
+        let Some((key, ..)) = applied.first() else { return };
         self.plan.steps.push(Step {
             key: key.clone(),
             action: Action::Update(Request::SubmitMetricData(points)),
             priority: Priority::MetricData,
             summary: format!("send {count} data points"),
             changes: Vec::new(),
-            applied: std::mem::take(&mut self.points_applied),
+            applied,
+            beside: Vec::new(),
         });
     }
 }
 
-fn applied(
+/// The step that creates an object.
+pub(super) fn creation(
     declaration: &Declaration,
-    hashes: &std::collections::BTreeMap<String, String>,
-) -> Vec<(super::declaration::ObjectKey, String, String)> {
+    request: Request,
+    found: Comparisons,
+    priority: Priority,
+    summary: String,
+    beside: Vec<String>,
+) -> Step {
+    let mut applied = applied(declaration, &found.applied);
+    if matches!(declaration.spec, Spec::Subscriber(_)) {
+        applied.extend(once::done_by_creation(declaration));
+    }
+    Step {
+        key: declaration.key.clone(),
+        action: Action::Create(request),
+        priority,
+        summary,
+        changes: found.changes,
+        applied,
+        beside,
+    }
+}
+
+fn applied(declaration: &Declaration, hashes: &BTreeMap<String, String>) -> Vec<(ObjectKey, String, String)> {
     hashes
         .iter()
         .map(|(name, hash)| (declaration.key.clone(), name.clone(), hash.clone()))

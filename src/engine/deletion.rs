@@ -3,13 +3,16 @@
 //! Invariant: the finalizer goes only when the policy was carried out. Invariant: what another declaration owns is not
 //! deleted.
 
+use std::collections::BTreeMap;
+
 use super::declaration::{Declaration, Deletion, Spec};
-use super::identity::Identity;
+use super::fields::Change;
+use super::identity::{Identity, open_creation};
 use super::kinds;
 use super::plan::{Action, State};
 use super::planner::{Outcome, Planner, step};
 use super::request::Request;
-use crate::api::{Kind, ManagementPolicy, Reason};
+use crate::api::{ComponentGroupSpec, Kind, ManagementPolicy, Reason};
 use crate::statuspage::{ComponentStatus, IncidentStatus, IncidentWrite, Priority};
 
 /// Plans the end of a deleted declaration.
@@ -23,12 +26,12 @@ pub(super) fn plan<'a>(planner: &mut Planner<'a>, declaration: &'a Declaration) 
         release(planner, declaration);
         return;
     }
-    let journal_open = declaration.status.object().journal.is_some();
+    let journal_open = open_creation(declaration).is_some();
     let id = match (declaration.recorded_id(), planner.identities.get(&declaration.key)) {
         (Some(id), _) => id.to_owned(),
         (None, _) if !journal_open => return release(planner, declaration),
         (None, Some(Identity::Here { id, .. })) => id.clone(),
-        (None, Some(Identity::Absent | Identity::BeyondList { .. })) => return release(planner, declaration),
+        (None, Some(Identity::Absent { .. } | Identity::BeyondList { .. })) => return release(planner, declaration),
         (None, Some(Identity::Stop { state, reason, message })) => {
             let outcome = Outcome::new(declaration, *state, *reason, message.clone());
             return planner.record(declaration, outcome);
@@ -81,8 +84,7 @@ pub(super) fn plan_closed<'a>(planner: &mut Planner<'a>, declaration: &'a Declar
         );
         return planner.record(declaration, outcome);
     }
-    let object = declaration.status.object();
-    let nothing_there = declaration.recorded_id().is_none() && object.journal.is_none();
+    let nothing_there = declaration.recorded_id().is_none() && open_creation(declaration).is_none();
     if policies.deletion == Deletion::Orphan || policies.management == ManagementPolicy::ObserveOnly || nothing_there {
         release(planner, declaration);
     } else if planner.world.gate.is_some() {
@@ -131,9 +133,21 @@ fn resolve<'a>(planner: &mut Planner<'a>, declaration: &'a Declaration, id: &str
         return planner.record(declaration, outcome);
     }
     let maintenance = remote.is_some_and(|remote| remote.scheduled_for.is_some());
-    let ours = remote.map(|remote| remote.components.as_slice()).unwrap_or_default();
-    let operational = ours
+    let context = planner.context(declaration);
+    // Only what this declaration set: others may have added components of theirs to the incident.
+    let declared: &dyn Fn(&str) -> bool = &|component_id| match &declaration.spec {
+        Spec::Incident(spec) => spec.components.keys().any(|name| {
+            context
+                .reference(Kind::Component, name)
+                .is_ok_and(|id| id == component_id)
+        }),
+        _ => false,
+    };
+    let operational: BTreeMap<String, ComponentStatus> = remote
+        .map(|remote| remote.components.as_slice())
+        .unwrap_or_default()
         .iter()
+        .filter(|component| declared(&component.id))
         .map(|component| (component.id.clone(), ComponentStatus::Operational))
         .collect();
     let write = IncidentWrite {
@@ -142,8 +156,7 @@ fn resolve<'a>(planner: &mut Planner<'a>, declaration: &'a Declaration, id: &str
         } else {
             IncidentStatus::Resolved
         }),
-        components: matches!(&declaration.spec, Spec::Incident(spec) if !spec.components.is_empty())
-            .then_some(operational),
+        components: (!operational.is_empty()).then_some(operational),
         deliver_notifications: Some(false),
         ..Default::default()
     };
@@ -154,20 +167,26 @@ fn resolve<'a>(planner: &mut Planner<'a>, declaration: &'a Declaration, id: &str
         Reason::Deleting,
         format!("will {summary}"),
     );
+    let change = Change {
+        field: "deletionPolicy".to_owned(),
+        from: None,
+        to: serde_json::json!(write.status),
+    };
     let request = Request::UpdateIncident(id.to_owned(), Box::new(write));
-    planner
-        .plan
-        .steps
-        .push(step(declaration, Action::Update(request), Priority::Incident, summary));
+    let mut step = step(declaration, Action::Update(request), Priority::Incident, summary);
+    step.changes.push(change);
+    planner.plan.steps.push(step);
     planner.record(declaration, outcome);
 }
 
 /// A group disappears with its last member: when all members are being deleted too, there is nothing to send.
 fn group_ends_by_itself<'a>(planner: &mut Planner<'a>, declaration: &'a Declaration, id: &str) -> bool {
-    let Some(components) = &planner.world.snapshot.components else {
+    if planner.world.snapshot.components.is_none() {
         return false;
-    };
-    if !components.items.iter().any(|row| row.group && row.id == id) {
+    }
+    let lookup = planner.index.lookup(Kind::ComponentGroup);
+    let there = lookup.and_then(|lookup| lookup.get::<ComponentGroupSpec>(planner.world.snapshot, id));
+    if there.is_none() {
         release(planner, declaration);
         return true;
     }
@@ -182,13 +201,8 @@ fn group_ends_by_itself<'a>(planner: &mut Planner<'a>, declaration: &'a Declarat
                     && owner.policies(planner.world.page_spec()).deletion == Deletion::Delete
             })
     };
-    let members = || {
-        components
-            .items
-            .iter()
-            .filter(|row| !row.group && row.group_id.as_deref() == Some(id))
-    };
-    if members().next().is_some() && members().all(|member| ends_with_us(&member.id)) {
+    let members = planner.index.remote_members(id);
+    if !members.is_empty() && members.iter().all(|member| ends_with_us(member)) {
         let message = "waits for its components, with the last of which it disappears";
         planner.record(
             declaration,

@@ -38,6 +38,8 @@ pub enum Access {
     CreateOnly,
     /// Only read when the object is created, and returned: a difference is reported and never written.
     Frozen,
+    /// Never sent: only its hash is recorded.
+    Noted,
 }
 
 /// One declared field.
@@ -132,6 +134,12 @@ impl Comparisons {
         self.immutable.extend(other.immutable);
         self.applied.extend(other.applied);
     }
+
+    /// True when the recorded hash of a field is to be kept: it is declared, or noted beside a declared one.
+    pub fn keeps(&self, name: &str) -> bool {
+        let noted = |declared: &String| declared.strip_prefix(name).is_some_and(|rest| rest.starts_with('/'));
+        self.applied.contains_key(name) || name.contains('/') || self.applied.keys().any(noted)
+    }
 }
 
 /// Compares declared fields with the remote object. `applied` holds the hashes of what was written last: a field whose
@@ -145,6 +153,7 @@ pub fn compare(fields: &[Field], applied: &BTreeMap<String, String>, policy: Dri
         found.applied.insert(field.name.to_owned(), hash);
         let write = match field.access {
             Access::WriteOnly => declared_anew,
+            Access::Noted => false,
             Access::CreateOnly => {
                 if declared_anew && applied.contains_key(field.name) {
                     found.immutable.push(field.name);
@@ -187,6 +196,9 @@ pub fn creation(fields: &[Field]) -> Comparisons {
     let mut found = Comparisons::default();
     for field in fields {
         found.applied.insert(field.name.to_owned(), hash(&field.desired));
+        if field.access == Access::Noted {
+            continue;
+        }
         found.body.insert(field.wire.to_owned(), field.desired.clone());
         found.changes.push(change(field));
     }

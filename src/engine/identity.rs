@@ -24,14 +24,22 @@ const SKEW: SignedDuration = SignedDuration::from_secs(120);
 
 /// The journal's word for a create in flight.
 pub(super) const CREATE: &str = "create";
+/// The journal's word for the creation of another object that this one needs.
+pub(super) const PROVIDE: &str = "provide";
+
+/// The note of a creation whose outcome is not recorded.
+pub(super) fn open_creation(declaration: &Declaration) -> Option<&Journal> {
+    let journal = declaration.status.object().journal.as_ref();
+    journal.filter(|journal| journal.operation == CREATE)
+}
 
 /// The answer.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Identity {
     /// The remote object with this id. `adopted`: taken over by policy in this very plan.
     Here { id: String, adopted: bool },
-    /// There is none: create it.
-    Absent,
+    /// There is none: create it. Objects of the same identity that are left alone are named.
+    Absent { beside: Vec<String> },
     /// Its id is recorded but the list does not reach so far.
     BeyondList { id: String },
     /// Nothing can be done now.
@@ -45,7 +53,7 @@ pub(super) enum Identity {
 /// The answer, with what has to be read to know more and when to ask again.
 struct Identified {
     identity: Identity,
-    read: Option<Read>,
+    reads: Vec<Read>,
     wake: Option<Timestamp>,
 }
 
@@ -57,7 +65,7 @@ impl Identified {
                 reason,
                 message: message.into(),
             },
-            read: None,
+            reads: Vec::new(),
             wake: None,
         }
     }
@@ -69,13 +77,13 @@ impl Identified {
     fn of(identity: Identity) -> Self {
         Identified {
             identity,
-            read: None,
+            reads: Vec::new(),
             wake: None,
         }
     }
 
     fn reading(mut self, what: ReadWhat, priority: Priority) -> Self {
-        self.read = Some(Read { what, priority });
+        self.reads.push(Read { what, priority });
         self
     }
 
@@ -102,10 +110,16 @@ pub(super) fn identify_all(world: &World<'_>, index: &Index<'_>) -> Known {
         wakes: Vec::new(),
     };
     let mut order: Vec<&Declaration> = world.declarations.iter().collect();
-    order.sort_by_key(|declaration| identification_rank(&declaration.key));
+    // What was created for somebody and is not recorded yet must be found before others look for objects to take over.
+    order.sort_by_key(|declaration| {
+        (
+            identification_rank(&declaration.key),
+            open_creation(declaration).is_none(),
+        )
+    });
     for declaration in order {
         // A deleted declaration needs its recorded id only, unless the outcome of its creation is not known.
-        if declaration.deleting && declaration.status.object().journal.is_none() {
+        if declaration.deleting && open_creation(declaration).is_none() {
             continue;
         }
         let context = Context {
@@ -113,6 +127,7 @@ pub(super) fn identify_all(world: &World<'_>, index: &Index<'_>) -> Known {
             claims: &known.claims,
             index,
             declaration,
+            sent_title: None,
         };
         let identified = match &declaration.spec {
             Spec::Component(spec) => identify(&context, spec),
@@ -128,7 +143,7 @@ pub(super) fn identify_all(world: &World<'_>, index: &Index<'_>) -> Known {
             Spec::StatusPage(_) | Spec::Removed(_) => continue,
         };
         if !declaration.policies(world.page_spec()).suspend {
-            known.reads.extend(identified.read);
+            known.reads.extend(identified.reads);
             known.wakes.extend(identified.wake);
         }
         match &identified.identity {
@@ -138,7 +153,14 @@ pub(super) fn identify_all(world: &World<'_>, index: &Index<'_>) -> Known {
             Identity::Stop {
                 state: State::Unknown, ..
             } => {}
-            Identity::Absent | Identity::Stop { .. } => known.claims.mark_absent(&declaration.key),
+            Identity::Absent { .. } => {
+                known.claims.mark_absent(&declaration.key);
+                let policies = declaration.policies(world.page_spec());
+                if !policies.suspend && policies.management == ManagementPolicy::Full {
+                    known.claims.mark_to_create(&declaration.key);
+                }
+            }
+            Identity::Stop { .. } => known.claims.mark_absent(&declaration.key),
         }
         known.identities.insert(declaration.key.clone(), identified.identity);
     }
@@ -177,9 +199,20 @@ fn identify<K: Rules>(context: &Context<'_>, rules: &K) -> Identified {
     let Some(collection) = K::collection(world.snapshot) else {
         return Identified::unknown().reading(ReadWhat::Collection(K::COLLECTION), urgency);
     };
-    let stale = elapsed(collection.read_at, world.now) >= world.resync_interval();
+    // A request at the page asks for everything of it.
+    let stale =
+        elapsed(collection.read_at, world.now) >= world.resync_interval() || collection.read_at < world.page.seen;
     let fresh = collection.read_at >= declaration.seen;
-    let refresh = |identified: Identified| {
+    let also = rules
+        .also_needs()
+        .filter(|kind| !world.read_failures.contains_key(kind));
+    let also_read_at = also.and_then(|kind| world.snapshot.read_at(kind));
+    let also_stale =
+        also.filter(|_| also_read_at.is_none_or(|read_at| elapsed(read_at, world.now) >= world.resync_interval()));
+    let refresh = |mut identified: Identified| {
+        if let Some(kind) = also_stale {
+            identified = identified.reading(ReadWhat::Collection(kind), Priority::Read);
+        }
         if fresh && !stale {
             let next = collection
                 .read_at
@@ -196,9 +229,10 @@ fn identify<K: Rules>(context: &Context<'_>, rules: &K) -> Identified {
             )
         }
     };
-    let remotes = || collection.items.iter().filter(|remote| K::belongs(remote));
+    let lookup = context.index.lookup(declaration.key.kind);
+    let has = |id: &str| lookup.is_some_and(|lookup| lookup.get::<K>(world.snapshot, id).is_some());
     if let Some(id) = declaration.recorded_id() {
-        if remotes().any(|remote| K::id(remote) == id) {
+        if has(id) {
             return refresh(Identified::of(Identity::Here {
                 id: id.to_owned(),
                 adopted: false,
@@ -217,17 +251,20 @@ fn identify<K: Rules>(context: &Context<'_>, rules: &K) -> Identified {
         // Whoever creates must have looked first.
         return Identified::unknown().reading(ReadWhat::Collection(K::COLLECTION), urgency);
     }
+    let journal = open_creation(declaration);
+    let sought = Context {
+        sent_title: journal.and_then(|journal| journal.title.as_deref()),
+        ..*context
+    };
     let unclaimed = |remote: &&K::Remote| context.claims.owner(declaration.key.kind, K::id(remote)).is_none();
-    let candidates: Vec<&K::Remote> = remotes()
-        .filter(|remote| rules.same_identity(context, remote))
+    let handles = rules.wanted_handles(&sought);
+    let candidates: Vec<&K::Remote> = lookup
+        .map(|lookup| lookup.matching::<K>(world.snapshot, &handles))
+        .unwrap_or_default()
+        .into_iter()
+        .filter(|remote| rules.same_identity(&sought, remote))
         .filter(unclaimed)
         .collect();
-    let journal = declaration
-        .status
-        .object()
-        .journal
-        .as_ref()
-        .filter(|journal| journal.operation == CREATE);
     refresh(match journal {
         Some(journal) => recover(context, rules, journal, &candidates, collection.read_at, urgency),
         None => adopt(context, rules, &candidates),
@@ -238,7 +275,27 @@ fn identify<K: Rules>(context: &Context<'_>, rules: &K) -> Identified {
 fn gone(context: &Context<'_>, id: &str, read_at: Timestamp) -> Option<Identified> {
     let declaration = context.declaration;
     let noun = declaration.key.kind.noun();
-    if declaration.status.object().id.as_deref() != Some(id) {
+    let object = declaration.status.object();
+    // A list may lag behind a write by a little: an object created or seen a moment ago is not gone yet.
+    let begun = open_creation(declaration);
+    let last_seen = object
+        .last_sync_time
+        .as_ref()
+        .into_iter()
+        .chain(begun.map(|journal| &journal.at))
+        .max();
+    if let Some(seen) = last_seen {
+        let settled = seen.0.saturating_add(GRACE).unwrap_or(Timestamp::MAX);
+        if read_at < settled {
+            let unknown = Identified::unknown();
+            return Some(if context.world.now < settled {
+                unknown.waking(settled)
+            } else {
+                unknown.reading(ReadWhat::Collection(collection_of(declaration)), Priority::Read)
+            });
+        }
+    }
+    if object.id.as_deref() != Some(id) {
         return Some(Identified::stop(
             State::Stalled,
             Reason::RemoteNotFound,
@@ -247,24 +304,6 @@ fn gone(context: &Context<'_>, id: &str, read_at: Timestamp) -> Option<Identifie
                 crate::api::ID
             ),
         ));
-    }
-    if let Some(seen) = &declaration.status.object().last_sync_time {
-        // A list may lag behind a write by a little: an object seen a moment ago is not gone yet.
-        let settled = seen.0.saturating_add(GRACE).unwrap_or(Timestamp::MAX);
-        if read_at < settled && declaration.key.kind != Kind::ComponentGroup {
-            let read = Read {
-                what: ReadWhat::Collection(collection_of(declaration)),
-                priority: Priority::Read,
-            };
-            return Some(if context.world.now < settled {
-                Identified::unknown().waking(settled)
-            } else {
-                Identified {
-                    read: Some(read),
-                    ..Identified::unknown()
-                }
-            });
-        }
     }
     let policies = context.policies();
     // People unsubscribe by themselves, an incident that somebody deleted must not be announced again, and who was
@@ -324,6 +363,7 @@ fn recover<K: Rules>(
     let ours: Vec<&&K::Remote> = candidates
         .iter()
         .filter(|remote| rules.is_attempt(context, remote))
+        .filter(|remote| journal.beside.iter().all(|other| other != K::id(remote)))
         .filter(|remote| K::created_at(remote).is_none_or(|created_at| created_at >= earliest))
         .collect();
     let noun = context.declaration.key.kind.noun();
@@ -340,7 +380,7 @@ fn recover<K: Rules>(
                 format!("an earlier attempt to create the {noun} was interrupted; looking whether it succeeded"),
             );
             if read_at >= settled {
-                Identified::of(Identity::Absent)
+                Identified::of(absent::<K>(candidates))
             } else if context.world.now >= settled {
                 waiting.reading(ReadWhat::Collection(K::COLLECTION), urgency)
             } else {
@@ -374,12 +414,12 @@ fn adopt<K: Rules>(context: &Context<'_>, rules: &K, candidates: &[&K::Remote]) 
                 rules.title(context)
             ),
         ),
-        [] => Identified::of(Identity::Absent),
+        [] => Identified::of(absent::<K>(candidates)),
         [only] if observe || policies.adoption == AdoptionPolicy::ByName => Identified::of(Identity::Here {
             id: K::id(only).to_owned(),
             adopted: true,
         }),
-        _ if policies.adoption == AdoptionPolicy::CreateNew && !observe => Identified::of(Identity::Absent),
+        _ if policies.adoption == AdoptionPolicy::CreateNew && !observe => Identified::of(absent::<K>(candidates)),
         [only] => Identified::stop(
             State::Stalled,
             Reason::AlreadyExists,
@@ -402,6 +442,12 @@ fn adopt<K: Rules>(context: &Context<'_>, rules: &K, candidates: &[&K::Remote]) 
                 crate::api::ID
             ),
         ),
+    }
+}
+
+fn absent<K: Rules>(beside: &[&K::Remote]) -> Identity {
+    Identity::Absent {
+        beside: beside.iter().map(|remote| K::id(remote).to_owned()).collect(),
     }
 }
 

@@ -19,6 +19,7 @@ mod failure;
 mod fields;
 mod identity;
 mod kinds;
+mod lookup;
 pub mod model;
 mod observation;
 mod once;
@@ -39,3 +40,6 @@ pub use planner::plan;
 pub use record::{Reply, record};
 pub use request::Request;
 pub use world::{DELETION_WINDOW, Gate, World, resync_interval};
+
+#[cfg(test)]
+mod tests;

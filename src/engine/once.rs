@@ -69,6 +69,7 @@ impl Planner<'_> {
                 summary: summary.to_owned(),
                 changes: Vec::new(),
                 applied: vec![(declaration.key.clone(), name.to_owned(), hash)],
+                beside: Vec::new(),
             });
         }
     }

@@ -10,7 +10,7 @@ use super::context::{Blocked, Context, Index};
 use super::declaration::{Declaration, ObjectKey, Spec, Status};
 use super::deletion;
 use super::fields;
-use super::identity::{Identity, elapsed, identify_all};
+use super::identity::{CREATE, GRACE, Identity, PROVIDE, elapsed, identify_all};
 use super::kinds;
 use super::plan::{Action, Finding, Plan, Read, ReadWhat, State, Step};
 use super::world::World;
@@ -27,8 +27,7 @@ pub fn plan(world: &World<'_>) -> Plan {
         claims: &known.claims,
         identities: &known.identities,
         outcomes: BTreeMap::new(),
-        points: BTreeMap::new(),
-        points_applied: Vec::new(),
+        points: Vec::new(),
         provider_implied: false,
         plan: Plan::default(),
     };
@@ -83,9 +82,8 @@ pub(super) struct Planner<'a> {
     pub(super) claims: &'a Claims,
     pub(super) identities: &'a BTreeMap<ObjectKey, Identity>,
     pub(super) outcomes: BTreeMap<ObjectKey, Outcome>,
-    /// Data points to send, by metric id, and what they make applied.
-    pub(super) points: BTreeMap<String, Vec<MetricPoint>>,
-    pub(super) points_applied: Vec<(ObjectKey, String, String)>,
+    /// Data points to send: metric id, points, and what they make applied.
+    pub(super) points: Vec<(String, Vec<MetricPoint>, (ObjectKey, String, String))>,
     /// True once this plan creates the page's provider of type Self.
     pub(super) provider_implied: bool,
     pub(super) plan: Plan,
@@ -105,6 +103,10 @@ impl<'a> Planner<'a> {
             self.record(page, Outcome::new(page, state, gate.reason, gate.message.clone()));
             if let Some(until) = gate.until {
                 self.plan.wake_at(until);
+            }
+            // A namespace is often deleted with its Secrets first.
+            if page.deleting {
+                self.release_page();
             }
             return false;
         }
@@ -128,6 +130,9 @@ impl<'a> Planner<'a> {
             return false;
         }
         let Some(remote) = &world.snapshot.page else {
+            if page.deleting && self.release_page() {
+                return false;
+            }
             self.read(ReadWhat::Collection(CollectionKind::Page), Priority::Incident);
             return false;
         };
@@ -152,19 +157,8 @@ impl<'a> Planner<'a> {
         status.page_id = Some(remote.id.clone());
         status.url = public_address(remote);
         if page.deleting {
-            let left = world
-                .declarations
-                .iter()
-                .filter(|declaration| declaration.finalizer)
-                .count();
-            if left == 0 {
-                self.plan.steps.push(step(
-                    page,
-                    Action::Release,
-                    Priority::Write,
-                    "release the page; it is never deleted on Statuspage",
-                ));
-            }
+            self.release_page();
+            let left = self.held_declarations();
             outcome.state = State::Progressing;
             outcome.reason = Reason::Deleting;
             outcome.message = format!("waits until its {left} declarations are gone; the page on Statuspage stays");
@@ -208,6 +202,24 @@ impl<'a> Planner<'a> {
         true
     }
 
+    fn held_declarations(&self) -> usize {
+        let declarations = self.world.declarations.iter();
+        declarations.filter(|declaration| declaration.finalizer).count()
+    }
+
+    /// Lets a deleted page go once none of its declarations needs it any more. True when that is so.
+    fn release_page(&mut self) -> bool {
+        if self.held_declarations() > 0 {
+            return false;
+        }
+        if self.world.page.finalizer {
+            let summary = "release the page; it is never deleted on Statuspage";
+            let release = step(self.world.page, Action::Release, Priority::Write, summary);
+            self.plan.steps.push(release);
+        }
+        true
+    }
+
     /// Nothing can be sent: what was in sync stays as it was seen, what waits says why, deletions that leave the
     /// remote object alone go on.
     fn closed(&mut self, declaration: &'a Declaration) {
@@ -244,6 +256,7 @@ impl<'a> Planner<'a> {
             claims: self.claims,
             index: self.index,
             declaration,
+            sent_title: None,
         }
     }
 
@@ -254,8 +267,27 @@ impl<'a> Planner<'a> {
         }
     }
 
-    pub(super) fn record(&mut self, declaration: &Declaration, outcome: Outcome) {
+    pub(super) fn record(&mut self, declaration: &Declaration, mut outcome: Outcome) {
+        if self.attempt_is_over(declaration) {
+            outcome.status.object_mut().journal = None;
+        }
         self.outcomes.insert(declaration.key.clone(), outcome);
+    }
+
+    /// True when an attempt to create something is known to have had no effect, or to have had all of it.
+    fn attempt_is_over(&self, declaration: &Declaration) -> bool {
+        let Some(journal) = &declaration.status.object().journal else {
+            return false;
+        };
+        match journal.operation.as_str() {
+            CREATE => matches!(self.identities.get(&declaration.key), Some(Identity::Absent { .. })),
+            PROVIDE => {
+                let settled = journal.at.0.saturating_add(GRACE).unwrap_or(jiff::Timestamp::MAX);
+                let read_at = self.world.snapshot.read_at(CollectionKind::MetricsProviders);
+                read_at.is_some_and(|read_at| read_at >= settled)
+            }
+            _ => false,
+        }
     }
 
     fn finish(mut self) -> Plan {
@@ -305,7 +337,7 @@ impl<'a> Planner<'a> {
             }
         }
         let rank = |step: &Step| match step.action {
-            Action::RecordId(_) | Action::Release | Action::Prune => 0,
+            Action::RecordId(_) | Action::Hold | Action::Release | Action::Prune => 0,
             _ => 1,
         };
         self.plan
@@ -347,6 +379,7 @@ pub(super) fn step(declaration: &Declaration, action: Action, priority: Priority
         summary: summary.into(),
         changes: Vec::new(),
         applied: Vec::new(),
+        beside: Vec::new(),
     }
 }
 

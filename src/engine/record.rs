@@ -1,11 +1,15 @@
 //! What a successful effect makes known about its declaration.
 
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+
+use super::conditions::whole_second;
 use super::declaration::{Declaration, Spec, Status};
 use super::fields::hash;
 use super::plan::{Action, Step};
 use super::request::Request;
 use crate::api::{IncidentUpdate, PublishedUpdate};
-use crate::statuspage::Incident;
+use crate::statuspage::{Incident, IncidentUpdate as RemoteUpdate};
 
 /// What the remote side answered to a write.
 #[derive(Clone, Debug, PartialEq)]
@@ -38,7 +42,10 @@ pub fn record(declaration: &mut Declaration, step: &Step, reply: &Reply) {
         (Action::Create(_), Reply::Created(id, incident)) => {
             let object = declaration.status.object_mut();
             object.id = Some(id.clone());
-            object.journal = None;
+            // A list that does not show the object yet must not be believed.
+            if let Some(journal) = object.journal.take() {
+                object.last_sync_time = Some(Time(whole_second(journal.at.0)));
+            }
             object.adopted = false;
             declaration.id_annotation = Some(id.clone());
             if let Some(incident) = incident {
@@ -49,6 +56,7 @@ pub fn record(declaration: &mut Declaration, step: &Step, reply: &Reply) {
             declaration.status.object_mut().journal = None;
             published(declaration, *index, incident);
         }
+        (Action::Provide(_), _) => declaration.status.object_mut().journal = None,
         (Action::Delete(_), _) => {
             // Nothing is there any more: what is left is to let go of the declaration.
             declaration.status.object_mut().id = None;
@@ -67,7 +75,11 @@ pub fn record(declaration: &mut Declaration, step: &Step, reply: &Reply) {
     }
 }
 
-/// Records the newest update of the reply that is not recorded yet as the one of this index.
+/// Records the update of this index as published: the one of the reply with its text, else the newest that is not
+/// recorded yet.
+///
+/// The request succeeded, so that nothing may publish it again: where the reply does not show it, it is recorded
+/// without an id.
 fn published(declaration: &mut Declaration, index: usize, incident: &Incident) {
     let (Spec::Incident(spec), Status::Incident(status)) = (&declaration.spec, &mut declaration.status) else {
         return;
@@ -75,22 +87,47 @@ fn published(declaration: &mut Declaration, index: usize, incident: &Incident) {
     if index == 0 {
         status.updates.clear();
     }
-    let newest = incident
-        .incident_updates
-        .iter()
-        .find(|remote| !status.updates.iter().any(|known| known.id == remote.id));
-    if let (Some(newest), Some(update), true) = (newest, spec.updates.get(index), status.updates.len() == index) {
-        status.updates.push(PublishedUpdate {
-            id: newest.id.clone(),
-            applied: update_hash(update),
-        });
-    }
+    let Some(update) = spec.updates.get(index).filter(|_| status.updates.len() == index) else {
+        return;
+    };
+    let fresh = || {
+        incident
+            .incident_updates
+            .iter()
+            .filter(|remote| !status.updates.iter().any(|known| known.id == remote.id))
+    };
+    let found = fresh()
+        .find(|remote| is_text_of(update, remote))
+        .or_else(|| fresh().next());
+    let entry = PublishedUpdate {
+        id: found.map(|remote| remote.id.clone()).unwrap_or_default(),
+        applied: applied_hash(update, found),
+    };
+    status.updates.push(entry);
+}
+
+/// True when a remote update has the text and the status of a declared one.
+pub(super) fn is_text_of(update: &IncidentUpdate, remote: &RemoteUpdate) -> bool {
+    remote.body.as_deref().unwrap_or_default().trim_end() == update.body.trim_end()
+        && remote.status.as_ref().map(|status| status.as_str()) == Some(update.status.as_str())
 }
 
 /// Hash of what can be edited in a published update.
 pub(super) fn update_hash(update: &IncidentUpdate) -> String {
+    hash_of(update, update.at.as_ref().map(|at| at.0))
+}
+
+/// Hash of what was applied by publishing an update: its declared time was only if the page shows it.
+pub(super) fn applied_hash(update: &IncidentUpdate, shown: Option<&RemoteUpdate>) -> String {
+    let at = update.at.as_ref().map(|at| at.0);
+    let shown_at = shown.and_then(|remote| remote.display_at);
+    let same = at.map(|at| at.as_second()) == shown_at.map(|at| at.as_second());
+    hash_of(update, at.filter(|_| same))
+}
+
+fn hash_of(update: &IncidentUpdate, at: Option<Timestamp>) -> String {
     hash(&serde_json::json!([
         update.body.trim_end(),
-        update.at.as_ref().map(|at| at.0.as_second())
+        at.map(|at| at.as_second())
     ]))
 }

@@ -88,6 +88,16 @@ pub enum Request {
 }
 
 impl Request {
+    /// The name that a creation sends, for objects that are recognised by their name.
+    pub fn title(&self) -> Option<&str> {
+        match self {
+            Request::CreateComponent(write) => write.name.as_deref(),
+            Request::CreateComponentGroup(write) => write.name.as_deref(),
+            Request::CreateMetric(_, write) => write.name.as_deref(),
+            _ => None,
+        }
+    }
+
     /// The method on the wire.
     pub fn method(&self) -> &'static str {
         use Request::*;

@@ -55,6 +55,8 @@ pub struct World<'a> {
     pub missing_incidents: &'a BTreeSet<String>,
     /// Remote objects deleted within [`DELETION_WINDOW`].
     pub recent_deletions: usize,
+    /// True when the page has refused the data points of several metrics in one request.
+    pub single_points: bool,
 }
 
 impl World<'_> {

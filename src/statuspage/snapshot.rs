@@ -168,6 +168,28 @@ pub enum Reading {
     OrganizationUsers(Collection<OrganizationUser>),
 }
 
+impl Reading {
+    /// The same reading with another time of its begin, for callers with a clock of their own.
+    #[must_use]
+    pub fn begun_at(mut self, at: Timestamp) -> Self {
+        match &mut self {
+            Reading::Page(_) => {}
+            Reading::Components(read) => read.read_at = at,
+            Reading::Incidents(read) => read.read_at = at,
+            Reading::MetricsProviders(read) => read.read_at = at,
+            Reading::Metrics(read) => read.read_at = at,
+            Reading::Subscribers(read) => read.read_at = at,
+            Reading::SubscriberCounts(read) => read.read_at = at,
+            Reading::IncidentTemplates(read) => read.read_at = at,
+            Reading::PageAccessUsers(read) => read.read_at = at,
+            Reading::PageAccessGroups(read) => read.read_at = at,
+            Reading::StatusEmbed(read) => read.read_at = at,
+            Reading::OrganizationUsers(read) => read.read_at = at,
+        }
+        self
+    }
+}
+
 /// What is known of a page. A part that was never read is absent, and stays so whatever is written.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Snapshot {
@@ -234,6 +256,25 @@ impl Snapshot {
             CollectionKind::PageAccessGroups => self.page_access_groups.is_some(),
             CollectionKind::StatusEmbed => self.status_embed.is_some(),
             CollectionKind::OrganizationUsers => self.organization_users.is_some(),
+        }
+    }
+
+    /// When the reading of a list began; none for the settings and for what was never read.
+    #[must_use]
+    pub fn read_at(&self, kind: CollectionKind) -> Option<Timestamp> {
+        match kind {
+            CollectionKind::Page => None,
+            CollectionKind::Components => self.components.as_ref().map(|list| list.read_at),
+            CollectionKind::Incidents => self.incidents.as_ref().map(|list| list.read_at),
+            CollectionKind::MetricsProviders => self.metrics_providers.as_ref().map(|list| list.read_at),
+            CollectionKind::Metrics => self.metrics.as_ref().map(|list| list.read_at),
+            CollectionKind::Subscribers => self.subscribers.as_ref().map(|list| list.read_at),
+            CollectionKind::SubscriberCounts => self.subscriber_counts.as_ref().map(|counts| counts.read_at),
+            CollectionKind::IncidentTemplates => self.incident_templates.as_ref().map(|list| list.read_at),
+            CollectionKind::PageAccessUsers => self.page_access_users.as_ref().map(|list| list.read_at),
+            CollectionKind::PageAccessGroups => self.page_access_groups.as_ref().map(|list| list.read_at),
+            CollectionKind::StatusEmbed => self.status_embed.as_ref().map(|embed| embed.read_at),
+            CollectionKind::OrganizationUsers => self.organization_users.as_ref().map(|list| list.read_at),
         }
     }
 

@@ -1,3 +1,4 @@
 //! Where declarations live: a directory of manifests, or a Kubernetes cluster.
 
 pub mod directory;
+pub mod kubernetes;

@@ -105,3 +105,17 @@ fn no_default_is_inside_a_list() {
     }
     assert_eq!(found, Vec::<String>::new());
 }
+
+#[test]
+fn the_page_of_conditions_is_generated() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/conditions.md");
+    let generated = statuspage_operator::api::conditions_page();
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        std::fs::write(&path, &generated).unwrap();
+    }
+    let there = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(
+        there == generated,
+        "docs/conditions.md is not what the types say: UPDATE_DOCS=1 cargo test --test it definitions"
+    );
+}

@@ -14,9 +14,17 @@ mod control_plane;
 #[cfg(test)]
 mod definitions;
 #[cfg(test)]
+mod documents;
+#[cfg(test)]
+mod driver;
+#[cfg(test)]
 mod every_kind;
 #[cfg(test)]
+mod export;
+#[cfg(test)]
 mod manifest;
+#[cfg(test)]
+mod operator;
 #[cfg(test)]
 mod rules;
 #[cfg(test)]

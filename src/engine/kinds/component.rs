@@ -32,10 +32,21 @@ impl Rules for ComponentSpec {
         remote.created_at
     }
 
+    fn handles(remote: &Component) -> Vec<String> {
+        remote.name.iter().cloned().collect()
+    }
+
+    fn wanted_handles(&self, context: &Context<'_>) -> Vec<String> {
+        vec![self.title(context)]
+    }
+
+    fn also_needs(&self) -> Option<CollectionKind> {
+        // Whether a maintenance covers the component.
+        self.status.map(|_| CollectionKind::Incidents)
+    }
+
     fn title(&self, context: &Context<'_>) -> String {
-        self.name
-            .clone()
-            .unwrap_or_else(|| context.declaration.key.name.clone())
+        context.title(self.name.as_deref())
     }
 
     fn same_identity(&self, context: &Context<'_>, remote: &Component) -> bool {
@@ -73,7 +84,8 @@ impl Rules for ComponentSpec {
             fields.push(Field::new("groupRef", "group_id", group_id, observed));
         }
         if let Some(status) = self.status
-            && !covered_by_maintenance(context, remote)
+            // A maintenance in progress owns the status of its components (design 6.7).
+            && !remote.is_some_and(|remote| context.index.is_maintained(&remote.id))
         {
             let observed = remote.and_then(|remote| text(remote.status.as_ref().map(|status| status.as_str())));
             fields.push(Field::new("status", "status", json!(status.as_str()), observed));
@@ -123,7 +135,11 @@ impl Rules for ComponentSpec {
                         .filter(|id| Some(id.as_str()) == ours)
                         .or(status.group_id.take())
                 }
-                None => None,
+                // Left by the manifest but not on the page yet: still to be left.
+                None => status
+                    .group_id
+                    .take()
+                    .filter(|left| remote.group_id.as_ref() == Some(left)),
             };
         }
     }
@@ -150,30 +166,19 @@ impl ComponentSpec {
         let group_can_come = context
             .index
             .get(&key)
-            .is_some_and(|group| !group.deleting && !context.held(group));
+            .is_some_and(|group| !group.deleting && !context.held(group) && context.claims.is_to_create(&key));
         let members = context.index.members(namespace, &group.name);
         let somebody_is_there = members
             .iter()
-            .any(|member| context.claims.present(&member.key).is_some());
-        let first = members.iter().find(|member| !context.held(member));
+            .any(|member| context.claims.present(&member.key).is_some() && context.may_write(member));
+        // The first one that can be created: one that is stopped must not stop the others.
+        let first = members
+            .iter()
+            .find(|member| context.claims.is_to_create(&member.key) && !context.held(member));
         let is_first = first.is_some_and(|first| first.key == context.declaration.key);
         if remote.is_none() && group_can_come && !somebody_is_there && is_first {
             return Ok(None);
         }
         Err(blocked)
     }
-}
-
-/// True while a maintenance in progress affects the component: its status is not fought then (design 6.7).
-fn covered_by_maintenance(context: &Context<'_>, remote: Option<&Component>) -> bool {
-    let (Some(remote), Some(incidents)) = (remote, &context.world.snapshot.incidents) else {
-        return false;
-    };
-    incidents.items.iter().any(|incident| {
-        incident
-            .status
-            .as_ref()
-            .is_some_and(|status| matches!(status.as_str(), "in_progress" | "verifying"))
-            && incident.components.iter().any(|component| component.id == remote.id)
-    })
 }

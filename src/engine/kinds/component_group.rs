@@ -33,10 +33,16 @@ impl Rules for ComponentGroupSpec {
         remote.created_at
     }
 
+    fn handles(remote: &Component) -> Vec<String> {
+        remote.name.iter().cloned().collect()
+    }
+
+    fn wanted_handles(&self, context: &Context<'_>) -> Vec<String> {
+        vec![self.title(context)]
+    }
+
     fn title(&self, context: &Context<'_>) -> String {
-        self.name
-            .clone()
-            .unwrap_or_else(|| context.declaration.key.name.clone())
+        context.title(self.name.as_deref())
     }
 
     fn same_identity(&self, context: &Context<'_>, remote: &Component) -> bool {
@@ -63,6 +69,7 @@ impl Rules for ComponentGroupSpec {
             .index
             .members(&key.namespace, &key.name)
             .iter()
+            .filter(|member| context.may_write(member))
             .filter_map(|member| context.claims.present(&member.key))
             .map(str::to_owned)
             .collect();
@@ -81,11 +88,12 @@ impl Rules for ComponentGroupSpec {
 
     fn update(&self, context: &Context<'_>, remote: &Component, body: Map<String, Value>) -> Result<Request, Blocked> {
         let group: ComponentGroupWrite = write(body)?;
+        let members = context.index.remote_members(&remote.id);
         Ok(Request::UpdateComponentGroup(
             remote.id.clone(),
             ComponentGroupWrite {
                 name: Some(self.title(context)),
-                components: Some(members_on_the_page(context.world.snapshot, &remote.id)),
+                components: Some(members.iter().map(|id| (*id).to_owned()).collect()),
                 ..group
             },
         ))
@@ -93,19 +101,8 @@ impl Rules for ComponentGroupSpec {
 
     fn observe(&self, context: &Context<'_>, remote: &Component, status: &mut Status) {
         if let Status::ComponentGroup(status) = status {
-            let members = members_on_the_page(context.world.snapshot, &remote.id).len();
+            let members = context.index.remote_members(&remote.id).len();
             status.members = i64::try_from(members).ok();
         }
     }
-}
-
-/// Ids of all components in a group, ours or not.
-fn members_on_the_page(snapshot: &Snapshot, group_id: &str) -> Vec<String> {
-    snapshot
-        .components
-        .iter()
-        .flat_map(|components| &components.items)
-        .filter(|component| !component.group && component.group_id.as_deref() == Some(group_id))
-        .map(|component| component.id.clone())
-        .collect()
 }

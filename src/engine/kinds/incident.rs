@@ -15,28 +15,42 @@ use crate::api::{
 };
 use crate::engine::conditions::{self, whole_second};
 use crate::engine::context::{Blocked, Context};
-use crate::engine::converge::Start;
-use crate::engine::declaration::{Declaration, Status};
+use crate::engine::converge::{Start, creation};
+use crate::engine::declaration::{Declaration, ObjectKey, Status};
 use crate::engine::duration::parse_duration;
 use crate::engine::fields::{self, Access, Change, Comparison, Comparisons, Field};
 use crate::engine::identity::{GRACE, Identity};
 use crate::engine::plan::{Action, ReadWhat, State, Step};
 use crate::engine::planner::{Outcome, Planner, step};
-use crate::engine::record::update_hash;
+use crate::engine::record::{applied_hash, is_text_of, update_hash};
 use crate::engine::request::Request;
 use crate::statuspage::{
-    Collection, CollectionKind, ComponentStatus, Incident, IncidentStatus, IncidentUpdateWrite, IncidentWrite,
-    PostmortemPublish, PostmortemWrite, Priority, Snapshot,
+    Collection, CollectionKind, ComponentStatus, Incident, IncidentStatus, IncidentUpdate as RemoteUpdate,
+    IncidentUpdateWrite, IncidentWrite, PostmortemPublish, PostmortemWrite, Priority, Snapshot,
 };
 
 /// Key of our mark in the metadata of an incident.
 const MARK: &str = "statuspage-operator";
+/// Under this name the hash of the component map is recorded as it is declared, by names.
+const COMPONENTS_NOTED: &str = "components/declared";
 const DRAFT: &str = "postmortem/draft";
 const PUBLISHED: &str = "postmortem/published";
 
 /// True when an incident or a maintenance has come to its end.
 pub(in crate::engine) fn is_over(status: &IncidentStatus) -> bool {
     matches!(status.as_str(), "resolved" | "completed" | "postmortem")
+}
+
+/// True while a maintenance is running.
+pub(in crate::engine) fn is_running_maintenance(incident: &Incident) -> bool {
+    let status = incident.status.as_ref().map(|status| status.as_str());
+    matches!(status, Some("in_progress" | "verifying"))
+}
+
+/// The declaration that an incident was created for, by its mark: namespace and name.
+fn marked(remote: &Incident) -> Option<(&str, &str)> {
+    let mark = remote.metadata.get(MARK)?;
+    Some((mark.get("namespace")?.as_str()?, mark.get("name")?.as_str()?))
 }
 
 impl Rules for IncidentSpec {
@@ -57,20 +71,34 @@ impl Rules for IncidentSpec {
         None
     }
 
+    fn handles(remote: &Incident) -> Vec<String> {
+        let mark = marked(remote).map(|(namespace, name)| format!("{MARK} {namespace}/{name}"));
+        mark.into_iter().chain(remote.name.clone()).collect()
+    }
+
+    fn wanted_handles(&self, context: &Context<'_>) -> Vec<String> {
+        let key = &context.declaration.key;
+        vec![format!("{MARK} {}/{}", key.namespace, key.name), self.title(context)]
+    }
+
     fn title(&self, context: &Context<'_>) -> String {
-        self.name
-            .clone()
-            .unwrap_or_else(|| context.declaration.key.name.clone())
+        context.title(self.name.as_deref())
     }
 
     fn same_identity(&self, context: &Context<'_>, remote: &Incident) -> bool {
         let key = &context.declaration.key;
-        let marked = remote.metadata.get(MARK).is_some_and(|mark| {
-            mark.get("namespace").and_then(Value::as_str) == Some(&key.namespace)
-                && mark.get("name").and_then(Value::as_str) == Some(&key.name)
-        });
-        if marked {
-            return true;
+        match marked(remote) {
+            Some((namespace, name)) if namespace == key.namespace && name == key.name => return true,
+            // What was created for another declaration of this page is that one's, recorded or not.
+            Some((namespace, name))
+                if context
+                    .index
+                    .get(&ObjectKey::new(Kind::Incident, namespace, name))
+                    .is_some() =>
+            {
+                return false;
+            }
+            _ => {}
         }
         if remote.name.as_deref() != Some(self.title(context).as_str()) {
             return false;
@@ -186,14 +214,33 @@ impl Rules for IncidentSpec {
             }
         }
         if !self.components.is_empty() {
-            let mut map = Map::new();
-            for (name, status) in &self.components {
-                map.insert(
-                    context.reference(Kind::Component, name)?.to_owned(),
-                    json!(status.as_str()),
-                );
+            let noted = Field::new(COMPONENTS_NOTED, "", json!(self.components), None).access(Access::Noted);
+            let applied = &context.declaration.status.object().applied;
+            let over = remote.is_some_and(|remote| remote.status.as_ref().is_some_and(is_over));
+            // What is over needs its components no more: they may be gone, or be others of the same name.
+            if !(over && applied.get(COMPONENTS_NOTED) == Some(&fields::hash(&noted.desired))) {
+                let mut map = Map::new();
+                for (name, status) in &self.components {
+                    map.insert(
+                        context.reference(Kind::Component, name)?.to_owned(),
+                        json!(status.as_str()),
+                    );
+                }
+                let desired = Value::Object(map);
+                // An incident that was taken over and shows these very statuses has been told of them.
+                let told = applied.contains_key("components");
+                let shown = remote
+                    .filter(|_| !told)
+                    .map(shown_statuses)
+                    .filter(|shown| *shown == desired);
+                let field = Field::new("components", "components", desired, shown.clone());
+                fields.push(if shown.is_some() {
+                    field
+                } else {
+                    field.access(Access::WriteOnly)
+                });
             }
-            fields.push(Field::new("components", "components", Value::Object(map), None).access(Access::WriteOnly));
+            fields.push(noted);
         }
         Ok(fields)
     }
@@ -266,6 +313,17 @@ impl IncidentSpec {
     }
 }
 
+/// The statuses of an incident's components as the page shows them, by id.
+fn shown_statuses(remote: &Incident) -> Value {
+    let status = |component: &crate::statuspage::Component| {
+        (
+            component.id.clone(),
+            json!(component.status.as_ref().map(|status| status.as_str())),
+        )
+    };
+    Value::Object(remote.components.iter().map(status).collect())
+}
+
 fn all(map: &BTreeMap<String, ComponentStatus>, status: &ComponentStatus) -> BTreeMap<String, ComponentStatus> {
     map.keys().map(|id| (id.clone(), status.clone())).collect()
 }
@@ -292,7 +350,7 @@ pub(in crate::engine) fn converge<'a>(planner: &mut Planner<'a>, declaration: &'
     }
     match planner.start(declaration) {
         Start::Stopped => {}
-        Start::Create => {
+        Start::Create { beside } => {
             let planned = spec.fields(&context, None).and_then(|fields| {
                 let found = fields::creation(&fields);
                 spec.create(&context, found.body.clone())
@@ -301,14 +359,16 @@ pub(in crate::engine) fn converge<'a>(planner: &mut Planner<'a>, declaration: &'
             match planned {
                 Ok((request, found)) => {
                     let summary = format!("create incident {:?}", spec.title(&context));
-                    planner.begin_creation(declaration, request, found, Priority::Incident, summary);
+                    let step = creation(declaration, request, found, Priority::Incident, summary, beside);
+                    planner.begin_creation(declaration, step);
                 }
                 Err(blocked) => planner.record(declaration, Outcome::blocked(declaration, blocked)),
             }
         }
         Start::Here { id, adopted } => {
-            let incidents = planner.world.snapshot.incidents.as_ref();
-            if let Some(remote) = incidents.and_then(|list| list.items.iter().find(|incident| incident.id == id)) {
+            let lookup = planner.index.lookup(Kind::Incident);
+            let snapshot = planner.world.snapshot;
+            if let Some(remote) = lookup.and_then(|lookup| lookup.get::<IncidentSpec>(snapshot, &id)) {
                 here(planner, &context, spec, remote, adopted);
             }
         }
@@ -346,7 +406,7 @@ fn here<'a>(planner: &mut Planner<'a>, context: &Context<'a>, spec: &IncidentSpe
     );
     planner.take(declaration, &remote.id, adopted, &mut outcome.status);
     spec.observe(context, remote, &mut outcome.status);
-    if !bind_updates(planner, declaration, spec, remote, &mut outcome) {
+    if !bind_updates(planner, spec, remote, &mut outcome) {
         planner.record(declaration, outcome);
         return;
     }
@@ -370,6 +430,17 @@ fn here<'a>(planner: &mut Planner<'a>, context: &Context<'a>, spec: &IncidentSpe
         publish(planner, context, spec, remote, outcome, found, published.len(), next);
         return;
     }
+    if let (Some(_), false) = (spec.updates.get(published.len()), write_allowed) {
+        outcome.state = State::Stalled;
+        outcome.reason = Reason::ObserveOnly;
+        outcome.message = format!(
+            "{} of {} updates are not on the page; managementPolicy is ObserveOnly: nothing is written",
+            spec.updates.len() - published.len(),
+            spec.updates.len()
+        );
+        planner.record(declaration, outcome);
+        return;
+    }
     let title = format!("incident {:?}", spec.title(context));
     let mut drift = Vec::new();
     let correction = corrections(spec, remote, &published, policies.drift, &mut drift);
@@ -377,15 +448,18 @@ fn here<'a>(planner: &mut Planner<'a>, context: &Context<'a>, spec: &IncidentSpe
     outcome.drift = drift;
     let fields_drift = found.drift.clone();
     match follow_up {
-        Some((request, summary, applied)) if found.body.is_empty() && write_allowed => {
+        Some(follow_up) if found.body.is_empty() && write_allowed => {
+            let FollowUp { request, summary, .. } = follow_up;
             outcome.drift.extend(fields_drift);
             outcome.state = State::Progressing;
             outcome.reason = Reason::Progressing;
             outcome.message = format!("will {summary}");
             let mut follow = step(declaration, Action::Update(request), Priority::Incident, summary);
-            follow.applied = applied
+            follow.changes.extend(follow_up.change);
+            follow.applied = follow_up
+                .applied
+                .map(|(name, hash)| (declaration.key.clone(), name.to_owned(), hash))
                 .into_iter()
-                .map(|(name, hash)| (declaration.key.clone(), name, hash))
                 .collect();
             planner.plan.steps.push(follow);
             planner.record(declaration, outcome);
@@ -415,18 +489,21 @@ fn here<'a>(planner: &mut Planner<'a>, context: &Context<'a>, spec: &IncidentSpe
 
 /// Binds declared updates to remote ones: after a creation whose record was lost, after an adoption, and after a
 /// publication whose reply was lost. False while that cannot be told yet.
-fn bind_updates(
-    planner: &mut Planner<'_>,
-    declaration: &Declaration,
-    spec: &IncidentSpec,
-    remote: &Incident,
-    outcome: &mut Outcome,
-) -> bool {
+fn bind_updates(planner: &mut Planner<'_>, spec: &IncidentSpec, remote: &Incident, outcome: &mut Outcome) -> bool {
     let Status::Incident(status) = &mut outcome.status else {
         return false;
     };
+    let mut bound = false;
     if status.updates.is_empty() {
         status.updates = align(&spec.updates, remote);
+        bound = !status.updates.is_empty();
+    }
+    if bound {
+        // Recorded before anything is published on top of it: see the journal below.
+        outcome.state = State::Progressing;
+        outcome.reason = Reason::Progressing;
+        outcome.message = "bound the declared updates to the published ones".into();
+        return false;
     }
     let Some(journal) = status.object.journal.clone() else {
         return true;
@@ -442,21 +519,27 @@ fn bind_updates(
         status.object.journal = None;
         return true;
     }
-    let read_at = planner
-        .world
-        .snapshot
-        .incidents
-        .as_ref()
-        .map(|incidents| incidents.read_at);
+    let read_at = planner.world.snapshot.read_at(CollectionKind::Incidents);
+    bind_earlier(&mut status.updates, index, spec, &journal, remote);
     if let Some(update) = spec.updates.get(index)
-        && let Some(id) = attempt_of(update, &journal, remote)
+        && let Some(attempt) = attempt_of(update, &journal, remote, &status.updates)
     {
+        let applied = if is_text_of(update, attempt) {
+            applied_hash(update, Some(attempt))
+        } else {
+            String::new()
+        };
         status.updates.push(PublishedUpdate {
-            id,
-            applied: update_hash(update),
+            id: attempt.id.clone(),
+            applied,
         });
         status.object.journal = None;
-        return true;
+        // The next update is published only after this one is recorded: the record of a publication counts on those
+        // before it.
+        outcome.state = State::Progressing;
+        outcome.reason = Reason::Progressing;
+        outcome.message = format!("found update {} published", index + 1);
+        return false;
     }
     let settled = journal.at.0.saturating_add(GRACE).unwrap_or(Timestamp::MAX);
     if read_at.is_some_and(|read_at| read_at >= settled) {
@@ -471,37 +554,74 @@ fn bind_updates(
     } else {
         planner.plan.wake_at(settled);
     }
-    let _ = declaration;
     false
 }
 
-/// The remote update that an interrupted publication left, among those newer than the newest one before it.
-fn attempt_of(update: &IncidentUpdate, journal: &Journal, remote: &Incident) -> Option<String> {
-    remote
-        .incident_updates
-        .iter()
-        .take_while(|candidate| Some(&candidate.id) != journal.after.as_ref())
-        .find(|candidate| same_text(update, candidate) && same_phase(update, candidate))
-        .map(|candidate| candidate.id.clone())
+/// Binds the updates before the one that was interrupted. All of them are on the page for certain, but the record of
+/// the last ones may have been lost with the process.
+fn bind_earlier(
+    known: &mut Vec<PublishedUpdate>,
+    index: usize,
+    spec: &IncidentSpec,
+    journal: &Journal,
+    remote: &Incident,
+) {
+    while let (true, Some(update)) = (known.len() < index, spec.updates.get(known.len())) {
+        let earlier = || {
+            let newest_first = remote.incident_updates.iter();
+            newest_first
+                .skip_while(|candidate| journal.after.as_ref().is_some_and(|after| candidate.id != *after))
+                .filter(|candidate| !known.iter().any(|known| known.id == candidate.id))
+        };
+        let found = earlier()
+            .filter(|candidate| is_text_of(update, candidate))
+            .last()
+            .or_else(|| earlier().filter(|candidate| same_phase(update, candidate)).last());
+        let applied = match found {
+            Some(shown) if is_text_of(update, shown) => applied_hash(update, found),
+            _ => String::new(),
+        };
+        let id = found.map(|shown| shown.id.clone()).unwrap_or_default();
+        known.push(PublishedUpdate { id, applied });
+    }
 }
 
-fn same_text(update: &IncidentUpdate, remote: &crate::statuspage::IncidentUpdate) -> bool {
+/// The remote update that an interrupted publication left, among those newer than the newest one before it: the one
+/// with the declared text; else, because the text may have been edited since, one of the same status. Rather a text
+/// corrected that somebody else wrote in that moment than subscribers told twice.
+fn attempt_of<'r>(
+    update: &IncidentUpdate,
+    journal: &Journal,
+    remote: &'r Incident,
+    known: &[PublishedUpdate],
+) -> Option<&'r RemoteUpdate> {
+    let newer = || {
+        remote
+            .incident_updates
+            .iter()
+            .take_while(|candidate| Some(&candidate.id) != journal.after.as_ref())
+            .filter(|candidate| !known.iter().any(|known| known.id == candidate.id))
+    };
+    newer()
+        .find(|candidate| is_text_of(update, candidate))
+        .or_else(|| newer().find(|candidate| same_phase(update, candidate)))
+}
+
+fn same_text(update: &IncidentUpdate, remote: &RemoteUpdate) -> bool {
     remote.body.as_deref().unwrap_or_default().trim_end() == update.body.trim_end()
 }
 
-fn same_phase(update: &IncidentUpdate, remote: &crate::statuspage::IncidentUpdate) -> bool {
+fn same_phase(update: &IncidentUpdate, remote: &RemoteUpdate) -> bool {
     remote.status.as_ref().map(|status| status.as_str()) == Some(update.status.as_str())
 }
 
 /// Pairs declared updates with remote ones, oldest first: by text, else by status where the text was edited. Never
 /// pairs past a gap, so that what is left over is what was not published.
 fn align(declared: &[IncidentUpdate], remote: &Incident) -> Vec<PublishedUpdate> {
-    let mut rest: Vec<&crate::statuspage::IncidentUpdate> = remote.incident_updates.iter().rev().collect();
+    let mut rest: Vec<&RemoteUpdate> = remote.incident_updates.iter().rev().collect();
     let mut published = Vec::new();
     for (index, update) in declared.iter().enumerate() {
-        let by_text = rest
-            .iter()
-            .position(|candidate| same_text(update, candidate) && same_phase(update, candidate));
+        let by_text = rest.iter().position(|candidate| is_text_of(update, candidate));
         let later = &declared[index + 1..];
         let edited = || {
             rest.iter().position(|candidate| {
@@ -510,7 +630,7 @@ fn align(declared: &[IncidentUpdate], remote: &Incident) -> Vec<PublishedUpdate>
         };
         let Some(position) = by_text.or_else(edited) else { break };
         let applied = if by_text.is_some() {
-            update_hash(update)
+            applied_hash(update, Some(rest[position]))
         } else {
             String::new()
         };
@@ -581,6 +701,7 @@ fn publish<'a>(
                     .into_iter()
                     .map(|(name, hash)| (declaration.key.clone(), name, hash))
                     .collect(),
+                beside: Vec::new(),
             });
         }
         Err(blocked) => {
@@ -590,7 +711,15 @@ fn publish<'a>(
     planner.record(declaration, outcome);
 }
 
-type FollowUp = (Request, String, Vec<(String, String)>);
+/// A request that brings an incident nearer to its declaration, one at a time.
+struct FollowUp {
+    request: Request,
+    summary: String,
+    /// What it changes, so that a page that does not keep it is noticed.
+    change: Option<Change>,
+    /// What is recorded once it succeeded.
+    applied: Option<(&'static str, String)>,
+}
 
 /// The first published update whose text or time is to be corrected; differences that others made are drift.
 fn corrections(
@@ -618,13 +747,22 @@ fn corrections(
         if !body_differs && !time_differs {
             continue;
         }
-        // A declared time is set right after the publication; a text is corrected when the declaration changed.
-        let declared_anew = known.applied != update_hash(update) || (time_differs && !body_differs);
+        // A declared time is set right after the publication, a text is corrected when the declaration changed; what
+        // differs after that was changed by somebody else.
+        let declared_anew = known.applied != update_hash(update);
+        let field = format!("updates[{index}].{}", if body_differs { "body" } else { "at" });
         if !declared_anew && policy != DriftPolicy::Ignore {
+            let at = |at: Option<Timestamp>| at.map_or_else(|| "null".to_owned(), |at| format!("\"{at}\""));
+            let (desired, observed) = if body_differs {
+                let shown = current.body.as_deref().unwrap_or_default();
+                (shortened(&update.body), shortened(shown))
+            } else {
+                (at(update.at.as_ref().map(|at| at.0)), at(current.display_at))
+            };
             drift.push(Drift {
-                field: format!("updates[{index}].body"),
-                desired: shortened(&update.body),
-                observed: shortened(current.body.as_deref().unwrap_or_default()),
+                field: field.clone(),
+                desired,
+                observed,
             });
         }
         if correction.is_none() && (declared_anew || policy == DriftPolicy::Correct) {
@@ -635,11 +773,16 @@ fn corrections(
                 wants_twitter_update: None,
             };
             let request = Request::UpdateIncidentUpdate(remote.id.clone(), known.id.clone(), write);
-            correction = Some((
+            correction = Some(FollowUp {
                 request,
-                format!("correct update {} of incident {}", index + 1, remote.id),
-                Vec::new(),
-            ));
+                summary: format!("correct update {} of incident {}", index + 1, remote.id),
+                change: Some(Change {
+                    field,
+                    from: Some(json!(current.body)),
+                    to: json!([update.body, update.at]),
+                }),
+                applied: None,
+            });
         }
     }
     if let (Some(last), Some(current)) = (spec.updates.last(), &remote.status)
@@ -661,11 +804,16 @@ fn corrections(
                 ..Default::default()
             };
             let request = Request::UpdateIncident(remote.id.clone(), Box::new(write));
-            correction = Some((
+            correction = Some(FollowUp {
                 request,
-                format!("set incident {} back to {}", remote.id, last.status.as_str()),
-                Vec::new(),
-            ));
+                summary: format!("set incident {} back to {}", remote.id, last.status.as_str()),
+                change: Some(Change {
+                    field: "updates".into(),
+                    from: Some(json!(current.as_str())),
+                    to: json!(last.status.as_str()),
+                }),
+                applied: None,
+            });
         }
     }
     correction
@@ -699,7 +847,12 @@ fn postmortem(declaration: &Declaration, spec: &IncidentSpec, remote: &Incident)
             body_draft: Some(declared.body.clone()),
         };
         let request = Request::WritePostmortem(remote.id.clone(), write);
-        return Some((request, format!("write the {title}"), vec![(DRAFT.to_owned(), hash)]));
+        return Some(FollowUp {
+            request,
+            summary: format!("write the {title}"),
+            change: None,
+            applied: Some((DRAFT, hash)),
+        });
     }
     if declared.publish && applied.get(PUBLISHED) != Some(&hash) {
         // Only the first publication is announced; a later one corrects the text.
@@ -710,18 +863,25 @@ fn postmortem(declaration: &Declaration, spec: &IncidentSpec, remote: &Incident)
             custom_tweet: None,
         };
         let request = Request::PublishPostmortem(remote.id.clone(), publish);
-        return Some((
+        return Some(FollowUp {
             request,
-            format!("publish the {title}"),
-            vec![(PUBLISHED.to_owned(), hash)],
-        ));
+            summary: format!("publish the {title}"),
+            change: None,
+            applied: Some((PUBLISHED, hash)),
+        });
     }
     if !declared.publish && remote.postmortem_published_at.is_some() && applied.contains_key(PUBLISHED) {
-        return Some((
-            Request::RevertPostmortem(remote.id.clone()),
-            format!("take back the {title}"),
-            vec![],
-        ));
+        return Some(FollowUp {
+            request: Request::RevertPostmortem(remote.id.clone()),
+            summary: format!("take back the {title}"),
+            change: Some(Change {
+                field: "postmortem.publish".into(),
+                from: Some(json!(true)),
+                to: json!(false),
+            }),
+            // It was announced once and is not announced again when it is published again.
+            applied: Some((PUBLISHED, String::new())),
+        });
     }
     None
 }

@@ -4,7 +4,7 @@
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
-use super::{Rules, named, text, write};
+use super::{Rules, text, write};
 use crate::api::{IncidentTemplateSpec, Kind, Reason};
 use crate::engine::context::{Blocked, Context};
 use crate::engine::declaration::Status;
@@ -30,8 +30,16 @@ impl Rules for IncidentTemplateSpec {
         None
     }
 
+    fn handles(remote: &IncidentTemplate) -> Vec<String> {
+        remote.name.iter().cloned().collect()
+    }
+
+    fn wanted_handles(&self, context: &Context<'_>) -> Vec<String> {
+        vec![self.title(context)]
+    }
+
     fn title(&self, context: &Context<'_>) -> String {
-        named(&self.name, context)
+        context.title(self.name.as_deref())
     }
 
     fn same_identity(&self, context: &Context<'_>, remote: &IncidentTemplate) -> bool {

@@ -11,6 +11,7 @@ use crate::engine::context::{Blocked, Context};
 use crate::engine::declaration::Status;
 use crate::engine::duration::parse_duration;
 use crate::engine::fields::{Access, Comparison, Field};
+use crate::engine::plan::State;
 use crate::engine::request::Request;
 use crate::statuspage::{
     Collection, CollectionKind, Metric, MetricPoint, MetricsProviderType, MetricsProviderWrite, Priority, Snapshot,
@@ -36,10 +37,21 @@ impl Rules for MetricSpec {
         remote.created_at
     }
 
+    fn handles(remote: &Metric) -> Vec<String> {
+        remote.name.iter().cloned().collect()
+    }
+
+    fn wanted_handles(&self, context: &Context<'_>) -> Vec<String> {
+        vec![self.title(context)]
+    }
+
+    fn also_needs(&self) -> Option<CollectionKind> {
+        // The page's provider of type Self is found in the list of providers.
+        self.provider_ref.is_none().then_some(CollectionKind::MetricsProviders)
+    }
+
     fn title(&self, context: &Context<'_>) -> String {
-        self.name
-            .clone()
-            .unwrap_or_else(|| context.declaration.key.name.clone())
+        context.title(self.name.as_deref())
     }
 
     fn same_identity(&self, context: &Context<'_>, remote: &Metric) -> bool {
@@ -156,10 +168,14 @@ fn provider(spec: &MetricSpec, context: &Context<'_>) -> Result<Option<String>, 
             .map(|id| Some(id.to_owned()));
     }
     let Some(providers) = &context.world.snapshot.metrics_providers else {
-        return Err(Blocked {
-            state: super::super::plan::State::Unknown,
-            reason: Reason::Progressing,
-            message: String::new(),
+        let failure = context.world.read_failures.get(&CollectionKind::MetricsProviders);
+        return Err(match failure {
+            Some(failure) => Blocked::waiting(failure.reason, failure.message.clone()),
+            None => Blocked {
+                state: State::Unknown,
+                reason: Reason::Progressing,
+                message: String::new(),
+            },
         });
     };
     Ok(providers

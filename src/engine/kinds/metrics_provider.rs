@@ -28,6 +28,14 @@ impl Rules for MetricsProviderSpec {
         remote.created_at
     }
 
+    fn handles(remote: &MetricsProvider) -> Vec<String> {
+        remote.r#type.iter().map(|kind| kind.as_str().to_owned()).collect()
+    }
+
+    fn wanted_handles(&self, _context: &Context<'_>) -> Vec<String> {
+        vec![self.provider_type.as_str().to_owned()]
+    }
+
     fn title(&self, _context: &Context<'_>) -> String {
         self.provider_type.as_str().to_owned()
     }
@@ -65,6 +73,8 @@ impl Rules for MetricsProviderSpec {
             let Some(reference) = reference else { continue };
             let value = match context.declaration.secrets.get(name) {
                 Some(Ok(secret)) => json!(secret),
+                // Credentials are only read at creation: a provider that is there does not need them.
+                _ if remote.is_some() => continue,
                 Some(Err(problem)) => {
                     return Err(Blocked::waiting(Reason::SecretNotFound, problem.clone()));
                 }

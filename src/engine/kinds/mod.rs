@@ -15,7 +15,7 @@ mod subscriber;
 #[cfg(test)]
 mod tests;
 
-pub(super) use incident::{converge as converge_incident, is_over};
+pub(super) use incident::{converge as converge_incident, is_over, is_running_maintenance};
 pub(super) use metric::{data_points, implied_provider};
 pub(super) use page::{embed_fields, settings_fields, settings_request};
 
@@ -56,6 +56,14 @@ pub(super) trait Rules {
     fn id(remote: &Self::Remote) -> &str;
     /// When a remote object was created.
     fn created_at(remote: &Self::Remote) -> Option<Timestamp>;
+    /// Texts under which a remote object may be recognised: those that [`Rules::same_identity`] looks at.
+    fn handles(remote: &Self::Remote) -> Vec<String>;
+    /// The texts under which this declaration's object would be found.
+    fn wanted_handles(&self, context: &Context<'_>) -> Vec<String>;
+    /// Another list that decisions about this object need.
+    fn also_needs(&self) -> Option<CollectionKind> {
+        None
+    }
     /// The name that people see.
     fn title(&self, context: &Context<'_>) -> String;
     /// True when the remote object is what this declaration would create.
@@ -88,11 +96,6 @@ fn write<T: DeserializeOwned>(body: Map<String, Value>) -> Result<T, Blocked> {
             format!("the declared values do not fit the Statuspage API: {error}"),
         )
     })
-}
-
-/// The declared name, or the declaration's own.
-fn named(name: &Option<String>, context: &Context<'_>) -> String {
-    name.clone().unwrap_or_else(|| context.declaration.key.name.clone())
 }
 
 /// JSON of an optional text, for comparison.

@@ -48,6 +48,14 @@ impl Rules for OrganizationUserSpec {
         remote.created_at
     }
 
+    fn handles(remote: &OrganizationUser) -> Vec<String> {
+        remote.email.iter().map(|email| email.to_lowercase()).collect()
+    }
+
+    fn wanted_handles(&self, _context: &Context<'_>) -> Vec<String> {
+        vec![self.email.to_lowercase()]
+    }
+
     fn title(&self, context: &Context<'_>) -> String {
         // The address is personal data: Events and logs name the declaration.
         context.declaration.key.name.clone()

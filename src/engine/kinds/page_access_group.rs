@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
-use super::{Rules, named, text, write};
+use super::{Rules, text, write};
 use crate::api::{Kind, PageAccessGroupSpec};
 use crate::engine::context::{Blocked, Context};
 use crate::engine::declaration::Status;
@@ -28,8 +28,18 @@ impl Rules for PageAccessGroupSpec {
         remote.created_at
     }
 
+    fn handles(remote: &PageAccessGroup) -> Vec<String> {
+        let identifier = remote.external_identifier.iter().cloned();
+        identifier.chain(remote.name.clone()).collect()
+    }
+
+    fn wanted_handles(&self, context: &Context<'_>) -> Vec<String> {
+        let identifier = self.external_identifier.iter().cloned();
+        identifier.chain([self.title(context)]).collect()
+    }
+
     fn title(&self, context: &Context<'_>) -> String {
-        named(&self.name, context)
+        context.title(self.name.as_deref())
     }
 
     fn same_identity(&self, context: &Context<'_>, remote: &PageAccessGroup) -> bool {

@@ -28,6 +28,18 @@ impl Rules for PageAccessUserSpec {
         remote.created_at
     }
 
+    fn handles(remote: &PageAccessUser) -> Vec<String> {
+        let email = remote.email.as_deref().map(str::to_lowercase);
+        email.into_iter().chain(remote.external_login.clone()).collect()
+    }
+
+    fn wanted_handles(&self, _context: &Context<'_>) -> Vec<String> {
+        match (&self.email, &self.external_login) {
+            (Some(email), _) => vec![email.to_lowercase()],
+            (None, login) => login.iter().cloned().collect(),
+        }
+    }
+
     fn title(&self, context: &Context<'_>) -> String {
         // The address is personal data: Events and logs name the declaration.
         context.declaration.key.name.clone()

@@ -28,13 +28,26 @@ impl Rules for SubscriberSpec {
         remote.created_at
     }
 
+    fn handles(remote: &Subscriber) -> Vec<String> {
+        let email = remote.email.as_deref().map(str::to_lowercase);
+        let phone = remote.phone_number.as_deref().map(digits);
+        [email, phone, remote.endpoint.clone()].into_iter().flatten().collect()
+    }
+
+    fn wanted_handles(&self, _context: &Context<'_>) -> Vec<String> {
+        match (&self.webhook, &self.sms, &self.email) {
+            (Some(webhook), ..) => vec![webhook.endpoint.clone()],
+            (None, Some(sms), _) => vec![digits(&sms.number)],
+            (None, None, email) => email.iter().map(|email| email.to_lowercase()).collect(),
+        }
+    }
+
     fn title(&self, context: &Context<'_>) -> String {
         // The address is personal data: Events and logs name the declaration.
         context.declaration.key.name.clone()
     }
 
     fn same_identity(&self, _context: &Context<'_>, remote: &Subscriber) -> bool {
-        let digits = |text: &str| text.chars().filter(char::is_ascii_digit).collect::<String>();
         if let Some(webhook) = &self.webhook {
             return remote.endpoint.as_deref() == Some(webhook.endpoint.as_str());
         }
@@ -125,4 +138,9 @@ impl Rules for SubscriberSpec {
             status.state = remote.quarantined_at.map(|_| "quarantined".to_owned());
         }
     }
+}
+
+/// A phone number as people do not write it: without spaces, signs and brackets.
+fn digits(number: &str) -> String {
+    number.chars().filter(char::is_ascii_digit).collect()
 }

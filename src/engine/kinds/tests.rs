@@ -77,6 +77,7 @@ fn plan(page: &Declaration, declarations: &[Declaration], snapshot: &Snapshot) -
         gate: None,
         missing_incidents: &BTreeSet::new(),
         recent_deletions: 0,
+        single_points: false,
     })
 }
 

@@ -116,7 +116,21 @@ impl LockFile {
         serde_json::from_value(value).map_err(format)
     }
 
-    /// Writes the file so that a crash leaves either the old or the new one.
+    /// Fails when the file could not be written, without changing it.
+    pub(super) fn probe(path: &Path) -> Result<(), LockError> {
+        let io = |source| LockError::Io {
+            path: path.to_owned(),
+            source,
+        };
+        if let Some(parent) = path.parent() {
+            fs::create_dir_all(parent).map_err(io)?;
+        }
+        let draft = draft(path);
+        fs::File::create(&draft).map_err(io)?;
+        fs::remove_file(&draft).map_err(io)
+    }
+
+    /// Writes the file so that a crash, of the machine too, leaves either the old or the new one.
     pub(super) fn write(&self, path: &Path) -> Result<(), LockError> {
         let io = |source| LockError::Io {
             path: path.to_owned(),
@@ -127,16 +141,23 @@ impl LockFile {
             source,
         })?;
         text.push('\n');
-        if let Some(parent) = path.parent() {
-            fs::create_dir_all(parent).map_err(io)?;
-        }
-        let draft = path.with_extension("json.new");
+        let draft = draft(path);
         let mut file = fs::File::create(&draft).map_err(io)?;
         file.write_all(text.as_bytes())
             .and_then(|()| file.sync_data())
             .map_err(io)?;
-        fs::rename(&draft, path).map_err(io)
+        fs::rename(&draft, path).map_err(io)?;
+        match path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+            // The new name is only there for good once its directory is on the disk.
+            Some(parent) => fs::File::open(parent).and_then(|parent| parent.sync_all()).map_err(io),
+            None => Ok(()),
+        }
     }
+}
+
+/// Where the next version of the file is written before it takes its place.
+fn draft(path: &Path) -> PathBuf {
+    path.with_extension("json.new")
 }
 
 /// The name of a declaration in the lock file.

@@ -101,9 +101,9 @@ fn read(manifest: &Manifest) -> Read {
 
 impl Read {
     /// The spec of a page.
-    pub(super) fn page_spec(&self) -> Option<StatusPageSpec> {
+    pub(super) fn page_spec(&self) -> Option<&StatusPageSpec> {
         match &self.spec {
-            Spec::StatusPage(spec) => Some((**spec).clone()),
+            Spec::StatusPage(spec) => Some(spec),
             _ => None,
         }
     }

@@ -82,36 +82,25 @@ async fn everything_survives_a_restart_and_a_kill() {
 }
 
 /// Names the database to the child process of the test below.
-const CHILD_DATABASE: &str = "STATUSPAGE_TEST_CHILD_DATABASE";
-
-#[tokio::test]
-#[ignore = "the child process of a_killed_server_loses_nothing_that_it_acknowledged"]
-async fn a_server_in_a_child_process() {
-    // Asked for by name without its parent there is nothing to serve.
-    let Some(path) = std::env::var_os(CHILD_DATABASE) else {
-        return;
-    };
-    let running = Running::start_with(ServerOptions {
-        data: DataLocation::File(path.into()),
-        ..options()
-    })
-    .await;
-    println!("\norigin={}", running.origin);
-    std::future::pending::<()>().await;
-}
 
 #[tokio::test]
 async fn a_killed_server_loses_nothing_that_it_acknowledged() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("statuspage.db");
-    let mut child = Command::new(std::env::current_exe().unwrap())
+    let mut child = Command::new(env!("CARGO_BIN_EXE_statuspage"))
         .args([
-            "server::storage::a_server_in_a_child_process",
-            "--exact",
-            "--ignored",
-            "--nocapture",
+            "serve",
+            "--listen",
+            "127.0.0.1:0",
+            "--rate-limit",
+            "0",
+            "--token",
+            TOKEN,
+            "--page",
         ])
-        .env(CHILD_DATABASE, &path)
+        .arg(format!("{PAGE}=Acme"))
+        .arg("--data")
+        .arg(&path)
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .spawn()
@@ -120,7 +109,7 @@ async fn a_killed_server_loses_nothing_that_it_acknowledged() {
     let origin = output
         .lines()
         .map_while(Result::ok)
-        .find_map(|line| line.strip_prefix("origin=").map(str::to_owned))
+        .find_map(|line| Some(line.strip_prefix("serving ")?.strip_suffix("/v1")?.to_owned()))
         .unwrap();
     let client = client();
     let url = format!("{origin}/v1/pages/{PAGE}/components");

@@ -1,0 +1,110 @@
+//! `statuspage operator`.
+
+use std::io::Write;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+
+use super::{Failure, Outcome};
+use crate::operator::{self, LeaderOptions, LeaseTimes, OperatorOptions};
+use crate::statuspage::{BaseUrl, DEFAULT_LIMIT};
+
+/// Options of `operator`.
+#[derive(Clone, Debug, Args)]
+pub struct Arguments {
+    /// Address of /healthz, /readyz and /metrics.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8081")]
+    pub http_listen: SocketAddr,
+    /// Acts only while holding a Lease, so that several replicas can run.
+    #[arg(long)]
+    pub leader_elect: bool,
+    /// Namespace of the Lease [default: that of the service account or of the context].
+    #[arg(long, value_name = "NAMESPACE", requires = "leader_elect")]
+    pub lease_namespace: Option<String>,
+    /// Name of the Lease.
+    #[arg(long, value_name = "NAME", default_value = "statuspage-operator")]
+    pub lease_name: String,
+    /// A replica takes over when the Lease was not renewed for this long.
+    #[arg(long, value_name = "SECONDS", default_value = "15", value_parser = seconds)]
+    pub lease_duration: Duration,
+    /// A leader that could not renew the Lease for this long ends.
+    #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = seconds)]
+    pub lease_renew_deadline: Duration,
+    /// Pause between attempts to take or renew the Lease.
+    #[arg(long, value_name = "SECONDS", default_value = "2", value_parser = seconds)]
+    pub lease_retry_period: Duration,
+    /// A namespace whose declarations are acted on; may be repeated [default: all].
+    #[arg(long = "watch-namespace", value_name = "NAMESPACE")]
+    pub watch_namespaces: Vec<String>,
+    /// Requests per token in any 60 seconds; 0 is no limit.
+    #[arg(long, value_name = "NUMBER", default_value_t = DEFAULT_LIMIT)]
+    pub requests_per_minute: usize,
+    /// Address of the Statuspage API, instead of those that the StatusPages name.
+    #[arg(long, env = "STATUSPAGE_API_URL", value_name = "URL")]
+    pub api_url: Option<String>,
+    /// Kubeconfig to use [default: KUBECONFIG, ~/.kube/config, or the service account of the Pod].
+    #[arg(long, value_name = "FILE")]
+    pub kubeconfig: Option<PathBuf>,
+    /// Context of the kubeconfig.
+    #[arg(long, value_name = "NAME")]
+    pub context: Option<String>,
+}
+
+/// Runs the operator until it is told to end.
+pub fn run(arguments: Arguments, _out: &mut dyn Write) -> Result<Outcome, Failure> {
+    let base_url = match &arguments.api_url {
+        // Given by whoever runs the operator, who knows the network.
+        Some(url) => Some(BaseUrl::parse(url, true).map_err(Failure::Statuspage)?),
+        None => None,
+    };
+    let times = LeaseTimes {
+        duration: arguments.lease_duration,
+        renew_deadline: arguments.lease_renew_deadline,
+        retry: arguments.lease_retry_period,
+    };
+    let leader = if arguments.leader_elect {
+        Some(LeaderOptions {
+            namespace: arguments.lease_namespace,
+            name: arguments.lease_name,
+            times: times.check()?,
+        })
+    } else {
+        None
+    };
+    let options = OperatorOptions {
+        http_listen: arguments.http_listen,
+        leader,
+        namespaces: arguments.watch_namespaces,
+        requests_per_minute: arguments.requests_per_minute,
+        base_url,
+        kubeconfig: arguments.kubeconfig,
+        context: arguments.context,
+        identity: identity(),
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(Failure::Runtime)?;
+    let result = runtime.block_on(operator::run(options));
+    // Nothing that is still running is worth waiting for: the pages have ended, or must not go on.
+    runtime.shutdown_background();
+    result?;
+    Ok(Outcome::Success)
+}
+
+/// Unique, even when two Pods of different clusters have the same name and one Lease.
+fn identity() -> String {
+    let name = ["POD_NAME", "HOSTNAME"]
+        .iter()
+        .find_map(|variable| std::env::var(variable).ok().filter(|name| !name.is_empty()))
+        .unwrap_or_else(|| "statuspage".to_owned());
+    let suffix = uuid::Uuid::new_v4().simple().to_string();
+    format!("{name}_{}", &suffix[..8])
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds: f64 = text.parse().map_err(|_| "it is a number of seconds".to_owned())?;
+    Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())
+}

@@ -1,0 +1,209 @@
+//! Deletion, its cap, and the closed page.
+
+use serde_json::json;
+
+use super::builders::{component, incident, page, updates};
+use super::simulation::{Fault, Simulation};
+use crate::api::{Kind, Reason};
+use crate::engine::{Gate, State, Status};
+
+fn many(count: usize) -> Simulation {
+    let declarations = (0..count)
+        .map(|number| component(&format!("c{number}"), json!({})))
+        .collect();
+    let mut simulation = Simulation::new(declarations);
+    simulation.settle();
+    simulation
+}
+
+fn delete_all(simulation: &mut Simulation, count: usize) {
+    for number in 0..count {
+        simulation.delete(Kind::Component, &format!("c{number}"));
+    }
+}
+
+#[test]
+fn every_crash_of_a_deletion_ends_with_nothing_left() {
+    for fault in [Fault::Crash, Fault::LostReply, Fault::LostRequest] {
+        for effect in 0..6 {
+            let mut simulation = many(2);
+            simulation.faults.insert(simulation.effects() + effect, fault);
+            delete_all(&mut simulation, 2);
+            simulation.pass();
+            simulation.settle();
+            assert!(simulation.remote.components.as_ref().unwrap().items.is_empty());
+            assert!(simulation.declarations.is_empty(), "{:#?}", simulation.events);
+        }
+    }
+}
+
+#[test]
+fn more_deletions_than_the_cap_are_held_until_the_page_allows_them() {
+    let mut simulation = many(25);
+    delete_all(&mut simulation, 25);
+    simulation.pass();
+    assert_eq!(simulation.remote.components.as_ref().unwrap().items.len(), 25);
+    let held = simulation.finding(Kind::Component, "c0").clone();
+    assert_eq!((held.state, held.reason), (State::Stalled, Reason::DeletionCapped));
+    assert!(held.message.contains("allow-deletes=25"), "{}", held.message);
+    assert_eq!(simulation.stands(Kind::StatusPage, "page").1, Reason::DeletionCapped);
+    simulation.page.allow_deletes = Some("25".into());
+    simulation.pass();
+    assert!(simulation.remote.components.as_ref().unwrap().items.is_empty());
+    assert!(simulation.declarations.is_empty());
+}
+
+#[test]
+fn the_cap_counts_what_was_deleted_a_moment_ago() {
+    let mut simulation = many(25);
+    delete_all(&mut simulation, 15);
+    simulation.pass();
+    assert_eq!(simulation.declarations.len(), 10);
+    for number in 15..25 {
+        simulation.delete(Kind::Component, &format!("c{number}"));
+    }
+    simulation.pass();
+    assert_eq!(simulation.stands(Kind::Component, "c20").1, Reason::DeletionCapped);
+}
+
+fn closed(simulation: &mut Simulation) {
+    simulation.gate = Some(Gate {
+        reason: Reason::Unauthorized,
+        message: "no".into(),
+        stalled: true,
+        until: None,
+    });
+}
+
+#[test]
+fn a_closed_page_leaves_what_was_ready_and_says_why_the_rest_waits() {
+    let mut simulation = many(1);
+    closed(&mut simulation);
+    let before = simulation.get(Kind::Component, "c0").stored.clone();
+    simulation.add(component("new", json!({})));
+    simulation.pass();
+    assert_eq!(simulation.get(Kind::Component, "c0").stored, before);
+    assert_eq!(
+        simulation.stands(Kind::Component, "new"),
+        (State::Progressing, Reason::PageNotReady)
+    );
+    assert_eq!(
+        simulation.stands(Kind::StatusPage, "page"),
+        (State::Stalled, Reason::Unauthorized)
+    );
+    assert_eq!(simulation.sent.len(), 1);
+    simulation.gate = None;
+    simulation.settle();
+    assert_eq!(simulation.stands(Kind::Component, "new").0, State::InSync);
+}
+
+#[test]
+fn a_closed_page_lets_orphans_go_and_holds_the_rest() {
+    let mut simulation = Simulation::new(vec![
+        component("kept", json!({"deletionPolicy": "Orphan"})),
+        component("held", json!({})),
+        incident("down", json!({"updates": updates(&[("resolved", "x")])})),
+    ]);
+    simulation.settle();
+    closed(&mut simulation);
+    simulation.delete(Kind::Component, "kept");
+    simulation.delete(Kind::Component, "held");
+    simulation.delete(Kind::Incident, "down");
+    simulation.pass();
+    assert_eq!(simulation.declarations.len(), 1);
+    let held = simulation.finding(Kind::Component, "held");
+    assert_eq!(held.reason, Reason::PageNotReady);
+    assert!(held.message.contains("Orphan"));
+}
+
+#[test]
+fn a_page_goes_although_its_secret_went_first() {
+    let mut simulation = many(1);
+    simulation.page.finalizer = true;
+    simulation.page.deleting = true;
+    closed(&mut simulation);
+    simulation.pass();
+    assert!(simulation.page.finalizer, "its declarations are still there");
+    simulation.declarations.clear();
+    simulation.pass();
+    assert!(!simulation.page.finalizer);
+}
+
+#[test]
+fn suspend_stops_everything_deletion_included() {
+    let mut simulation = Simulation::new(vec![
+        component("a", json!({})),
+        component("b", json!({"suspend": true})),
+    ]);
+    simulation.settle();
+    assert_eq!(simulation.sent.len(), 1);
+    assert_eq!(
+        simulation.stands(Kind::Component, "b"),
+        (State::Suspended, Reason::Suspended)
+    );
+    simulation.respecify(Kind::Component, "a", json!({"suspend": true, "description": "new"}));
+    simulation.delete(Kind::Component, "a");
+    simulation.settle();
+    assert_eq!(simulation.sent.len(), 1);
+    assert_eq!(simulation.declarations.len(), 2);
+    simulation.respecify(Kind::Component, "a", json!({}));
+    simulation.settle();
+    assert_eq!(simulation.declarations.len(), 1);
+}
+
+#[test]
+fn a_suspended_page_suspends_its_declarations() {
+    let mut simulation = many(1);
+    simulation.page = page(json!({"suspend": true}));
+    simulation.add(component("new", json!({})));
+    simulation.pass();
+    assert_eq!(
+        simulation.stands(Kind::Component, "new"),
+        (State::Suspended, Reason::Suspended)
+    );
+    assert_eq!(
+        simulation.stands(Kind::StatusPage, "page"),
+        (State::Suspended, Reason::Suspended)
+    );
+    assert_eq!(simulation.sent.len(), 1);
+}
+
+#[test]
+fn a_refused_object_stops_only_itself_and_is_tried_again_when_it_changes() {
+    use crate::engine::Request;
+    let mut simulation = Simulation::new(vec![component("bad", json!({})), component("good", json!({}))]);
+    simulation.refuse = Some(Box::new(|request| {
+        matches!(request, Request::CreateComponent(write) if write.name.as_deref() == Some("bad"))
+            .then_some((true, Reason::Rejected))
+    }));
+    simulation.pass();
+    assert_eq!(
+        simulation.stands(Kind::Component, "bad"),
+        (State::Stalled, Reason::Rejected)
+    );
+    assert_eq!(simulation.stands(Kind::Component, "good").0, State::InSync);
+    assert!(simulation.get(Kind::Component, "bad").stored.object().journal.is_none());
+    simulation.respecify(Kind::Component, "bad", json!({"name": "better"}));
+    simulation.pass();
+    assert_eq!(simulation.stands(Kind::Component, "bad").0, State::InSync);
+}
+
+#[test]
+fn last_sync_time_moves_only_with_another_change() {
+    let mut simulation = many(1);
+    let before = simulation.get(Kind::Component, "c0").stored.clone();
+    let writes = simulation.status_writes;
+    simulation.settle();
+    simulation.restart();
+    simulation.settle();
+    assert_eq!(simulation.get(Kind::Component, "c0").stored, before);
+    assert_eq!(simulation.status_writes, writes);
+    simulation.respecify(Kind::Component, "c0", json!({"description": "new"}));
+    simulation.settle();
+    let (Status::Component(old), Status::Component(new)) = (&before, &simulation.get(Kind::Component, "c0").stored)
+    else {
+        panic!()
+    };
+    assert!(new.object.last_sync_time > old.object.last_sync_time);
+    assert_eq!(new.object.observed_generation, Some(2));
+}

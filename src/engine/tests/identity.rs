@@ -1,0 +1,436 @@
+//! Which remote object a declaration means.
+
+use jiff::SignedDuration;
+use serde_json::json;
+
+use super::builders::{component, declare, foreign_component, foreign_incident, incident, updates};
+use super::simulation::{Fault, Simulation};
+use crate::api::{Kind, Reason};
+use crate::engine::{Action, Request, State};
+
+fn with_foreign(spec: serde_json::Value, ids: &[&str]) -> Simulation {
+    let mut simulation = Simulation::new(vec![component("api", spec)]);
+    for id in ids {
+        simulation.remote.put_component(foreign_component(id, "api"));
+    }
+    simulation.pass();
+    simulation
+}
+
+#[test]
+fn a_new_component_is_created_once_with_only_its_declared_fields() {
+    let mut simulation = Simulation::new(vec![component("api", json!({"description": "Public API"}))]);
+    simulation.settle();
+    let Action::Create(Request::CreateComponent(write)) = &simulation.sent[0].action else {
+        panic!("{:?}", simulation.sent)
+    };
+    assert_eq!(write.name.as_deref(), Some("api"));
+    assert_eq!(write.status, None, "the status is not declared");
+    assert_eq!(simulation.sent.len(), 1);
+    assert_eq!(
+        simulation.stands(Kind::Component, "api"),
+        (State::InSync, Reason::Synced)
+    );
+    assert!(simulation.last.steps.is_empty() && simulation.last.statuses.is_empty());
+}
+
+#[test]
+fn refuse_stalls_with_the_id_and_the_way_out() {
+    let simulation = with_foreign(json!({}), &["old1"]);
+    assert_eq!(
+        simulation.stands(Kind::Component, "api"),
+        (State::Stalled, Reason::AlreadyExists)
+    );
+    let message = &simulation.finding(Kind::Component, "api").message;
+    assert!(message.contains("old1") && message.contains("ByName"), "{message}");
+    assert!(simulation.sent.is_empty());
+}
+
+#[test]
+fn by_name_takes_the_only_match_over_and_orphans_it_on_deletion() {
+    let mut simulation = with_foreign(json!({"adoptionPolicy": "ByName", "description": "ours"}), &["old1"]);
+    simulation.settle();
+    assert_eq!(simulation.id(Kind::Component, "api"), "old1");
+    assert_eq!(simulation.creates(), 0);
+    assert_eq!(simulation.remote_component("old1").description.as_deref(), Some("ours"));
+    assert!(simulation.get(Kind::Component, "api").status.object().adopted);
+    simulation.delete(Kind::Component, "api");
+    simulation.settle();
+    assert!(simulation.remote.components.as_ref().unwrap().get("old1").is_some());
+    assert!(simulation.declarations.is_empty());
+}
+
+#[test]
+fn by_name_does_not_choose_among_several() {
+    let simulation = with_foreign(json!({"adoptionPolicy": "ByName"}), &["old1", "old2"]);
+    assert_eq!(
+        simulation.stands(Kind::Component, "api"),
+        (State::Stalled, Reason::Ambiguous)
+    );
+}
+
+#[test]
+fn create_new_creates_beside_what_is_there() {
+    let mut simulation = with_foreign(json!({"adoptionPolicy": "CreateNew"}), &["old1", "old2"]);
+    simulation.settle();
+    assert_eq!(simulation.creates(), 1);
+    assert_eq!(simulation.remote.components.as_ref().unwrap().items.len(), 3);
+}
+
+#[test]
+fn observe_only_takes_over_without_writing_and_never_creates() {
+    let mut simulation = with_foreign(json!({"managementPolicy": "ObserveOnly"}), &[]);
+    assert_eq!(
+        simulation.stands(Kind::Component, "api"),
+        (State::Stalled, Reason::ObserveOnly)
+    );
+    simulation = with_foreign(
+        json!({"managementPolicy": "ObserveOnly", "description": "x"}),
+        &["old1"],
+    );
+    simulation.settle();
+    assert_eq!(
+        simulation.stands(Kind::Component, "api"),
+        (State::Stalled, Reason::ObserveOnly)
+    );
+    assert!(simulation.sent.is_empty());
+    simulation.delete(Kind::Component, "api");
+    simulation.settle();
+    assert!(simulation.sent.is_empty());
+}
+
+#[test]
+fn an_annotated_id_is_taken_over_under_every_policy() {
+    let mut declared = component("api", json!({"name": "Renamed"}));
+    declared.id_annotation = Some("old1".into());
+    let mut simulation = Simulation::new(vec![declared]);
+    simulation.remote.put_component(foreign_component("old1", "api"));
+    simulation.settle();
+    assert_eq!(simulation.remote_component("old1").name.as_deref(), Some("Renamed"));
+    assert!(simulation.get(Kind::Component, "api").status.object().adopted);
+    assert_eq!(simulation.creates(), 0);
+}
+
+#[test]
+fn an_annotated_id_that_is_not_there_stalls_and_creates_nothing() {
+    let mut declared = component("api", json!({}));
+    declared.id_annotation = Some("typo".into());
+    let mut simulation = Simulation::new(vec![declared]);
+    simulation.settle();
+    assert_eq!(
+        simulation.stands(Kind::Component, "api"),
+        (State::Stalled, Reason::RemoteNotFound)
+    );
+    assert!(simulation.sent.is_empty());
+}
+
+#[test]
+fn of_two_declarations_of_one_id_the_younger_stalls() {
+    let mut older = component("older", json!({"name": "api"}));
+    let mut younger = component("a-younger", json!({"name": "other"}));
+    older.id_annotation = Some("old1".into());
+    younger.id_annotation = Some("old1".into());
+    younger.created = older.created.saturating_add(SignedDuration::from_secs(1)).unwrap();
+    let mut simulation = Simulation::new(vec![younger, older]);
+    simulation.remote.put_component(foreign_component("old1", "api"));
+    simulation.settle();
+    assert_eq!(
+        simulation.stands(Kind::Component, "a-younger"),
+        (State::Stalled, Reason::ClaimedByAnother)
+    );
+    assert_eq!(
+        simulation.stands(Kind::Component, "older"),
+        (State::InSync, Reason::Synced)
+    );
+    assert!(simulation.sent.is_empty());
+    // Deleting the younger leaves what the older one owns.
+    simulation.edit(Kind::Component, "a-younger", |declaration| declaration.finalizer = true);
+    simulation.delete(Kind::Component, "a-younger");
+    simulation.settle();
+    assert!(simulation.remote.components.as_ref().unwrap().get("old1").is_some());
+}
+
+#[test]
+fn a_lost_reply_is_found_again_and_not_sent_twice() {
+    for fault in [Fault::LostReply, Fault::LostRequest, Fault::Crash] {
+        for effect in 0..12 {
+            let mut simulation = Simulation::new(vec![component("api", json!({}))]);
+            simulation.faults.insert(effect, fault);
+            simulation.pass();
+            simulation.settle();
+            assert_eq!(
+                simulation.creates(),
+                1,
+                "{fault:?} at {effect}: {:#?}",
+                simulation.events
+            );
+            assert_eq!(simulation.remote.components.as_ref().unwrap().items.len(), 1);
+            assert_eq!(
+                simulation.stands(Kind::Component, "api"),
+                (State::InSync, Reason::Synced)
+            );
+        }
+    }
+}
+
+#[test]
+fn an_interrupted_create_is_found_by_the_name_that_was_sent_even_after_a_rename() {
+    let mut simulation = Simulation::new(vec![component("api", json!({"name": "Old"}))]);
+    // finalizer, journal, request
+    simulation.faults.insert(2, Fault::LostReply);
+    simulation.faults.insert(3, Fault::Crash);
+    simulation.respecify(Kind::Component, "api", json!({"name": "Old"}));
+    for _ in 0..1 {
+        simulation.pass();
+    }
+    simulation.respecify(Kind::Component, "api", json!({"name": "New"}));
+    simulation.known = Default::default();
+    simulation.settle();
+    let items = &simulation.remote.components.as_ref().unwrap().items;
+    assert_eq!(items.len(), 1, "{:#?}", simulation.events);
+    assert_eq!(items[0].name.as_deref(), Some("New"));
+}
+
+#[test]
+fn an_interrupted_create_beside_a_foreign_twin_takes_neither_blindly() {
+    // CreateNew: the twin was there before the attempt, however young it is.
+    let mut simulation = Simulation::new(vec![component("api", json!({"adoptionPolicy": "CreateNew"}))]);
+    let mut twin = foreign_component("twin", "api");
+    twin.created_at = Some(simulation.now);
+    simulation.remote.put_component(twin);
+    simulation.faults.insert(2, Fault::LostRequest);
+    simulation.settle();
+    assert_ne!(
+        simulation.id(Kind::Component, "api"),
+        "twin",
+        "{:#?}",
+        simulation.events
+    );
+    assert_eq!(simulation.remote.components.as_ref().unwrap().items.len(), 2);
+}
+
+#[test]
+fn several_matches_of_an_interrupted_create_stall() {
+    let mut simulation = Simulation::new(vec![component("api", json!({}))]);
+    simulation.faults.insert(2, Fault::LostReply);
+    simulation.faults.insert(3, Fault::Crash);
+    simulation.pass();
+    // Somebody adds one of the same name meanwhile: the declaration is found, because it was recorded; without a
+    // record nobody can tell.
+    simulation.edit(Kind::Component, "api", |declaration| {
+        declaration.id_annotation = None;
+        declaration.stored.object_mut().id = None;
+        declaration.stored.object_mut().journal = Some(crate::api::Journal {
+            operation: "create".into(),
+            attempt: "a".into(),
+            at: k8s_openapi::apimachinery::pkg::apis::meta::v1::Time(super::builders::start()),
+            after: None,
+            title: None,
+            beside: Vec::new(),
+        });
+    });
+    let mut twin = foreign_component("twin", "api");
+    twin.created_at = Some(simulation.now);
+    simulation.remote.put_component(twin);
+    simulation.restart();
+    simulation.pass();
+    assert_eq!(
+        simulation.stands(Kind::Component, "api"),
+        (State::Stalled, Reason::Ambiguous)
+    );
+    assert_eq!(simulation.creates(), 1);
+}
+
+#[test]
+fn a_list_that_lags_leads_to_no_second_object() {
+    for kind in ["component", "first of a group"] {
+        let mut simulation = Simulation::new(match kind {
+            "component" => vec![component("api", json!({}))],
+            _ => vec![
+                super::builders::group("core"),
+                component("api", json!({"groupRef": {"name": "core"}})),
+            ],
+        });
+        simulation.lag = SignedDuration::from_secs(20);
+        simulation.pass();
+        // A new declaration makes everything be read again at once.
+        simulation.now = simulation.now.saturating_add(SignedDuration::from_secs(1)).unwrap();
+        simulation.add(component("web", json!({})));
+        simulation.pass();
+        simulation.restart();
+        simulation.pass();
+        simulation.settle();
+        let expected = if kind == "component" { 2 } else { 3 };
+        assert_eq!(simulation.creates(), expected, "{kind}: {:#?}", simulation.events);
+    }
+}
+
+#[test]
+fn what_was_created_before_its_first_status_survives_a_lagging_list() {
+    for effect in 3..8 {
+        let mut simulation = Simulation::new(vec![
+            super::builders::group("core"),
+            component("api", json!({"groupRef": {"name": "core"}})),
+        ]);
+        simulation.lag = SignedDuration::from_secs(20);
+        simulation.faults.insert(effect, Fault::Crash);
+        simulation.pass();
+        simulation.settle();
+        assert_eq!(simulation.creates(), 2, "crash at {effect}: {:#?}", simulation.events);
+        assert_eq!(
+            simulation.stands(Kind::Component, "api"),
+            (State::InSync, Reason::Synced)
+        );
+    }
+}
+
+#[test]
+fn deleted_by_hand_follows_the_kind_and_the_drift_policy() {
+    let gone = |kind: Kind, mut simulation: Simulation, name: &str| {
+        simulation.settle();
+        let id = simulation.id(kind, name);
+        match kind {
+            Kind::Component => simulation.remote.remove_component(&id),
+            Kind::Incident => simulation.remote.remove_incident(&id),
+            Kind::Subscriber => simulation.remote.remove_subscriber(&id),
+            _ => {}
+        }
+        simulation.settle();
+        (simulation.stands(kind, name), simulation.creates())
+    };
+    let deleted = (State::Stalled, Reason::RemoteDeleted);
+    let synced = (State::InSync, Reason::Synced);
+    let post = updates(&[("investigating", "Looking")]);
+    let cases = [
+        (component("x", json!({})), synced, 2),
+        (component("x", json!({"driftPolicy": "Detect"})), deleted, 1),
+        (component("x", json!({"driftPolicy": "Ignore"})), deleted, 1),
+        (incident("x", json!({"updates": post})), deleted, 1),
+        (
+            incident("x", json!({"updates": post, "driftPolicy": "Correct"})),
+            synced,
+            2,
+        ),
+        (
+            declare(Kind::Subscriber, "x", json!({"email": "a@example.com"})),
+            deleted,
+            1,
+        ),
+        (
+            declare(
+                Kind::Subscriber,
+                "x",
+                json!({"email": "a@example.com", "driftPolicy": "Correct"}),
+            ),
+            synced,
+            2,
+        ),
+    ];
+    for (declaration, expected, creates) in cases {
+        let kind = declaration.key.kind;
+        let found = gone(kind, Simulation::new(vec![declaration.clone()]), "x");
+        assert_eq!(found, (expected, creates), "{declaration:?}");
+    }
+}
+
+#[test]
+fn what_is_created_again_survives_every_crash() {
+    for effect in 0..14 {
+        let mut simulation = Simulation::new(vec![component("api", json!({}))]);
+        simulation.settle();
+        let id = simulation.id(Kind::Component, "api");
+        simulation.remote.remove_component(&id);
+        simulation.faults.insert(simulation.effects() + effect, Fault::Crash);
+        simulation.settle();
+        assert_eq!(simulation.creates(), 2, "crash at {effect}: {:#?}", simulation.events);
+        assert_eq!(
+            simulation.stands(Kind::Component, "api"),
+            (State::InSync, Reason::Synced)
+        );
+    }
+}
+
+#[test]
+fn what_has_to_be_created_again_may_wait_for_the_budget() {
+    let mut simulation = Simulation::new(vec![component("api", json!({}))]);
+    simulation.settle();
+    let id = simulation.id(Kind::Component, "api");
+    simulation.remote.remove_component(&id);
+    simulation.known.remove_component(&id);
+    simulation.now = simulation.now.saturating_add(SignedDuration::from_secs(100)).unwrap();
+    simulation.known.components.as_mut().unwrap().read_at = simulation.now;
+    // The driver writes the statuses before it waits.
+    let plan = simulation.plan();
+    assert_eq!(plan.remote_steps().count(), 1);
+    for (key, status) in &plan.statuses {
+        for declaration in &mut simulation.declarations {
+            if declaration.key == *key {
+                declaration.status.clone_from(status);
+                declaration.stored.clone_from(status);
+            }
+        }
+    }
+    simulation.settle();
+    assert_eq!(simulation.creates(), 2);
+    assert_eq!(
+        simulation.stands(Kind::Component, "api"),
+        (State::InSync, Reason::Synced)
+    );
+}
+
+#[test]
+fn an_adopted_object_is_held_when_its_deletion_has_consequences() {
+    let spec = json!({"adoptionPolicy": "ByName", "deletionPolicy": "Delete"});
+    let mut simulation = with_foreign(spec, &["old1"]);
+    simulation.settle();
+    simulation.delete(Kind::Component, "api");
+    simulation.settle();
+    assert!(simulation.remote.components.as_ref().unwrap().get("old1").is_none());
+    assert!(simulation.declarations.is_empty());
+}
+
+#[test]
+fn an_incident_of_another_declaration_is_not_adopted_by_its_title() {
+    let post = updates(&[("investigating", "Looking")]);
+    let one = incident("one", json!({"name": "Down", "updates": post}));
+    let two = incident(
+        "two",
+        json!({"name": "Down", "updates": post, "adoptionPolicy": "ByName"}),
+    );
+    for effect in 0..10 {
+        for fault in [Fault::Crash, Fault::LostReply] {
+            let mut simulation = Simulation::new(vec![two.clone(), one.clone()]);
+            simulation.faults.insert(effect, fault);
+            simulation.pass();
+            simulation.settle();
+            assert_eq!(simulation.creates(), 2, "{fault:?} {effect}: {:#?}", simulation.events);
+            assert_ne!(
+                simulation.id(Kind::Incident, "one"),
+                simulation.id(Kind::Incident, "two")
+            );
+        }
+    }
+}
+
+#[test]
+fn an_incident_that_the_list_no_longer_reaches_is_read_alone() {
+    let mut declared = incident(
+        "old",
+        json!({"name": "Old", "updates": updates(&[("investigating", "Looking")])}),
+    );
+    declared.id_annotation = Some("far".into());
+    let mut simulation = Simulation::new(vec![declared]);
+    simulation
+        .remote
+        .put_incident(foreign_incident("far", "Old", &[("investigating", "Looking")]));
+    simulation.pass();
+    simulation.known.remove_incident("far");
+    let reads = simulation.plan().reads;
+    assert_eq!(reads.len(), 1, "{reads:?}");
+    simulation.settle();
+    assert_eq!(
+        simulation.stands(Kind::Incident, "old"),
+        (State::InSync, Reason::Synced)
+    );
+    assert!(simulation.sent.is_empty(), "{:?}", simulation.summaries());
+}

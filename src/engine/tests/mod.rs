@@ -1,0 +1,12 @@
+//! Tests of the whole engine: worlds made by `builders`, played by `simulation`.
+
+mod builders;
+mod deletion;
+mod groups;
+mod identity;
+mod incidents;
+mod metrics;
+mod page;
+mod property;
+mod simulation;
+mod speed;

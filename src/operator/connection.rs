@@ -1,0 +1,62 @@
+//! Clients of the API server: one that waits, one that writes, one for the Lease.
+
+use std::time::Duration;
+
+use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::{Client, Config};
+
+use super::{OperatorError, OperatorOptions};
+
+const CONNECT_LIMIT: Duration = Duration::from_secs(5);
+/// Above the 290 seconds that the API server keeps a silent watch open.
+const WATCH_LIMIT: Duration = Duration::from_secs(300);
+
+/// The clients, apart so that none waits behind another or by another's rules.
+#[derive(Clone)]
+pub(super) struct Clients {
+    pub reader: Client,
+    pub writer: Client,
+    pub lease: Client,
+    /// The namespace of the service account or of the context.
+    pub namespace: String,
+}
+
+impl Clients {
+    pub async fn connect(options: &OperatorOptions) -> Result<Self, OperatorError> {
+        let mut config = configuration(options).await?;
+        config.connect_timeout = Some(CONNECT_LIMIT);
+        // Whoever asks knows better when to ask again: a write by the next plan, a watch after a pause, the Lease at
+        // its next turn. The client's own retries would go on for minutes.
+        config.default_retry = false;
+        let namespace = config.default_namespace.clone();
+        let make = |config: Config| Client::try_from(config).map_err(OperatorError::Client);
+        let mut reader = config.clone();
+        reader.read_timeout = Some(WATCH_LIMIT);
+        reader.reset_reader_on_write = true;
+        Ok(Clients {
+            reader: make(reader)?,
+            writer: make(config.clone())?,
+            lease: make(config)?,
+            namespace,
+        })
+    }
+}
+
+async fn configuration(options: &OperatorOptions) -> Result<Config, OperatorError> {
+    let chosen = KubeConfigOptions {
+        context: options.context.clone(),
+        ..KubeConfigOptions::default()
+    };
+    match (&options.kubeconfig, &options.context) {
+        (Some(path), _) => {
+            let kubeconfig = Kubeconfig::read_from(path).map_err(OperatorError::Kubeconfig)?;
+            Config::from_custom_kubeconfig(kubeconfig, &chosen)
+                .await
+                .map_err(OperatorError::Kubeconfig)
+        }
+        (None, Some(_)) => Config::from_kubeconfig(&chosen)
+            .await
+            .map_err(OperatorError::Kubeconfig),
+        (None, None) => Config::infer().await.map_err(OperatorError::NoCluster),
+    }
+}

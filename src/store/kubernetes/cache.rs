@@ -1,0 +1,322 @@
+//! The memory of the watches: objects by key and by page.
+//!
+//! Invariant: an object never goes back to an older version, and an object that was released is not brought back by a
+//! late event. Own writes enter here before anybody plans again.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
+use kube::core::{Selector, SelectorExt};
+
+use super::object::Object;
+use crate::api::{Kind, NamespaceGrant};
+use crate::engine::{ObjectKey, Spec};
+
+/// Everything that was watched or written.
+#[derive(Debug, Default)]
+pub(super) struct Cache {
+    objects: HashMap<ObjectKey, Object>,
+    by_page: HashMap<ObjectKey, BTreeSet<ObjectKey>>,
+    /// Objects whose end was seen in the answer to a write, until the watch sees it too.
+    ended: HashSet<Box<str>>,
+    /// Objects with a write under way.
+    writing: HashMap<String, usize>,
+    /// Labels of the namespaces, once they are watched.
+    pub namespaces: Option<HashMap<String, BTreeMap<String, String>>>,
+}
+
+/// Where a version of an object comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Origin {
+    /// A watch.
+    Watched,
+    /// The answer to a write of this process.
+    Written,
+}
+
+/// What follows from a change of the cache.
+#[derive(Debug, Default, PartialEq)]
+pub(super) struct Consequences {
+    /// The pages to plan again.
+    pub pages: BTreeSet<ObjectKey>,
+    /// True when pages came, went or changed.
+    pub pages_changed: bool,
+    /// True when other Secrets may be needed.
+    pub secrets_changed: bool,
+}
+
+impl Consequences {
+    fn of(key: &ObjectKey, pages: impl IntoIterator<Item = ObjectKey>) -> Self {
+        Consequences {
+            pages: pages.into_iter().collect(),
+            pages_changed: key.kind == Kind::StatusPage,
+            secrets_changed: matches!(key.kind, Kind::StatusPage | Kind::MetricsProvider),
+        }
+    }
+}
+
+/// Whether a namespace may hold declarations of a page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Grant {
+    Granted,
+    Denied,
+    /// The labels of the namespaces are not read yet.
+    Unknown,
+}
+
+impl Cache {
+    pub fn get(&self, key: &ObjectKey) -> Option<&Object> {
+        self.objects.get(key)
+    }
+
+    pub fn objects(&self) -> impl Iterator<Item = (&ObjectKey, &Object)> {
+        self.objects.iter()
+    }
+
+    pub fn len(&self) -> usize {
+        self.objects.len()
+    }
+
+    /// The declarations that name a page, granted or not.
+    pub fn of_page<'a>(&'a self, page: &ObjectKey) -> impl Iterator<Item = (&'a ObjectKey, &'a Object)> {
+        self.by_page
+            .get(page)
+            .into_iter()
+            .flatten()
+            .filter_map(|key| self.objects.get_key_value(key))
+    }
+
+    /// Keeps a version of an object unless a newer one is here.
+    pub fn apply(&mut self, key: ObjectKey, object: Object, origin: Origin) -> Consequences {
+        if self.ended.contains(&object.uid) {
+            return Consequences::default();
+        }
+        if object.deleting && object.finalizers.is_empty() {
+            // The end of it: the answer to the write that took the last finalizer off.
+            return self.end_now(&key, &object.uid);
+        }
+        let page = object.page(&key);
+        let mut matters = true;
+        let mut earlier_page = None;
+        if let Some(known) = self.objects.get(&key) {
+            if known.uid == object.uid && (object.version == known.version || object.is_older_than(known)) {
+                return Consequences::default();
+            }
+            earlier_page = known.page(&key);
+            // Somebody else's change of a status matters too: it may have been emptied. Our own comes back by the
+            // watch, perhaps before its answer.
+            let foreign = origin == Origin::Watched && !self.writing.contains_key(&*object.uid);
+            matters = object.differs_from(known) || (foreign && object.status != known.status);
+        }
+        if earlier_page != page {
+            self.unlink(&key, earlier_page.as_ref());
+            if let Some(page) = page.clone().filter(|page| *page != key) {
+                self.by_page.entry(page).or_default().insert(key.clone());
+            }
+        }
+        let consequences = if matters {
+            Consequences::of(&key, page.into_iter().chain(earlier_page))
+        } else {
+            Consequences::default()
+        };
+        self.objects.insert(key, object);
+        consequences
+    }
+
+    /// Forgets an object, if it is the one with this uid.
+    pub fn remove(&mut self, key: &ObjectKey, uid: &str) -> Consequences {
+        if self.objects.get(key).is_none_or(|known| *known.uid != *uid) {
+            return Consequences::default();
+        }
+        let Some(object) = self.objects.remove(key) else {
+            return Consequences::default();
+        };
+        let page = object.page(key);
+        self.unlink(key, page.as_ref());
+        Consequences::of(key, page)
+    }
+
+    /// The answer to a write was the end of an object: events that are still under way do not bring it back.
+    pub fn end_now(&mut self, key: &ObjectKey, uid: &str) -> Consequences {
+        self.ended.insert(uid.into());
+        self.remove(key, uid)
+    }
+
+    /// The watch has seen the end of an object.
+    pub fn ended(&mut self, key: &ObjectKey, uid: &str) -> Consequences {
+        self.ended.remove(uid);
+        self.remove(key, uid)
+    }
+
+    /// After a whole list: what is not in it is gone.
+    pub fn retain(&mut self, kind: Kind, namespace: Option<&str>, listed: &HashSet<ObjectKey>) -> Vec<Consequences> {
+        let gone: Vec<(ObjectKey, Box<str>)> = self
+            .objects
+            .iter()
+            .filter(|(key, _)| {
+                key.kind == kind
+                    && namespace.is_none_or(|namespace| key.namespace == namespace)
+                    && !listed.contains(*key)
+            })
+            .map(|(key, object)| (key.clone(), object.uid.clone()))
+            .collect();
+        gone.iter().map(|(key, uid)| self.ended(key, uid)).collect()
+    }
+
+    /// A write begins: until it ends, a change of this object's status is taken as ours.
+    pub fn begin_write(&mut self, uid: &str) {
+        *self.writing.entry(uid.to_owned()).or_default() += 1;
+    }
+
+    /// A write ended.
+    pub fn end_write(&mut self, uid: &str) {
+        if let Some(count) = self.writing.get_mut(uid) {
+            *count -= 1;
+            if *count == 0 {
+                self.writing.remove(uid);
+            }
+        }
+    }
+
+    /// Whether a page admits declarations of a namespace.
+    pub fn grant(&self, page: &ObjectKey, spec: &Spec, namespace: &str) -> Grant {
+        if page.namespace == namespace {
+            return Grant::Granted;
+        }
+        let Spec::StatusPage(spec) = spec else {
+            return Grant::Denied;
+        };
+        let Some(allowed) = &spec.allowed_namespaces else {
+            return Grant::Denied;
+        };
+        match allowed.from {
+            NamespaceGrant::Same => Grant::Denied,
+            NamespaceGrant::All => Grant::Granted,
+            NamespaceGrant::Selector => {
+                let Some(selector) = allowed.selector.clone() else {
+                    return Grant::Denied;
+                };
+                let Some(namespaces) = &self.namespaces else {
+                    return Grant::Unknown;
+                };
+                let empty = BTreeMap::new();
+                let labels = namespaces.get(namespace).unwrap_or(&empty);
+                match Selector::try_from(selector) {
+                    Ok(selector) if selector.matches(labels) => Grant::Granted,
+                    _ => Grant::Denied,
+                }
+            }
+        }
+    }
+
+    /// True when some page admits namespaces by their labels.
+    pub fn uses_labels(&self) -> bool {
+        self.pages_by_label().next().is_some()
+    }
+
+    /// The pages that admit namespaces by their labels.
+    pub fn pages_by_label(&self) -> impl Iterator<Item = &ObjectKey> {
+        self.objects
+            .iter()
+            .filter_map(|(key, object)| match object.spec.as_deref() {
+                Ok(Spec::StatusPage(spec)) => {
+                    let allowed = spec.allowed_namespaces.as_ref()?;
+                    (allowed.from == NamespaceGrant::Selector).then_some(key)
+                }
+                _ => None,
+            })
+    }
+
+    fn unlink(&mut self, key: &ObjectKey, page: Option<&ObjectKey>) {
+        let Some(page) = page else { return };
+        if let Some(keys) = self.by_page.get_mut(page) {
+            keys.remove(key);
+            if keys.is_empty() {
+                self.by_page.remove(page);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    fn object(version: &str, metadata: Value, status: Value) -> (ObjectKey, Object) {
+        let mut object = json!({
+            "apiVersion": super::super::object::api_version(), "kind": "Component",
+            "metadata": {"name": "api", "namespace": "acme", "uid": "u1", "resourceVersion": version},
+            "spec": {"pageRef": {"name": "acme"}}, "status": status,
+        });
+        for (name, value) in metadata.as_object().unwrap() {
+            object["metadata"][name] = value.clone();
+        }
+        let key = ObjectKey::new(Kind::Component, "acme", "api");
+        (
+            key,
+            Object::read(Kind::Component, serde_json::from_value(object).unwrap()),
+        )
+    }
+
+    fn apply(cache: &mut Cache, (key, object): (ObjectKey, Object), origin: Origin) -> bool {
+        !cache.apply(key, object, origin).pages.is_empty()
+    }
+
+    #[test]
+    fn own_writes_do_not_wake_and_older_events_do_not_undo_them() {
+        let mut cache = Cache::default();
+        assert!(apply(&mut cache, object("1", json!({}), json!({})), Origin::Watched));
+        let written = object("5", json!({}), json!({"id": "abc"}));
+        assert!(!apply(&mut cache, written.clone(), Origin::Written));
+        // The same write by the watch, and something older.
+        assert!(!apply(&mut cache, written.clone(), Origin::Watched));
+        assert!(!apply(&mut cache, object("3", json!({}), json!({})), Origin::Watched));
+        assert_eq!(cache.get(&written.0).unwrap().recorded_id(), Some("abc"));
+    }
+
+    #[test]
+    fn a_status_emptied_by_others_wakes() {
+        let mut cache = Cache::default();
+        apply(
+            &mut cache,
+            object("1", json!({}), json!({"id": "abc"})),
+            Origin::Watched,
+        );
+        assert!(apply(&mut cache, object("2", json!({}), json!({})), Origin::Watched));
+        cache.begin_write("u1");
+        assert!(!apply(
+            &mut cache,
+            object("3", json!({}), json!({"id": "abc"})),
+            Origin::Watched
+        ));
+        cache.end_write("u1");
+        assert!(cache.writing.is_empty());
+    }
+
+    #[test]
+    fn what_ended_stays_ended() {
+        let mut cache = Cache::default();
+        let gone = json!({"deletionTimestamp": "2026-01-01T00:00:00Z"});
+        apply(&mut cache, object("1", json!({}), json!({})), Origin::Watched);
+        assert!(apply(&mut cache, object("4", gone.clone(), json!({})), Origin::Written));
+        assert_eq!(cache.len(), 0);
+        let held = json!({"deletionTimestamp": "2026-01-01T00:00:00Z", "finalizers": ["x"]});
+        assert!(!apply(&mut cache, object("3", held, json!({})), Origin::Watched));
+        assert_eq!(cache.len(), 0);
+        // Written again under the same name: another object.
+        let (key, _) = object("4", json!({}), json!({}));
+        cache.ended(&key, "u1");
+        assert!(apply(
+            &mut cache,
+            object("9", json!({"uid": "u2"}), json!({})),
+            Origin::Watched
+        ));
+        // A late end of the first one leaves the second.
+        cache.ended(&key, "u1");
+        assert_eq!(cache.len(), 1);
+        assert_eq!(
+            cache.of_page(&ObjectKey::new(Kind::StatusPage, "acme", "acme")).count(),
+            1
+        );
+    }
+}

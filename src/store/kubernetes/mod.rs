@@ -1,0 +1,229 @@
+//! Declarations in a Kubernetes cluster.
+//!
+//! Watches fill a compact cache; [`Store::view`] reads it, so that planning costs no request. The answer to every own
+//! write enters the cache before anything else happens.
+//!
+//! Invariant: no write when nothing changes, and a journal only over the very version that was read.
+
+mod cache;
+mod events;
+mod object;
+mod secrets;
+mod shared;
+mod strays;
+mod view;
+mod watch;
+mod write;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use kube::Client;
+
+use crate::api::Kind;
+use crate::driver::{Event, Store, StoreChange, StoreError, Trigger, View};
+use crate::engine::{self, Declaration, ObjectKey, READY};
+use crate::statuspage::BaseUrl;
+
+use events::Events;
+use shared::Shared;
+
+/// Bursts of changes are followed once.
+const BURST: Duration = Duration::from_millis(100);
+
+/// How a store is set up.
+pub struct KubernetesOptions {
+    /// Reads and watches: waits long for answers.
+    pub reader: Client,
+    /// Writes: waits for an answer for a few seconds.
+    pub writer: Client,
+    /// The namespaces to watch; empty is all of them.
+    pub namespaces: Vec<String>,
+    /// The address to use instead of those of the StatusPages.
+    pub base_url: Option<BaseUrl>,
+    /// Who says so in Events: the name of this replica.
+    pub instance: String,
+    /// True while this process may write.
+    pub may_write: Arc<dyn Fn() -> bool + Send + Sync>,
+}
+
+/// Declarations in a Kubernetes cluster. Clones are handles on the same store.
+#[derive(Clone)]
+pub struct KubernetesStore {
+    shared: Arc<Shared>,
+    writer: Client,
+    base_url: Option<BaseUrl>,
+    events: Events,
+    may_write: Arc<dyn Fn() -> bool + Send + Sync>,
+}
+
+impl std::fmt::Debug for KubernetesStore {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("KubernetesStore").finish_non_exhaustive()
+    }
+}
+
+/// Numbers of declarations of one kind.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct KindCount {
+    /// Those whose Ready is True.
+    pub ready: u64,
+    /// All others.
+    pub not_ready: u64,
+}
+
+impl KubernetesStore {
+    /// Starts to watch. Must be called within a Tokio runtime; the watches run until it ends.
+    pub fn start(options: KubernetesOptions) -> Self {
+        let places: Vec<Option<String>> = if options.namespaces.is_empty() {
+            vec![None]
+        } else {
+            options.namespaces.into_iter().map(Some).collect()
+        };
+        let shared = Arc::new(Shared::new(Kind::ALL.len() * places.len()));
+        let mut slot = 0;
+        for kind in Kind::ALL {
+            for place in &places {
+                tokio::spawn(watch::watch_kind(
+                    Arc::clone(&shared),
+                    options.reader.clone(),
+                    slot,
+                    kind,
+                    place.clone(),
+                ));
+                slot += 1;
+            }
+        }
+        tokio::spawn(watch::watch_namespaces(Arc::clone(&shared), options.reader.clone()));
+        tokio::spawn(follow_secrets(Arc::clone(&shared), options.reader));
+        KubernetesStore {
+            shared,
+            events: Events::start(options.writer.clone(), options.instance),
+            writer: options.writer,
+            base_url: options.base_url,
+            may_write: options.may_write,
+        }
+    }
+
+    /// What keeps the caches from being complete; empty when they are.
+    pub fn missing(&self) -> Vec<String> {
+        self.shared.missing()
+    }
+
+    /// The pages that there are.
+    pub fn pages(&self) -> Vec<ObjectKey> {
+        let cache = self.shared.cache();
+        cache
+            .objects()
+            .filter(|(key, object)| key.kind == Kind::StatusPage && object.spec.is_ok())
+            .map(|(key, _)| key.clone())
+            .collect()
+    }
+
+    /// Returns when pages may have come, gone or changed since `seen`.
+    pub fn pages_watch(&self) -> tokio::sync::watch::Receiver<u64> {
+        self.shared.pages.subscribe()
+    }
+
+    /// Moves when declarations without a page may need [`KubernetesStore::settle_strays`].
+    pub fn strays_watch(&self) -> tokio::sync::watch::Receiver<u64> {
+        self.shared.strays.subscribe()
+    }
+
+    /// What wakes and stops the driver of a page.
+    pub fn trigger(&self, page: &ObjectKey) -> Arc<Trigger> {
+        self.shared.trigger(page)
+    }
+
+    /// Forgets the trigger of a page whose driver ended.
+    pub fn drop_trigger(&self, page: &ObjectKey) {
+        self.shared.drop_trigger(page);
+    }
+
+    /// Returns once everything that the page's view depends on was read: all kinds, its Secrets, and the labels of
+    /// namespaces where it admits by them. Cancel safe.
+    pub async fn settled(&self, page: &ObjectKey) {
+        let mut changes = self.shared.settled.subscribe();
+        // The Secret watches start a moment after the declarations that name them.
+        while !self.shared.missing().is_empty() || !self.is_settled(page) {
+            if changes.changed().await.is_err() {
+                return;
+            }
+        }
+    }
+
+    /// Declarations by kind.
+    pub fn counts(&self) -> BTreeMap<Kind, KindCount> {
+        let mut counts: BTreeMap<Kind, KindCount> = BTreeMap::new();
+        for (key, object) in self.shared.cache().objects() {
+            let count = counts.entry(key.kind).or_default();
+            let ready = engine::find_condition(object.status.object(), READY);
+            match ready.is_some_and(|condition| condition.status == "True") {
+                true => count.ready += 1,
+                false => count.not_ready += 1,
+            }
+        }
+        counts
+    }
+
+    /// Number of cached declarations.
+    pub fn len(&self) -> usize {
+        self.shared.cache().len()
+    }
+
+    /// True when nothing is cached.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// How often a watch failed.
+    pub fn watch_failures(&self) -> u64 {
+        self.shared.watch_failures()
+    }
+
+    /// How many Events were dropped because the API server was slower than they came.
+    pub fn dropped_events(&self) -> u64 {
+        self.events.dropped()
+    }
+
+    /// Returns when all Events told so far were sent, or after this time.
+    pub async fn flush_events(&self, limit: Duration) {
+        self.events.flush(limit).await;
+    }
+}
+
+impl Store for KubernetesStore {
+    fn view(&self, page: &ObjectKey) -> Option<View> {
+        self.view_of(page)
+    }
+
+    async fn write(&self, declaration: &Declaration, change: StoreChange) -> Result<(), StoreError> {
+        self.change(declaration, change).await
+    }
+
+    fn tell(&self, declaration: &Declaration, event: Event) {
+        self.events.tell(&declaration.key, &declaration.uid, event);
+    }
+
+    fn may_write(&self) -> bool {
+        (self.may_write)()
+    }
+}
+
+/// Keeps the watched Secrets to those that are named.
+async fn follow_secrets(shared: Arc<Shared>, reader: Client) {
+    let mut changes = shared.secret_names.subscribe();
+    loop {
+        changes.borrow_and_update();
+        // Not before all is listed: else watches would start and stop with each page of a list.
+        if shared.missing().is_empty() {
+            let wanted = shared.wanted_secrets();
+            shared.secrets.watch_only(&shared, &reader, &wanted);
+        }
+        if changes.changed().await.is_err() {
+            return;
+        }
+        tokio::time::sleep(BURST).await;
+    }
+}

@@ -1,0 +1,271 @@
+//! One cached object: what decisions read of it, and nothing else.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use kube::api::{ApiResource, DynamicObject, ObjectMeta};
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::api::{
+    ALLOW_DELETES, Component, ComponentGroup, FINALIZER, GROUP, ID, Incident, IncidentTemplate, Kind, Metric,
+    MetricsProvider, OrganizationUser, PageAccessGroup, PageAccessUser, PageReference, REACTIVATE, REQUESTED_AT,
+    RESEND_CONFIRMATION, StatusPage, Subscriber, VERSION,
+};
+use crate::engine::{Declaration, ObjectKey, Spec, Status};
+
+/// An object as it is kept: managed fields, foreign annotations, labels and everything else that nobody reads are
+/// gone, so that ten thousand of them fit in memory.
+#[derive(Clone, Debug)]
+pub(super) struct Object {
+    pub uid: Box<str>,
+    pub version: Box<str>,
+    pub generation: i64,
+    pub created: Timestamp,
+    pub deleting: bool,
+    pub finalizers: Vec<Box<str>>,
+    id_annotation: Option<Box<str>>,
+    requested_at: Option<Box<str>>,
+    allow_deletes: Option<Box<str>>,
+    /// Those that ask for something once; most objects have none.
+    annotations: BTreeMap<String, String>,
+    pub spec: Result<Arc<Spec>, Unreadable>,
+    pub status: Arc<Status>,
+}
+
+/// What can be told of an object whose spec does not fit its type.
+#[derive(Clone, Debug)]
+pub(super) struct Unreadable {
+    /// What does not fit.
+    pub message: Box<str>,
+    /// Its page, if at least that can be read.
+    pub page: Option<PageReference>,
+    /// True when it says that the remote object is to be left alone.
+    pub orphan: bool,
+}
+
+/// The Kubernetes API of a kind.
+pub(super) fn resource(kind: Kind) -> ApiResource {
+    match kind {
+        Kind::StatusPage => ApiResource::erase::<StatusPage>(&()),
+        Kind::ComponentGroup => ApiResource::erase::<ComponentGroup>(&()),
+        Kind::Component => ApiResource::erase::<Component>(&()),
+        Kind::Incident => ApiResource::erase::<Incident>(&()),
+        Kind::MetricsProvider => ApiResource::erase::<MetricsProvider>(&()),
+        Kind::Metric => ApiResource::erase::<Metric>(&()),
+        Kind::Subscriber => ApiResource::erase::<Subscriber>(&()),
+        Kind::IncidentTemplate => ApiResource::erase::<IncidentTemplate>(&()),
+        Kind::PageAccessUser => ApiResource::erase::<PageAccessUser>(&()),
+        Kind::PageAccessGroup => ApiResource::erase::<PageAccessGroup>(&()),
+        Kind::OrganizationUser => ApiResource::erase::<OrganizationUser>(&()),
+    }
+}
+
+/// The key of an object, if it has a name and a namespace.
+pub(super) fn key(kind: Kind, metadata: &ObjectMeta) -> Option<ObjectKey> {
+    Some(ObjectKey::new(
+        kind,
+        metadata.namespace.clone()?,
+        metadata.name.clone()?,
+    ))
+}
+
+impl Object {
+    /// Reads an object of a kind. What does not fit is kept as [`Unreadable`]; an unreadable status is empty.
+    pub fn read(kind: Kind, object: DynamicObject) -> Self {
+        let DynamicObject { metadata, mut data, .. } = object;
+        let status = match data.get_mut("status").map(Value::take) {
+            None | Some(Value::Null) => Status::empty(kind),
+            Some(value) => Status::from_json(kind, value).unwrap_or_else(|error| {
+                let name = metadata.name.as_deref().unwrap_or_default();
+                tracing::warn!(%kind, name, %error, "a status does not fit and is taken as empty");
+                Status::empty(kind)
+            }),
+        };
+        let spec = data.get_mut("spec").map_or(Value::Null, Value::take);
+        let annotation = |name: &str| -> Option<Box<str>> {
+            let annotations = metadata.annotations.as_ref()?;
+            annotations.get(name).map(|value| value.as_str().into())
+        };
+        Object {
+            id_annotation: annotation(ID).filter(|id| !id.trim().is_empty()),
+            requested_at: annotation(REQUESTED_AT),
+            allow_deletes: annotation(ALLOW_DELETES),
+            annotations: [RESEND_CONFIRMATION, REACTIVATE]
+                .into_iter()
+                .filter_map(|name| Some((name.to_owned(), annotation(name)?.into_string())))
+                .collect(),
+            uid: metadata.uid.unwrap_or_default().into(),
+            version: metadata.resource_version.unwrap_or_default().into(),
+            generation: metadata.generation.unwrap_or_default(),
+            created: metadata
+                .creation_timestamp
+                .map_or(Timestamp::UNIX_EPOCH, |created| created.0),
+            deleting: metadata.deletion_timestamp.is_some(),
+            finalizers: metadata
+                .finalizers
+                .unwrap_or_default()
+                .into_iter()
+                .map(Into::into)
+                .collect(),
+            spec: read_spec(kind, spec).map(Arc::new),
+            status: Arc::new(status),
+        }
+    }
+
+    /// True while our finalizer is on it.
+    pub fn holds(&self) -> bool {
+        self.finalizers.iter().any(|name| &**name == FINALIZER)
+    }
+
+    /// The page that this object belongs to; a page belongs to itself.
+    pub fn page(&self, key: &ObjectKey) -> Option<ObjectKey> {
+        if key.kind == Kind::StatusPage {
+            return Some(key.clone());
+        }
+        let reference = match &self.spec {
+            Ok(spec) => &spec.common()?.page_ref,
+            Err(unreadable) => unreadable.page.as_ref()?,
+        };
+        let namespace = reference.namespace.as_ref().unwrap_or(&key.namespace);
+        Some(ObjectKey::new(Kind::StatusPage, namespace, &reference.name))
+    }
+
+    /// The id of the page that a StatusPage stands for, declared or found.
+    pub fn remote_page_id(&self) -> Option<String> {
+        let declared = match self.spec.as_deref() {
+            Ok(Spec::StatusPage(page)) => page.page_id.clone(),
+            _ => None,
+        };
+        declared.or_else(|| self.status.object().id.clone())
+    }
+
+    /// The id that this object records.
+    pub fn recorded_id(&self) -> Option<&str> {
+        self.id_annotation.as_deref().or(self.status.object().id.as_deref())
+    }
+
+    /// True when a plan could come out differently: everything but the status.
+    pub fn differs_from(&self, other: &Object) -> bool {
+        self.uid != other.uid
+            || self.generation != other.generation
+            || self.deleting != other.deleting
+            || self.finalizers != other.finalizers
+            || self.id_annotation != other.id_annotation
+            || self.requested_at != other.requested_at
+            || self.allow_deletes != other.allow_deletes
+            || self.annotations != other.annotations
+    }
+
+    /// True when this was stored before `other`, as far as the versions can be compared.
+    pub fn is_older_than(&self, other: &Object) -> bool {
+        match (self.version.parse::<u128>(), other.version.parse::<u128>()) {
+            (Ok(mine), Ok(others)) => mine < others,
+            _ => false,
+        }
+    }
+
+    /// The object as the engine sees it; none when its spec cannot be read.
+    pub fn declaration(&self, key: &ObjectKey, now: Timestamp) -> Option<Declaration> {
+        let spec = self.spec.as_ref().ok()?;
+        Some(Declaration {
+            key: key.clone(),
+            uid: self.uid.to_string(),
+            version: self.version.to_string(),
+            generation: self.generation,
+            created: self.created,
+            seen: now,
+            deleting: self.deleting,
+            finalizer: self.holds(),
+            id_annotation: self.id_annotation.as_deref().map(str::to_owned),
+            requested_at: self.requested_at.as_deref().map(str::to_owned),
+            allow_deletes: self.allow_deletes.as_deref().map(str::to_owned),
+            annotations: self.annotations.clone(),
+            spec: Spec::clone(spec),
+            status: Status::clone(&self.status),
+            stored: Status::clone(&self.status),
+            secrets: Default::default(),
+        })
+    }
+}
+
+fn read_spec(kind: Kind, value: Value) -> Result<Spec, Unreadable> {
+    let typed = match kind {
+        Kind::StatusPage => Deserialize::deserialize(&value).map(Spec::StatusPage),
+        Kind::ComponentGroup => Deserialize::deserialize(&value).map(Spec::ComponentGroup),
+        Kind::Component => Deserialize::deserialize(&value).map(Spec::Component),
+        Kind::Incident => Deserialize::deserialize(&value).map(Spec::Incident),
+        Kind::MetricsProvider => Deserialize::deserialize(&value).map(Spec::MetricsProvider),
+        Kind::Metric => Deserialize::deserialize(&value).map(Spec::Metric),
+        Kind::Subscriber => Deserialize::deserialize(&value).map(Spec::Subscriber),
+        Kind::IncidentTemplate => Deserialize::deserialize(&value).map(Spec::IncidentTemplate),
+        Kind::PageAccessUser => Deserialize::deserialize(&value).map(Spec::PageAccessUser),
+        Kind::PageAccessGroup => Deserialize::deserialize(&value).map(Spec::PageAccessGroup),
+        Kind::OrganizationUser => Deserialize::deserialize(&value).map(Spec::OrganizationUser),
+    };
+    typed.map_err(|error| Unreadable {
+        message: error.to_string().into(),
+        page: value
+            .get("pageRef")
+            .and_then(|page| serde_json::from_value(page.clone()).ok()),
+        orphan: value.get("deletionPolicy").and_then(Value::as_str) == Some("Orphan"),
+    })
+}
+
+/// The group and version of all kinds, as manifests write it.
+pub(super) fn api_version() -> String {
+    format!("{GROUP}/{VERSION}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn component(spec: Value, status: Value) -> Object {
+        let object = json!({
+            "apiVersion": api_version(), "kind": "Component",
+            "metadata": {"name": "api", "namespace": "acme", "uid": "u", "resourceVersion": "10"},
+            "spec": spec, "status": status,
+        });
+        Object::read(Kind::Component, serde_json::from_value(object).unwrap())
+    }
+
+    #[test]
+    fn a_spec_that_does_not_fit_still_names_its_page() {
+        let object = component(
+            json!({"pageRef": {"name": "acme"}, "deletionPolicy": "Orphan", "showcase": "perhaps"}),
+            json!({}),
+        );
+        let key = ObjectKey::new(Kind::Component, "acme", "api");
+        assert_eq!(
+            object.page(&key),
+            Some(ObjectKey::new(Kind::StatusPage, "acme", "acme"))
+        );
+        let unreadable = object.spec.unwrap_err();
+        assert!(unreadable.orphan);
+        assert!(
+            unreadable.message.contains("expected a boolean"),
+            "{}",
+            unreadable.message
+        );
+    }
+
+    #[test]
+    fn a_status_that_does_not_fit_is_empty() {
+        let object = component(json!({"pageRef": {"name": "acme"}}), json!({"conditions": 7}));
+        assert_eq!(*object.status, Status::empty(Kind::Component));
+        assert!(object.spec.is_ok());
+    }
+
+    #[test]
+    fn versions_are_numbers_where_they_can_be() {
+        let older = component(json!({"pageRef": {"name": "acme"}}), json!({}));
+        let mut newer = older.clone();
+        newer.version = "9".into();
+        assert!(newer.is_older_than(&older));
+        newer.version = "x".into();
+        assert!(!newer.is_older_than(&older) && !older.is_older_than(&newer));
+    }
+}

@@ -1,0 +1,187 @@
+//! Declarations that no driver sees: their page is missing or does not admit them, or they cannot be read.
+//!
+//! They are told so in their own status, and they are let go when nothing remote depends on it.
+
+use jiff::Timestamp;
+
+use super::KubernetesStore;
+use super::cache::{Cache, Grant};
+use super::object::Object;
+use super::write::Target;
+use crate::api::{Kind, Reason};
+use crate::driver::{Event, EventKind, Store, StoreError};
+use crate::engine::{self, Deletion, ObjectKey, READY, Spec, State, Status};
+
+/// A declaration that no driver sees.
+#[derive(Debug)]
+struct Stray {
+    key: ObjectKey,
+    uid: String,
+    version: String,
+    stored: Status,
+    generation: i64,
+    state: State,
+    reason: Reason,
+    message: String,
+    release: bool,
+}
+
+impl KubernetesStore {
+    /// Tells declarations that no driver sees why that is, and releases those whose deletion needs nothing remote.
+    /// True when something could not be written: try again later.
+    pub async fn settle_strays(&self) -> bool {
+        if !self.missing().is_empty() {
+            return false;
+        }
+        let strays: Vec<Stray> = {
+            let cache = self.shared.cache();
+            cache
+                .objects()
+                .filter_map(|(key, object)| stray(&cache, key, object))
+                .collect()
+        };
+        let mut failed = false;
+        for stray in strays {
+            if !self.may_write() {
+                return false;
+            }
+            match self.settle(&stray).await {
+                Ok(()) | Err(StoreError::Gone(_)) => {}
+                Err(error) => {
+                    tracing::warn!(object = %stray.key, %error, "will try again");
+                    failed = true;
+                }
+            }
+        }
+        failed
+    }
+
+    async fn settle(&self, stray: &Stray) -> Result<(), StoreError> {
+        let target = Target {
+            key: &stray.key,
+            uid: &stray.uid,
+            version: &stray.version,
+            stored: &stray.stored,
+        };
+        if stray.release {
+            return self.release(target).await;
+        }
+        let mut status = stray.stored.clone();
+        engine::apply_conditions(
+            status.object_mut(),
+            stray.state,
+            stray.reason,
+            &stray.message,
+            Vec::new(),
+            stray.generation,
+            Timestamp::now(),
+        );
+        let reason = |status: &Status| engine::find_condition(status.object(), READY).map(|ready| ready.reason.clone());
+        let news = reason(&status) != reason(&stray.stored);
+        self.replace_status(target, &status).await?;
+        if news {
+            let event = Event {
+                kind: EventKind::Warning,
+                reason: stray.reason.to_string(),
+                note: stray.message.clone(),
+            };
+            self.events.tell(&stray.key, &stray.uid, event);
+        }
+        Ok(())
+    }
+}
+
+fn stray(cache: &Cache, key: &ObjectKey, object: &Object) -> Option<Stray> {
+    let (state, reason, message, page) = finding(cache, key, object)?;
+    let mut stray = Stray {
+        key: key.clone(),
+        uid: object.uid.to_string(),
+        version: object.version.to_string(),
+        stored: Status::clone(&object.status),
+        generation: object.generation,
+        state,
+        reason,
+        message,
+        release: false,
+    };
+    if object.deleting {
+        if !object.holds() {
+            // Others hold it: not our business any more.
+            return None;
+        }
+        let remote = object.recorded_id();
+        let nothing_remote = remote.is_none() && object.status.object().journal.is_none();
+        let orphan = match &object.spec {
+            Err(unreadable) => unreadable.orphan,
+            Ok(_) => object
+                .declaration(key, Timestamp::UNIX_EPOCH)
+                .is_some_and(|declaration| {
+                    let page = page.and_then(|page| match page {
+                        Spec::StatusPage(spec) => Some(&**spec),
+                        _ => None,
+                    });
+                    let policies = declaration.policies(page);
+                    policies.deletion == Deletion::Orphan && !policies.suspend
+                }),
+        };
+        stray.release = nothing_remote || orphan;
+        stray.state = State::Stalled;
+        stray.message = format!(
+            "{}; until then {} {} cannot be deleted: set deletionPolicy: Orphan to leave it on the page and let this declaration go",
+            stray.message,
+            key.kind.noun(),
+            remote.unwrap_or("(its creation was not confirmed)"),
+        );
+    }
+    Some(stray)
+}
+
+/// Why no driver sees an object; none when one does.
+fn finding<'a>(
+    cache: &'a Cache,
+    key: &ObjectKey,
+    object: &Object,
+) -> Option<(State, Reason, String, Option<&'a Spec>)> {
+    if let Err(unreadable) = &object.spec {
+        let message = format!(
+            "the spec cannot be read: {}; correct it, or update the operator if it is older than the definitions",
+            unreadable.message
+        );
+        return Some((State::Stalled, Reason::Invalid, message, None));
+    }
+    if key.kind == Kind::StatusPage {
+        return None;
+    }
+    let page = object.page(key)?;
+    let spec = cache.get(&page).map(|page| page.spec.as_deref());
+    let (namespace, name) = (&page.namespace, &page.name);
+    if page.namespace == key.namespace {
+        return match spec {
+            Some(Ok(_)) => None,
+            Some(Err(_)) => {
+                let message = format!("StatusPage {name} cannot be read; its own condition says why");
+                Some((State::Stalled, Reason::PageNotReady, message, None))
+            }
+            None => {
+                let message = format!("StatusPage {name} does not exist in namespace {namespace}: create it");
+                Some((State::Progressing, Reason::PageNotFound, message, None))
+            }
+        };
+    }
+    let granted = match spec {
+        Some(Ok(spec)) => cache.grant(&page, spec, &key.namespace),
+        _ => Grant::Denied,
+    };
+    match granted {
+        Grant::Granted | Grant::Unknown => None,
+        Grant::Denied => {
+            // The same words whether the page exists or not: what is in another namespace is not told.
+            let message = format!(
+                "no StatusPage {namespace}/{name} admits declarations of namespace {}: whoever owns the page can admit it with spec.allowedNamespaces",
+                key.namespace
+            );
+            let spec = spec.and_then(Result::ok);
+            Some((State::Stalled, Reason::PageNotGranted, message, spec))
+        }
+    }
+}

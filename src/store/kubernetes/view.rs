@@ -1,0 +1,125 @@
+//! The view of a page: the cache, seen by one driver.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+use super::KubernetesStore;
+use super::cache::Grant;
+use super::secrets::{self, Absent};
+use crate::api::{Kind, NamespaceGrant, Reason, StatusPageSpec};
+use crate::driver::{Access, View};
+use crate::engine::{Declaration, ObjectKey, Spec};
+use crate::statuspage::{BaseUrl, Secret, Token};
+
+impl KubernetesStore {
+    pub(super) fn view_of(&self, page: &ObjectKey) -> Option<View> {
+        let now = Timestamp::now();
+        let (page, mut declarations) = {
+            let cache = self.shared.cache();
+            let declared = cache.get(page)?.declaration(page, now)?;
+            let mut declarations: Vec<Declaration> = cache
+                .of_page(page)
+                .filter(|(key, _)| cache.grant(page, &declared.spec, &key.namespace) == Grant::Granted)
+                .filter_map(|(key, object)| object.declaration(key, now))
+                .collect();
+            // Only pages of the declaration's own namespace can be named: who may write there may read them too.
+            for declaration in &mut declarations {
+                let namespace = declaration.key.namespace.clone();
+                declaration.spec.resolve_pages(|name| {
+                    let key = ObjectKey::new(Kind::StatusPage, namespace.as_str(), name);
+                    cache.get(&key)?.remote_page_id()
+                });
+            }
+            (declared, declarations)
+        };
+        declarations.sort_by(|one, other| {
+            (one.created, &one.key.name, &one.key.namespace, one.key.kind).cmp(&(
+                other.created,
+                &other.key.name,
+                &other.key.namespace,
+                other.key.kind,
+            ))
+        });
+        for declaration in &mut declarations {
+            declaration.secrets = self.secrets_of(declaration);
+        }
+        let Spec::StatusPage(spec) = &page.spec else {
+            return None;
+        };
+        let access = self.access(&page.key, spec);
+        Some(View {
+            page,
+            declarations,
+            access,
+        })
+    }
+
+    fn secrets_of(&self, declaration: &Declaration) -> BTreeMap<&'static str, Result<Secret, String>> {
+        secrets::references(&declaration.spec)
+            .into_iter()
+            .map(|(field, reference)| {
+                let namespace = &declaration.key.namespace;
+                let value = self
+                    .shared
+                    .secrets
+                    .value(namespace, reference, "the provider's credential");
+                let value = value.map_err(|absent| match absent {
+                    Absent::Unread => format!("Secret {namespace}/{} is being read", reference.name),
+                    Absent::Because(reason) => reason,
+                });
+                (field, value)
+            })
+            .collect()
+    }
+
+    fn access(&self, page: &ObjectKey, spec: &StatusPageSpec) -> Result<Access, (Reason, String)> {
+        let base_url = match (&self.base_url, &spec.api.url) {
+            (Some(base_url), _) => base_url.clone(),
+            (None, url) => {
+                let address = url.as_deref().unwrap_or(BaseUrl::DEFAULT);
+                // Who may write a StatusPage may choose where its token goes; in clear only within the machine.
+                BaseUrl::parse(address, false)
+                    .map_err(|error| (Reason::Invalid, format!("api.url cannot be used: {error}")))?
+            }
+        };
+        let reference = &spec.api.token_secret_ref;
+        let name = format!("Secret {}/{}", page.namespace, reference.name);
+        let value = self.shared.secrets.value(&page.namespace, reference, "the API token");
+        let value = value.map_err(|absent| match absent {
+            Absent::Unread => (Reason::WaitingForReference, format!("{name} is being read")),
+            Absent::Because(reason) => (Reason::SecretNotFound, reason),
+        })?;
+        let token = Token::new(value.expose().to_owned()).map_err(|error| {
+            let key = reference.key();
+            (
+                Reason::SecretNotFound,
+                format!("the value under key {key} of {name} is no API token: {error}"),
+            )
+        })?;
+        Ok(Access { base_url, token })
+    }
+
+    /// True when nothing that the view of this page depends on is still being read.
+    pub(super) fn is_settled(&self, page: &ObjectKey) -> bool {
+        let cache = self.shared.cache();
+        let Some(spec) = cache.get(page).and_then(|page| page.spec.as_deref().ok()) else {
+            return true;
+        };
+        let by_labels = matches!(spec, Spec::StatusPage(spec) if spec
+            .allowed_namespaces
+            .as_ref()
+            .is_some_and(|allowed| allowed.from == NamespaceGrant::Selector));
+        if by_labels && cache.namespaces.is_none() {
+            return false;
+        }
+        let declared = cache
+            .of_page(page)
+            .filter_map(|(key, object)| Some((key, object.spec.as_deref().ok()?)));
+        std::iter::once((page, spec)).chain(declared).all(|(key, spec)| {
+            secrets::references(spec)
+                .into_iter()
+                .all(|(_, reference)| self.shared.secrets.value(&key.namespace, reference, "") != Err(Absent::Unread))
+        })
+    }
+}

@@ -1,0 +1,187 @@
+//! The watches of declarations and namespaces. They never end: what fails is tried again, and said once.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::StreamExt;
+use k8s_openapi::api::core::v1::Namespace;
+use kube::api::{DynamicObject, PartialObjectMeta};
+use kube::runtime::watcher::{self, Event};
+use kube::{Api, Client, ResourceExt};
+
+use super::cache::Origin;
+use super::object::{self, Object};
+use super::shared::Shared;
+use crate::api::Kind;
+use crate::engine::ObjectKey;
+
+const SHORTEST_WAIT: Duration = Duration::from_millis(250);
+/// Short, because a definition that was installed should be noticed soon.
+const LONGEST_WAIT: Duration = Duration::from_secs(5);
+/// How many objects one answer to a list holds: bounds what is in memory twice.
+const PAGE_SIZE: u32 = 500;
+
+/// Waits between attempts, longer each time.
+#[derive(Debug)]
+pub(super) struct Patience(Duration);
+
+impl Default for Patience {
+    fn default() -> Self {
+        Patience(SHORTEST_WAIT)
+    }
+}
+
+impl Patience {
+    pub fn is_fresh(&self) -> bool {
+        self.0 == SHORTEST_WAIT
+    }
+
+    pub fn reset(&mut self) {
+        self.0 = SHORTEST_WAIT;
+    }
+
+    pub async fn wait(&mut self) {
+        tokio::time::sleep(self.0).await;
+        self.0 = (self.0 * 2).min(LONGEST_WAIT);
+    }
+}
+
+/// Watches one kind, in one namespace or in all.
+pub(super) async fn watch_kind(
+    shared: Arc<Shared>,
+    client: Client,
+    slot: usize,
+    kind: Kind,
+    namespace: Option<String>,
+) {
+    let resource = object::resource(kind);
+    let api: Api<DynamicObject> = match &namespace {
+        Some(namespace) => Api::namespaced_with(client, namespace, &resource),
+        None => Api::all_with(client, &resource),
+    };
+    let config = watcher::Config::default().page_size(PAGE_SIZE);
+    let mut stream = watcher::watcher(api, config).boxed();
+    let mut patience = Patience::default();
+    let mut listed: HashSet<ObjectKey> = HashSet::new();
+    while let Some(event) = stream.next().await {
+        match event {
+            Ok(Event::Init) => {
+                listed.clear();
+                // Not yet an answer: a list that fails comes after this too.
+                continue;
+            }
+            Ok(Event::InitApply(object)) => {
+                if let Some(key) = object::key(kind, &object.metadata) {
+                    listed.insert(key.clone());
+                    shared.apply(key, Object::read(kind, object), Origin::Watched);
+                }
+            }
+            Ok(Event::InitDone) => {
+                shared.listed(kind, namespace.as_deref(), &listed);
+                listed = HashSet::new();
+                shared.watching(slot, Ok(()));
+            }
+            Ok(Event::Apply(object)) => {
+                if let Some(key) = object::key(kind, &object.metadata) {
+                    shared.apply(key, Object::read(kind, object), Origin::Watched);
+                }
+            }
+            Ok(Event::Delete(object)) => {
+                if let Some(key) = object::key(kind, &object.metadata) {
+                    shared.ended(&key, object.metadata.uid.as_deref().unwrap_or_default());
+                }
+            }
+            Err(error) => {
+                shared.watch_failed();
+                let reason = reason(&error);
+                if patience.is_fresh() {
+                    tracing::warn!(%kind, error = reason, "cannot watch; will try again");
+                }
+                let plural = &resource.plural;
+                shared.watching(
+                    slot,
+                    Err(if is_missing(&error) {
+                        format!(
+                            "{plural}.{} is not served: install the definitions with `statuspage crds | kubectl apply --server-side -f -`",
+                            resource.group
+                        )
+                    } else {
+                        format!("{plural} cannot be watched: {reason}")
+                    }),
+                );
+                patience.wait().await;
+                continue;
+            }
+        }
+        patience.reset();
+    }
+}
+
+/// Watches the labels of all namespaces, from the moment that a page needs them.
+pub(super) async fn watch_namespaces(shared: Arc<Shared>, client: Client) {
+    shared.labels_needed().await;
+    let api: Api<PartialObjectMeta<Namespace>> = Api::all(client);
+    let mut stream = watcher::watcher(api, watcher::Config::default()).boxed();
+    let mut patience = Patience::default();
+    let mut listed = std::collections::HashMap::new();
+    while let Some(event) = stream.next().await {
+        match event {
+            Ok(Event::Init) => {
+                listed.clear();
+                continue;
+            }
+            Ok(Event::InitApply(mut namespace)) => {
+                let labels = std::mem::take(namespace.labels_mut());
+                listed.insert(namespace.name_any(), labels);
+            }
+            Ok(Event::InitDone) => shared.namespaces_listed(std::mem::take(&mut listed)),
+            Ok(Event::Apply(mut namespace)) => {
+                let labels = std::mem::take(namespace.labels_mut());
+                shared.namespace_changed(namespace.name_any(), Some(labels));
+            }
+            Ok(Event::Delete(namespace)) => shared.namespace_changed(namespace.name_any(), None),
+            Err(error) => {
+                shared.watch_failed();
+                if patience.is_fresh() {
+                    tracing::warn!(
+                        error = reason(&error),
+                        "cannot watch namespaces: no page admits namespaces by their labels until then"
+                    );
+                }
+                patience.wait().await;
+                continue;
+            }
+        }
+        patience.reset();
+    }
+}
+
+/// The status of an API server's answer, if the failure was an answer.
+fn code(error: &watcher::Error) -> Option<u16> {
+    let (watcher::Error::InitialListFailed(kube::Error::Api(status))
+    | watcher::Error::WatchStartFailed(kube::Error::Api(status))
+    | watcher::Error::WatchFailed(kube::Error::Api(status))) = error
+    else {
+        return None;
+    };
+    Some(status.code)
+}
+
+fn is_missing(error: &watcher::Error) -> bool {
+    code(error) == Some(404)
+}
+
+pub(super) fn is_forbidden(error: &watcher::Error) -> bool {
+    code(error) == Some(403)
+}
+
+/// An error in one sentence, with its causes.
+pub(super) fn reason(error: &dyn std::error::Error) -> String {
+    // kube's texts hold their causes, and whole statuses in their debug form: the innermost one is the plain one.
+    let mut innermost = error;
+    while let Some(cause) = innermost.source() {
+        innermost = cause;
+    }
+    innermost.to_string()
+}
