@@ -2,6 +2,8 @@
 
 // Marked as test code so that the lints which forbid panics let helpers of tests panic too.
 #[cfg(test)]
+mod api_coverage;
+#[cfg(test)]
 mod chart;
 #[cfg(test)]
 mod cli;
@@ -17,6 +19,8 @@ mod directory;
 mod documents;
 #[cfg(test)]
 mod driver;
+#[cfg(test)]
+mod every_kind;
 #[cfg(test)]
 mod export;
 #[cfg(test)]

@@ -95,6 +95,20 @@ impl State {
     }
 }
 
+impl State {
+    /// The id of the page that a StatusPage stands for, declared or found.
+    fn page_id(&self, namespace: &str, name: &str) -> Option<String> {
+        let key = ObjectKey::new(Kind::StatusPage, namespace, name);
+        let object = self.objects.iter().find(|object| object.key == key)?;
+        let declared = object.page_spec().and_then(|spec| spec.page_id.clone());
+        let found = || {
+            let status = &self.lock.objects.get(&entry_name(&key))?.status;
+            status.get("id")?.as_str().map(str::to_owned)
+        };
+        declared.or_else(found)
+    }
+}
+
 impl std::fmt::Debug for DirectoryStore {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter
@@ -305,6 +319,10 @@ impl Store for DirectoryStore {
                 object.declaration(entry, status)
             })
             .collect();
+        for declaration in &mut declarations {
+            let namespace = declaration.key.namespace.clone();
+            declaration.spec.resolve_pages(|name| state.page_id(&namespace, name));
+        }
         if state.complete {
             let declared: BTreeSet<String> = state.objects.iter().map(|object| entry_name(&object.key)).collect();
             let page_name = page_name(page);
