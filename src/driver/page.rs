@@ -22,6 +22,9 @@ const QUIET_ROUNDS: u32 = 8;
 /// Pause before the store is tried again with what it did not take.
 const STORE_RETRY: SignedDuration = SignedDuration::from_secs(5);
 
+/// While a backlog waits for the budget, the status of the StatusPage is written at most so often.
+const PAGE_STATUS_PAUSE: SignedDuration = SignedDuration::from_secs(10);
+
 /// What all drivers of a process share.
 #[derive(Clone, Debug)]
 pub struct PageOptions {
@@ -79,6 +82,7 @@ pub struct PageDriver<S> {
     base_url: Option<BaseUrl>,
     page_id: Option<String>,
     page_read_at: Option<Timestamp>,
+    page_told_at: Option<Timestamp>,
     snapshot: Snapshot,
     failures: BTreeMap<ObjectKey, Failure>,
     read_failures: BTreeMap<CollectionKind, Failure>,
@@ -105,6 +109,7 @@ impl<S: Store> PageDriver<S> {
             base_url: None,
             page_id: None,
             page_read_at: None,
+            page_told_at: None,
             snapshot: Snapshot::default(),
             failures: BTreeMap::new(),
             read_failures: BTreeMap::new(),
@@ -196,7 +201,16 @@ impl<S: Store> PageDriver<S> {
             let permit = match client.budget().try_acquire(work.priority(), &page_id) {
                 Ok(permit) => permit,
                 Err(_) => {
-                    self.write_statuses(&view, &plan, |_| true).await;
+                    // The page's own status counts what waits: told now and then, not after every request.
+                    let now = self.options.clock.now();
+                    let page_due = self
+                        .page_told_at
+                        .is_none_or(|told| now.duration_since(told) >= PAGE_STATUS_PAUSE);
+                    if page_due {
+                        self.page_told_at = Some(now);
+                    }
+                    self.write_statuses(&view, &plan, |key| page_due || key.kind != Kind::StatusPage)
+                        .await;
                     self.flush().await;
                     tokio::select! {
                         permit = client.budget().acquire(work.priority(), &page_id) => permit,
@@ -269,6 +283,7 @@ impl<S: Store> PageDriver<S> {
             read_failures: &self.read_failures,
             failures: &self.failures,
             gate: self.gate.as_ref(),
+            budget: self.budget().map(Budget::stats),
             missing_incidents: &self.missing_incidents,
             recent_deletions: self.deletions.len(),
             single_points: self.single_points,

@@ -145,6 +145,11 @@ impl<'a> Planner<'a> {
             self.read(ReadWhat::Collection(CollectionKind::Page), Priority::Incident);
             return false;
         };
+        if !page.deleting && !page.finalizer && self.held_declarations() > 0 {
+            // Its declarations need it to the end: they cannot be deleted on a page whose token nobody knows.
+            let hold = step(page, Action::Hold, Priority::Incident, "put the finalizer on");
+            self.plan.steps.push(hold);
+        }
         let read_at = world.page_read_at.unwrap_or(world.now);
         if elapsed(read_at, world.now) >= world.resync_interval() || read_at < page.seen {
             self.read(ReadWhat::Collection(CollectionKind::Page), Priority::Read);
@@ -229,6 +234,25 @@ impl<'a> Planner<'a> {
         true
     }
 
+    /// What waits for the request budget, in a sentence; none while everything planned can be sent at once.
+    fn backlog(&self) -> Option<String> {
+        let requests = self.plan.remote_steps().count();
+        let budget = self.world.budget.filter(|budget| budget.limit > 0)?;
+        let paused = budget.paused_for.map_or(0, |pause| pause.as_secs().max(1));
+        if requests <= budget.remaining && paused == 0 {
+            return None;
+        }
+        // Each minute brings the limit anew; what is free now goes at once.
+        let later = requests.saturating_sub(budget.remaining);
+        let minutes = u64::try_from(later.div_ceil(budget.limit)).unwrap_or(u64::MAX).max(1);
+        let asked = if paused > 0 { "Statuspage asked to wait; " } else { "" };
+        let unit = if minutes == 1 { "minute" } else { "minutes" };
+        Some(format!(
+            "{asked}{requests} changes wait for the request budget of {} a minute, about {minutes} {unit}; incidents go first",
+            budget.limit
+        ))
+    }
+
     /// Nothing can be sent: what was in sync stays as it was seen, what waits says why, deletions that leave the
     /// remote object alone go on.
     fn closed(&mut self, declaration: &'a Declaration) {
@@ -301,6 +325,12 @@ impl<'a> Planner<'a> {
 
     fn finish(mut self) -> Plan {
         let world = self.world;
+        if let Some(backlog) = self.backlog()
+            && let Some(page) = self.outcomes.get_mut(&world.page.key)
+            && page.state == State::InSync
+        {
+            page.message = backlog;
+        }
         let mut pending: i64 = 0;
         let page = std::iter::once(world.page);
         for declaration in world.declarations.iter().chain(page) {

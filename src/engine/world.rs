@@ -9,7 +9,7 @@ use super::declaration::{Declaration, ObjectKey, Spec};
 use super::duration::parse_duration;
 use super::failure::Failure;
 use crate::api::{Reason, StatusPageSpec};
-use crate::statuspage::{CollectionKind, Snapshot};
+use crate::statuspage::{BudgetStats, CollectionKind, Snapshot};
 
 /// Deletions are counted over this time for the page's deletion cap.
 pub const DELETION_WINDOW: Duration = Duration::from_secs(600);
@@ -51,6 +51,8 @@ pub struct World<'a> {
     pub failures: &'a BTreeMap<ObjectKey, Failure>,
     /// Why nothing can be sent, if so.
     pub gate: Option<&'a Gate>,
+    /// How the request budget of the page's token stands, once it is known.
+    pub budget: Option<BudgetStats>,
     /// Recorded incidents that were looked up one by one and are not on the page.
     pub missing_incidents: &'a BTreeSet<String>,
     /// Remote objects deleted within [`DELETION_WINDOW`].

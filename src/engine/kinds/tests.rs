@@ -75,6 +75,7 @@ fn plan(page: &Declaration, declarations: &[Declaration], snapshot: &Snapshot) -
         read_failures: &BTreeMap::new(),
         failures: &BTreeMap::new(),
         gate: None,
+        budget: None,
         missing_incidents: &BTreeSet::new(),
         recent_deletions: 0,
         single_points: false,

@@ -2,10 +2,11 @@
 
 use serde_json::json;
 
-use super::builders::page;
+use super::builders::{component, page, start};
 use super::simulation::Simulation;
 use crate::api::{Kind, Reason};
-use crate::engine::{Request, State};
+use crate::engine::{READY, Request, State, find_condition};
+use crate::statuspage::BudgetStats;
 
 #[test]
 fn declared_settings_are_owned_and_the_others_are_not() {
@@ -56,5 +57,45 @@ fn observe_only_reports_settings_that_differ() {
     assert_eq!(
         simulation.stands(Kind::StatusPage, "page"),
         (State::Stalled, Reason::ObserveOnly)
+    );
+}
+
+#[test]
+fn a_page_is_held_while_its_declarations_need_it_and_then_goes() {
+    let mut simulation = Simulation::new(vec![component("api", json!({}))]);
+    simulation.settle();
+    assert!(simulation.page.finalizer, "a page with declarations is held");
+    simulation.page.deleting = true;
+    simulation.settle();
+    assert!(simulation.page.finalizer, "its declarations still need it");
+    simulation.delete(Kind::Component, "api");
+    simulation.settle();
+    assert!(!simulation.page.finalizer, "nothing needs it any more");
+}
+
+#[test]
+fn a_backlog_is_told_with_its_size_and_its_time() {
+    let mut simulation = Simulation::new(vec![component("first", json!({}))]);
+    simulation.settle();
+    for number in 0..130 {
+        let mut new = component(&format!("c{number}"), json!({}));
+        new.seen = start();
+        simulation.add(new);
+    }
+    let budget = BudgetStats {
+        limit: 60,
+        remaining: 10,
+        ..BudgetStats::default()
+    };
+    let plan = simulation.plan_within(Some(budget));
+    let (_, status) = plan
+        .statuses
+        .iter()
+        .find(|(key, _)| key.kind == Kind::StatusPage)
+        .unwrap();
+    let message = &find_condition(status.object(), READY).unwrap().message;
+    assert!(
+        message.contains("130 changes wait") && message.contains("2 minutes"),
+        "{message}"
     );
 }

@@ -200,6 +200,11 @@ impl Simulation {
     }
 
     pub(super) fn plan(&self) -> Plan {
+        self.plan_within(None)
+    }
+
+    /// The plan with this much of a request budget.
+    pub(super) fn plan_within(&self, budget: Option<crate::statuspage::BudgetStats>) -> Plan {
         engine::plan(&World {
             now: self.now,
             page: &self.page,
@@ -210,6 +215,7 @@ impl Simulation {
             read_failures: &BTreeMap::new(),
             failures: &self.failures,
             gate: self.gate.as_ref(),
+            budget,
             missing_incidents: &self.missing,
             recent_deletions: self.deletions,
             single_points: false,
@@ -347,7 +353,7 @@ impl Simulation {
                     if !self.store(|| format!("{} {}", step.key, step.summary)) {
                         return true;
                     }
-                    for declaration in &mut self.declarations {
+                    for declaration in self.declarations.iter_mut().chain(std::iter::once(&mut self.page)) {
                         declaration.finalizer |= declaration.key == step.key;
                     }
                 }

@@ -121,7 +121,8 @@ impl Read {
             created: entry.created,
             seen: Timestamp::UNIX_EPOCH,
             deleting: false,
-            finalizer: entry.held,
+            // A page needs no hold: what is recorded of its objects outlives its manifest.
+            finalizer: entry.held || self.key.kind == Kind::StatusPage,
             // An id that was created here wins over one in the manifest only when the manifest has none.
             id_annotation: annotation(crate::api::ID).or_else(|| entry.id.clone()),
             requested_at: annotation(REQUESTED_AT),
