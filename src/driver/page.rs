@@ -575,9 +575,10 @@ impl<S: Store> PageDriver<S> {
         self.totals.reads += 1;
         let began = self.options.clock.now();
         let client = client.with_priority(read.priority).with_permit(permit);
+        let page = client.page(page_id).in_organization(organization(view));
         match &read.what {
             ReadWhat::Collection(CollectionKind::Page) => self.read_page(view, &client).await,
-            ReadWhat::Collection(kind) => match client.page(page_id).read(*kind).await {
+            ReadWhat::Collection(kind) => match page.read(*kind).await {
                 Ok(reading) => {
                     self.snapshot.store(reading.begun_at(began));
                     self.read_failures.remove(kind);
@@ -585,7 +586,7 @@ impl<S: Store> PageDriver<S> {
                 }
                 Err(error) => self.read_failed(view, Some(*kind), &error),
             },
-            ReadWhat::Incident(id) => match client.page(page_id).incidents().get(id).await {
+            ReadWhat::Incident(id) => match page.incidents().get(id).await {
                 Ok(incident) => {
                     self.snapshot.merge_incidents(vec![incident]);
                     self.reached();
@@ -594,6 +595,15 @@ impl<S: Store> PageDriver<S> {
                     self.missing_incidents.insert(id.clone());
                 }
                 Err(error) => self.read_failed(view, Some(CollectionKind::Incidents), &error),
+            },
+            ReadWhat::Permissions(user) => match page.read_permissions(user).await {
+                Ok(mut permissions) => {
+                    permissions.read_at = began;
+                    self.snapshot.store_permissions(user, permissions);
+                    self.reached();
+                }
+                Err(error) if error.is_not_found() => self.member_is_gone(view, user, &error),
+                Err(error) => self.read_failed(view, Some(CollectionKind::OrganizationUsers), &error),
             },
         }
     }
@@ -649,6 +659,9 @@ impl<S: Store> PageDriver<S> {
             // The client has paused the budget of the token.
             (ErrorClass::Throttled { .. }, _) => {}
             (ErrorClass::Unauthorized, _) => self.close(view, Reason::Unauthorized, described(error), true),
+            (ErrorClass::NotFound, Some(kind)) if !kind.is_on_every_page() => {
+                self.read_refused(kind, Reason::RemoteNotFound, described(error));
+            }
             (ErrorClass::NotFound, _) => {
                 // The list of a page is never missing unless the page is.
                 self.page_id = None;
@@ -656,15 +669,32 @@ impl<S: Store> PageDriver<S> {
                 self.close(view, Reason::RemotePageNotFound, described(error), true);
             }
             (ErrorClass::Terminal, Some(kind)) => {
-                let attempts = self.read_failures.get(&kind).map_or(0, |failure| failure.attempts) + 1;
-                let failure = self.failure(true, Reason::Rejected, described(error), attempts, 0);
-                self.read_failures.insert(kind, failure);
+                self.read_refused(kind, Reason::Rejected, described(error));
             }
             (ErrorClass::Terminal, None) => self.close(view, Reason::Rejected, described(error), true),
             (ErrorClass::Transient | ErrorClass::Ambiguous, _) => {
                 self.close(view, Reason::Unreachable, described(error), false);
             }
         }
+    }
+
+    /// A member that the list still had is not there: a matter of its declaration, not of all members.
+    fn member_is_gone(&mut self, view: &View, user: &str, error: &Error) {
+        self.totals.failures += 1;
+        let declaration = view.declarations.iter().find(|declaration| {
+            declaration.key.kind == Kind::OrganizationUser && declaration.recorded_id() == Some(user)
+        });
+        if let Some(declaration) = declaration {
+            self.fail(view, &declaration.key, false, Reason::RemoteDeleted, described(error));
+        }
+        self.snapshot.forget(CollectionKind::OrganizationUsers);
+    }
+
+    /// One list cannot be read, the others can.
+    fn read_refused(&mut self, kind: CollectionKind, reason: Reason, message: String) {
+        let attempts = self.read_failures.get(&kind).map_or(0, |failure| failure.attempts) + 1;
+        let failure = self.failure(true, reason, message, attempts, 0);
+        self.read_failures.insert(kind, failure);
     }
 
     /// Sends nothing to the page until a pause is over, longer each time.
@@ -710,7 +740,8 @@ impl<S: Store> PageDriver<S> {
             permit.release_unused();
             return;
         }
-        let page = client.with_priority(step.priority).with_permit(permit).page(page_id);
+        let client = client.with_priority(step.priority).with_permit(permit);
+        let page = client.page(page_id).in_organization(organization(view));
         match perform(&page, &mut self.snapshot, request).await {
             Ok(reply) => self.succeeded(view, step, &reply).await,
             Err(error) => self.failed(view, step, &error),
@@ -747,14 +778,12 @@ impl<S: Store> PageDriver<S> {
         }
     }
 
-    /// The store did not take what has to be on record before a request: nothing was sent. A conflict is decided anew
-    /// at once, with the version that is there now; a store that cannot write is tried again after a pause.
+    /// The store did not take what has to be on record before a request: nothing was sent. Tried again in a while, so
+    /// that a store that is away, or that somebody else keeps changing, does not keep us busy.
     fn store_failed(&mut self, view: &View, key: &ObjectKey, error: &StoreError) {
         tracing::warn!(object = %key, %error, "nothing was sent");
-        if let StoreError::Unavailable { .. } = error {
-            let message = format!("nothing was sent, because it could not be recorded first: {error}");
-            self.fail(view, key, false, Reason::Progressing, message);
-        }
+        let message = format!("nothing was sent, because it could not be recorded first: {error}");
+        self.fail(view, key, false, Reason::Progressing, message);
     }
 
     async fn succeeded(&mut self, view: &View, step: &Step, reply: &Reply) {
@@ -917,6 +946,14 @@ fn client_for(options: &PageOptions, access: &Access) -> Result<Client, Error> {
     Client::builder(access.base_url.clone(), access.token.clone())
         .budget(budget)
         .build()
+}
+
+/// The organization of the page, where it is declared.
+fn organization(view: &View) -> Option<String> {
+    match &view.page.spec {
+        Spec::StatusPage(spec) => spec.organization_id.clone(),
+        _ => None,
+    }
 }
 
 /// All declarations of a view, for many look-ups.

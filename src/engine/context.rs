@@ -11,8 +11,8 @@ use super::lookup::Lookup;
 use super::plan::State;
 use super::world::World;
 use crate::api::{
-    ComponentGroupSpec, ComponentSpec, IncidentSpec, Kind, ManagementPolicy, MetricSpec, MetricsProviderSpec, Reason,
-    SubscriberSpec,
+    ComponentGroupSpec, ComponentSpec, IncidentSpec, IncidentTemplateSpec, Kind, ManagementPolicy, MetricSpec,
+    MetricsProviderSpec, OrganizationUserSpec, PageAccessGroupSpec, PageAccessUserSpec, Reason, SubscriberSpec,
 };
 
 /// Why an object cannot be compared or created yet.
@@ -73,6 +73,16 @@ impl<'a> Index<'a> {
                 (Kind::MetricsProvider, Lookup::of::<MetricsProviderSpec>(world.snapshot)),
                 (Kind::Metric, Lookup::of::<MetricSpec>(world.snapshot)),
                 (Kind::Subscriber, Lookup::of::<SubscriberSpec>(world.snapshot)),
+                (
+                    Kind::IncidentTemplate,
+                    Lookup::of::<IncidentTemplateSpec>(world.snapshot),
+                ),
+                (Kind::PageAccessUser, Lookup::of::<PageAccessUserSpec>(world.snapshot)),
+                (Kind::PageAccessGroup, Lookup::of::<PageAccessGroupSpec>(world.snapshot)),
+                (
+                    Kind::OrganizationUser,
+                    Lookup::of::<OrganizationUserSpec>(world.snapshot),
+                ),
             ]),
             remote_members: HashMap::new(),
             maintained: HashSet::new(),
@@ -180,6 +190,14 @@ impl<'a> Context<'a> {
             ),
         };
         Err(Blocked::waiting(Reason::WaitingForReference, message))
+    }
+
+    /// The ids of other declarations, as JSON, or why one of them is not there yet.
+    pub(super) fn references(&self, kind: Kind, names: &[String]) -> Result<serde_json::Value, Blocked> {
+        names
+            .iter()
+            .map(|name| self.reference(kind, name).map(serde_json::Value::from))
+            .collect()
     }
 
     /// True while nothing will be sent for a declaration: it is suspended or its last request failed.

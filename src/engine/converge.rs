@@ -10,6 +10,7 @@ use super::deletion;
 use super::fields::{self, Comparisons};
 use super::identity::{CREATE, GRACE, Identity, PROVIDE};
 use super::kinds::{self, Rules};
+use super::once;
 use super::plan::{Action, ReadWhat, State, Step};
 use super::planner::{Outcome, Planner, PointsToSend, step};
 use super::request::Request;
@@ -52,6 +53,13 @@ impl<'a> Planner<'a> {
             Spec::Metric(spec) => self.object(declaration, &**spec),
             Spec::Subscriber(spec) => self.object(declaration, spec),
             Spec::Incident(spec) => kinds::converge_incident(self, declaration, spec),
+            Spec::IncidentTemplate(spec) => self.object(declaration, &**spec),
+            Spec::PageAccessUser(spec) => self.object(declaration, &**spec),
+            Spec::PageAccessGroup(spec) => self.object(declaration, &**spec),
+            Spec::OrganizationUser(spec) => {
+                self.permissions(declaration, spec);
+                self.object(declaration, &**spec);
+            }
             Spec::StatusPage(_) | Spec::Removed(_) => {}
         }
     }
@@ -174,12 +182,7 @@ impl<'a> Planner<'a> {
 
     fn update<K: Rules>(&mut self, context: &Context<'a>, rules: &K, remote: &K::Remote, adopted: bool) {
         let declaration = context.declaration;
-        let mut outcome = Outcome::new(
-            declaration,
-            State::InSync,
-            Reason::Synced,
-            "the page shows what is declared",
-        );
+        let mut outcome = Outcome::new(declaration, State::InSync, Reason::Synced, K::IN_SYNC);
         self.take(declaration, K::id(remote), adopted, &mut outcome.status);
         rules.observe(context, remote, &mut outcome.status);
         let fields = match rules.fields(context, Some(remote)) {
@@ -211,6 +214,10 @@ impl<'a> Planner<'a> {
             |body| rules.update(context, remote, body),
             &noun,
         );
+        let may_write = policies.management == ManagementPolicy::Full;
+        if settled && may_write && matches!(declaration.spec, Spec::Subscriber(_)) {
+            self.once(declaration, K::id(remote));
+        }
         if settled && let Spec::Metric(spec) = &declaration.spec {
             self.collect_points(declaration, spec, K::id(remote), policies.management);
         }
@@ -244,8 +251,13 @@ impl<'a> Planner<'a> {
         } else if !found.immutable.is_empty() {
             outcome.state = State::Stalled;
             outcome.reason = Reason::NotHonoured;
+            let way_out = match declaration.key.kind {
+                Kind::IncidentTemplate => "edit the template in the console to match, or declare another one",
+                Kind::OrganizationUser => "edit the member in the console to match",
+                _ => "delete the declaration and create it anew",
+            };
             outcome.message = format!(
-                "{} can only be given when the {} is created: change it back, or delete the declaration and create it anew",
+                "{} can only be given when the {} is created: change it back, or {way_out}",
                 found.immutable.join(", "),
                 declaration.key.kind.noun()
             );
@@ -400,13 +412,17 @@ pub(super) fn creation(
     summary: String,
     beside: Vec<String>,
 ) -> Step {
+    let mut applied = applied(declaration, &found.applied);
+    if matches!(declaration.spec, Spec::Subscriber(_)) {
+        applied.extend(once::done_by_creation(declaration));
+    }
     Step {
         key: declaration.key.clone(),
         action: Action::Create(request),
         priority,
         summary,
         changes: found.changes,
-        applied: applied(declaration, &found.applied),
+        applied,
         beside,
     }
 }

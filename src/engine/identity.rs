@@ -136,6 +136,10 @@ pub(super) fn identify_all(world: &World<'_>, index: &Index<'_>) -> Known {
             Spec::MetricsProvider(spec) => identify(&context, &**spec),
             Spec::Metric(spec) => identify(&context, &**spec),
             Spec::Subscriber(spec) => identify(&context, spec),
+            Spec::IncidentTemplate(spec) => identify(&context, &**spec),
+            Spec::PageAccessUser(spec) => identify(&context, &**spec),
+            Spec::PageAccessGroup(spec) => identify(&context, &**spec),
+            Spec::OrganizationUser(spec) => identify(&context, &**spec),
             Spec::StatusPage(_) | Spec::Removed(_) => continue,
         };
         if !declaration.policies(world.page_spec()).suspend {
@@ -174,6 +178,9 @@ fn identify<K: Rules>(context: &Context<'_>, rules: &K) -> Identified {
             Reason::ClaimedByAnother,
             format!("{owner} is older and owns the same {noun}: delete one of the two, or correct the id annotation"),
         );
+    }
+    if let Err(blocked) = rules.possible(context) {
+        return Identified::stop(blocked.state, blocked.reason, blocked.message);
     }
     let incident = declaration.key.kind == Kind::Incident;
     let urgency = if incident { Priority::Incident } else { Priority::Read };
@@ -299,9 +306,12 @@ fn gone(context: &Context<'_>, id: &str, read_at: Timestamp) -> Option<Identifie
         ));
     }
     let policies = context.policies();
-    // People unsubscribe by themselves, and an incident that somebody deleted must not be announced again, unless the
-    // declaration asks for exactly that.
-    let delicate = matches!(declaration.key.kind, Kind::Subscriber | Kind::Incident);
+    // People unsubscribe by themselves, an incident that somebody deleted must not be announced again, and who was
+    // shut out must not get in again, unless the declaration asks for exactly that.
+    let delicate = matches!(
+        declaration.key.kind,
+        Kind::Subscriber | Kind::Incident | Kind::PageAccessUser | Kind::OrganizationUser
+    );
     let asked = declaration.spec.common().and_then(|common| common.drift_policy);
     let again = match declaration.key.kind {
         Kind::ComponentGroup => true,
@@ -327,6 +337,10 @@ fn collection_of(declaration: &Declaration) -> crate::statuspage::CollectionKind
         Kind::MetricsProvider => CollectionKind::MetricsProviders,
         Kind::Metric => CollectionKind::Metrics,
         Kind::Subscriber => CollectionKind::Subscribers,
+        Kind::IncidentTemplate => CollectionKind::IncidentTemplates,
+        Kind::PageAccessUser => CollectionKind::PageAccessUsers,
+        Kind::PageAccessGroup => CollectionKind::PageAccessGroups,
+        Kind::OrganizationUser => CollectionKind::OrganizationUsers,
         Kind::StatusPage => CollectionKind::Page,
         Kind::Component | Kind::ComponentGroup => CollectionKind::Components,
     }
@@ -458,5 +472,9 @@ fn identification_rank(key: &ObjectKey) -> u8 {
         Kind::Metric => 3,
         Kind::Incident => 4,
         Kind::Subscriber => 5,
+        Kind::IncidentTemplate => 6,
+        Kind::PageAccessUser => 7,
+        Kind::PageAccessGroup => 8,
+        Kind::OrganizationUser => 9,
     }
 }

@@ -52,6 +52,8 @@ pub enum ReadWhat {
     Collection(CollectionKind),
     /// One incident that the list no longer reaches.
     Incident(String),
+    /// What one member of the organization may do.
+    Permissions(String),
 }
 
 /// One effect on one object.

@@ -14,7 +14,7 @@ use super::identity::{CREATE, GRACE, Identity, PROVIDE, elapsed, identify_all};
 use super::kinds;
 use super::plan::{Action, Finding, Plan, Read, ReadWhat, State, Step};
 use super::world::World;
-use crate::api::{Drift, Kind, Reason};
+use crate::api::{Drift, Kind, ManagementPolicy, Reason};
 use crate::statuspage::{CollectionKind, MetricPoint, Priority};
 
 /// What the world calls for.
@@ -180,7 +180,24 @@ impl<'a> Planner<'a> {
             .map(|settings| kinds::settings_fields(settings, remote))
             .unwrap_or_default();
         let policies = page.policies(Some(spec));
-        let found = fields::compare(&fields, &outcome.status.object().applied, policies.drift);
+        self.subscriber_counts(spec, page, &mut outcome.status);
+        let mut found = fields::compare(&fields, &outcome.status.object().applied, policies.drift);
+        // Each has a request of its own: the settings first. The embed is read in any case, so that a preview knows it.
+        let declared = spec.status_embed.as_ref();
+        let embed = declared.map(|embed| self.status_embed(embed, page, policies.drift));
+        if found.body.is_empty() || policies.management == ManagementPolicy::ObserveOnly {
+            match embed {
+                None => {}
+                Some(Ok(compared)) => found.extend(compared),
+                Some(Err(blocked)) => {
+                    outcome.state = blocked.state;
+                    outcome.reason = blocked.reason;
+                    outcome.message = blocked.message;
+                    self.record(page, outcome);
+                    return true;
+                }
+            }
+        }
         let context = self.context(page);
         self.settle(
             &context,
@@ -349,7 +366,11 @@ fn kind_rank(step: &Step) -> i8 {
         Kind::MetricsProvider => 3,
         Kind::Metric => 4,
         Kind::Incident => 5,
-        Kind::Subscriber => 6,
+        Kind::IncidentTemplate => 6,
+        Kind::PageAccessUser => 7,
+        Kind::PageAccessGroup => 8,
+        Kind::OrganizationUser => 9,
+        Kind::Subscriber => 10,
     };
     if matches!(step.action, Action::Delete(_)) {
         -rank

@@ -2,6 +2,8 @@
 
 // Marked as test code so that the lints which forbid panics let helpers of tests panic too.
 #[cfg(test)]
+mod api_coverage;
+#[cfg(test)]
 mod chart;
 #[cfg(test)]
 mod cli;
@@ -12,9 +14,13 @@ mod control_plane;
 #[cfg(test)]
 mod definitions;
 #[cfg(test)]
+mod directory;
+#[cfg(test)]
 mod documents;
 #[cfg(test)]
 mod driver;
+#[cfg(test)]
+mod every_kind;
 #[cfg(test)]
 mod export;
 #[cfg(test)]

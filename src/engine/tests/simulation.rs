@@ -94,6 +94,7 @@ impl Simulation {
             metrics_providers: blank(),
             metrics: blank(),
             subscribers: blank(),
+            ..Default::default()
         };
         Simulation {
             now: start(),
@@ -421,6 +422,8 @@ impl Simulation {
             ReadWhat::Collection(CollectionKind::Subscribers) => {
                 self.known.subscribers = list(&self.remote.subscribers, self.now, |item| visible(item.created_at));
             }
+            // The simulated page has none of these.
+            ReadWhat::Collection(_) | ReadWhat::Permissions(_) => {}
             ReadWhat::Incident(id) => match self.remote.incidents.as_ref().unwrap().get(id).cloned() {
                 Some(incident) => self.known.merge_incidents(vec![incident]),
                 None => {
@@ -545,6 +548,10 @@ impl Simulation {
                 _ => CollectionKind::Metrics,
             },
             Kind::Subscriber => CollectionKind::Subscribers,
+            Kind::IncidentTemplate => CollectionKind::IncidentTemplates,
+            Kind::PageAccessUser => CollectionKind::PageAccessUsers,
+            Kind::PageAccessGroup => CollectionKind::PageAccessGroups,
+            Kind::OrganizationUser => CollectionKind::OrganizationUsers,
         };
         self.known.forget(collection);
         if !step.action.is_journalled() {

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use super::KubernetesStore;
 use super::cache::Grant;
 use super::secrets::{self, Absent};
-use crate::api::{NamespaceGrant, Reason, StatusPageSpec};
+use crate::api::{Kind, NamespaceGrant, Reason, StatusPageSpec};
 use crate::driver::{Access, View};
 use crate::engine::{Declaration, ObjectKey, Spec};
 use crate::statuspage::{BaseUrl, Secret, Token};
@@ -18,11 +18,19 @@ impl KubernetesStore {
         let (page, mut declarations) = {
             let cache = self.shared.cache();
             let declared = cache.get(page)?.declaration(page, now)?;
-            let declarations: Vec<Declaration> = cache
+            let mut declarations: Vec<Declaration> = cache
                 .of_page(page)
                 .filter(|(key, _)| cache.grant(page, &declared.spec, &key.namespace) == Grant::Granted)
                 .filter_map(|(key, object)| object.declaration(key, now))
                 .collect();
+            // Only pages of the declaration's own namespace can be named: who may write there may read them too.
+            for declaration in &mut declarations {
+                let namespace = declaration.key.namespace.clone();
+                declaration.spec.resolve_pages(|name| {
+                    let key = ObjectKey::new(Kind::StatusPage, namespace.as_str(), name);
+                    cache.get(&key)?.remote_page_id()
+                });
+            }
             (declared, declarations)
         };
         declarations.sort_by(|one, other| {

@@ -203,6 +203,7 @@ pub(super) fn declare(kind: Kind, name: &str, created: Timestamp, spec: Value) -
         id_annotation: None,
         requested_at: None,
         allow_deletes: None,
+        annotations: Default::default(),
         spec: read_spec(kind, spec),
         status: Status::empty(kind),
         stored: Status::empty(kind),
@@ -226,5 +227,9 @@ fn read_spec(kind: Kind, mut spec: Value) -> Spec {
         Kind::MetricsProvider => Spec::MetricsProvider(read(spec)),
         Kind::Metric => Spec::Metric(read(spec)),
         Kind::Subscriber => Spec::Subscriber(read(spec)),
+        Kind::IncidentTemplate => Spec::IncidentTemplate(read(spec)),
+        Kind::PageAccessUser => Spec::PageAccessUser(read(spec)),
+        Kind::PageAccessGroup => Spec::PageAccessGroup(read(spec)),
+        Kind::OrganizationUser => Spec::OrganizationUser(read(spec)),
     }
 }
