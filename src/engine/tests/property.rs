@@ -227,7 +227,8 @@ fn put_foreign(remote: &mut Snapshot, kind: u8, id: &str, name: &str) {
 fn play(scenario: &Scenario) -> (Simulation, Snapshot, BTreeSet<String>) {
     let mut simulation = build(scenario);
     let before = simulation.remote.clone();
-    let mut claimable = claimable(&simulation, &before);
+    // Told before the first plan: what is annotated later was annotated by us.
+    let claimable = claimable(&simulation, &before);
     simulation.pass();
     for (which, more) in &scenario.edits {
         let position = usize::from(*which) % simulation.declarations.len();
@@ -243,7 +244,6 @@ fn play(scenario: &Scenario) -> (Simulation, Snapshot, BTreeSet<String>) {
         simulation.pass();
     }
     simulation.settle();
-    claimable.extend(self::claimable(&simulation, &before));
     (simulation, before, claimable)
 }
 
