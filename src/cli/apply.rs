@@ -104,6 +104,7 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<Outcome, Failur
             () = asked_to_end() => Err(Failure::Interrupted),
         }
     })?;
+    session.store.record()?;
     let stranded = session.store.stranded();
     report(arguments, &session, &results, &stranded, out).map_err(Failure::Output)?;
     let done = results.iter().all(is_complete) && stranded.is_empty();

@@ -778,14 +778,12 @@ impl<S: Store> PageDriver<S> {
         }
     }
 
-    /// The store did not take what has to be on record before a request: nothing was sent. A conflict is decided anew
-    /// at once, with the version that is there now; a store that cannot write is tried again after a pause.
+    /// The store did not take what has to be on record before a request: nothing was sent. Tried again in a while, so
+    /// that a store that is away, or that somebody else keeps changing, does not keep us busy.
     fn store_failed(&mut self, view: &View, key: &ObjectKey, error: &StoreError) {
         tracing::warn!(object = %key, %error, "nothing was sent");
-        if let StoreError::Unavailable { .. } = error {
-            let message = format!("nothing was sent, because it could not be recorded first: {error}");
-            self.fail(view, key, false, Reason::Progressing, message);
-        }
+        let message = format!("nothing was sent, because it could not be recorded first: {error}");
+        self.fail(view, key, false, Reason::Progressing, message);
     }
 
     async fn succeeded(&mut self, view: &View, step: &Step, reply: &Reply) {

@@ -12,7 +12,7 @@ use super::identity::{CREATE, GRACE, Identity, PROVIDE};
 use super::kinds::{self, Rules};
 use super::once;
 use super::plan::{Action, ReadWhat, State, Step};
-use super::planner::{Outcome, Planner, step};
+use super::planner::{Outcome, Planner, PointsToSend, step};
 use super::request::Request;
 use crate::api::{Kind, ManagementPolicy, MetricSpec, Reason};
 use crate::statuspage::{CollectionKind, MetricPoint, Priority};
@@ -365,20 +365,24 @@ impl<'a> Planner<'a> {
             outcome.message = format!("will send {} data points", points.len());
         }
         let applied = (declaration.key.clone(), DATA.to_owned(), hash);
-        self.points.push((id.to_owned(), points, applied));
+        self.points.push(PointsToSend {
+            id: id.to_owned(),
+            points,
+            applied,
+        });
     }
 
     /// One bulk request for the data points of all metrics, or one for each when the page has refused them together.
     pub(super) fn submit_points(&mut self) {
         let collected = std::mem::take(&mut self.points);
         if self.world.single_points {
-            for (id, points, applied) in collected {
+            for PointsToSend { id, points, applied } in collected {
                 self.submit(BTreeMap::from([(id, points)]), vec![applied]);
             }
         } else if !collected.is_empty() {
             let (points, applied) = collected
                 .into_iter()
-                .map(|(id, points, applied)| ((id, points), applied))
+                .map(|sent| ((sent.id, sent.points), sent.applied))
                 .unzip();
             self.submit(points, applied);
         }

@@ -76,14 +76,23 @@ impl Outcome {
     }
 }
 
+/// The data points of one metric.
+pub(super) struct PointsToSend {
+    /// Id of the metric.
+    pub(super) id: String,
+    pub(super) points: Vec<MetricPoint>,
+    /// What is recorded once they are sent.
+    pub(super) applied: (ObjectKey, String, String),
+}
+
 pub(super) struct Planner<'a> {
     pub(super) world: &'a World<'a>,
     pub(super) index: &'a Index<'a>,
     pub(super) claims: &'a Claims,
     pub(super) identities: &'a BTreeMap<ObjectKey, Identity>,
     pub(super) outcomes: BTreeMap<ObjectKey, Outcome>,
-    /// Data points to send: metric id, points, and what they make applied.
-    pub(super) points: Vec<(String, Vec<MetricPoint>, (ObjectKey, String, String))>,
+    /// Data points to send.
+    pub(super) points: Vec<PointsToSend>,
     /// True once this plan creates the page's provider of type Self.
     pub(super) provider_implied: bool,
     pub(super) plan: Plan,

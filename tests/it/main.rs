@@ -14,6 +14,8 @@ mod control_plane;
 #[cfg(test)]
 mod definitions;
 #[cfg(test)]
+mod directory;
+#[cfg(test)]
 mod documents;
 #[cfg(test)]
 mod driver;

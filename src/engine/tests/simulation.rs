@@ -222,6 +222,10 @@ impl Simulation {
             if std::mem::take(&mut self.crashed) {
                 self.restart();
             }
+            let page = &self.page.key;
+            let declarations = &self.declarations;
+            self.failures
+                .retain(|key, _| key == page || declarations.iter().any(|declaration| declaration.key == *key));
             let mut plan = self.plan();
             if let Some(previous) = self.last_update.take() {
                 let repeated = plan

@@ -72,8 +72,27 @@ struct State {
     /// True when every declaration of the directory is known: only then is a missing one a removed one.
     complete: bool,
     lock: LockFile,
-    /// What the file holds.
-    written: LockFile,
+    /// The entries as they are written: one change does not cost the writing of a thousand entries.
+    texts: BTreeMap<String, String>,
+    /// The statuses of the entries, read.
+    statuses: BTreeMap<String, Status>,
+    /// What the file holds, once it was written.
+    written: String,
+}
+
+impl State {
+    /// Takes note of a changed entry.
+    fn refresh(&mut self, name: &str) {
+        let entry = self.lock.objects.get(name);
+        match entry.and_then(Entry::text) {
+            Some(text) => self.texts.insert(name.to_owned(), text),
+            None => self.texts.remove(name),
+        };
+        match (entry, entry_key(name)) {
+            (Some(entry), Some(key)) => self.statuses.insert(name.to_owned(), object::status(key.kind, entry)),
+            _ => self.statuses.remove(name),
+        };
+    }
 }
 
 impl State {
@@ -121,12 +140,14 @@ impl DirectoryStore {
         let lock = LockFile::read(&lock_path)?;
         let store = DirectoryStore {
             root: root.to_owned(),
-            lock_path,
+            lock_path: lock_path.clone(),
             options,
             state: Mutex::new(State {
                 objects: Vec::new(),
                 complete: false,
-                written: lock.clone(),
+                texts: BTreeMap::new(),
+                statuses: BTreeMap::new(),
+                written: std::fs::read_to_string(&lock_path).unwrap_or_default(),
                 lock,
             }),
             _exclusion: exclusion,
@@ -143,6 +164,15 @@ impl DirectoryStore {
         let manifests = read_directory(&self.root)?;
         self.take(&manifests);
         Ok(manifests)
+    }
+
+    /// Writes what is not in the lock file yet.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn record(&self) -> Result<(), DirectoryError> {
+        let mut state = self.state();
+        Ok(self.save(&mut state, true)?)
     }
 
     /// The lock file in use.
@@ -217,25 +247,27 @@ impl DirectoryStore {
             }
             entry.page = page_name(&object.page);
             // The manifest may be gone the next time.
-            if let Some(declaration) = object.declaration(Some(entry)) {
+            if let Some(declaration) = object.declaration(Some(entry), None) {
                 entry.deletion = deletion_once_removed(&declaration, pages.get(&entry.page).copied());
             }
         }
         // What was never sent leaves no trace.
         let declared: BTreeSet<String> = objects.iter().map(|object| entry_name(&object.key)).collect();
         lock.objects.retain(|name, entry| entry.held || declared.contains(name));
+        let names: BTreeSet<String> = state.lock.objects.keys().chain(state.texts.keys()).cloned().collect();
+        names.iter().for_each(|name| state.refresh(name));
     }
 
     /// Writes the lock file unless it is what was written last.
-    fn save(&self, state: &mut State) -> Result<(), LockError> {
+    fn save(&self, state: &mut State, durable: bool) -> Result<(), LockError> {
         if self.options.read_only {
             return Ok(());
         }
-        let mut kept = state.lock.clone();
-        kept.objects.retain(|_, entry| entry.held || !entry.status.is_null());
-        if kept != state.written {
-            kept.write(&self.lock_path)?;
-            state.written = kept;
+        let text = lock::text(state.texts.iter());
+        // Nothing was ever recorded: no file is better than an empty one.
+        if text != state.written && !(state.texts.is_empty() && state.written.is_empty()) {
+            lock::write(&self.lock_path, &text, durable)?;
+            state.written = text;
         }
         Ok(())
     }
@@ -268,7 +300,12 @@ impl Store for DirectoryStore {
     fn view(&self, page: &ObjectKey) -> Option<View> {
         let state = self.state();
         let found = state.objects.iter().find(|object| object.key == *page)?;
-        let page_declaration = found.declaration(state.lock.objects.get(&entry_name(page)))?;
+        let known = |key: &ObjectKey| {
+            let name = entry_name(key);
+            (state.lock.objects.get(&name), state.statuses.get(&name))
+        };
+        let (entry, status) = known(page);
+        let page_declaration = found.declaration(entry, status)?;
         let Spec::StatusPage(spec) = &page_declaration.spec else {
             return None;
         };
@@ -277,7 +314,10 @@ impl Store for DirectoryStore {
             .objects
             .iter()
             .filter(|object| object.key.kind != Kind::StatusPage && object.page == *page)
-            .filter_map(|object| object.declaration(state.lock.objects.get(&entry_name(&object.key))))
+            .filter_map(|object| {
+                let (entry, status) = known(&object.key);
+                object.declaration(entry, status)
+            })
             .collect();
         for declaration in &mut declarations {
             let namespace = declaration.key.namespace.clone();
@@ -312,18 +352,19 @@ impl Store for DirectoryStore {
         let durable = match change {
             StoreChange::AddFinalizer => {
                 entry.held = true;
-                false
+                None
             }
             StoreChange::Journal(journal) => {
                 let mut status = declaration.status.clone();
                 status.object_mut().journal = Some(journal);
                 entry.status = status_json(&declaration.key, &status)?;
-                true
+                Some(Durable::Machine)
             }
             StoreChange::RecordId(id) => {
                 entry.id = Some(id);
                 entry.held = true;
-                true
+                // Should the machine lose it, the journal finds the object.
+                Some(Durable::Process)
             }
             StoreChange::Status(status) => {
                 entry.status = status_json(&declaration.key, &status)?;
@@ -337,18 +378,22 @@ impl Store for DirectoryStore {
                         .find(|object| object.key.kind == Kind::StatusPage && page_name(&object.key) == entry.page);
                     entry.deletion = deletion_once_removed(&known, page.and_then(Read::page_spec));
                 }
-                false
+                None
             }
             StoreChange::Release => {
                 state.lock.objects.remove(&name);
-                false
+                None
             }
             // A manifest is its owner's: it is not deleted, it has no effect any more.
-            StoreChange::Prune => false,
+            StoreChange::Prune => None,
         };
-        if durable && let Err(error) = self.save(state) {
+        state.refresh(&name);
+        if let Some(durable) = durable
+            && let Err(error) = self.save(state, durable == Durable::Machine)
+        {
             // What is not on disk did not happen.
-            state.lock.objects.insert(name, before);
+            state.lock.objects.insert(name.clone(), before);
+            state.refresh(&name);
             return Err(unavailable(&declaration.key.to_string(), &error));
         }
         Ok(())
@@ -356,7 +401,7 @@ impl Store for DirectoryStore {
 
     async fn flush(&self) -> Result<(), StoreError> {
         let mut state = self.state();
-        self.save(&mut state)
+        self.save(&mut state, true)
             .map_err(|error| unavailable(&self.lock_path.display().to_string(), &error))
     }
 
@@ -370,6 +415,15 @@ impl Store for DirectoryStore {
             observer(&page, declaration, &event);
         }
     }
+}
+
+/// What a change has to survive at once.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Durable {
+    /// The end of this process.
+    Process,
+    /// The end of the machine.
+    Machine,
 }
 
 fn unavailable(object: &str, error: &LockError) -> StoreError {

@@ -108,10 +108,10 @@ impl Read {
         }
     }
 
-    /// The declaration, with what the lock file knows of it.
-    pub(super) fn declaration(&self, entry: Option<&Entry>) -> Option<Declaration> {
+    /// The declaration, with what the lock file knows of it: its status too where it was read before.
+    pub(super) fn declaration(&self, entry: Option<&Entry>, known: Option<&Status>) -> Option<Declaration> {
         let entry = entry?;
-        let status = status(self.key.kind, entry);
+        let status = known.cloned().unwrap_or_else(|| status(self.key.kind, entry));
         let annotation = |name: &str| self.annotations.get(name).cloned();
         Some(Declaration {
             key: self.key.clone(),
@@ -159,7 +159,7 @@ pub(super) fn removed(key: ObjectKey, entry: &Entry) -> Declaration {
 }
 
 /// A status that cannot be read is as good as none: the id stands beside it.
-fn status(kind: Kind, entry: &Entry) -> Status {
+pub(super) fn status(kind: Kind, entry: &Entry) -> Status {
     if entry.status.is_null() {
         return Status::empty(kind);
     }

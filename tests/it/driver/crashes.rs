@@ -107,7 +107,8 @@ async fn a_deletion_survives_a_crash_around_every_store_write() {
             } else {
                 Crash::Before(before + number)
             });
-            for declaration in stage.store.state().declarations.clone() {
+            let doomed = stage.store.state().declarations.clone();
+            for declaration in doomed {
                 stage.store.delete(&declaration.key);
             }
             stage.settle(driver).await;

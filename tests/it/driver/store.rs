@@ -166,7 +166,7 @@ fn apply(state: &mut State, declaration: &Declaration, change: &StoreChange) -> 
 impl Store for MemoryStore {
     fn view(&self, page: &ObjectKey) -> Option<View> {
         let state = self.state();
-        (state.page.key == *page && !(state.page.deleting && !state.page.finalizer)).then(|| View {
+        (state.page.key == *page && (!state.page.deleting || state.page.finalizer)).then(|| View {
             page: state.page.clone(),
             declarations: state.declarations.clone(),
             access: state.access.clone(),
