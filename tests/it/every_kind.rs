@@ -235,14 +235,14 @@ async fn every_new_kind_is_created_compared_and_ended_by_policy() {
     assert_eq!(plan["pages"][0]["requests_to_plan"], 12);
     let again = directory.applied().await;
     assert_eq!(
-        (&again["pages"][0]["writes"], &again["pages"][0]["reads"]),
+        (&again["pages"][0]["writes"], &again["pages"][0]["requests"]),
         (&json!(0), &json!(12))
     );
 
     // All manifests but the page are gone.
     std::fs::remove_file(directory.path().join("objects.yaml")).unwrap();
     let deleted = directory.applied().await;
-    assert_eq!(deleted["counts"]["deleted"], 7, "{deleted:#}");
+    assert_eq!(deleted["pages"][0]["deleted"], 7, "{deleted:#}");
     assert_eq!(
         column(&running.get("/page_access_users").await, "id"),
         [json!(known)],
@@ -336,7 +336,7 @@ spec: {pageRef: {name: acme}, title: Outage, body: We are looking.}
 
     let report = directory.applied().await;
     assert_eq!(report["pages"][0]["writes"], 0, "{report:#}");
-    assert_eq!(report["counts"]["warnings"], 1, "the difference is told");
+    assert_eq!(report["pages"][0]["warnings"], 1, "the difference is told");
     directory.write(&template.replace("We are looking.", "We look."));
     let (report, code) = directory.run("apply").await;
     assert_eq!(code, 1, "{report:#}");
@@ -427,7 +427,7 @@ async fn the_example_of_access_is_applied() {
         std::fs::copy(&path, directory.path().join(path.file_name().unwrap())).unwrap();
     }
     let report = directory.applied().await;
-    assert_eq!(report["counts"]["created"], 7, "{report:#}");
+    assert_eq!(report["pages"][0]["created"], 7, "{report:#}");
     let (_, code) = directory.run("plan").await;
     assert_eq!(code, 0);
     running.stop().await;
