@@ -1,0 +1,3 @@
+//! The operator's own HTTP API: it answers for itself.
+
+pub mod caller;
