@@ -80,10 +80,24 @@ pub enum Tenants {
     /// Everybody's, and those of nobody.
     #[default]
     All,
+    /// Everybody's, but not those of nobody.
+    Owned,
     /// Those of these namespaces.
     Only(BTreeSet<String>),
     /// Those of these namespaces, and those of nobody.
     OnlyAndUnowned(BTreeSet<String>),
+}
+
+impl Tenants {
+    /// True when events of this namespace are seen; the empty name is nobody's.
+    pub(super) fn include(&self, tenant: &str) -> bool {
+        match self {
+            Tenants::All => true,
+            Tenants::Owned => !tenant.is_empty(),
+            Tenants::Only(names) => names.contains(tenant),
+            Tenants::OnlyAndUnowned(names) => tenant.is_empty() || names.contains(tenant),
+        }
+    }
 }
 
 /// What events are sorted by.

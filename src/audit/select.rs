@@ -150,7 +150,7 @@ impl Resolved<'_> {
 
     fn tenants(&self) -> Option<Vec<String>> {
         match &self.filter.tenants {
-            Tenants::All => None,
+            Tenants::All | Tenants::Owned => None,
             Tenants::Only(names) => Some(names.iter().cloned().collect()),
             // Nobody is the empty name.
             Tenants::OnlyAndUnowned(names) => Some(names.iter().cloned().chain([String::new()]).collect()),
@@ -233,6 +233,9 @@ impl Resolved<'_> {
     }
 
     fn tenant_condition(&self, statement: &mut Statement, by_index: bool) {
+        if self.filter.tenants == Tenants::Owned {
+            statement.push(" AND e.tenant <> ''");
+        }
         let Some(tenants) = self.tenants() else { return };
         match tenants.as_slice() {
             [] => statement.push(" AND 1 = 0"),

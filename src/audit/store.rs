@@ -225,12 +225,7 @@ impl EventStore {
             .await?
             .ok_or_else(unknown)?;
         let tenant: String = row.try_get(2)?;
-        let visible = match tenants {
-            Tenants::All => true,
-            Tenants::Only(names) => names.contains(&tenant),
-            Tenants::OnlyAndUnowned(names) => tenant.is_empty() || names.contains(&tenant),
-        };
-        if !visible {
+        if !tenants.include(&tenant) {
             return Err(unknown());
         }
         Ok((row.try_get(0)?, row.try_get(1)?))
