@@ -352,7 +352,11 @@ impl Shared {
                         }
                         Err(error) if is_refusal(&error) => {
                             self.counts.rejected.fetch_add(1, Ordering::Relaxed);
-                            tracing::warn!(event = event.message_id, ?error, "an event cannot be stored and is lost");
+                            tracing::warn!(
+                                event = event.message_id,
+                                ?error,
+                                "an event cannot be stored and is lost"
+                            );
                         }
                         // Those before it are stored and will be found so.
                         Err(error) => return Err(error),
@@ -448,7 +452,8 @@ fn is_refusal(error: &AuditError) -> bool {
                 return code.starts_with("22") || code.starts_with("23");
             }
             // SQLite, in the low byte: too big, constraint, mismatch.
-            code.parse::<u32>().is_ok_and(|code| [18, 19, 20].contains(&(code & 0xff)))
+            code.parse::<u32>()
+                .is_ok_and(|code| [18, 19, 20].contains(&(code & 0xff)))
         }
         AuditError::Database(sqlx::Error::Encode(_)) => true,
         _ => false,

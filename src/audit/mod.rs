@@ -19,6 +19,7 @@ mod filter;
 mod follow;
 mod journal;
 mod log;
+mod recorder;
 mod select;
 mod store;
 mod value;

@@ -245,7 +245,11 @@ impl Resolved<'_> {
             }
             _ => {
                 // Several tenants have no common order in the index; behind an expression it is not used.
-                statement.push(if by_index { " AND e.tenant IN " } else { " AND (e.tenant || '') IN " });
+                statement.push(if by_index {
+                    " AND e.tenant IN "
+                } else {
+                    " AND (e.tenant || '') IN "
+                });
                 statement.list(tenants.into_iter().map(Bind::Text));
             }
         }

@@ -351,7 +351,12 @@ impl EventStore {
         }
         let few_tenants = match resolved.count_tenants(PROBE).filter(|_| best.is_none()) {
             Some(statement) => {
-                let count: i64 = statement.query().persistent(false).fetch_one(&self.pool).await?.try_get(0)?;
+                let count: i64 = statement
+                    .query()
+                    .persistent(false)
+                    .fetch_one(&self.pool)
+                    .await?
+                    .try_get(0)?;
                 count < PROBE
             }
             None => false,
