@@ -220,7 +220,7 @@ mod tests {
         // What was stored may come again: the store knows its id.
         assert!(finished.contains(&done));
         assert!(!finished.contains(&began));
-        assert_eq!(begun, [began.clone()]);
+        assert_eq!(begun, std::slice::from_ref(&began));
         let all: Vec<String> = journal.outstanding.keys().cloned().collect();
         journal.settle(all.iter().map(String::as_str)).unwrap();
         assert_eq!(std::fs::metadata(&path).unwrap().len(), 0);

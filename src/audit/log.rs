@@ -106,7 +106,8 @@ struct Shared {
     clock: Clock,
     limit: usize,
     spool: Mutex<VecDeque<AuditEvent>>,
-    journal: Option<Mutex<Journal>>,
+    /// None without one, and once the log is closed: its lock is given back then.
+    journal: Mutex<Option<Journal>>,
     wake: Notify,
     counts: Counts,
     /// How many accepted events are settled: stored, or refused for good.
@@ -153,7 +154,7 @@ impl AuditLog {
                 spool.make_contiguous().sort_by_key(|event| event.generated);
                 counts.recovered.store(spool.len() as u64, Ordering::Relaxed);
                 counts.accepted.store(spool.len() as u64, Ordering::Relaxed);
-                Some(Mutex::new(journal))
+                Some(journal)
             }
             None => None,
         };
@@ -163,7 +164,7 @@ impl AuditLog {
             clock: options.clock,
             limit: options.spool,
             spool: Mutex::new(spool),
-            journal,
+            journal: Mutex::new(journal),
             wake: Notify::new(),
             counts,
             settled: watch::Sender::new(0),
@@ -255,6 +256,11 @@ impl AuditLog {
             let _ = writer.await;
         }
         self.shared.store.close().await;
+        self.shared
+            .journal
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
         stored
     }
 }
@@ -291,12 +297,11 @@ impl Shared {
     }
 
     fn with_journal(&self, work: impl FnOnce(&mut Journal) -> std::io::Result<()>) {
-        let Some(journal) = &self.journal else { return };
-        let mut journal = journal.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Err(error) = work(&mut journal) {
-            if self.counts.journal_failures.fetch_add(1, Ordering::Relaxed) == 0 {
-                tracing::warn!(%error, "the journal of the event log cannot be written; the work goes on without it");
-            }
+        let mut journal = self.journal.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(journal) = journal.as_mut() else { return };
+        let Err(error) = work(journal) else { return };
+        if self.counts.journal_failures.fetch_add(1, Ordering::Relaxed) == 0 {
+            tracing::warn!(%error, "the journal of the event log cannot be written; the work goes on without it");
         }
     }
 

@@ -131,7 +131,7 @@ impl Resolved<'_> {
         self.driver_conditions(&mut statement, test);
         statement.push(" LIMIT ");
         statement.integer(bound);
-        statement.push(") AS some");
+        statement.push(") AS counted");
         Some(statement)
     }
 
@@ -144,7 +144,7 @@ impl Resolved<'_> {
         self.time(&mut statement, "e");
         statement.push(" LIMIT ");
         statement.integer(bound);
-        statement.push(") AS some");
+        statement.push(") AS counted");
         Some(statement)
     }
 

@@ -50,7 +50,7 @@ impl Remote {
         }
         let body: Value = self.get(&query).await?.json().await.map_err(Failure::EventsAddress)?;
         let events = body.as_array().map(Vec::as_slice).unwrap_or_default();
-        events.iter().map(|event| read(event)).collect()
+        events.iter().map(read).collect()
     }
 
     /// What happens after an event, or from now on.

@@ -1,4 +1,8 @@
-"""Drives pankoclient 1.2.0, as a library and as a command, against an events API: origin, path of the command."""
+"""Drives pankoclient 1.2.0, as a library and as a command, against an events API: origin, path of `openstack`.
+
+The commands of the package are those of the program `openstack`, `openstack event list` and so on: its own program
+`panko` loads none of them in this version.
+"""
 
 import json
 import subprocess
@@ -63,26 +67,25 @@ def library():
             raise AssertionError("not refused")
 
 
-def panko(*arguments):
+def openstack(*arguments):
     base = [command, "--os-auth-type", "admin_token", "--os-endpoint", origin, "--os-token", "a-token"]
-    base += ["--panko-endpoint", origin]
     ended = subprocess.run(base + list(arguments), capture_output=True, text=True)
     assert ended.returncode == 0, ended.stdout + ended.stderr
     return json.loads(ended.stdout)
 
 
 def command_line():
-    listed = panko("event", "list", "--filter", "namespace=team-b", "--sort", "generated:desc", "--limit", "2",
+    listed = openstack("event", "list", "--filter", "namespace=team-b", "--sort", "generated:desc", "--limit", "2",
                    "--marker", "event-5", "-f", "json")
     equal([event["message_id"] for event in listed], ["event-3", "event-1"])
-    equal(panko("event", "show", SAMPLE, "-f", "json")["event_type"], "component.create")
-    kinds = panko("event", "type", "list", "-f", "json")
+    equal(openstack("event", "show", SAMPLE, "-f", "json")["event_type"], "component.create")
+    kinds = openstack("event", "type", "list", "-f", "json")
     equal([kind["Event Type"] for kind in kinds], ["component.create", "component.update"])
-    values = panko("event", "trait", "list", "component.create", "attempt", "-f", "json")
+    values = openstack("event", "trait", "list", "component.create", "attempt", "-f", "json")
     equal(values, [{"name": "attempt", "value": "2", "type": "integer"}])
-    described = panko("event", "trait", "description", "component.update", "-f", "json")
+    described = openstack("event", "trait", "description", "component.update", "-f", "json")
     equal(described, [{"name": "name", "type": "string"}, {"name": "namespace", "type": "string"}])
-    equal(panko("capabilities", "list", "-f", "json")["event_storage"], {"storage:production_ready": True})
+    equal(openstack("event", "capabilities", "list", "-f", "json")["event_storage"], {"storage:production_ready": True})
 
 
 library()

@@ -1,5 +1,6 @@
 //! The event log, in both stores, and its HTTP API.
 
+mod command_line;
 mod contract;
 mod follow;
 mod guarantees;

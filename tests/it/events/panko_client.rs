@@ -1,4 +1,5 @@
-//! The clients that other people published: the Python package `pankoclient` 1.2.0, as a library and as a command.
+//! The clients that other people published: the Python package `pankoclient` 1.2.0, as a library and through
+//! the commands that it brings to `openstack`.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -9,6 +10,8 @@ use statuspage_operator::admin::events;
 use super::{Place, admin, event, sample};
 
 const PACKAGE: &str = "pankoclient==1.2.0";
+/// The program that has the package's commands.
+const PROGRAM: &str = "python-openstackclient==10.5.0";
 
 /// Runs a command and explains its failure.
 fn run(command: &mut Command) -> Output {
@@ -30,7 +33,7 @@ fn programs() -> PathBuf {
     let home = Path::new(env!("CARGO_TARGET_TMPDIR")).join("python-pankoclient");
     let programs = home.join("bin");
     let ready = home.join("ready");
-    if ready.exists() {
+    if std::fs::read_to_string(&ready).is_ok_and(|made| made == PROGRAM) {
         return programs;
     }
     if home.exists() {
@@ -46,8 +49,9 @@ fn programs() -> PathBuf {
         "--disable-pip-version-check",
         "setuptools<81",
         PACKAGE,
+        PROGRAM,
     ]));
-    std::fs::write(ready, PACKAGE).unwrap();
+    std::fs::write(ready, PROGRAM).unwrap();
     programs
 }
 
@@ -72,7 +76,7 @@ async fn the_published_client_works_unmodified() {
             .arg("-I")
             .arg(script)
             .arg(&origin)
-            .arg(programs.join("panko"))
+            .arg(programs.join("openstack"))
             .env("NO_PROXY", "127.0.0.1")
             .env("no_proxy", "127.0.0.1"));
     })
