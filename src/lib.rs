@@ -1,6 +1,8 @@
 //! Keeps an Atlassian Statuspage page equal to what is declared in YAML.
 
+pub mod admin;
 pub mod api;
+pub mod audit;
 pub mod cli;
 pub mod clock;
 pub mod driver;

@@ -9,7 +9,7 @@ use clap::{Args, ValueEnum};
 use serde::Serialize;
 
 use super::progress::{Counts, finding_lines, left_out, lines, print_problems, stranded_lines, summary};
-use super::session::{PageResult, Session, asked_to_end, block_on, settle};
+use super::session::{PageResult, Record, Session, asked_to_end, block_on, settle};
 use super::{Connection, Failure, Outcome};
 use crate::driver::Trigger;
 use crate::engine::State;
@@ -32,6 +32,9 @@ pub struct Arguments {
     /// How Statuspage is reached.
     #[command(flatten)]
     pub connection: Connection,
+    /// Where what is done is recorded.
+    #[command(flatten)]
+    pub record: Record,
 }
 
 /// Form of the output.
@@ -82,6 +85,7 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<Outcome, Failur
     let pages = session.pages(&arguments.directory)?;
     let limit = Duration::from_secs(arguments.timeout);
     let results = block_on(async {
+        session.record(&arguments.record).await?;
         let trigger = Trigger::default();
         let work = futures::future::join_all(pages.into_iter().map(|page| {
             let mut driver = session.driver(page);
@@ -91,7 +95,10 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<Outcome, Failur
         }));
         tokio::pin!(work);
         let why = tokio::select! {
-            results = &mut work => return Ok(results),
+            results = &mut work => {
+                session.close_record().await;
+                return Ok(results);
+            }
             () = asked_to_end() => "Stopping: what is under way is finished. Ctrl-C again ends at once.",
             () = tokio::time::sleep(limit) => "The time is up: what is under way is finished.",
         };
@@ -99,10 +106,12 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<Outcome, Failur
             print(why);
         }
         trigger.stop();
-        tokio::select! {
+        let ended = tokio::select! {
             results = &mut work => Ok(results),
             () = asked_to_end() => Err(Failure::Interrupted),
-        }
+        };
+        session.close_record().await;
+        ended
     })?;
     session.store.record()?;
     let stranded = session.store.stranded();

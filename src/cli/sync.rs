@@ -10,7 +10,7 @@ use notify::{RecursiveMode, Watcher};
 use tokio::sync::mpsc;
 
 use super::progress::{Lines, Tally, finding_lines, lines, print_problems, stranded_lines, summary};
-use super::session::{Session, asked_to_end, block_on, result, until};
+use super::session::{Record, Session, asked_to_end, block_on, result, until};
 use super::{Connection, Failure, Outcome};
 use crate::driver::{PageDriver, PassEnd, Trigger};
 use crate::engine::ObjectKey;
@@ -26,6 +26,9 @@ pub struct Arguments {
     /// How Statuspage is reached.
     #[command(flatten)]
     pub connection: Connection,
+    /// Where what is done is recorded.
+    #[command(flatten)]
+    pub record: Record,
 }
 
 /// Editors write a file in several steps: so long is waited for the last one.
@@ -36,8 +39,11 @@ pub fn run(arguments: &Arguments, _out: &mut dyn Write) -> Result<Outcome, Failu
     let print = lines();
     let session = Session::open(&arguments.directory, &arguments.connection, Some(Arc::clone(&print)))?;
     block_on(async {
+        session.record(&arguments.record).await?;
         let hint = format!("Watching {}. Ctrl-C ends.", arguments.directory.display());
-        watch(&session, &arguments.directory, &print, vec![hint], asked_to_end()).await
+        let watched = watch(&session, &arguments.directory, &print, vec![hint], asked_to_end()).await;
+        session.close_record().await;
+        watched
     })?;
     Ok(Outcome::Success)
 }

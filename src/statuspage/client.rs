@@ -7,7 +7,7 @@ use std::time::Duration;
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue, USER_AGENT};
 use reqwest::redirect::Policy;
 
-use super::{BaseUrl, Budget, Error, Permit, Priority, Token};
+use super::{BaseUrl, Budget, Error, Permit, Priority, RequestIds, Token};
 
 const USER_AGENT_VALUE: &str = concat!("statuspage-operator/", env!("CARGO_PKG_VERSION"));
 
@@ -81,6 +81,7 @@ impl ClientBuilder {
             fairness_key: None,
             permit: None,
             sent: Arc::default(),
+            traced: None,
         })
     }
 }
@@ -103,7 +104,11 @@ pub struct Client {
     fairness_key: Option<Arc<str>>,
     permit: Option<Arc<Mutex<Option<Permit>>>>,
     sent: Arc<AtomicU64>,
+    traced: Option<Trace>,
 }
+
+/// Where the ids of the last reply are left.
+pub type Trace = Arc<Mutex<RequestIds>>;
 
 impl Client {
     /// Begins a client for a service and a token.
@@ -144,6 +149,22 @@ impl Client {
         Self {
             permit: Some(Arc::new(Mutex::new(Some(permit)))),
             ..self.clone()
+        }
+    }
+
+    /// The same client, which leaves the ids of every reply, also of an error, in `trace`.
+    #[must_use]
+    pub fn with_trace(&self, trace: &Trace) -> Self {
+        Self {
+            traced: Some(Arc::clone(trace)),
+            ..self.clone()
+        }
+    }
+
+    /// Notes the ids of a reply.
+    pub(super) fn trace(&self, ids: &RequestIds) {
+        if let Some(trace) = &self.traced {
+            trace.lock().unwrap_or_else(PoisonError::into_inner).clone_from(ids);
         }
     }
 

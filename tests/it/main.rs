@@ -20,6 +20,8 @@ mod documents;
 #[cfg(test)]
 mod driver;
 #[cfg(test)]
+mod events;
+#[cfg(test)]
 mod every_kind;
 #[cfg(test)]
 mod export;

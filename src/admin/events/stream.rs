@@ -1,0 +1,70 @@
+//! `/v2/events?follow`: events as they are stored, as server-sent events.
+//!
+//! Each has the message id as its id, so that a client that lost the connection goes on where it was (`Last-Event-ID`,
+//! or the parameter `marker`), the type as its name, and the event as its data.
+
+use std::collections::VecDeque;
+use std::convert::Infallible;
+
+use axum::body::Body;
+use axum::http::Response;
+use axum::http::request::Parts;
+use axum::response::IntoResponse;
+use axum::response::sse::{Event, KeepAlive, Sse};
+use tokio_util::sync::CancellationToken;
+
+use super::error::EventsError;
+use crate::audit::{AuditEvent, AuditLog, Filter, Follower};
+
+/// What a stream holds between two events.
+struct State {
+    follower: Follower,
+    ready: VecDeque<AuditEvent>,
+    closing: CancellationToken,
+}
+
+pub(super) async fn follow(log: &AuditLog, mut filter: Filter, request: &Parts) -> Result<Response<Body>, EventsError> {
+    let last = request.headers.get("last-event-id").and_then(|id| id.to_str().ok());
+    if let Some(last) = last.filter(|last| !last.is_empty()) {
+        // Newer than the parameter, which a reconnecting browser repeats.
+        filter.marker = Some(last.to_owned());
+    }
+    let state = State {
+        follower: log.follow(filter).await?,
+        ready: VecDeque::new(),
+        closing: log.closing(),
+    };
+    let stream = futures::stream::unfold(state, next);
+    Ok(Sse::new(stream).keep_alive(KeepAlive::default()).into_response())
+}
+
+async fn next(mut state: State) -> Option<(Result<Event, Infallible>, State)> {
+    loop {
+        if let Some(event) = state.ready.pop_front() {
+            return Some((Ok(shown(&event)), state));
+        }
+        let found = tokio::select! {
+            found = state.follower.next() => found,
+            // A server that shuts down does not wait for its streams.
+            () = state.closing.cancelled() => return None,
+        };
+        match found {
+            Ok(Some(events)) => state.ready.extend(events),
+            Ok(None) => return None,
+            Err(error) => {
+                // The client connects again with the last id that it has.
+                tracing::warn!(?error, "a stream of events ends");
+                return None;
+            }
+        }
+    }
+}
+
+fn shown(event: &AuditEvent) -> Event {
+    // Ids and types are ours or a caller's text without line ends; JSON has none either.
+    let line = |text: &str| text.replace(['\r', '\n', '\0'], " ");
+    Event::default()
+        .id(line(&event.message_id))
+        .event(line(&event.event_type))
+        .data(event.to_json().to_string())
+}

@@ -1,0 +1,208 @@
+//! One event: what happened, when, to whom, with which traits.
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use super::value::{TraitType, TraitValue, read_time, write_time};
+
+/// Longest text of a trait, in characters; the rest is cut off.
+pub const TEXT_LIMIT: usize = 255;
+
+/// The outcome of a write whose process ended before the answer came.
+pub const UNKNOWN: &str = "unknown";
+
+/// A named, typed value of an event.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Trait {
+    /// Its name, such as `page`.
+    pub name: String,
+    /// Its value.
+    pub value: TraitValue,
+}
+
+/// One event.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AuditEvent {
+    /// Unique. A second event of the same id is the same event and is not stored again.
+    pub message_id: String,
+    /// What happened, such as `component.create`.
+    pub event_type: String,
+    /// When, kept to the microsecond.
+    pub generated: Timestamp,
+    /// The namespace that owns it; none for what belongs to the whole installation.
+    pub tenant: Option<String>,
+    /// Typed values, by which events are found. One per name and type.
+    pub traits: Vec<Trait>,
+    /// Everything else, without secrets.
+    pub raw: Value,
+}
+
+impl AuditEvent {
+    /// An event with a new id and no traits.
+    pub fn new(event_type: impl Into<String>, generated: Timestamp) -> Self {
+        AuditEvent {
+            message_id: uuid::Uuid::new_v4().to_string(),
+            event_type: event_type.into(),
+            generated,
+            tenant: None,
+            traits: Vec::new(),
+            raw: Value::Null,
+        }
+    }
+
+    /// The same event of a namespace, which becomes a trait too.
+    #[must_use]
+    pub fn tenant(mut self, namespace: impl Into<String>) -> Self {
+        let namespace = namespace.into();
+        self.set("namespace", TraitValue::String(namespace.clone()));
+        self.tenant = Some(namespace);
+        self
+    }
+
+    /// The same event with a trait.
+    #[must_use]
+    pub fn with(mut self, name: impl Into<String>, value: TraitValue) -> Self {
+        self.set(name, value);
+        self
+    }
+
+    /// The same event with a text trait, unless the text is empty.
+    #[must_use]
+    pub fn text(self, name: impl Into<String>, text: impl Into<String>) -> Self {
+        let text = text.into();
+        if text.is_empty() {
+            self
+        } else {
+            self.with(name, TraitValue::String(text))
+        }
+    }
+
+    /// The same event with a body.
+    #[must_use]
+    pub fn raw(mut self, raw: Value) -> Self {
+        self.raw = raw;
+        self
+    }
+
+    /// Gives a trait a value, in place of the one of the same name and type.
+    pub fn set(&mut self, name: impl Into<String>, value: TraitValue) {
+        let name = name.into();
+        self.traits
+            .retain(|known| known.name != name || known.value.kind() != value.kind());
+        self.traits.push(Trait { name, value });
+    }
+
+    /// The text of a trait.
+    pub fn get(&self, name: &str) -> Option<String> {
+        self.traits
+            .iter()
+            .find(|known| known.name == name)
+            .map(|known| known.value.to_string())
+    }
+
+    /// Brings the event into the form in which it is stored: traits in order, texts of bounded length without NUL,
+    /// times in microseconds, no value that is no number.
+    pub(super) fn normalise(&mut self) {
+        let micros = |at: Timestamp| Timestamp::from_microsecond(at.as_microsecond()).unwrap_or(at);
+        self.generated = micros(self.generated);
+        self.traits
+            .retain(|known| !matches!(known.value, TraitValue::Float(number) if number.is_nan()));
+        for known in &mut self.traits {
+            match &mut known.value {
+                TraitValue::String(text) => *text = storable(text),
+                TraitValue::Datetime(at) => *at = micros(*at),
+                TraitValue::Integer(_) | TraitValue::Float(_) => {}
+            }
+        }
+        self.sort_traits();
+    }
+
+    pub(super) fn sort_traits(&mut self) {
+        self.traits
+            .sort_by(|one, other| (&one.name, one.value.kind()).cmp(&(&other.name, other.value.kind())));
+    }
+
+    /// As the events API shows it.
+    pub fn to_json(&self) -> Value {
+        let traits: Vec<Value> = self
+            .traits
+            .iter()
+            .map(|known| {
+                json!({
+                    "name": known.name,
+                    "type": known.value.kind().as_str(),
+                    "value": known.value.to_string(),
+                })
+            })
+            .collect();
+        json!({
+            "message_id": self.message_id,
+            "event_type": self.event_type,
+            "generated": write_time(self.generated),
+            "traits": traits,
+            "raw": self.raw,
+        })
+    }
+
+    /// Reads what [`AuditEvent::to_json`] writes. The tenant is its `namespace`.
+    pub fn from_json(document: &Value) -> Option<Self> {
+        let text = |value: &Value, name: &str| value.get(name)?.as_str().map(str::to_owned);
+        let mut traits = Vec::new();
+        for known in document.get("traits")?.as_array()? {
+            let kind = TraitType::parse(&text(known, "type")?)?;
+            traits.push(Trait {
+                name: text(known, "name")?,
+                value: kind.read(&text(known, "value")?)?,
+            });
+        }
+        let tenant = traits
+            .iter()
+            .find(|known| known.name == "namespace")
+            .map(|known| known.value.to_string());
+        Some(AuditEvent {
+            message_id: text(document, "message_id")?,
+            event_type: text(document, "event_type")?,
+            generated: read_time(&text(document, "generated")?)?,
+            tenant,
+            traits,
+            raw: document.get("raw")?.clone(),
+        })
+    }
+}
+
+/// PostgreSQL has no place for NUL in a text, and an index has none for a long text.
+fn storable(text: &str) -> String {
+    text.chars().filter(|letter| *letter != '\0').take(TEXT_LIMIT).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_survives_its_json() {
+        let mut event = AuditEvent::new("component.create", "2024-03-01T10:00:05.25Z".parse().unwrap())
+            .tenant("team")
+            .text("name", "web")
+            .text("page", "")
+            .with("attempt", TraitValue::Integer(2))
+            .with("duration", TraitValue::Float(1.5))
+            .with("odd", TraitValue::Float(f64::NAN))
+            .raw(json!({"on": true, "none": null}));
+        event.normalise();
+        assert_eq!(event.traits.len(), 4);
+        assert_eq!(event.to_json()["generated"], "2024-03-01T10:00:05.250000");
+        assert_eq!(
+            event.to_json()["traits"][0],
+            json!({"name": "attempt", "type": "integer", "value": "2"})
+        );
+        assert_eq!(AuditEvent::from_json(&event.to_json()), Some(event));
+    }
+
+    #[test]
+    fn texts_are_bounded() {
+        let mut event = AuditEvent::new("a", Timestamp::UNIX_EPOCH).text("name", format!("\0{}", "ä".repeat(300)));
+        event.normalise();
+        assert_eq!(event.get("name").unwrap(), "ä".repeat(TEXT_LIMIT));
+    }
+}

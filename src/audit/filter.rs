@@ -1,0 +1,172 @@
+//! What is asked of the event log.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+
+use super::value::TraitValue;
+
+/// How a value is compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Operator {
+    /// Less than.
+    Less,
+    /// Less than or the same.
+    LessOrEqual,
+    /// The same.
+    Equal,
+    /// Another one.
+    NotEqual,
+    /// Greater than or the same.
+    GreaterOrEqual,
+    /// Greater than.
+    Greater,
+}
+
+impl Operator {
+    /// All operators, in the order in which messages list them.
+    pub const ALL: [Operator; 6] = [
+        Operator::Less,
+        Operator::LessOrEqual,
+        Operator::Equal,
+        Operator::NotEqual,
+        Operator::GreaterOrEqual,
+        Operator::Greater,
+    ];
+
+    /// The word of the API.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Operator::Less => "lt",
+            Operator::LessOrEqual => "le",
+            Operator::Equal => "eq",
+            Operator::NotEqual => "ne",
+            Operator::GreaterOrEqual => "ge",
+            Operator::Greater => "gt",
+        }
+    }
+
+    /// The operator of this word; case matters.
+    pub fn parse(word: &str) -> Option<Operator> {
+        Operator::ALL.into_iter().find(|operator| operator.as_str() == word)
+    }
+
+    pub(super) fn sql(self) -> &'static str {
+        match self {
+            Operator::Less => "<",
+            Operator::LessOrEqual => "<=",
+            Operator::Equal => "=",
+            Operator::NotEqual => "<>",
+            Operator::GreaterOrEqual => ">=",
+            Operator::Greater => ">",
+        }
+    }
+}
+
+/// A condition on one trait: the event has one of this name and type, and its value compares so.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TraitFilter {
+    /// Name of the trait.
+    pub name: String,
+    /// How it compares.
+    pub operator: Operator,
+    /// With what; its type is the type of the trait.
+    pub value: TraitValue,
+}
+
+/// Whose events are seen.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Tenants {
+    /// Everybody's, and those of nobody.
+    #[default]
+    All,
+    /// Everybody's, but not those of nobody.
+    Owned,
+    /// Those of these namespaces.
+    Only(BTreeSet<String>),
+    /// Those of these namespaces, and those of nobody.
+    OnlyAndUnowned(BTreeSet<String>),
+}
+
+impl Tenants {
+    /// True when events of this namespace are seen; the empty name is nobody's.
+    pub(super) fn include(&self, tenant: &str) -> bool {
+        match self {
+            Tenants::All => true,
+            Tenants::Owned => !tenant.is_empty(),
+            Tenants::Only(names) => names.contains(tenant),
+            Tenants::OnlyAndUnowned(names) => tenant.is_empty() || names.contains(tenant),
+        }
+    }
+}
+
+/// What events are sorted by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SortKey {
+    /// When they happened.
+    Generated,
+    /// Their ids.
+    MessageId,
+}
+
+/// One key of an order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sort {
+    /// The key.
+    pub key: SortKey,
+    /// True for the greatest first.
+    pub descending: bool,
+}
+
+/// Which events, in which order. Everything that is given has to hold.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Filter {
+    /// Whose.
+    pub tenants: Tenants,
+    /// Of this type.
+    pub event_type: Option<String>,
+    /// With this id.
+    pub message_id: Option<String>,
+    /// Not before.
+    pub from: Option<Timestamp>,
+    /// Not after.
+    pub until: Option<Timestamp>,
+    /// With these traits.
+    pub traits: Vec<TraitFilter>,
+    /// The order; the time, then the id, where it leaves something open.
+    pub sort: Vec<Sort>,
+    /// At most so many; none is all of them.
+    pub limit: Option<u32>,
+    /// Only those after the event of this id in the order.
+    pub marker: Option<String>,
+}
+
+impl Filter {
+    /// The order without gaps: ids are unique, so that nothing is lost between two pages.
+    pub(super) fn order(&self) -> Vec<Sort> {
+        let mut order: Vec<Sort> = Vec::new();
+        for sort in &self.sort {
+            if !order.iter().any(|known| known.key == sort.key) {
+                order.push(*sort);
+            }
+        }
+        let descending = order.first().is_some_and(|sort| sort.descending);
+        if order.is_empty() {
+            order.push(Sort {
+                key: SortKey::Generated,
+                descending,
+            });
+        }
+        if !order.iter().any(|sort| sort.key == SortKey::MessageId) {
+            order.push(Sort {
+                key: SortKey::MessageId,
+                descending,
+            });
+        }
+        // Nothing is left to order after a unique key.
+        if let Some(end) = order.iter().position(|sort| sort.key == SortKey::MessageId) {
+            order.truncate(end + 1);
+        }
+        order
+    }
+}

@@ -1,0 +1,327 @@
+//! Typed values of traits, and how the events API writes and reads them: as Python does, because its clients compare
+//! the texts.
+
+use jiff::Timestamp;
+use jiff::civil::{Date, DateTime, Time};
+use jiff::tz::Offset;
+
+/// The types of traits. They are separate spaces: an integer is never found by a string.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum TraitType {
+    /// A text.
+    String,
+    /// A signed number of 64 bits.
+    Integer,
+    /// A floating point number.
+    Float,
+    /// A point in time.
+    Datetime,
+}
+
+impl TraitType {
+    /// All types, in the order in which answers list them.
+    pub const ALL: [TraitType; 4] = [
+        TraitType::String,
+        TraitType::Integer,
+        TraitType::Float,
+        TraitType::Datetime,
+    ];
+
+    /// The word of the API.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            TraitType::String => "string",
+            TraitType::Integer => "integer",
+            TraitType::Float => "float",
+            TraitType::Datetime => "datetime",
+        }
+    }
+
+    /// The type of this word; case matters.
+    pub fn parse(word: &str) -> Option<TraitType> {
+        TraitType::ALL.into_iter().find(|kind| kind.as_str() == word)
+    }
+
+    /// Reads a value of this type, as generously as the original does.
+    pub fn read(self, text: &str) -> Option<TraitValue> {
+        Some(match self {
+            TraitType::String => TraitValue::String(text.to_owned()),
+            TraitType::Integer => TraitValue::Integer(read_integer(text)?),
+            TraitType::Float => TraitValue::Float(read_float(text)?),
+            TraitType::Datetime => TraitValue::Datetime(read_time(text)?),
+        })
+    }
+}
+
+/// A value of a trait.
+#[derive(Clone, Debug, PartialEq)]
+pub enum TraitValue {
+    /// A text; the store keeps its first 255 characters.
+    String(String),
+    /// A signed number.
+    Integer(i64),
+    /// A floating point number; the store leaves out what is no number.
+    Float(f64),
+    /// A point in time, kept to the microsecond.
+    Datetime(Timestamp),
+}
+
+impl TraitValue {
+    /// Its type.
+    pub fn kind(&self) -> TraitType {
+        match self {
+            TraitValue::String(_) => TraitType::String,
+            TraitValue::Integer(_) => TraitType::Integer,
+            TraitValue::Float(_) => TraitType::Float,
+            TraitValue::Datetime(_) => TraitType::Datetime,
+        }
+    }
+}
+
+impl std::fmt::Display for TraitValue {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            TraitValue::String(text) => formatter.write_str(text),
+            TraitValue::Integer(number) => write!(formatter, "{number}"),
+            TraitValue::Float(number) => formatter.write_str(&write_float(*number)),
+            TraitValue::Datetime(at) => formatter.write_str(&write_time(*at)),
+        }
+    }
+}
+
+/// A point in time in UTC without a zone; six digits of a fraction, or none.
+pub fn write_time(at: Timestamp) -> String {
+    let whole = at.strftime("%Y-%m-%dT%H:%M:%S").to_string();
+    match at.as_microsecond().rem_euclid(1_000_000) {
+        0 => whole,
+        fraction => format!("{whole}.{fraction:06}"),
+    }
+}
+
+/// The shortest text that reads back as the same number, in Python's notation.
+fn write_float(number: f64) -> String {
+    if number.is_nan() {
+        return "nan".to_owned();
+    }
+    if number.is_infinite() {
+        return if number > 0.0 { "inf" } else { "-inf" }.to_owned();
+    }
+    let scientific = format!("{number:e}");
+    let (digits, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
+    match exponent.parse::<i32>() {
+        Ok(exponent) if (-4..16).contains(&exponent) => {
+            let plain = number.to_string();
+            if plain.contains('.') {
+                plain
+            } else {
+                format!("{plain}.0")
+            }
+        }
+        Ok(exponent) => {
+            let sign = if exponent < 0 { '-' } else { '+' };
+            format!("{digits}e{sign}{:02}", exponent.unsigned_abs())
+        }
+        Err(_) => scientific,
+    }
+}
+
+/// Underscores are allowed between two digits, and nowhere else.
+fn without_underscores(text: &str) -> Option<String> {
+    let bytes = text.as_bytes();
+    let digit = |at: Option<usize>| at.and_then(|at| bytes.get(at)).is_some_and(u8::is_ascii_digit);
+    let allowed = bytes
+        .iter()
+        .enumerate()
+        .all(|(at, byte)| *byte != b'_' || (digit(at.checked_sub(1)) && digit(at.checked_add(1))));
+    allowed.then(|| text.replace('_', ""))
+}
+
+/// Reads what Python's `int()` reads, as far as 64 bits go.
+pub fn read_integer(text: &str) -> Option<i64> {
+    without_underscores(text.trim())?.parse().ok()
+}
+
+/// Reads what Python's `float()` reads.
+fn read_float(text: &str) -> Option<f64> {
+    without_underscores(text.trim())?.parse().ok()
+}
+
+/// Reads ISO 8601 in its usual forms; what is left out is the beginning, and no zone is UTC.
+pub fn read_time(text: &str) -> Option<Timestamp> {
+    let text = text.trim();
+    let (date, rest) = match text.find(['T', 't', ' ']) {
+        Some(at) => (text.get(..at)?, text.get(at + 1..).filter(|rest| !rest.is_empty())),
+        None => (text, None),
+    };
+    let date = read_date(date)?;
+    let (time, offset) = match rest {
+        None => (Time::midnight(), Offset::UTC),
+        Some(rest) => {
+            let zone = rest.find(['Z', 'z', '+', '-']).unwrap_or(rest.len());
+            let (time, zone) = rest.split_at_checked(zone)?;
+            (read_clock(time)?, read_offset(zone)?)
+        }
+    };
+    offset.to_timestamp(DateTime::from_parts(date, time)).ok()
+}
+
+fn numbers<const N: usize>(text: &str, separator: char, widths: [usize; N]) -> Option<[i16; N]> {
+    // The basic form has no separators; a year alone and year-month exist only in the extended one.
+    let parts: Vec<&str> = if text.contains(separator) {
+        text.split(separator).collect()
+    } else {
+        let mut rest = text;
+        let mut parts = Vec::new();
+        for width in widths {
+            if rest.is_empty() {
+                break;
+            }
+            let (part, after) = rest.split_at_checked(width)?;
+            parts.push(part);
+            rest = after;
+        }
+        if !rest.is_empty() {
+            return None;
+        }
+        parts
+    };
+    if parts.is_empty() || parts.len() > N {
+        return None;
+    }
+    let mut found = [-1; N];
+    for ((part, width), slot) in parts.iter().zip(widths).zip(&mut found) {
+        if part.len() != width || !part.bytes().all(|byte| byte.is_ascii_digit()) {
+            return None;
+        }
+        *slot = part.parse().ok()?;
+    }
+    Some(found)
+}
+
+fn small(number: i16, absent: i8) -> Option<i8> {
+    if number < 0 {
+        Some(absent)
+    } else {
+        i8::try_from(number).ok()
+    }
+}
+
+fn read_date(text: &str) -> Option<Date> {
+    let [year, month, day] = numbers(text, '-', [4, 2, 2])?;
+    Date::new(year, small(month, 1)?, small(day, 1)?).ok()
+}
+
+fn read_clock(text: &str) -> Option<Time> {
+    let (whole, fraction) = match text.split_once(['.', ',']) {
+        Some((whole, fraction)) => (whole, Some(fraction)),
+        None => (text, None),
+    };
+    let [hour, minute, second] = numbers(whole.trim_end(), ':', [2, 2, 2])?;
+    let nanosecond = match fraction.map(str::trim_end) {
+        None => 0,
+        Some(digits) if second >= 0 && !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()) => {
+            let nine: String = digits.chars().chain(std::iter::repeat('0')).take(9).collect();
+            nine.parse().ok()?
+        }
+        Some(_) => return None,
+    };
+    Time::new(small(hour, 0)?, small(minute, 0)?, small(second, 0)?, nanosecond).ok()
+}
+
+fn read_offset(text: &str) -> Option<Offset> {
+    let (sign, rest) = match text.as_bytes().first() {
+        None | Some(b'Z' | b'z') if text.len() <= 1 => return Some(Offset::UTC),
+        Some(b'+') => (1, text.get(1..)?),
+        Some(b'-') => (-1, text.get(1..)?),
+        _ => return None,
+    };
+    let [hours, minutes] = numbers(rest, ':', [2, 2])?;
+    let seconds = i32::from(hours) * 3600 + i32::from(minutes.max(0)) * 60;
+    Offset::from_seconds(sign * seconds).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn floats_are_written_as_python_writes_them() {
+        let table = [
+            (0.25, "0.25"),
+            (12.0, "12.0"),
+            (-1.0, "-1.0"),
+            (1e-7, "1e-07"),
+            (1e21, "1e+21"),
+            (1e16, "1e+16"),
+            (1e15, "1000000000000000.0"),
+            (0.0001, "0.0001"),
+            (1.5e-5, "1.5e-05"),
+            (0.1 + 0.2, "0.30000000000000004"),
+            (0.0, "0.0"),
+            (1e100, "1e+100"),
+            (f64::NEG_INFINITY, "-inf"),
+        ];
+        for (number, text) in table {
+            assert_eq!(TraitValue::Float(number).to_string(), text);
+        }
+    }
+
+    #[test]
+    fn numbers_are_read_as_python_reads_them() {
+        assert_eq!(read_integer(" +1_0 "), Some(10));
+        assert_eq!(read_integer("9007199254740993"), Some(9_007_199_254_740_993));
+        for text in ["1.0", "", "x", "_1", "1_", "1__0", "9223372036854775808"] {
+            assert_eq!(read_integer(text), None, "{text}");
+        }
+        assert_eq!(read_float("1e-7"), Some(1e-7));
+        assert_eq!(read_float(" inf "), Some(f64::INFINITY));
+        assert!(read_float("NaN").is_some_and(f64::is_nan));
+        assert_eq!(read_float("1_0.5"), Some(10.5));
+        assert_eq!(read_float("1,5"), None);
+    }
+
+    #[test]
+    fn times_are_read_in_all_their_forms() {
+        let midnight: Timestamp = "2024-03-02T00:00:00Z".parse().unwrap();
+        for text in [
+            "2024-03-02T00:00:00",
+            "2024-03-02T00:00:00.000",
+            "2024-03-02T00:00:00Z",
+            "2024-03-02T01:00:00+01:00",
+            "2024-03-01T19:00:00-05:00",
+            "2024-03-01T19:00-0500",
+            "2024-03-02T00:00",
+            "2024-03-02",
+            "2024-03-02 00:00:00",
+            "20240302T000000",
+            "20240302",
+        ] {
+            assert_eq!(read_time(text), Some(midnight), "{text}");
+        }
+        assert_eq!(read_time("2024"), "2024-01-01T00:00:00Z".parse().ok());
+        assert_eq!(read_time("2024-03"), "2024-03-01T00:00:00Z".parse().ok());
+        for text in [
+            "",
+            "yesterday",
+            "2024-13-01",
+            "2024-3-1",
+            "2024-03-02T25:00",
+            "2024-03-02T00:00:00.",
+            "12:00",
+        ] {
+            assert_eq!(read_time(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn times_are_written_without_a_zone() {
+        let table = [
+            ("2024-03-01T10:00:00Z", "2024-03-01T10:00:00"),
+            ("2024-02-29T23:59:59.123Z", "2024-02-29T23:59:59.123000"),
+            ("2024-03-02T01:30:00.000001+01:00", "2024-03-02T00:30:00.000001"),
+        ];
+        for (at, text) in table {
+            assert_eq!(write_time(at.parse().unwrap()), text);
+        }
+    }
+}
