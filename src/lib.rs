@@ -1,5 +1,6 @@
 //! Keeps an Atlassian Statuspage page equal to what is declared in YAML.
 
+pub mod admin;
 pub mod api;
 pub mod cli;
 pub mod driver;
