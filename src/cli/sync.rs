@@ -10,7 +10,7 @@ use notify::{RecursiveMode, Watcher};
 use tokio::sync::mpsc;
 
 use super::session::{Lines, Session, asked_to_end, block_on, lines, print_problems, result, summary, until};
-use super::{Connection, Failure, Outcome};
+use super::{Connection, Failure, HttpApi, Outcome};
 use crate::driver::{PassEnd, Trigger};
 use crate::engine::ObjectKey;
 use crate::store::directory::{DirectoryStore, LOCAL_STATE};
@@ -24,6 +24,9 @@ pub struct Arguments {
     /// How Statuspage is reached.
     #[command(flatten)]
     pub connection: Connection,
+    /// The HTTP API.
+    #[command(flatten)]
+    pub http: HttpApi,
 }
 
 /// Editors write a file in several steps: so long is waited for the last one.
@@ -35,7 +38,12 @@ pub fn run(arguments: &Arguments, _out: &mut dyn Write) -> Result<Outcome, Failu
     let session = Session::open(&arguments.directory, &arguments.connection, Some(Arc::clone(&print)))?;
     block_on(async {
         print(&format!("watching {}; Ctrl-C ends", arguments.directory.display()));
-        watch(&session, &arguments.directory, &print, asked_to_end()).await
+        let serving = arguments.http.serve(&session, &print, false).await?;
+        let worked = watch(&session, &arguments.directory, &print, asked_to_end()).await;
+        if let Some(serving) = serving {
+            serving.end().await;
+        }
+        worked
     })?;
     Ok(Outcome::Success)
 }
