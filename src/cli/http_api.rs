@@ -105,7 +105,9 @@ impl HttpApi {
     /// Starts to serve what a session manages, if an address is given. `open` lets callers on this machine in without
     /// credentials, as long as the address is of this machine.
     pub(super) async fn serve(&self, session: &Session, print: &Lines, open: bool) -> Result<Option<Serving>, Failure> {
-        let Some(address) = self.http_listen else { return Ok(None) };
+        let Some(address) = self.http_listen else {
+            return Ok(None);
+        };
         let mut identity = self.settings.identity()?;
         if open && address.ip().is_loopback() {
             identity = identity.with_anonymous(Caller {
