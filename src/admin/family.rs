@@ -58,6 +58,8 @@ pub enum Problem {
     Parameters(Vec<(String, String)>),
     /// The body is larger than anything that is read here.
     TooLarge,
+    /// Address and headers are larger than anything that is sent to here in earnest.
+    HeadTooLarge,
     /// Too many failed attempts: seconds until the next one.
     Throttled(u64),
     /// More requests are at work than the server takes.
@@ -134,6 +136,7 @@ impl Problem {
             Problem::Forbidden => StatusCode::FORBIDDEN,
             Problem::Parameters(_) => StatusCode::BAD_REQUEST,
             Problem::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Problem::HeadTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             Problem::Throttled(_) => StatusCode::TOO_MANY_REQUESTS,
             Problem::Overloaded | Problem::Timeout | Problem::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
             Problem::Internal => StatusCode::INTERNAL_SERVER_ERROR,
@@ -215,6 +218,7 @@ impl Problem {
                 all.join(" ")
             }
             Problem::TooLarge => "The request body is too large.".to_owned(),
+            Problem::HeadTooLarge => "The address and the headers are too large.".to_owned(),
             Problem::Throttled(seconds) => {
                 format!("Request was throttled. Expected available in {seconds} seconds.")
             }

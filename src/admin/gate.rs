@@ -86,6 +86,9 @@ async fn enter<'a>(
 ) -> Result<Slot<'a>, Result<Response, Problem>> {
     let path = request.uri().path();
     let family = Family::of(path);
+    if head(request) > shared.limits().head {
+        return Err(Err(Problem::HeadTooLarge));
+    }
     let length = request.headers().get(header::CONTENT_LENGTH);
     let length = length.and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
     if length.is_some_and(|length| length > shared.limits().body) {
@@ -129,6 +132,17 @@ async fn run(shared: &Shared, request: Request, next: Next) -> Result<Response, 
         }
         Err(_) => Err(Problem::Timeout),
     }
+}
+
+/// Bytes of the address and the headers.
+fn head(request: &Request) -> usize {
+    let uri = request.uri();
+    let fields: usize = request
+        .headers()
+        .iter()
+        .map(|(name, value)| name.as_str().len() + value.len())
+        .sum();
+    uri.path_and_query().map_or(0, |target| target.as_str().len()) + fields
 }
 
 /// True when the request names this machine. A server that lets everybody in must not be reached by way of a name

@@ -39,7 +39,7 @@ pub struct Limits {
     pub requests: usize,
     /// Bytes of a body; larger ones are answered with 413.
     pub body: u64,
-    /// Bytes of the head of a request, at least 8192; larger ones are answered with 431.
+    /// Bytes of the address and headers of a request; larger ones are answered with 431.
     pub head: usize,
     /// How long a TLS handshake, or the head of a request, may take. Idle connections end after this too.
     pub head_time: Duration,
@@ -247,7 +247,7 @@ impl AdminServer {
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(limits.head_time)
-            // Smaller ones are refused by a panic.
+            // Only stops reading, some way beyond: the gate is exact. Less than 8192 is refused by a panic.
             .max_buf_size(limits.head.max(8192))
             .serve_connection(TokioIo::new(stream), service);
         tokio::pin!(connection);
