@@ -3,6 +3,7 @@
 pub mod admin;
 pub mod api;
 pub mod cli;
+pub mod clock;
 pub mod driver;
 pub mod engine;
 pub mod manifest;

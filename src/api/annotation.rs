@@ -6,5 +6,10 @@ pub const ID: &str = "statuspage-operator.io/id";
 pub const REQUESTED_AT: &str = "statuspage-operator.io/requested-at";
 /// On a StatusPage: how many remote objects may be deleted beyond the cap, a number or `true` for any.
 pub const ALLOW_DELETES: &str = "statuspage-operator.io/allow-deletes";
+/// On a Subscriber: any new value asks once for another confirmation mail. A reply that is lost on the way back may lead to
+/// a second one.
+pub const RESEND_CONFIRMATION: &str = "statuspage-operator.io/resend-confirmation";
+/// On a Subscriber: any new value takes it out of quarantine once.
+pub const REACTIVATE: &str = "statuspage-operator.io/reactivate";
 /// Keeps a declaration until its deletion policy was carried out.
 pub const FINALIZER: &str = "statuspage-operator.io/finalizer";

@@ -3,7 +3,10 @@
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::CustomResourceExt;
 
-use super::{Component, ComponentGroup, Incident, Metric, MetricsProvider, StatusPage, Subscriber};
+use super::{
+    Component, ComponentGroup, Incident, IncidentTemplate, Metric, MetricsProvider, OrganizationUser, PageAccessGroup,
+    PageAccessUser, StatusPage, Subscriber,
+};
 
 /// API group of all kinds.
 pub const GROUP: &str = "statuspage-operator.io";
@@ -27,11 +30,19 @@ pub enum Kind {
     Metric,
     /// A subscriber.
     Subscriber,
+    /// A text to begin an incident with.
+    IncidentTemplate,
+    /// Somebody who may see parts of the page.
+    PageAccessUser,
+    /// Users who may see the same parts of the page.
+    PageAccessGroup,
+    /// A member of the organization.
+    OrganizationUser,
 }
 
 impl Kind {
     /// All kinds.
-    pub const ALL: [Kind; 7] = [
+    pub const ALL: [Kind; 11] = [
         Kind::StatusPage,
         Kind::ComponentGroup,
         Kind::Component,
@@ -39,6 +50,10 @@ impl Kind {
         Kind::MetricsProvider,
         Kind::Metric,
         Kind::Subscriber,
+        Kind::IncidentTemplate,
+        Kind::PageAccessUser,
+        Kind::PageAccessGroup,
+        Kind::OrganizationUser,
     ];
 
     /// The kind as written in manifests.
@@ -51,6 +66,10 @@ impl Kind {
             Kind::MetricsProvider => "MetricsProvider",
             Kind::Metric => "Metric",
             Kind::Subscriber => "Subscriber",
+            Kind::IncidentTemplate => "IncidentTemplate",
+            Kind::PageAccessUser => "PageAccessUser",
+            Kind::PageAccessGroup => "PageAccessGroup",
+            Kind::OrganizationUser => "OrganizationUser",
         }
     }
 
@@ -64,6 +83,10 @@ impl Kind {
             Kind::MetricsProvider => "metrics provider",
             Kind::Metric => "metric",
             Kind::Subscriber => "subscriber",
+            Kind::IncidentTemplate => "incident template",
+            Kind::PageAccessUser => "page access user",
+            Kind::PageAccessGroup => "page access group",
+            Kind::OrganizationUser => "organization user",
         }
     }
 
@@ -82,6 +105,10 @@ impl Kind {
             Kind::MetricsProvider => MetricsProvider::crd(),
             Kind::Metric => Metric::crd(),
             Kind::Subscriber => Subscriber::crd(),
+            Kind::IncidentTemplate => IncidentTemplate::crd(),
+            Kind::PageAccessUser => PageAccessUser::crd(),
+            Kind::PageAccessGroup => PageAccessGroup::crd(),
+            Kind::OrganizationUser => OrganizationUser::crd(),
         }
     }
 }

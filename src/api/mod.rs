@@ -13,9 +13,13 @@ mod common;
 mod component;
 mod component_group;
 mod incident;
+mod incident_template;
 mod kind;
 mod metric;
 mod metrics_provider;
+mod organization_user;
+mod page_access_group;
+mod page_access_user;
 mod policy;
 mod reason;
 mod reference;
@@ -24,7 +28,7 @@ mod status;
 mod status_page;
 mod subscriber;
 
-pub use annotation::{ALLOW_DELETES, FINALIZER, ID, REQUESTED_AT};
+pub use annotation::{ALLOW_DELETES, FINALIZER, ID, REACTIVATE, REQUESTED_AT, RESEND_CONFIRMATION};
 pub use common::CommonSpec;
 pub use component::{Component, ComponentSpec, ComponentStatus, ComponentStatusName};
 pub use component_group::{ComponentGroup, ComponentGroupSpec, ComponentGroupStatus};
@@ -32,9 +36,13 @@ pub use incident::{
     ImpactName, Incident, IncidentSpec, IncidentStatus, IncidentStatusName, IncidentUpdate, PostmortemSpec,
     PublishedUpdate, Schedule,
 };
+pub use incident_template::{IncidentTemplate, IncidentTemplateSpec, IncidentTemplateStatus};
 pub use kind::{GROUP, Kind, VERSION};
 pub use metric::{DataPoint, Metric, MetricSpec, MetricStatus, TransformName};
 pub use metrics_provider::{MetricsProvider, MetricsProviderSpec, MetricsProviderStatus, ProviderTypeName};
+pub use organization_user::{OrganizationUser, OrganizationUserSpec, OrganizationUserStatus, PagePermission};
+pub use page_access_group::{PageAccessGroup, PageAccessGroupSpec, PageAccessGroupStatus};
+pub use page_access_user::{PageAccessUser, PageAccessUserSpec, PageAccessUserStatus};
 pub use policy::{
     AdoptionPolicy, DeletionPolicy, DriftPolicy, IncidentDeletionPolicy, ManagementPolicy, PolicyDefaults,
 };
@@ -42,6 +50,7 @@ pub use reason::{Reason, conditions_page};
 pub use reference::{LocalReference, PageReference, SecretReference};
 pub use status::{Drift, Journal, ObjectStatus};
 pub use status_page::{
-    AllowedNamespaces, ApiAccess, NamespaceGrant, PageSettings, StatusPage, StatusPageSpec, StatusPageStatus,
+    AllowedNamespaces, ApiAccess, BrandingName, NamespaceGrant, Observation, PageColors, PageSettings, StatusEmbed,
+    StatusPage, StatusPageSpec, StatusPageStatus, SubscriberCounts,
 };
 pub use subscriber::{PhoneNumber, Subscriber, SubscriberSpec, SubscriberStatus, WebhookEndpoint};

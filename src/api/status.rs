@@ -64,7 +64,8 @@ pub struct Drift {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Journal {
-    /// `create`, or `update/<number>` for the incident update of that position.
+    /// `create`, `provide` for another object that this one needs, or `update/<number>` for the incident update of that
+    /// position.
     pub operation: String,
     /// Unique name of this attempt.
     pub attempt: String,

@@ -44,6 +44,144 @@ pub struct ApiAccess {
     pub token_secret_ref: SecretReference,
 }
 
+/// How much of the page its owner may restyle.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(transform = super::schema::left_to_the_field)]
+pub enum BrandingName {
+    /// Colours only.
+    Basic,
+    /// Own markup and styles.
+    Premium,
+}
+
+impl BrandingName {
+    /// The name on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Basic => "basic",
+            Self::Premium => "premium",
+        }
+    }
+}
+
+/// Colours of the page, as hexadecimal digits with or without `#`; upper and lower case are one.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct PageColors {
+    /// Background of the page.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 3, max = 7))]
+    #[x_kube(validation = Rule::new("self.matches('^#?([0-9a-fA-F]{3}|[0-9a-fA-F]{6})$')").message("a colour is written as hexadecimal digits, such as #2fcc66"))]
+    pub body_background: Option<String>,
+    /// Text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 3, max = 7))]
+    #[x_kube(validation = Rule::new("self.matches('^#?([0-9a-fA-F]{3}|[0-9a-fA-F]{6})$')").message("a colour is written as hexadecimal digits, such as #2fcc66"))]
+    pub font: Option<String>,
+    /// Secondary text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 3, max = 7))]
+    #[x_kube(validation = Rule::new("self.matches('^#?([0-9a-fA-F]{3}|[0-9a-fA-F]{6})$')").message("a colour is written as hexadecimal digits, such as #2fcc66"))]
+    pub light_font: Option<String>,
+    /// Operational.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 3, max = 7))]
+    #[x_kube(validation = Rule::new("self.matches('^#?([0-9a-fA-F]{3}|[0-9a-fA-F]{6})$')").message("a colour is written as hexadecimal digits, such as #2fcc66"))]
+    pub greens: Option<String>,
+    /// Degraded performance.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 3, max = 7))]
+    #[x_kube(validation = Rule::new("self.matches('^#?([0-9a-fA-F]{3}|[0-9a-fA-F]{6})$')").message("a colour is written as hexadecimal digits, such as #2fcc66"))]
+    pub yellows: Option<String>,
+    /// Partial outage.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 3, max = 7))]
+    #[x_kube(validation = Rule::new("self.matches('^#?([0-9a-fA-F]{3}|[0-9a-fA-F]{6})$')").message("a colour is written as hexadecimal digits, such as #2fcc66"))]
+    pub oranges: Option<String>,
+    /// Major outage.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 3, max = 7))]
+    #[x_kube(validation = Rule::new("self.matches('^#?([0-9a-fA-F]{3}|[0-9a-fA-F]{6})$')").message("a colour is written as hexadecimal digits, such as #2fcc66"))]
+    pub reds: Option<String>,
+    /// Maintenance.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 3, max = 7))]
+    #[x_kube(validation = Rule::new("self.matches('^#?([0-9a-fA-F]{3}|[0-9a-fA-F]{6})$')").message("a colour is written as hexadecimal digits, such as #2fcc66"))]
+    pub blues: Option<String>,
+    /// Borders.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 3, max = 7))]
+    #[x_kube(validation = Rule::new("self.matches('^#?([0-9a-fA-F]{3}|[0-9a-fA-F]{6})$')").message("a colour is written as hexadecimal digits, such as #2fcc66"))]
+    pub border: Option<String>,
+    /// Graphs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 3, max = 7))]
+    #[x_kube(validation = Rule::new("self.matches('^#?([0-9a-fA-F]{3}|[0-9a-fA-F]{6})$')").message("a colour is written as hexadecimal digits, such as #2fcc66"))]
+    pub graph: Option<String>,
+    /// Links.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 3, max = 7))]
+    #[x_kube(validation = Rule::new("self.matches('^#?([0-9a-fA-F]{3}|[0-9a-fA-F]{6})$')").message("a colour is written as hexadecimal digits, such as #2fcc66"))]
+    pub link: Option<String>,
+    /// Days without data.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 3, max = 7))]
+    #[x_kube(validation = Rule::new("self.matches('^#?([0-9a-fA-F]{3}|[0-9a-fA-F]{6})$')").message("a colour is written as hexadecimal digits, such as #2fcc66"))]
+    pub no_data: Option<String>,
+}
+
+/// How the status looks inside other sites. A declared field is owned, an absent one belongs to whoever sets it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct StatusEmbed {
+    /// Corner of the other site in which it appears, such as bottom-left.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 64))]
+    pub position: Option<String>,
+    /// Background during an incident.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 3, max = 7))]
+    #[x_kube(validation = Rule::new("self.matches('^#?([0-9a-fA-F]{3}|[0-9a-fA-F]{6})$')").message("a colour is written as hexadecimal digits, such as #2fcc66"))]
+    pub incident_background_color: Option<String>,
+    /// Text during an incident.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 3, max = 7))]
+    #[x_kube(validation = Rule::new("self.matches('^#?([0-9a-fA-F]{3}|[0-9a-fA-F]{6})$')").message("a colour is written as hexadecimal digits, such as #2fcc66"))]
+    pub incident_text_color: Option<String>,
+    /// Background during a maintenance.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 3, max = 7))]
+    #[x_kube(validation = Rule::new("self.matches('^#?([0-9a-fA-F]{3}|[0-9a-fA-F]{6})$')").message("a colour is written as hexadecimal digits, such as #2fcc66"))]
+    pub maintenance_background_color: Option<String>,
+    /// Text during a maintenance.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 3, max = 7))]
+    #[x_kube(validation = Rule::new("self.matches('^#?([0-9a-fA-F]{3}|[0-9a-fA-F]{6})$')").message("a colour is written as hexadecimal digits, such as #2fcc66"))]
+    pub maintenance_text_color: Option<String>,
+}
+
+/// What is read of the page although no declaration needs it. Each costs one request per resyncInterval.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Observation {
+    /// True shows the numbers of subscribers in the status.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub subscribers: bool,
+}
+
+/// Numbers of subscribers of all types, by state.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct SubscriberCounts {
+    /// Those who are notified.
+    pub active: i64,
+    /// Those who have not yet confirmed.
+    pub unconfirmed: i64,
+    /// Those who could not be reached.
+    pub quarantined: i64,
+}
+
 /// Settings of the page. A declared field is owned, an absent one belongs to whoever sets it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
@@ -52,6 +190,17 @@ pub struct PageSettings {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 255))]
     pub name: Option<String>,
+    /// Label below statuspage.io. Changing it changes the page's public address; only where the StatusPage has a pageId.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 63))]
+    #[x_kube(validation = Rule::new("self.matches('^[a-zA-Z0-9]([a-zA-Z0-9-]*[a-zA-Z0-9])?$')").message("settings.subdomain is the label alone, without .statuspage.io"))]
+    pub subdomain: Option<String>,
+    /// How much of the page may be restyled: basic or premium.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub branding: Option<BrandingName>,
+    /// Colours of the page.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub colors: Option<PageColors>,
     /// Own domain of the page (CNAME). Changing it changes the page's public address.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub domain: Option<String>,
@@ -134,7 +283,8 @@ pub struct PageSettings {
 )]
 #[x_kube(
     validation = Rule::new("has(self.pageId) != has(self.subdomain)").message("a StatusPage has exactly one of pageId and subdomain"),
-    validation = Rule::new("has(self.pageId) == has(oldSelf.pageId) && (!has(self.pageId) || self.pageId == oldSelf.pageId) && (!has(self.subdomain) || self.subdomain == oldSelf.subdomain)").message("pageId and subdomain cannot be changed: create another StatusPage")
+    validation = Rule::new("has(self.pageId) == has(oldSelf.pageId) && (!has(self.pageId) || self.pageId == oldSelf.pageId) && (!has(self.subdomain) || self.subdomain == oldSelf.subdomain)").message("pageId and subdomain cannot be changed: create another StatusPage"),
+    validation = Rule::new("!has(self.settings) || !has(self.settings.subdomain) || has(self.pageId)").message("settings.subdomain needs pageId: a page that is found by its subdomain would be lost")
 )]
 #[serde(rename_all = "camelCase")]
 pub struct StatusPageSpec {
@@ -146,7 +296,7 @@ pub struct StatusPageSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 63))]
     pub subdomain: Option<String>,
-    /// Id of the organization that owns the page.
+    /// Id of the organization that owns the page; needed for OrganizationUsers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 64))]
     pub organization_id: Option<String>,
@@ -155,6 +305,12 @@ pub struct StatusPageSpec {
     /// Settings of the page to own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub settings: Option<PageSettings>,
+    /// How the status looks inside other sites; costs one more request per resyncInterval.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status_embed: Option<StatusEmbed>,
+    /// What is read of the page although no declaration needs it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub observe: Option<Observation>,
     /// How often the page is read again although nothing changed; a duration such as 5m. Default: 5m, at least 30s.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 32))]
@@ -199,4 +355,7 @@ pub struct StatusPageStatus {
     /// Number of declarations whose remote object is not as declared yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pending: Option<i64>,
+    /// Numbers of subscribers, with spec.observe.subscribers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subscribers: Option<SubscriberCounts>,
 }

@@ -1,5 +1,6 @@
 //! `statuspage apply`.
 
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -7,21 +8,25 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 
-use super::session::{Counts, PageResult, Session, asked_to_end, block_on, lines, print_problems, settle, summary};
+use super::progress::{Counts, finding_lines, left_out, lines, print_problems, stranded_lines, summary};
+use super::session::{PageResult, Session, asked_to_end, block_on, settle};
 use super::{Connection, Failure, Outcome};
 use crate::driver::Trigger;
 use crate::engine::State;
 
 /// Options of `apply`.
 #[derive(Clone, Debug, Args)]
+#[command(after_long_help = super::connection::SECRETS_HELP)]
 pub struct Arguments {
-    /// Directory with the manifests, or one file.
+    /// Directory with the manifests, or one file. What is missing in a directory is deleted by its policy; one file
+    /// deletes nothing.
     #[arg(value_name = "DIR")]
     pub directory: PathBuf,
     /// Form of the output.
     #[arg(short, long, value_enum, value_name = "FORMAT", default_value_t = Format::Text)]
     pub output: Format,
-    /// Gives up after so many seconds without being done; the next apply goes on.
+    /// Ends after so many seconds, done or not; what is under way is finished, and the next apply goes on. An outage is
+    /// not waited for longer than two minutes.
     #[arg(long, value_name = "SECONDS", default_value_t = 3600)]
     pub timeout: u64,
     /// How Statuspage is reached.
@@ -40,8 +45,9 @@ pub enum Format {
 
 #[derive(Serialize)]
 struct Report<'a> {
-    counts: Counts,
+    version: u32,
     pages: Vec<PageReport<'a>>,
+    undeclared_pages: &'a BTreeMap<String, usize>,
     manifest_errors: usize,
 }
 
@@ -49,7 +55,9 @@ struct Report<'a> {
 struct PageReport<'a> {
     page: String,
     url: Option<&'a str>,
-    reads: u64,
+    #[serde(flatten)]
+    counts: Counts,
+    requests: u64,
     writes: u64,
     failures: u64,
     complete: bool,
@@ -69,86 +77,106 @@ struct ObjectReport<'a> {
 /// Applies a directory.
 pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<Outcome, Failure> {
     let print = (arguments.output == Format::Text).then(lines);
-    let session = Session::open(&arguments.directory, &arguments.connection, print)?;
+    let session = Session::open(&arguments.directory, &arguments.connection, print.clone())?;
     print_problems(&session.manifests);
-    let pages = session.store.pages();
-    if pages.is_empty() && !session.manifests.has_errors() {
-        return Err(Failure::NoPage(arguments.directory.clone()));
-    }
+    let pages = session.pages(&arguments.directory)?;
+    let limit = Duration::from_secs(arguments.timeout);
     let results = block_on(async {
         let trigger = Trigger::default();
-        let deadline = Some(Duration::from_secs(arguments.timeout));
         let work = futures::future::join_all(pages.into_iter().map(|page| {
             let mut driver = session.driver(page);
             let mut interrupt = trigger.interrupt();
-            async move { settle(&mut driver, &mut interrupt, deadline).await }
+            let print = print.clone();
+            async move { settle(&mut driver, &mut interrupt, limit, print.as_ref()).await }
         }));
         tokio::pin!(work);
-        tokio::select! {
+        let why = tokio::select! {
             results = &mut work => return Ok(results),
-            () = asked_to_end() => {}
+            () = asked_to_end() => "Stopping: what is under way is finished. Ctrl-C again ends at once.",
+            () = tokio::time::sleep(limit) => "The time is up: what is under way is finished.",
+        };
+        if let Some(print) = &print {
+            print(why);
         }
-        // What is under way is finished and recorded, then it ends.
         trigger.stop();
-        Ok(work.await)
+        tokio::select! {
+            results = &mut work => Ok(results),
+            () = asked_to_end() => Err(Failure::Interrupted),
+        }
     })?;
-    report(arguments, &session, &results, out).map_err(Failure::Output)?;
-    let done = results
-        .iter()
-        .all(|result| !result.stopped && result.open().next().is_none());
+    session.store.record()?;
     let stranded = session.store.stranded();
-    for name in &stranded {
-        super::session::lines()(&format!(
-            "! {name}: its StatusPage is not declared any more; it stays on the page as it is"
-        ));
-    }
-    Ok(if done && !session.manifests.has_errors() && stranded.is_empty() {
+    report(arguments, &session, &results, &stranded, out).map_err(Failure::Output)?;
+    let done = results.iter().all(is_complete) && stranded.is_empty();
+    Ok(if done && !session.manifests.has_errors() {
         Outcome::Success
     } else {
         Outcome::Problems
     })
 }
 
+/// True when every declaration of the page is as declared, or suspended.
+fn is_complete(result: &PageResult) -> bool {
+    !result.stopped && result.open().next().is_none()
+}
+
 fn report(
     arguments: &Arguments,
     session: &Session,
     results: &[PageResult],
+    stranded: &BTreeMap<String, usize>,
     out: &mut dyn Write,
 ) -> std::io::Result<()> {
-    let counts = session.counts();
     if arguments.output == Format::Json {
         let report = Report {
-            counts,
-            pages: results.iter().map(page_report).collect(),
-            manifest_errors: session
-                .manifests
-                .problems
+            version: 1,
+            pages: results
                 .iter()
-                .filter(|problem| problem.is_error())
-                .count(),
+                .map(|result| page_report(result, session.tally.of(&result.key)))
+                .collect(),
+            undeclared_pages: stranded,
+            manifest_errors: session.manifest_errors(),
         };
         serde_json::to_writer_pretty(&mut *out, &report)?;
         return writeln!(out);
     }
     for result in results {
-        for line in summary(result, counts) {
+        // A stopped page is full of things still to do: the count says enough.
+        let findings = result
+            .open()
+            .filter(|finding| !result.stopped || finding.state == State::Stalled)
+            .filter(|finding| !session.tally.just_told(finding));
+        for line in finding_lines(&result.key, findings) {
             writeln!(out, "{line}")?;
         }
+        let counts = session.tally.of(&result.key);
+        writeln!(
+            out,
+            "{}",
+            summary(result, counts, result.totals.requests, session.public)
+        )?;
         if result.stopped {
-            writeln!(out, "stopped before the end; apply again to go on")?;
+            writeln!(out, "Stopped before the end: apply again to go on.")?;
         }
+    }
+    for line in stranded_lines(stranded) {
+        writeln!(out, "{line}")?;
+    }
+    if session.manifests.has_errors() {
+        writeln!(out, "{}", left_out(session.manifest_errors()))?;
     }
     Ok(())
 }
 
-fn page_report(result: &PageResult) -> PageReport<'_> {
+fn page_report(result: &PageResult, counts: Counts) -> PageReport<'_> {
     PageReport {
         page: format!("{}/{}", result.key.namespace, result.key.name),
         url: result.address.as_deref(),
-        reads: result.totals.reads,
+        counts,
+        requests: result.totals.requests,
         writes: result.totals.writes,
         failures: result.totals.failures,
-        complete: !result.stopped && result.open().next().is_none(),
+        complete: is_complete(result),
         objects: result
             .findings
             .iter()

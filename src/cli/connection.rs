@@ -9,6 +9,19 @@ use secrecy::SecretString;
 use super::Failure;
 use crate::statuspage::{BaseUrl, BudgetRegistry, Token};
 
+/// Where the values of Secrets come from in a directory; for the help of the commands.
+pub(super) const SECRETS_HELP: &str = "\
+Secrets:
+  A directory has no Secrets: an environment variable stands in for each key of one,
+  STATUSPAGE_SECRET_<NAME>_<KEY> in capitals, every other character as an underscore. For
+    passwordSecretRef: {name: pingdom-login, key: password}
+  set STATUSPAGE_SECRET_PINGDOM_LOGIN_PASSWORD. The API token of a StatusPage is STATUSPAGE_TOKEN or
+  --token-file; with several pages of different tokens, set the variable of each tokenSecretRef instead.
+
+Files:
+  statuspage.lock.json    ids of what was created, beside the manifests: commit it
+  .statuspage/            the same for other servers (--api-url), and data of `dev`: do not commit it";
+
 /// How Statuspage is reached.
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Connection")]
@@ -16,7 +29,8 @@ pub struct Connection {
     /// File with the API token, in place of STATUSPAGE_TOKEN. Both stand in for the Secret that the StatusPage names.
     #[arg(long, value_name = "FILE")]
     pub token_file: Option<PathBuf>,
-    /// Address of the API, in place of the one of the StatusPage.
+    /// Address of the API, in place of the one of the StatusPage. Ids are kept per address: in statuspage.lock.json
+    /// for Statuspage itself, below .statuspage/ for any other.
     #[arg(long, env = "STATUSPAGE_API_URL", value_name = "URL")]
     pub api_url: Option<String>,
     /// Requests that may be sent with one token in any 60 seconds; 0 is no limit.
@@ -47,6 +61,12 @@ impl Connection {
             .filter(|address| !address.is_empty())
             .map(|address| BaseUrl::parse(address, false).map_err(Failure::Statuspage))
             .transpose()
+    }
+
+    /// True when the pages are those of Statuspage itself, as far as the options tell.
+    pub fn is_public(&self) -> Result<bool, Failure> {
+        let address = self.base_url()?;
+        Ok(address.is_none_or(|address| address.to_string() == BaseUrl::DEFAULT))
     }
 
     /// The budgets of all tokens.

@@ -6,8 +6,9 @@ use std::sync::Arc;
 
 use clap::Args;
 
+use super::progress::lines;
 use super::serve::{listen, location};
-use super::session::{Session, asked_to_end, block_on, lines};
+use super::session::{Session, asked_to_end, block_on};
 use super::sync::watch;
 use super::{Connection, Failure, HttpApi, Outcome};
 use crate::manifest::{Manifests, Object, read_directory};
@@ -66,32 +67,33 @@ pub fn run(arguments: &Arguments, _out: &mut dyn Write) -> Result<Outcome, Failu
             requests_per_minute: usize::try_from(arguments.rate_limit).unwrap_or(60),
         };
         let session = Session::open_with_token(&arguments.directory, &connection, TOKEN, Some(Arc::clone(&print)))?;
-        print(&format!("local Statuspage at {api_url}"));
+        print(&format!("Local Statuspage at {api_url}, data in {}", data.display()));
         for page in server.pages() {
             print(&format!("  page {}  {}", page.id, page.name));
         }
-        print("from another terminal:");
-        print(&format!(
-            "  export STATUSPAGE_API_URL={api_url} STATUSPAGE_TOKEN={TOKEN}"
-        ));
-        print(&format!("  statuspage plan {}", arguments.directory.display()));
-        if let Some(page) = server.pages().first() {
-            print(&format!(
+        print("");
+        let directory = arguments.directory.display();
+        let mut hint = vec![
+            String::new(),
+            "Look from another terminal:".to_owned(),
+            format!("  export STATUSPAGE_API_URL={api_url} STATUSPAGE_TOKEN={TOKEN}"),
+            format!("  statuspage plan {directory}"),
+        ];
+        hint.extend(server.pages().first().map(|page| {
+            format!(
                 "  curl -H 'Authorization: OAuth {TOKEN}' {api_url}/pages/{}/components",
                 page.id
-            ));
-        }
-        print(&format!(
-            "watching {}; change a file and see; Ctrl-C ends",
-            arguments.directory.display()
-        ));
+            )
+        }));
+        hint.push(format!("Watching {directory}: change a file and see. Ctrl-C ends."));
+        hint.push(String::new());
         let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
         let serving = tokio::spawn(server.clone().serve(listener, async {
             // The sender is dropped or used when the work is done: both mean the end.
             let _ = stopped.await;
         }));
         let api = arguments.http.serve(&session, &print, true).await?;
-        let worked = watch(&session, &arguments.directory, &print, asked_to_end()).await;
+        let worked = watch(&session, &arguments.directory, &print, hint, asked_to_end()).await;
         if let Some(api) = api {
             api.end().await;
         }

@@ -88,7 +88,9 @@ async fn read(client: &Client, arguments: &Arguments) -> Result<Snapshot, crate:
     let page = client.page(&arguments.page);
     let mut snapshot = Snapshot::default();
     for kind in CollectionKind::ALL {
-        if kind != CollectionKind::Subscribers || arguments.subscribers {
+        // Only what is written to manifests, and subscribers only when they are asked for.
+        let wanted = kind.is_on_every_page() && (kind != CollectionKind::Subscribers || arguments.subscribers);
+        if wanted {
             snapshot.store(page.read(kind).await?);
         }
     }

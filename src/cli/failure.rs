@@ -48,6 +48,9 @@ pub enum Failure {
     /// There is no such page.
     #[error("there is no page with id {0}")]
     UnknownPage(String),
+    /// It was interrupted a second time.
+    #[error("ended in the middle of a request; the next apply finds out what became of it")]
+    Interrupted,
     /// The token file cannot be read.
     #[error("cannot read the token file {}", path.display())]
     TokenFile {

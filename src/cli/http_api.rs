@@ -10,7 +10,8 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use super::Failure;
-use super::session::{Lines, Session};
+use super::progress::Lines;
+use super::session::Session;
 use crate::admin::caller::{Caller, Scope};
 use crate::admin::identity::access_keys::AccessKeys;
 use crate::admin::identity::{Gateway, Identity};

@@ -14,6 +14,7 @@ mod http_api;
 mod logging;
 mod operator;
 mod plan;
+mod progress;
 mod serve;
 mod session;
 mod sync;

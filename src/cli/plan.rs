@@ -1,5 +1,6 @@
 //! `statuspage plan`.
 
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::PathBuf;
 
@@ -7,15 +8,37 @@ use clap::{Args, ValueEnum};
 use serde::Serialize;
 use serde_json::Value;
 
-use super::session::{Session, block_on, print_problems};
+use super::progress::{finding_lines, left_out, print_problems, stranded_lines};
+use super::session::{Session, block_on};
 use super::{Connection, Failure, Outcome};
 use crate::driver::preview::{Preview, preview};
-use crate::engine::{Action, Change, Finding, State, Step};
+use crate::engine::{Action, Change, Finding, ObjectKey, State, Step};
+
+/// What the JSON is made of; for the help.
+const JSON_HELP: &str = "\
+JSON (--output json), one object:
+  version             1; grows when a field changes its meaning or goes away
+  manifest_errors     problems of manifests, which are explained on standard error
+  undeclared_pages    pages (namespace/name) with recorded objects whose StatusPage is not declared any more
+  pages[]             in the order of the files
+    page, page_id     namespace/name of the StatusPage; its id, or null when it was not reached
+    create, update, delete, requests
+                      steps of each sort, and the requests that apply will send for them
+    seconds           how long the request budget makes them take
+    requests_to_plan  requests that this plan took
+    steps[]           in the order of apply: action (create, update, delete), kind, namespace, name, summary,
+                      changes[] of {field, from, to}; ids of declared objects appear as their names
+    problems[]        what apply would not mend: kind, namespace, name, reason, message
+
+Exit code: 0 nothing to do, 2 changes, 1 a problem or an error.
+";
 
 /// Options of `plan`.
 #[derive(Clone, Debug, Args)]
+#[command(after_long_help = format!("{JSON_HELP}\n{}", super::connection::SECRETS_HELP))]
 pub struct Arguments {
-    /// Directory with the manifests, or one file.
+    /// Directory with the manifests, or one file. What is missing in a directory is deleted by its policy; one file
+    /// deletes nothing.
     #[arg(value_name = "DIR")]
     pub directory: PathBuf,
     /// Form of the output.
@@ -39,8 +62,10 @@ pub enum Format {
 
 #[derive(Serialize)]
 struct Report {
-    pages: Vec<PageReport>,
+    version: u32,
     manifest_errors: usize,
+    undeclared_pages: BTreeMap<String, usize>,
+    pages: Vec<PageReport>,
 }
 
 #[derive(Serialize)]
@@ -55,6 +80,8 @@ struct PageReport {
     requests_to_plan: u64,
     steps: Vec<StepReport>,
     problems: Vec<ProblemReport>,
+    #[serde(skip)]
+    warnings: Vec<String>,
 }
 
 #[derive(Serialize)]
@@ -80,10 +107,7 @@ struct ProblemReport {
 pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<Outcome, Failure> {
     let session = Session::read_only(&arguments.directory, &arguments.connection)?;
     print_problems(&session.manifests);
-    let pages = session.store.pages();
-    if pages.is_empty() && !session.manifests.has_errors() {
-        return Err(Failure::NoPage(arguments.directory.clone()));
-    }
+    let pages = session.pages(&arguments.directory)?;
     let pages = block_on(async {
         let mut reports = Vec::new();
         for page in pages {
@@ -95,23 +119,17 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<Outcome, Failur
             let requests = shown.steps.len();
             let seconds = driver.budget().map_or(0, |budget| budget.estimate(requests).as_secs());
             let page_id = driver.snapshot().page.as_ref().map(|page| page.id.clone());
-            reports.push(page_report(
-                format!("{}/{}", page.namespace, page.name),
-                page_id,
-                shown,
-                seconds,
-                driver.totals().reads,
-            ));
+            reports.push(page_report(&page, page_id, shown, seconds, driver.totals().requests));
         }
         Ok(reports)
     })?;
-    let manifest_errors = session
-        .manifests
-        .problems
-        .iter()
-        .filter(|problem| problem.is_error())
-        .count();
-    let report = Report { pages, manifest_errors };
+    let manifest_errors = session.manifest_errors();
+    let report = Report {
+        version: 1,
+        manifest_errors,
+        undeclared_pages: session.store.stranded(),
+        pages,
+    };
     match arguments.output {
         Format::Text => text(&report, out),
         Format::Markdown => markdown(&report, out),
@@ -120,7 +138,9 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<Outcome, Failur
             .and_then(|()| writeln!(out)),
     }
     .map_err(Failure::Output)?;
-    let problems = manifest_errors > 0 || report.pages.iter().any(|page| !page.problems.is_empty());
+    let problems = manifest_errors > 0
+        || !report.undeclared_pages.is_empty()
+        || report.pages.iter().any(|page| !page.problems.is_empty());
     Ok(if problems {
         Outcome::Problems
     } else if report.pages.iter().any(|page| page.requests > 0) {
@@ -130,23 +150,26 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<Outcome, Failur
     })
 }
 
-fn page_report(page: String, page_id: Option<String>, shown: Preview, seconds: u64, reads: u64) -> PageReport {
+fn page_report(
+    page: &ObjectKey,
+    page_id: Option<String>,
+    shown: Preview,
+    seconds: u64,
+    requests_to_plan: u64,
+) -> PageReport {
     let count = |wanted: fn(&Action) -> bool| shown.steps.iter().filter(|step| wanted(&step.action)).count();
+    let problems: Vec<&Finding> = shown.findings.iter().filter(|finding| is_problem(finding)).collect();
     PageReport {
-        page,
+        page: format!("{}/{}", page.namespace, page.name),
         page_id,
         create: count(|action| matches!(action, Action::Create(_))),
-        update: count(|action| matches!(action, Action::Update(_) | Action::Publish { .. })),
+        update: count(|action| !matches!(action, Action::Create(_) | Action::Delete(_))),
         delete: count(|action| matches!(action, Action::Delete(_))),
         requests: shown.steps.len(),
         seconds,
-        requests_to_plan: reads,
-        problems: shown
-            .findings
-            .iter()
-            .filter(|finding| is_problem(finding))
-            .map(problem_report)
-            .collect(),
+        requests_to_plan,
+        warnings: finding_lines(page, problems.iter().copied()),
+        problems: problems.iter().copied().map(problem_report).collect(),
         steps: shown.steps.into_iter().map(step_report).collect(),
     }
 }
@@ -187,33 +210,37 @@ fn step_report(step: Step) -> StepReport {
 }
 
 fn text(report: &Report, out: &mut dyn Write) -> std::io::Result<()> {
-    for page in &report.pages {
+    for (index, page) in report.pages.iter().enumerate() {
         let id = page
             .page_id
             .as_deref()
             .map(|id| format!(" (page {id})"))
             .unwrap_or_default();
-        writeln!(out, "StatusPage {}{id}", page.page)?;
+        let bold = anstyle::Style::new().bold();
+        if index > 0 {
+            writeln!(out)?;
+        }
+        writeln!(out, "{bold}StatusPage {}{bold:#}{id}", page.page)?;
         for step in &page.steps {
             let (mark, style) = mark(step.action);
-            writeln!(
-                out,
-                "  {style}{mark}{style:#} {} {}/{}: {}",
-                step.kind, step.namespace, step.name, step.summary
-            )?;
+            writeln!(out, "  {style}{mark}{style:#} {}", headline(step))?;
             for change in &step.changes {
                 writeln!(out, "      {}", change_line(change))?;
             }
         }
-        for problem in &page.problems {
-            let style = anstyle::AnsiColor::Yellow.on_default();
-            writeln!(
-                out,
-                "  {style}!{style:#} {} {}/{}: {}: {}",
-                problem.kind, problem.namespace, problem.name, problem.reason, problem.message
-            )?;
+        for line in &page.warnings {
+            writeln!(out, "  {line}")?;
+        }
+        if !page.steps.is_empty() || !page.warnings.is_empty() {
+            writeln!(out)?;
         }
         writeln!(out, "{}", totals(page))?;
+    }
+    for line in stranded_lines(&report.undeclared_pages) {
+        writeln!(out, "{line}")?;
+    }
+    if report.manifest_errors > 0 {
+        writeln!(out, "{}", left_out(report.manifest_errors))?;
     }
     Ok(())
 }
@@ -222,30 +249,68 @@ fn markdown(report: &Report, out: &mut dyn Write) -> std::io::Result<()> {
     for page in &report.pages {
         writeln!(out, "### StatusPage `{}`\n\n{}\n", page.page, totals(page))?;
         if !page.steps.is_empty() {
-            writeln!(out, "```diff")?;
+            // No text of a manifest may end the block.
+            let block = fence(page);
+            writeln!(out, "{block}diff")?;
             for step in &page.steps {
                 let (mark, _) = mark(step.action);
                 let mark = if mark == "~" { "!" } else { mark };
-                writeln!(
-                    out,
-                    "{mark} {} {}/{}: {}",
-                    step.kind, step.namespace, step.name, step.summary
-                )?;
+                writeln!(out, "{mark} {}", headline(step))?;
                 for change in &step.changes {
                     writeln!(out, "    {}", change_line(change))?;
                 }
             }
-            writeln!(out, "```\n")?;
+            writeln!(out, "{block}\n")?;
         }
         for problem in &page.problems {
             writeln!(
                 out,
                 "- **{}** {} `{}/{}`: {}",
-                problem.reason, problem.kind, problem.namespace, problem.name, problem.message
+                problem.reason,
+                problem.kind,
+                problem.namespace,
+                problem.name,
+                problem.message.replace('\n', " ")
             )?;
         }
     }
+    for (page, count) in &report.undeclared_pages {
+        writeln!(
+            out,
+            "- StatusPage `{page}` is not declared any more: its {count} recorded objects stay as they are"
+        )?;
+    }
+    if report.manifest_errors > 0 {
+        writeln!(out, "\n**{}**", left_out(report.manifest_errors))?;
+    }
     Ok(())
+}
+
+/// Backticks enough to enclose what is shown of a page.
+fn fence(page: &PageReport) -> String {
+    let longest = page
+        .steps
+        .iter()
+        .flat_map(|step| step.changes.iter().map(change_line).chain([headline(step)]))
+        .flat_map(|line| {
+            line.split(|character| character != '`')
+                .map(str::len)
+                .collect::<Vec<_>>()
+        })
+        .max()
+        .unwrap_or(0);
+    "`".repeat(longest.max(2) + 1)
+}
+
+/// What a step is about; what it does too, unless the lines of its changes say so.
+fn headline(step: &StepReport) -> String {
+    let name = format!("{} {}/{}", step.kind, step.namespace, step.name);
+    let told_by_changes = !step.changes.is_empty() && !step.summary.starts_with("publish");
+    if told_by_changes {
+        name
+    } else {
+        format!("{name}: {}", step.summary)
+    }
 }
 
 fn mark(action: &str) -> (&'static str, anstyle::Style) {
@@ -272,11 +337,29 @@ fn shown(value: &Value) -> String {
 }
 
 fn totals(page: &PageReport) -> String {
+    let planned = match page.requests_to_plan {
+        1 => "planned with 1 request".to_owned(),
+        more => format!("planned with {more} requests"),
+    };
     if page.requests == 0 {
-        return format!("Nothing to do. (planned with {} requests)", page.requests_to_plan);
+        let what = if page.problems.is_empty() {
+            "Nothing to do"
+        } else {
+            "Nothing that apply could do"
+        };
+        return format!("{what} ({planned}).");
     }
+    let requests = match page.requests {
+        1 => "1 request".to_owned(),
+        more => format!("{more} requests"),
+    };
+    let time = match page.seconds {
+        0 => String::new(),
+        seconds @ 1..=119 => format!(", about {seconds} s"),
+        more => format!(", about {} min", more.div_ceil(60)),
+    };
     format!(
-        "{} to create, {} to update, {} to delete: {} requests, about {} s (planned with {} requests)",
-        page.create, page.update, page.delete, page.requests, page.seconds, page.requests_to_plan
+        "{} to create, {} to update, {} to delete: {requests}{time} ({planned}).",
+        page.create, page.update, page.delete
     )
 }

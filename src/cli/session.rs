@@ -1,61 +1,28 @@
-//! A directory at work: opens it, runs its pages, prints what happens.
+//! A directory at work: opens it and runs its pages.
 
-use std::io::Write;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use serde::Serialize;
 
+use super::progress::{Lines, Tally, event_line, waiting_line};
 use super::{Connection, Failure};
-use crate::driver::{Clock, Event, EventKind, Interrupt, PageDriver, PageOptions, PassEnd, Totals};
+use crate::driver::{Clock, Event, Interrupt, PageDriver, PageOptions, PassEnd, Totals};
 use crate::engine::{self, Declaration, Finding, ObjectKey, State};
 use crate::manifest::Manifests;
 use crate::statuspage::Token;
 use crate::store::directory::{DirectoryOptions, DirectoryStore};
-
-/// Where lines go: standard output, from whatever task.
-pub(super) type Lines = Arc<dyn Fn(&str) + Send + Sync>;
-
-/// Prints lines on standard output as they come.
-pub(super) fn lines() -> Lines {
-    Arc::new(|line: &str| {
-        let mut out = anstream::AutoStream::auto(std::io::stdout()).lock();
-        // A reader that closed the pipe has seen enough; the work goes on.
-        let _ = writeln!(out, "{line}");
-    })
-}
-
-/// What was done, counted by the words of the events.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub(super) struct Counts {
-    pub(super) created: u64,
-    pub(super) updated: u64,
-    pub(super) published: u64,
-    pub(super) deleted: u64,
-    pub(super) warnings: u64,
-}
-
-impl Counts {
-    /// What was done since.
-    pub(super) fn since(self, before: Counts) -> Counts {
-        Counts {
-            created: self.created - before.created,
-            updated: self.updated - before.updated,
-            published: self.published - before.published,
-            deleted: self.deleted - before.deleted,
-            warnings: self.warnings - before.warnings,
-        }
-    }
-}
 
 /// A directory that is being applied.
 pub(super) struct Session {
     pub(super) store: Arc<DirectoryStore>,
     pub(super) manifests: Manifests,
     pub(super) options: PageOptions,
-    counts: Arc<Mutex<Counts>>,
+    /// What was done so far.
+    pub(super) tally: Tally,
+    /// False when the pages are not those of Statuspage itself, whose public addresses would mislead.
+    pub(super) public: bool,
 }
 
 impl Session {
@@ -81,18 +48,10 @@ impl Session {
         token: Option<Token>,
         lines: Option<Lines>,
     ) -> Result<Session, Failure> {
-        let counts = Arc::new(Mutex::new(Counts::default()));
-        let counted = Arc::clone(&counts);
-        let observer = move |declaration: &Declaration, event: &Event| {
-            let mut counts = counted.lock().unwrap_or_else(PoisonError::into_inner);
-            match event.reason.as_str() {
-                "Created" => counts.created += 1,
-                "Updated" => counts.updated += 1,
-                "Published" => counts.published += 1,
-                "Deleted" => counts.deleted += 1,
-                _ if event.kind == EventKind::Warning => counts.warnings += 1,
-                _ => {}
-            }
+        let tally = Tally::default();
+        let counted = tally.clone();
+        let observer = move |page: &str, declaration: &Declaration, event: &Event| {
+            counted.count(page, &declaration.key, event);
             if let Some(lines) = &lines {
                 lines(&event_line(&declaration.key, event));
             }
@@ -111,7 +70,8 @@ impl Session {
                 budgets: connection.budgets(),
                 clock: Clock::System,
             },
-            counts,
+            tally,
+            public: connection.is_public()?,
         })
     }
 
@@ -131,22 +91,28 @@ impl Session {
                 budgets: connection.budgets(),
                 clock: Clock::System,
             },
-            counts: Arc::default(),
+            tally: Tally::default(),
+            public: connection.is_public()?,
         })
+    }
+
+    /// The pages that are declared, at least one unless what declares it cannot be read.
+    pub(super) fn pages(&self, directory: &Path) -> Result<Vec<ObjectKey>, Failure> {
+        let pages = self.store.pages();
+        if pages.is_empty() && self.store.stranded().is_empty() && !self.manifests.has_errors() {
+            return Err(Failure::NoPage(directory.to_owned()));
+        }
+        Ok(pages)
+    }
+
+    /// How many errors the manifests had when the directory was opened.
+    pub(super) fn manifest_errors(&self) -> usize {
+        let problems = self.manifests.problems.iter();
+        problems.filter(|problem| problem.is_error()).count()
     }
 
     pub(super) fn driver(&self, page: ObjectKey) -> PageDriver<DirectoryStore> {
         PageDriver::new(page, Arc::clone(&self.store), self.options.clone())
-    }
-
-    pub(super) fn counts(&self) -> Counts {
-        *self.counts.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// The same for a task that outlives the borrow.
-    pub(super) fn counts_handle(&self) -> impl Fn() -> Counts + Send + 'static {
-        let counts = Arc::clone(&self.counts);
-        move || *counts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -168,25 +134,45 @@ impl PageResult {
     }
 }
 
-/// Runs a page until nothing is left that time would mend, or until `deadline`.
+/// So long is tried when nothing at all succeeds, because Statuspage is away: an outage is not waited for.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// Who waits longer than this wants to know why.
+const WORTH_A_LINE: Duration = Duration::from_secs(2);
+
+/// Runs a page until nothing is left that time would mend, or nothing succeeds for a while.
 pub(super) async fn settle(
     driver: &mut PageDriver<DirectoryStore>,
     interrupt: &mut Interrupt,
-    deadline: Option<Duration>,
+    limit: Duration,
+    print: Option<&Lines>,
 ) -> PageResult {
     let started = tokio::time::Instant::now();
+    let mut last_success = started;
+    let mut succeeded = 0;
     loop {
         let end = driver.pass(interrupt).await;
+        let now = tokio::time::Instant::now();
+        let totals = driver.totals();
+        let successes = totals.requests - totals.failures.min(totals.requests);
+        if successes > succeeded {
+            (last_success, succeeded) = (now, successes);
+        }
         let stopped = end == PassEnd::Stopped;
         let wake = match end {
             PassEnd::Idle(wake) if driver.waits_for_time() => wake,
             _ => None,
         };
-        let pause = wake.map(until);
-        let in_time = pause.filter(|pause| deadline.is_none_or(|deadline| started.elapsed() + *pause <= deadline));
-        let Some(pause) = in_time else {
+        let pause = wake.map(until).filter(|pause| {
+            let resumed = now + *pause;
+            resumed <= started + limit && resumed <= last_success + PATIENCE
+        });
+        let Some(pause) = pause else {
             return result(driver, stopped);
         };
+        if let (Some(print), true) = (print, pause >= WORTH_A_LINE) {
+            print(&waiting_line(&result(driver, false), pause));
+        }
         tokio::select! {
             () = tokio::time::sleep(pause) => {}
             () = interrupt.wait() => {}
@@ -218,67 +204,6 @@ pub(super) fn result(driver: &mut PageDriver<DirectoryStore>, stopped: bool) -> 
 /// Time left until a point in time.
 pub(super) fn until(at: Timestamp) -> Duration {
     at.duration_since(Timestamp::now()).try_into().unwrap_or_default()
-}
-
-fn event_line(key: &ObjectKey, event: &Event) -> String {
-    let (mark, style) = match (event.kind, event.reason.as_str()) {
-        (EventKind::Warning, _) => ("!", anstyle::AnsiColor::Yellow.on_default()),
-        (_, "Created" | "Published") => ("+", anstyle::AnsiColor::Green.on_default()),
-        (_, "Deleted") => ("-", anstyle::AnsiColor::Red.on_default()),
-        (_, "Updated") => ("~", anstyle::AnsiColor::Cyan.on_default()),
-        _ => ("·", anstyle::Style::new()),
-    };
-    match event.kind {
-        EventKind::Warning => format!("{style}{mark}{style:#} {key}: {}: {}", event.reason, event.note),
-        EventKind::Normal => format!("{style}{mark}{style:#} {key}: {}", event.note),
-    }
-}
-
-/// The lines about one page at the end of a command.
-pub(super) fn summary(result: &PageResult, counts: Counts) -> Vec<String> {
-    let mut lines = Vec::new();
-    for finding in result.open() {
-        let style = anstyle::AnsiColor::Yellow.on_default();
-        lines.push(format!(
-            "{style}!{style:#} {}: {}: {}",
-            finding.key, finding.reason, finding.message
-        ));
-    }
-    let total = result.findings.len();
-    let ready = result
-        .findings
-        .iter()
-        .filter(|finding| finding.state == State::InSync)
-        .count();
-    let address = result
-        .address
-        .as_deref()
-        .map(|address| format!(" ({address})"))
-        .unwrap_or_default();
-    let done = counts.created + counts.updated + counts.published + counts.deleted;
-    let what = if done == 0 {
-        "nothing to do".to_owned()
-    } else {
-        format!(
-            "{} created, {} updated, {} updates published, {} deleted",
-            counts.created, counts.updated, counts.published, counts.deleted
-        )
-    };
-    lines.push(format!(
-        "{}{address}: {what}; {ready} of {total} as declared; {} requests",
-        result.key,
-        result.totals.reads + result.totals.writes + result.totals.failures
-    ));
-    lines
-}
-
-/// Prints the problems of manifests on standard error.
-pub(super) fn print_problems(manifests: &Manifests) {
-    let mut to = anstream::AutoStream::auto(std::io::stderr()).lock();
-    for problem in &manifests.problems {
-        // Always with colours: the stream takes them out where they are not wanted.
-        let _ = writeln!(to, "{}\n", problem.render(manifests.text(&problem.file), true));
-    }
 }
 
 /// Starts the asynchronous runtime and runs a command in it.

@@ -2,21 +2,23 @@
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use clap::Args;
 use notify::{RecursiveMode, Watcher};
 use tokio::sync::mpsc;
 
-use super::session::{Lines, Session, asked_to_end, block_on, lines, print_problems, result, summary, until};
+use super::progress::{Lines, Tally, finding_lines, lines, print_problems, stranded_lines, summary};
+use super::session::{Session, asked_to_end, block_on, result, until};
 use super::{Connection, Failure, HttpApi, Outcome};
-use crate::driver::{PassEnd, Trigger};
+use crate::driver::{PageDriver, PassEnd, Trigger};
 use crate::engine::ObjectKey;
 use crate::store::directory::{DirectoryStore, LOCAL_STATE};
 
 /// Options of `sync`.
 #[derive(Clone, Debug, Args)]
+#[command(after_long_help = super::connection::SECRETS_HELP)]
 pub struct Arguments {
     /// Directory with the manifests.
     #[arg(value_name = "DIR")]
@@ -37,9 +39,9 @@ pub fn run(arguments: &Arguments, _out: &mut dyn Write) -> Result<Outcome, Failu
     let print = lines();
     let session = Session::open(&arguments.directory, &arguments.connection, Some(Arc::clone(&print)))?;
     block_on(async {
-        print(&format!("watching {}; Ctrl-C ends", arguments.directory.display()));
+        let hint = format!("Watching {}. Ctrl-C ends.", arguments.directory.display());
         let serving = arguments.http.serve(&session, &print, false).await?;
-        let worked = watch(&session, &arguments.directory, &print, asked_to_end()).await;
+        let worked = watch(&session, &arguments.directory, &print, vec![hint], asked_to_end()).await;
         if let Some(serving) = serving {
             serving.end().await;
         }
@@ -48,11 +50,13 @@ pub fn run(arguments: &Arguments, _out: &mut dyn Write) -> Result<Outcome, Failu
     Ok(Outcome::Success)
 }
 
-/// Runs all pages of a session until `end`, reading the directory again when it changes.
+/// Runs all pages of a session until `end`, reading the directory again when it changes. The hint is printed once the
+/// first page has been worked on.
 pub(super) async fn watch(
     session: &Session,
     directory: &Path,
     print: &Lines,
+    hint: Vec<String>,
     end: impl Future<Output = ()>,
 ) -> Result<(), Failure> {
     let (sender, mut changes) = mpsc::channel(1);
@@ -69,12 +73,22 @@ pub(super) async fn watch(
     print_problems(&session.manifests);
     let trigger = Arc::new(Trigger::default());
     let mut running: Vec<(ObjectKey, tokio::task::JoinHandle<()>)> = Vec::new();
+    let hint = Arc::new(Mutex::new(hint));
+    if session.store.pages().is_empty() {
+        print(&format!(
+            "! no StatusPage can be read in {}: waiting for one",
+            directory.display()
+        ));
+    }
     tokio::pin!(end);
     loop {
+        for line in stranded_lines(&session.store.stranded()) {
+            print(&line);
+        }
         for page in session.store.pages() {
             running.retain(|(_, task)| !task.is_finished());
             if !running.iter().any(|(key, _)| *key == page) {
-                let task = tokio::spawn(keep(session, page.clone(), &trigger, print));
+                let task = tokio::spawn(keep(session, page.clone(), &trigger, print, &hint));
                 running.push((page, task));
             }
         }
@@ -114,24 +128,38 @@ fn keep(
     page: ObjectKey,
     trigger: &Arc<Trigger>,
     print: &Lines,
+    hint: &Arc<Mutex<Vec<String>>>,
 ) -> impl Future<Output = ()> + Send + 'static {
-    let mut driver: crate::driver::PageDriver<DirectoryStore> = session.driver(page);
+    let mut driver: PageDriver<DirectoryStore> = session.driver(page.clone());
     let mut interrupt = trigger.interrupt();
     let print = Arc::clone(print);
-    let counted = session.counts_handle();
+    let hint = Arc::clone(hint);
+    let tally: Tally = session.tally.clone();
+    let public = session.public;
     async move {
         let mut told = Vec::new();
+        let mut before = (tally.of(&page), driver.totals().requests);
+        let mut first = true;
         loop {
-            let before = counted();
             let wake = match driver.pass(&mut interrupt).await {
                 PassEnd::Idle(wake) => wake,
                 PassEnd::Gone | PassEnd::Stopped => return,
             };
-            let mut stands = summary(&result(&mut driver, false), counted().since(before));
-            let last = stands.pop();
-            if stands != told || counted() != before {
-                stands.iter().chain(&last).for_each(|line| print(line));
-                told = stands;
+            let stands = result(&mut driver, false);
+            let done = (tally.of(&page), stands.totals.requests);
+            let all: Vec<_> = stands.open().cloned().collect();
+            // A pass that changed nothing and found nothing new is not worth a line.
+            if all != told || done.0 != before.0 || first {
+                let fresh = all.iter().filter(|finding| !tally.just_told(finding));
+                for line in finding_lines(&page, fresh) {
+                    print(&line);
+                }
+                print(&summary(&stands, done.0.since(before.0), done.1 - before.1, public));
+                told = all;
+            }
+            (before, first) = (done, false);
+            for line in std::mem::take(&mut *hint.lock().unwrap_or_else(PoisonError::into_inner)) {
+                print(&line);
             }
             match wake {
                 Some(at) => tokio::select! {

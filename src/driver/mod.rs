@@ -6,14 +6,13 @@
 //!
 //! Invariant: create = finalizer, journal, request, record. Between the request and its record nothing cancels it.
 
-mod clock;
 mod interrupt;
 mod page;
 mod perform;
 pub mod preview;
 mod store;
 
-pub use clock::Clock;
+pub use crate::clock::Clock;
 pub use interrupt::{Interrupt, Trigger};
 pub use page::{PageDriver, PageOptions, PassEnd, Totals};
 pub use store::{Access, Event, EventKind, Store, StoreChange, StoreError, View};

@@ -11,7 +11,7 @@ use super::{Access, Clock, Event, EventKind, Interrupt, Store, StoreChange, Stor
 use crate::api::{Kind, Reason};
 use crate::engine::{
     self, Action, DELETION_WINDOW, Declaration, Failure, Gate, ObjectKey, Plan, READY, Read, ReadWhat, Reply, Request,
-    Spec, Status, Step, World,
+    Spec, State, Status, Step, World,
 };
 use crate::statuspage::{
     BaseUrl, Budget, BudgetRegistry, Client, CollectionKind, Error, ErrorClass, Page, Permit, Priority, Snapshot,
@@ -49,6 +49,8 @@ pub struct Totals {
     pub passes: u64,
     /// Plans made.
     pub plans: u64,
+    /// Requests sent, failed ones included; a long list takes several.
+    pub requests: u64,
     /// Lists and objects read.
     pub reads: u64,
     /// Remote writes that succeeded.
@@ -126,7 +128,11 @@ impl<S: Store> PageDriver<S> {
 
     /// Figures since the driver was made.
     pub fn totals(&self) -> Totals {
-        self.totals
+        let sent = self.client.as_ref().map_or(0, |(_, client)| client.requests_sent());
+        Totals {
+            requests: self.totals.requests + sent,
+            ..self.totals
+        }
     }
 
     /// The request budget in use, once the page was reached for.
@@ -150,6 +156,12 @@ impl<S: Store> PageDriver<S> {
     /// Not cancel safe: let it return, by way of [`super::Trigger::stop`].
     pub async fn pass(&mut self, interrupt: &mut Interrupt) -> PassEnd {
         self.totals.passes += 1;
+        let end = self.work(interrupt).await;
+        self.flush().await;
+        end
+    }
+
+    async fn work(&mut self, interrupt: &mut Interrupt) -> PassEnd {
         let mut quiet_rounds = 0;
         self.store_trouble = false;
         loop {
@@ -185,6 +197,7 @@ impl<S: Store> PageDriver<S> {
                 Ok(permit) => permit,
                 Err(_) => {
                     self.write_statuses(&view, &plan, |_| true).await;
+                    self.flush().await;
                     tokio::select! {
                         permit = client.budget().acquire(work.priority(), &page_id) => permit,
                         () = interrupt.wait() => continue,
@@ -272,6 +285,10 @@ impl<S: Store> PageDriver<S> {
         if let Some(previous) = self.last_update.take() {
             self.refuse_repetition(view, &mut plan, &previous);
         }
+        // What was seen to match has no failure to wait for any more: the lost reply was a success.
+        for finding in plan.findings.iter().filter(|finding| finding.state == State::InSync) {
+            self.failures.remove(&finding.key);
+        }
         plan
     }
 
@@ -338,6 +355,7 @@ impl<S: Store> PageDriver<S> {
         let access = match &view.access {
             Ok(access) => access,
             Err((reason, message)) => {
+                self.totals.requests = self.totals().requests;
                 self.client = None;
                 self.gate = Some(Gate {
                     reason: *reason,
@@ -363,11 +381,12 @@ impl<S: Store> PageDriver<S> {
                 self.snapshot = Snapshot::default();
                 self.missing_incidents.clear();
             }
+            self.totals.requests = self.totals().requests;
             match client_for(&self.options, access) {
                 Ok(client) => self.client = Some((fingerprint, client)),
                 Err(error) => {
-                    self.client = None;
                     let message = described(&error);
+                    self.client = None;
                     self.gate = Some(Gate {
                         reason: Reason::Invalid,
                         message,
@@ -493,6 +512,13 @@ impl<S: Store> PageDriver<S> {
         self.store.write(declaration, change).await
     }
 
+    /// Makes what the store may have kept back durable, before a pause.
+    async fn flush(&self) {
+        if let Err(error) = self.store.flush().await {
+            tracing::warn!(%error, "will try again");
+        }
+    }
+
     /// An Event when a declaration begins or ceases to need its owner.
     fn tell_transition(&self, declaration: &Declaration, status: &Status) {
         let ready = |status: &Status| engine::find_condition(status.object(), READY).cloned();
@@ -520,6 +546,8 @@ impl<S: Store> PageDriver<S> {
             Reason::WaitingForReference,
             Reason::NoMembers,
             Reason::Deleting,
+            // The page itself tells, once, not each of its thousand declarations.
+            Reason::PageNotReady,
         ]
         .map(Reason::as_str);
         let was = before.map(|condition| condition.reason).unwrap_or_default();
@@ -547,9 +575,10 @@ impl<S: Store> PageDriver<S> {
         self.totals.reads += 1;
         let began = self.options.clock.now();
         let client = client.with_priority(read.priority).with_permit(permit);
+        let page = client.page(page_id).in_organization(organization(view));
         match &read.what {
             ReadWhat::Collection(CollectionKind::Page) => self.read_page(view, &client).await,
-            ReadWhat::Collection(kind) => match client.page(page_id).read(*kind).await {
+            ReadWhat::Collection(kind) => match page.read(*kind).await {
                 Ok(reading) => {
                     self.snapshot.store(reading.begun_at(began));
                     self.read_failures.remove(kind);
@@ -557,7 +586,7 @@ impl<S: Store> PageDriver<S> {
                 }
                 Err(error) => self.read_failed(view, Some(*kind), &error),
             },
-            ReadWhat::Incident(id) => match client.page(page_id).incidents().get(id).await {
+            ReadWhat::Incident(id) => match page.incidents().get(id).await {
                 Ok(incident) => {
                     self.snapshot.merge_incidents(vec![incident]);
                     self.reached();
@@ -566,6 +595,15 @@ impl<S: Store> PageDriver<S> {
                     self.missing_incidents.insert(id.clone());
                 }
                 Err(error) => self.read_failed(view, Some(CollectionKind::Incidents), &error),
+            },
+            ReadWhat::Permissions(user) => match page.read_permissions(user).await {
+                Ok(mut permissions) => {
+                    permissions.read_at = began;
+                    self.snapshot.store_permissions(user, permissions);
+                    self.reached();
+                }
+                Err(error) if error.is_not_found() => self.member_is_gone(view, user, &error),
+                Err(error) => self.read_failed(view, Some(CollectionKind::OrganizationUsers), &error),
             },
         }
     }
@@ -621,6 +659,9 @@ impl<S: Store> PageDriver<S> {
             // The client has paused the budget of the token.
             (ErrorClass::Throttled { .. }, _) => {}
             (ErrorClass::Unauthorized, _) => self.close(view, Reason::Unauthorized, described(error), true),
+            (ErrorClass::NotFound, Some(kind)) if !kind.is_on_every_page() => {
+                self.read_refused(kind, Reason::RemoteNotFound, described(error));
+            }
             (ErrorClass::NotFound, _) => {
                 // The list of a page is never missing unless the page is.
                 self.page_id = None;
@@ -628,15 +669,32 @@ impl<S: Store> PageDriver<S> {
                 self.close(view, Reason::RemotePageNotFound, described(error), true);
             }
             (ErrorClass::Terminal, Some(kind)) => {
-                let attempts = self.read_failures.get(&kind).map_or(0, |failure| failure.attempts) + 1;
-                let failure = self.failure(true, Reason::Rejected, described(error), attempts, 0);
-                self.read_failures.insert(kind, failure);
+                self.read_refused(kind, Reason::Rejected, described(error));
             }
             (ErrorClass::Terminal, None) => self.close(view, Reason::Rejected, described(error), true),
             (ErrorClass::Transient | ErrorClass::Ambiguous, _) => {
                 self.close(view, Reason::Unreachable, described(error), false);
             }
         }
+    }
+
+    /// A member that the list still had is not there: a matter of its declaration, not of all members.
+    fn member_is_gone(&mut self, view: &View, user: &str, error: &Error) {
+        self.totals.failures += 1;
+        let declaration = view.declarations.iter().find(|declaration| {
+            declaration.key.kind == Kind::OrganizationUser && declaration.recorded_id() == Some(user)
+        });
+        if let Some(declaration) = declaration {
+            self.fail(view, &declaration.key, false, Reason::RemoteDeleted, described(error));
+        }
+        self.snapshot.forget(CollectionKind::OrganizationUsers);
+    }
+
+    /// One list cannot be read, the others can.
+    fn read_refused(&mut self, kind: CollectionKind, reason: Reason, message: String) {
+        let attempts = self.read_failures.get(&kind).map_or(0, |failure| failure.attempts) + 1;
+        let failure = self.failure(true, reason, message, attempts, 0);
+        self.read_failures.insert(kind, failure);
     }
 
     /// Sends nothing to the page until a pause is over, longer each time.
@@ -682,7 +740,8 @@ impl<S: Store> PageDriver<S> {
             permit.release_unused();
             return;
         }
-        let page = client.with_priority(step.priority).with_permit(permit).page(page_id);
+        let client = client.with_priority(step.priority).with_permit(permit);
+        let page = client.page(page_id).in_organization(organization(view));
         match perform(&page, &mut self.snapshot, request).await {
             Ok(reply) => self.succeeded(view, step, &reply).await,
             Err(error) => self.failed(view, step, &error),
@@ -719,17 +778,12 @@ impl<S: Store> PageDriver<S> {
         }
     }
 
-    /// The store did not take what has to be written before a request: nothing was sent. Tried again in a while, so
-    /// that a store that is away does not keep us busy.
+    /// The store did not take what has to be on record before a request: nothing was sent. Tried again in a while, so
+    /// that a store that is away, or that somebody else keeps changing, does not keep us busy.
     fn store_failed(&mut self, view: &View, key: &ObjectKey, error: &StoreError) {
         tracing::warn!(object = %key, %error, "nothing was sent");
-        self.fail(
-            view,
-            key,
-            false,
-            Reason::Progressing,
-            format!("{error}; nothing was sent"),
-        );
+        let message = format!("nothing was sent, because it could not be recorded first: {error}");
+        self.fail(view, key, false, Reason::Progressing, message);
     }
 
     async fn succeeded(&mut self, view: &View, step: &Step, reply: &Reply) {
@@ -764,7 +818,7 @@ impl<S: Store> PageDriver<S> {
             }
         }
         let reason = match &step.action {
-            Action::Create(_) => "Created",
+            Action::Create(_) | Action::Provide(_) => "Created",
             Action::Publish { .. } => "Published",
             Action::Delete(_) => "Deleted",
             _ => "Updated",
@@ -773,7 +827,7 @@ impl<S: Store> PageDriver<S> {
             Reply::Created(id, _) => format!(" ({id})"),
             _ => String::new(),
         };
-        let note = format!("{}{id}", step.summary);
+        let note = format!("{}{id}", step.done());
         self.store.tell(
             declaration,
             Event {
@@ -892,6 +946,14 @@ fn client_for(options: &PageOptions, access: &Access) -> Result<Client, Error> {
     Client::builder(access.base_url.clone(), access.token.clone())
         .budget(budget)
         .build()
+}
+
+/// The organization of the page, where it is declared.
+fn organization(view: &View) -> Option<String> {
+    match &view.page.spec {
+        Spec::StatusPage(spec) => spec.organization_id.clone(),
+        _ => None,
+    }
 }
 
 /// All declarations of a view, for many look-ups.

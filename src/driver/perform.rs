@@ -1,7 +1,7 @@
 //! Sends one request of a plan and folds the reply into the snapshot.
 
 use crate::engine::{Reply, Request};
-use crate::statuspage::{CollectionKind, Error, PageHandle, Snapshot};
+use crate::statuspage::{CollectionKind, Error, PageHandle, Snapshot, SubscriberSelection};
 
 /// Sends a request. The snapshot shows its effect afterwards.
 pub(super) async fn perform(page: &PageHandle, snapshot: &mut Snapshot, request: &Request) -> Result<Reply, Error> {
@@ -125,6 +125,72 @@ pub(super) async fn perform(page: &PageHandle, snapshot: &mut Snapshot, request:
             snapshot.remove_subscriber(id);
             Reply::Done
         }
+        Request::ResendConfirmation(id) => {
+            page.subscribers().resend_confirmation(id).await?;
+            Reply::Done
+        }
+        Request::ReactivateSubscriber(id) => {
+            let selection = SubscriberSelection::Ids(vec![id.clone()]);
+            page.subscribers().reactivate(&selection, None).await?;
+            snapshot.reactivate_subscriber(id);
+            Reply::Done
+        }
+        Request::UpdateStatusEmbed(write) => {
+            snapshot.put_status_embed(page.update_status_embed_config(write).await?);
+            Reply::Done
+        }
+        Request::CreateIncidentTemplate(write) => {
+            let template = page.incident_templates().create(write).await?;
+            let id = template.id.clone();
+            snapshot.put_incident_template(template);
+            Reply::Created(id, None)
+        }
+        Request::CreatePageAccessUser(write) => {
+            let user = page.page_access_users().create(write).await?;
+            let id = user.id.clone();
+            snapshot.put_page_access_user(user);
+            Reply::Created(id, None)
+        }
+        Request::UpdatePageAccessUser(id, write) => {
+            snapshot.put_page_access_user(page.page_access_users().update(id, write).await?);
+            Reply::Done
+        }
+        Request::DeletePageAccessUser(id) => {
+            gone_is_done(page.page_access_users().delete(id).await)?;
+            snapshot.remove_page_access_user(id);
+            Reply::Done
+        }
+        Request::CreatePageAccessGroup(write) => {
+            let group = page.page_access_groups().create(write).await?;
+            let id = group.id.clone();
+            snapshot.put_page_access_group(group);
+            Reply::Created(id, None)
+        }
+        Request::UpdatePageAccessGroup(id, write) => {
+            snapshot.put_page_access_group(page.page_access_groups().update(id, write).await?);
+            Reply::Done
+        }
+        Request::DeletePageAccessGroup(id) => {
+            gone_is_done(page.page_access_groups().delete(id).await.map(drop))?;
+            snapshot.remove_page_access_group(id);
+            Reply::Done
+        }
+        Request::CreateOrganizationUser(write) => {
+            let user = page.own_organization()?.create_user(write).await?;
+            let id = user.id.clone();
+            snapshot.put_organization_user(user);
+            Reply::Created(id, None)
+        }
+        Request::DeleteOrganizationUser(id) => {
+            gone_is_done(page.own_organization()?.delete_user(id).await.map(drop))?;
+            snapshot.remove_organization_user(id);
+            Reply::Done
+        }
+        Request::SetPermissions(id, permissions) => {
+            let after = page.own_organization()?.set_permissions(id, permissions).await?;
+            snapshot.put_permissions(id, after);
+            Reply::Done
+        }
     })
 }
 
@@ -158,6 +224,17 @@ pub(super) fn collection_of(request: &Request) -> CollectionKind {
             CollectionKind::MetricsProviders
         }
         CreateMetric(..) | UpdateMetric(..) | DeleteMetric(_) | SubmitMetricData(_) => CollectionKind::Metrics,
-        CreateSubscriber(_) | UpdateSubscriber(..) | DeleteSubscriber(..) => CollectionKind::Subscribers,
+        CreateSubscriber(_)
+        | UpdateSubscriber(..)
+        | DeleteSubscriber(..)
+        | ResendConfirmation(_)
+        | ReactivateSubscriber(_) => CollectionKind::Subscribers,
+        UpdateStatusEmbed(_) => CollectionKind::StatusEmbed,
+        CreateIncidentTemplate(_) => CollectionKind::IncidentTemplates,
+        CreatePageAccessUser(_) | UpdatePageAccessUser(..) | DeletePageAccessUser(_) => CollectionKind::PageAccessUsers,
+        CreatePageAccessGroup(_) | UpdatePageAccessGroup(..) | DeletePageAccessGroup(_) => {
+            CollectionKind::PageAccessGroups
+        }
+        CreateOrganizationUser(_) | DeleteOrganizationUser(_) | SetPermissions(..) => CollectionKind::OrganizationUsers,
     }
 }

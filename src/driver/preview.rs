@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::Value;
+
 use crate::engine::{self, Action, Finding, Plan, Reply, Step, World, model};
 use crate::statuspage::Snapshot;
 
@@ -15,6 +17,9 @@ pub struct Preview {
     /// How each declaration stands before them.
     pub findings: Vec<Finding>,
 }
+
+/// How the ids begin that objects have before they exist.
+const NEW: &str = "(new-";
 
 /// No page needs more plans than this; a plan that never ends is a bug of ours, not of the user.
 const LIMIT: usize = 100_000;
@@ -73,7 +78,7 @@ pub fn preview(world: &World<'_>, view: &View) -> Preview {
             break;
         }
         if let Some(request) = step.action.request() {
-            let reply: Reply = model::perform(&mut snapshot, request, &format!("(new-{number})"), world.now);
+            let reply: Reply = model::perform(&mut snapshot, request, &format!("{NEW}{number})"), world.now);
             for declaration in &mut declarations {
                 engine::record(declaration, &step, &reply);
             }
@@ -81,8 +86,51 @@ pub fn preview(world: &World<'_>, view: &View) -> Preview {
         }
         steps.push(step);
     }
+    // Ids say nothing to people, least of all those that do not exist yet.
+    let names: BTreeMap<String, &str> = declarations
+        .iter()
+        .chain(&view.declarations)
+        .filter_map(|declaration| Some((declaration.recorded_id()?.to_owned(), declaration.key.name.as_str())))
+        .collect();
+    for step in &mut steps {
+        for change in &mut step.changes {
+            change
+                .from
+                .iter_mut()
+                .chain([&mut change.to])
+                .for_each(|value| name_ids(value, &names));
+        }
+        for (id, name) in names.iter().filter(|(id, _)| id.starts_with(NEW)) {
+            if step.summary.contains(id.as_str()) {
+                step.summary = step.summary.replace(id.as_str(), &format!("{name:?}"));
+            }
+        }
+    }
     Preview {
         steps,
         findings: findings.unwrap_or_default(),
+    }
+}
+
+/// Puts the names of declarations in the place of the ids of their objects.
+fn name_ids(value: &mut Value, names: &BTreeMap<String, &str>) {
+    match value {
+        Value::String(text) => {
+            if let Some(name) = names.get(text.as_str()) {
+                *text = (*name).to_owned();
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(|item| name_ids(item, names)),
+        Value::Object(fields) => {
+            *fields = std::mem::take(fields)
+                .into_iter()
+                .map(|(field, mut value)| {
+                    name_ids(&mut value, names);
+                    let field = names.get(field.as_str()).map_or(field, |name| (*name).to_owned());
+                    (field, value)
+                })
+                .collect();
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
 }

@@ -96,6 +96,13 @@ pub trait Store: Send + Sync + 'static {
         change: StoreChange,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
+    /// Makes everything written so far durable. A store may keep a [`StoreChange::Status`] and a
+    /// [`StoreChange::AddFinalizer`] back until then, or until the next journal, id or release: what they say is found
+    /// again after a crash.
+    fn flush(&self) -> impl Future<Output = Result<(), StoreError>> + Send {
+        std::future::ready(Ok(()))
+    }
+
     /// Tells the owner of a declaration. Never blocks and never fails.
     fn tell(&self, declaration: &Declaration, event: Event);
 

@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
+use jiff::Timestamp;
+
 use super::claims::Claims;
 use super::declaration::{Declaration, ObjectKey, Policies, Spec};
 use super::kinds::is_running_maintenance;
@@ -9,8 +11,8 @@ use super::lookup::Lookup;
 use super::plan::State;
 use super::world::World;
 use crate::api::{
-    ComponentGroupSpec, ComponentSpec, IncidentSpec, Kind, ManagementPolicy, MetricSpec, MetricsProviderSpec, Reason,
-    SubscriberSpec,
+    ComponentGroupSpec, ComponentSpec, IncidentSpec, IncidentTemplateSpec, Kind, ManagementPolicy, MetricSpec,
+    MetricsProviderSpec, OrganizationUserSpec, PageAccessGroupSpec, PageAccessUserSpec, Reason, SubscriberSpec,
 };
 
 /// Why an object cannot be compared or created yet.
@@ -54,6 +56,7 @@ pub(super) struct Index<'a> {
     lookups: HashMap<Kind, Lookup>,
     remote_members: HashMap<&'a str, Vec<&'a str>>,
     maintained: HashSet<&'a str>,
+    providing_since: Option<Timestamp>,
     by_key: BTreeMap<&'a ObjectKey, &'a Declaration>,
     members: BTreeMap<&'a str, BTreeMap<&'a str, Vec<&'a Declaration>>>,
 }
@@ -70,9 +73,20 @@ impl<'a> Index<'a> {
                 (Kind::MetricsProvider, Lookup::of::<MetricsProviderSpec>(world.snapshot)),
                 (Kind::Metric, Lookup::of::<MetricSpec>(world.snapshot)),
                 (Kind::Subscriber, Lookup::of::<SubscriberSpec>(world.snapshot)),
+                (
+                    Kind::IncidentTemplate,
+                    Lookup::of::<IncidentTemplateSpec>(world.snapshot),
+                ),
+                (Kind::PageAccessUser, Lookup::of::<PageAccessUserSpec>(world.snapshot)),
+                (Kind::PageAccessGroup, Lookup::of::<PageAccessGroupSpec>(world.snapshot)),
+                (
+                    Kind::OrganizationUser,
+                    Lookup::of::<OrganizationUserSpec>(world.snapshot),
+                ),
             ]),
             remote_members: HashMap::new(),
             maintained: HashSet::new(),
+            providing_since: None,
         };
         for row in world.snapshot.components.iter().flat_map(|list| &list.items) {
             if let (false, Some(group)) = (row.group, row.group_id.as_deref()) {
@@ -87,6 +101,13 @@ impl<'a> Index<'a> {
         }
         for declaration in world.declarations {
             index.by_key.insert(&declaration.key, declaration);
+            if matches!(&declaration.spec, Spec::Metric(spec) if spec.provider_ref.is_none()) {
+                // An attempt to create the provider, or a metric that needed it to be there.
+                let object = declaration.status.object();
+                let attempt = object.journal.as_ref().map(|journal| journal.at.0);
+                let seen = object.last_sync_time.as_ref().map(|seen| seen.0);
+                index.providing_since = index.providing_since.max(attempt).max(seen);
+            }
             if let Spec::Component(spec) = &declaration.spec
                 && let Some(group) = &spec.group_ref
                 && !declaration.deleting
@@ -115,6 +136,11 @@ impl<'a> Index<'a> {
     /// Ids of all components that are in a remote group, ours or not.
     pub(super) fn remote_members(&self, group_id: &str) -> &[&'a str] {
         self.remote_members.get(group_id).map_or(&[], Vec::as_slice)
+    }
+
+    /// When the page's provider of type Self was there last, or may have been created.
+    pub(super) fn providing_since(&self) -> Option<Timestamp> {
+        self.providing_since
     }
 
     /// True while a maintenance in progress affects the component.
@@ -164,6 +190,14 @@ impl<'a> Context<'a> {
             ),
         };
         Err(Blocked::waiting(Reason::WaitingForReference, message))
+    }
+
+    /// The ids of other declarations, as JSON, or why one of them is not there yet.
+    pub(super) fn references(&self, kind: Kind, names: &[String]) -> Result<serde_json::Value, Blocked> {
+        names
+            .iter()
+            .map(|name| self.reference(kind, name).map(serde_json::Value::from))
+            .collect()
     }
 
     /// True while nothing will be sent for a declaration: it is suspended or its last request failed.

@@ -2,17 +2,20 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
+
 use super::context::{Blocked, Context};
 use super::declaration::{Declaration, Deletion, ObjectKey, Spec, Status};
 use super::deletion;
 use super::fields::{self, Comparisons};
-use super::identity::{CREATE, Identity};
+use super::identity::{CREATE, GRACE, Identity, PROVIDE};
 use super::kinds::{self, Rules};
-use super::plan::{Action, State, Step};
-use super::planner::{Outcome, Planner, step};
+use super::once;
+use super::plan::{Action, ReadWhat, State, Step};
+use super::planner::{Outcome, Planner, PointsToSend, step};
 use super::request::Request;
 use crate::api::{Kind, ManagementPolicy, MetricSpec, Reason};
-use crate::statuspage::{MetricPoint, Priority};
+use crate::statuspage::{CollectionKind, MetricPoint, Priority};
 
 /// The name under which the data points of a metric are recorded as applied.
 const DATA: &str = "data";
@@ -50,6 +53,13 @@ impl<'a> Planner<'a> {
             Spec::Metric(spec) => self.object(declaration, &**spec),
             Spec::Subscriber(spec) => self.object(declaration, spec),
             Spec::Incident(spec) => kinds::converge_incident(self, declaration, spec),
+            Spec::IncidentTemplate(spec) => self.object(declaration, &**spec),
+            Spec::PageAccessUser(spec) => self.object(declaration, &**spec),
+            Spec::PageAccessGroup(spec) => self.object(declaration, &**spec),
+            Spec::OrganizationUser(spec) => {
+                self.permissions(declaration, spec);
+                self.object(declaration, &**spec);
+            }
             Spec::StatusPage(_) | Spec::Removed(_) => {}
         }
     }
@@ -129,22 +139,35 @@ impl<'a> Planner<'a> {
             }
             Err(blocked) => {
                 if let Spec::Metric(spec) = &declaration.spec
-                    && !self.provider_implied
                     && let Some(request) = kinds::implied_provider(spec, context)
+                    && !std::mem::replace(&mut self.provider_implied, true)
+                    && self.provider_is_absent()
                 {
-                    self.provider_implied = true;
-                    let mut step = step(
-                        declaration,
-                        Action::Update(request),
-                        K::PRIORITY,
-                        "create metrics provider \"Self\"",
-                    );
-                    step.changes.clear();
+                    let summary = "create metrics provider \"Self\"";
+                    let step = step(declaration, Action::Provide(request), K::PRIORITY, summary);
                     self.plan.steps.push(step);
                 }
                 self.record(declaration, Outcome::blocked(declaration, blocked));
             }
         }
+    }
+
+    /// True when the page's provider of type Self is not just too young to show in the list.
+    fn provider_is_absent(&mut self) -> bool {
+        let Some(begun) = self.index.providing_since() else {
+            return true;
+        };
+        let settled = begun.saturating_add(GRACE).unwrap_or(Timestamp::MAX);
+        let read_at = self.world.snapshot.read_at(CollectionKind::MetricsProviders);
+        if read_at.is_some_and(|read_at| read_at >= settled) {
+            return true;
+        }
+        if self.world.now >= settled {
+            self.read(ReadWhat::Collection(CollectionKind::MetricsProviders), Priority::Read);
+        } else {
+            self.plan.wake_at(settled);
+        }
+        false
     }
 
     /// Plans the creation of an object: the driver adds finalizer, journal and record.
@@ -159,12 +182,7 @@ impl<'a> Planner<'a> {
 
     fn update<K: Rules>(&mut self, context: &Context<'a>, rules: &K, remote: &K::Remote, adopted: bool) {
         let declaration = context.declaration;
-        let mut outcome = Outcome::new(
-            declaration,
-            State::InSync,
-            Reason::Synced,
-            "the page shows what is declared",
-        );
+        let mut outcome = Outcome::new(declaration, State::InSync, Reason::Synced, K::IN_SYNC);
         self.take(declaration, K::id(remote), adopted, &mut outcome.status);
         rules.observe(context, remote, &mut outcome.status);
         let fields = match rules.fields(context, Some(remote)) {
@@ -196,6 +214,10 @@ impl<'a> Planner<'a> {
             |body| rules.update(context, remote, body),
             &noun,
         );
+        let may_write = policies.management == ManagementPolicy::Full;
+        if settled && may_write && matches!(declaration.spec, Spec::Subscriber(_)) {
+            self.once(declaration, K::id(remote));
+        }
         if settled && let Spec::Metric(spec) = &declaration.spec {
             self.collect_points(declaration, spec, K::id(remote), policies.management);
         }
@@ -229,8 +251,13 @@ impl<'a> Planner<'a> {
         } else if !found.immutable.is_empty() {
             outcome.state = State::Stalled;
             outcome.reason = Reason::NotHonoured;
+            let way_out = match declaration.key.kind {
+                Kind::IncidentTemplate => "edit the template in the console to match, or declare another one",
+                Kind::OrganizationUser => "edit the member in the console to match",
+                _ => "delete the declaration and create it anew",
+            };
             outcome.message = format!(
-                "{} can only be given when the {} is created: change it back, or delete the declaration and create it anew",
+                "{} can only be given when the {} is created: change it back, or {way_out}",
                 found.immutable.join(", "),
                 declaration.key.kind.noun()
             );
@@ -287,7 +314,7 @@ impl<'a> Planner<'a> {
         if object
             .journal
             .as_ref()
-            .is_some_and(|journal| journal.operation == CREATE)
+            .is_some_and(|journal| [CREATE, PROVIDE].contains(&journal.operation.as_str()))
         {
             object.journal = None;
         }
@@ -338,20 +365,24 @@ impl<'a> Planner<'a> {
             outcome.message = format!("will send {} data points", points.len());
         }
         let applied = (declaration.key.clone(), DATA.to_owned(), hash);
-        self.points.push((id.to_owned(), points, applied));
+        self.points.push(PointsToSend {
+            id: id.to_owned(),
+            points,
+            applied,
+        });
     }
 
     /// One bulk request for the data points of all metrics, or one for each when the page has refused them together.
     pub(super) fn submit_points(&mut self) {
         let collected = std::mem::take(&mut self.points);
         if self.world.single_points {
-            for (id, points, applied) in collected {
+            for PointsToSend { id, points, applied } in collected {
                 self.submit(BTreeMap::from([(id, points)]), vec![applied]);
             }
         } else if !collected.is_empty() {
             let (points, applied) = collected
                 .into_iter()
-                .map(|(id, points, applied)| ((id, points), applied))
+                .map(|sent| ((sent.id, sent.points), sent.applied))
                 .unzip();
             self.submit(points, applied);
         }
@@ -381,13 +412,17 @@ pub(super) fn creation(
     summary: String,
     beside: Vec<String>,
 ) -> Step {
+    let mut applied = applied(declaration, &found.applied);
+    if matches!(declaration.spec, Spec::Subscriber(_)) {
+        applied.extend(once::done_by_creation(declaration));
+    }
     Step {
         key: declaration.key.clone(),
         action: Action::Create(request),
         priority,
         summary,
         changes: found.changes,
-        applied: applied(declaration, &found.applied),
+        applied,
         beside,
     }
 }

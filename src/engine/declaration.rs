@@ -7,9 +7,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::api::{
     AdoptionPolicy, CommonSpec, ComponentGroupSpec, ComponentGroupStatus, ComponentSpec, ComponentStatus,
-    DeletionPolicy, DriftPolicy, IncidentDeletionPolicy, IncidentSpec, IncidentStatus, Kind, ManagementPolicy,
-    MetricSpec, MetricStatus, MetricsProviderSpec, MetricsProviderStatus, ObjectStatus, StatusPageSpec,
-    StatusPageStatus, SubscriberSpec, SubscriberStatus,
+    DeletionPolicy, DriftPolicy, IncidentDeletionPolicy, IncidentSpec, IncidentStatus, IncidentTemplateSpec,
+    IncidentTemplateStatus, Kind, ManagementPolicy, MetricSpec, MetricStatus, MetricsProviderSpec,
+    MetricsProviderStatus, ObjectStatus, OrganizationUserSpec, OrganizationUserStatus, PageAccessGroupSpec,
+    PageAccessGroupStatus, PageAccessUserSpec, PageAccessUserStatus, SecretReference, StatusPageSpec, StatusPageStatus,
+    SubscriberSpec, SubscriberStatus,
 };
 use crate::statuspage::Secret;
 
@@ -67,6 +69,8 @@ pub struct Declaration {
     pub requested_at: Option<String>,
     /// The allow-deletes annotation.
     pub allow_deletes: Option<String>,
+    /// All annotations.
+    pub annotations: BTreeMap<String, String>,
     /// What is declared.
     pub spec: Spec,
     /// What is known, possibly not stored yet.
@@ -94,6 +98,14 @@ pub enum Spec {
     Metric(Box<MetricSpec>),
     /// A subscriber.
     Subscriber(SubscriberSpec),
+    /// An incident template.
+    IncidentTemplate(Box<IncidentTemplateSpec>),
+    /// A page access user.
+    PageAccessUser(Box<PageAccessUserSpec>),
+    /// A page access group.
+    PageAccessGroup(Box<PageAccessGroupSpec>),
+    /// A member of the organization.
+    OrganizationUser(Box<OrganizationUserSpec>),
     /// The manifest is gone: all that is left to do is what its deletion policy says.
     Removed(Deletion),
 }
@@ -155,6 +167,40 @@ impl Spec {
             Spec::MetricsProvider(spec) => Some(&spec.common),
             Spec::Metric(spec) => Some(&spec.common),
             Spec::Subscriber(spec) => Some(&spec.common),
+            Spec::IncidentTemplate(spec) => Some(&spec.common),
+            Spec::PageAccessUser(spec) => Some(&spec.common),
+            Spec::PageAccessGroup(spec) => Some(&spec.common),
+            Spec::OrganizationUser(spec) => Some(&spec.common),
+        }
+    }
+
+    /// The Secrets that the spec names, by field.
+    pub fn secret_references(&self) -> Vec<(&'static str, &SecretReference)> {
+        let references = match self {
+            Spec::MetricsProvider(spec) => vec![
+                ("passwordSecretRef", &spec.password_secret_ref),
+                ("apiKeySecretRef", &spec.api_key_secret_ref),
+                ("apiTokenSecretRef", &spec.api_token_secret_ref),
+                ("applicationKeySecretRef", &spec.application_key_secret_ref),
+            ],
+            Spec::OrganizationUser(spec) => vec![("passwordSecretRef", &spec.password_secret_ref)],
+            _ => Vec::new(),
+        };
+        references
+            .into_iter()
+            .filter_map(|(field, reference)| Some((field, reference.as_ref()?)))
+            .collect()
+    }
+
+    /// Puts the ids of pages in the place of names of StatusPages, as far as `id_of` knows them. A declaration may
+    /// name other pages than its own, which the engine does not see.
+    pub fn resolve_pages(&mut self, id_of: impl Fn(&str) -> Option<String>) {
+        if let Spec::OrganizationUser(spec) = self {
+            for permission in &mut spec.permissions {
+                if let (None, Some(name)) = (&permission.page_id, &permission.page) {
+                    permission.page_id = id_of(name);
+                }
+            }
         }
     }
 
@@ -168,6 +214,11 @@ impl Spec {
             Spec::MetricsProvider(spec) => spec.deletion_policy.map(Into::into),
             Spec::Metric(spec) => spec.deletion_policy.map(Into::into),
             Spec::Subscriber(spec) => spec.deletion_policy.map(Into::into),
+            // There is no way to delete a template.
+            Spec::IncidentTemplate(_) => Some(Deletion::Orphan),
+            Spec::PageAccessUser(spec) => spec.deletion_policy.map(Into::into),
+            Spec::PageAccessGroup(spec) => spec.deletion_policy.map(Into::into),
+            Spec::OrganizationUser(spec) => spec.deletion_policy.map(Into::into),
         }
     }
 }
@@ -246,6 +297,14 @@ pub enum Status {
     Metric(MetricStatus),
     /// Of a subscriber.
     Subscriber(SubscriberStatus),
+    /// Of an incident template.
+    IncidentTemplate(IncidentTemplateStatus),
+    /// Of a page access user.
+    PageAccessUser(PageAccessUserStatus),
+    /// Of a page access group.
+    PageAccessGroup(PageAccessGroupStatus),
+    /// Of a member of the organization.
+    OrganizationUser(OrganizationUserStatus),
 }
 
 macro_rules! each_status {
@@ -258,6 +317,10 @@ macro_rules! each_status {
             Status::MetricsProvider($status) => $value,
             Status::Metric($status) => $value,
             Status::Subscriber($status) => $value,
+            Status::IncidentTemplate($status) => $value,
+            Status::PageAccessUser($status) => $value,
+            Status::PageAccessGroup($status) => $value,
+            Status::OrganizationUser($status) => $value,
         }
     };
 }
@@ -273,6 +336,10 @@ impl Status {
             Kind::MetricsProvider => Status::MetricsProvider(Default::default()),
             Kind::Metric => Status::Metric(Default::default()),
             Kind::Subscriber => Status::Subscriber(Default::default()),
+            Kind::IncidentTemplate => Status::IncidentTemplate(Default::default()),
+            Kind::PageAccessUser => Status::PageAccessUser(Default::default()),
+            Kind::PageAccessGroup => Status::PageAccessGroup(Default::default()),
+            Kind::OrganizationUser => Status::OrganizationUser(Default::default()),
         }
     }
 
@@ -286,6 +353,10 @@ impl Status {
             Kind::MetricsProvider => Status::MetricsProvider(serde_json::from_value(value)?),
             Kind::Metric => Status::Metric(serde_json::from_value(value)?),
             Kind::Subscriber => Status::Subscriber(serde_json::from_value(value)?),
+            Kind::IncidentTemplate => Status::IncidentTemplate(serde_json::from_value(value)?),
+            Kind::PageAccessUser => Status::PageAccessUser(serde_json::from_value(value)?),
+            Kind::PageAccessGroup => Status::PageAccessGroup(serde_json::from_value(value)?),
+            Kind::OrganizationUser => Status::OrganizationUser(serde_json::from_value(value)?),
         })
     }
 

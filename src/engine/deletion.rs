@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use super::declaration::{Declaration, Deletion, Spec};
 use super::fields::Change;
-use super::identity::Identity;
+use super::identity::{Identity, open_creation};
 use super::kinds;
 use super::plan::{Action, State};
 use super::planner::{Outcome, Planner, step};
@@ -26,7 +26,7 @@ pub(super) fn plan<'a>(planner: &mut Planner<'a>, declaration: &'a Declaration) 
         release(planner, declaration);
         return;
     }
-    let journal_open = declaration.status.object().journal.is_some();
+    let journal_open = open_creation(declaration).is_some();
     let id = match (declaration.recorded_id(), planner.identities.get(&declaration.key)) {
         (Some(id), _) => id.to_owned(),
         (None, _) if !journal_open => return release(planner, declaration),
@@ -84,8 +84,7 @@ pub(super) fn plan_closed<'a>(planner: &mut Planner<'a>, declaration: &'a Declar
         );
         return planner.record(declaration, outcome);
     }
-    let object = declaration.status.object();
-    let nothing_there = declaration.recorded_id().is_none() && object.journal.is_none();
+    let nothing_there = declaration.recorded_id().is_none() && open_creation(declaration).is_none();
     if policies.deletion == Deletion::Orphan || policies.management == ManagementPolicy::ObserveOnly || nothing_there {
         release(planner, declaration);
     } else if planner.world.gate.is_some() {

@@ -21,6 +21,10 @@ pub enum Comparison {
     Set,
     /// As numbers: 1 and 1.0 are one.
     Number,
+    /// As texts in which upper and lower case are one.
+    Caseless,
+    /// As colours: `#2FCC66`, `2fcc66` and, where it fits, three digits are one.
+    Color,
 }
 
 /// What the API does with a field.
@@ -32,6 +36,8 @@ pub enum Access {
     WriteOnly,
     /// Only read when the object is created; never returned.
     CreateOnly,
+    /// Only read when the object is created, and returned: a difference is reported and never written.
+    Frozen,
     /// Never sent: only its hash is recorded.
     Noted,
 }
@@ -83,7 +89,7 @@ impl Field {
 
     fn differs(&self) -> bool {
         match (&self.access, &self.observed) {
-            (Access::ReadWrite, Some(observed)) => !same(self.comparison, &self.desired, observed),
+            (Access::ReadWrite | Access::Frozen, Some(observed)) => !same(self.comparison, &self.desired, observed),
             (Access::ReadWrite, None) => true,
             _ => false,
         }
@@ -119,6 +125,16 @@ pub struct Comparisons {
 }
 
 impl Comparisons {
+    /// Adds what comparing other fields of the same object found.
+    pub(super) fn extend(&mut self, other: Comparisons) {
+        self.body.extend(other.body);
+        self.changes.extend(other.changes);
+        self.drift.extend(other.drift);
+        self.left.extend(other.left);
+        self.immutable.extend(other.immutable);
+        self.applied.extend(other.applied);
+    }
+
     /// True when the recorded hash of a field is to be kept: it is declared, or noted beside a declared one.
     pub fn keeps(&self, name: &str) -> bool {
         let noted = |declared: &String| declared.strip_prefix(name).is_some_and(|rest| rest.starts_with('/'));
@@ -144,17 +160,22 @@ pub fn compare(fields: &[Field], applied: &BTreeMap<String, String>, policy: Dri
                 }
                 false
             }
-            Access::ReadWrite if !field.differs() => false,
-            Access::ReadWrite => {
+            Access::ReadWrite | Access::Frozen if !field.differs() => false,
+            Access::ReadWrite | Access::Frozen => {
                 let difference = Drift {
                     field: field.name.to_owned(),
                     desired: shown(field, Some(&field.desired)),
                     observed: shown(field, field.observed.as_ref()),
                 };
-                if !declared_anew && policy != DriftPolicy::Ignore {
+                let frozen = field.access == Access::Frozen;
+                if frozen && declared_anew && applied.contains_key(field.name) {
+                    found.immutable.push(field.name);
+                    continue;
+                }
+                if (frozen || !declared_anew) && policy != DriftPolicy::Ignore {
                     found.drift.push(difference.clone());
                 }
-                if declared_anew || policy == DriftPolicy::Correct {
+                if !frozen && (declared_anew || policy == DriftPolicy::Correct) {
                     true
                 } else {
                     found.left.push(difference);
@@ -235,6 +256,24 @@ fn same(comparison: Comparison, desired: &Value, observed: &Value) -> bool {
             _ => desired == observed,
         },
         Comparison::Number => desired.as_f64() == observed.as_f64(),
+        Comparison::Caseless => match (desired.as_str(), observed.as_str()) {
+            (Some(one), Some(other)) => one.to_lowercase() == other.to_lowercase(),
+            _ => desired == observed,
+        },
+        Comparison::Color => match (desired.as_str(), observed.as_str()) {
+            (Some(one), Some(other)) => color(one) == color(other),
+            _ => desired == observed,
+        },
+    }
+}
+
+/// A colour as six lower-case digits.
+pub(super) fn color(text: &str) -> String {
+    let digits = text.trim().trim_start_matches('#').to_lowercase();
+    if digits.len() == 3 {
+        digits.chars().flat_map(|digit| [digit, digit]).collect()
+    } else {
+        digits
     }
 }
 
@@ -267,6 +306,8 @@ mod tests {
             ),
             (Comparison::Set, json!(["a", "b"]), json!(["b", "a", "a"])),
             (Comparison::Number, json!(1), json!(1.0)),
+            (Comparison::Caseless, json!("A@b"), json!("a@B")),
+            (Comparison::Color, json!("#FC0"), json!("ffCC00")),
         ];
         for (comparison, desired, observed) in pairs {
             assert!(
@@ -299,6 +340,20 @@ mod tests {
         assert_eq!((detected.body.len(), detected.drift.len()), (0, 1));
         let ignored = compare(&fields, &applied, DriftPolicy::Ignore);
         assert_eq!((ignored.body.len(), ignored.drift.len()), (0, 0));
+    }
+
+    #[test]
+    fn a_frozen_field_is_reported_and_never_written() {
+        let first = BTreeMap::from([("name".to_owned(), hash(&json!("ours")))]);
+        let frozen = |desired: &str| [field(json!(desired), json!("theirs")).access(Access::Frozen)];
+        let drifted = compare(&frozen("ours"), &first, DriftPolicy::Correct);
+        assert_eq!((drifted.body.len(), drifted.drift.len()), (0, 1));
+        let adopted = compare(&frozen("ours"), &BTreeMap::new(), DriftPolicy::Correct);
+        assert_eq!((adopted.body.len(), adopted.drift.len()), (0, 1));
+        let changed = compare(&frozen("other"), &first, DriftPolicy::Correct);
+        assert_eq!((changed.body.len(), changed.immutable.as_slice()), (0, &["name"][..]));
+        let caught_up = compare(&frozen("theirs"), &first, DriftPolicy::Correct);
+        assert!(caught_up.drift.is_empty() && caught_up.immutable.is_empty());
     }
 
     #[test]

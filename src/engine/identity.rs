@@ -24,6 +24,14 @@ const SKEW: SignedDuration = SignedDuration::from_secs(120);
 
 /// The journal's word for a create in flight.
 pub(super) const CREATE: &str = "create";
+/// The journal's word for the creation of another object that this one needs.
+pub(super) const PROVIDE: &str = "provide";
+
+/// The note of a creation whose outcome is not recorded.
+pub(super) fn open_creation(declaration: &Declaration) -> Option<&Journal> {
+    let journal = declaration.status.object().journal.as_ref();
+    journal.filter(|journal| journal.operation == CREATE)
+}
 
 /// The answer.
 #[derive(Clone, Debug, PartialEq)]
@@ -104,12 +112,14 @@ pub(super) fn identify_all(world: &World<'_>, index: &Index<'_>) -> Known {
     let mut order: Vec<&Declaration> = world.declarations.iter().collect();
     // What was created for somebody and is not recorded yet must be found before others look for objects to take over.
     order.sort_by_key(|declaration| {
-        let settled = declaration.status.object().journal.is_none();
-        (identification_rank(&declaration.key), settled)
+        (
+            identification_rank(&declaration.key),
+            open_creation(declaration).is_none(),
+        )
     });
     for declaration in order {
         // A deleted declaration needs its recorded id only, unless the outcome of its creation is not known.
-        if declaration.deleting && declaration.status.object().journal.is_none() {
+        if declaration.deleting && open_creation(declaration).is_none() {
             continue;
         }
         let context = Context {
@@ -126,6 +136,10 @@ pub(super) fn identify_all(world: &World<'_>, index: &Index<'_>) -> Known {
             Spec::MetricsProvider(spec) => identify(&context, &**spec),
             Spec::Metric(spec) => identify(&context, &**spec),
             Spec::Subscriber(spec) => identify(&context, spec),
+            Spec::IncidentTemplate(spec) => identify(&context, &**spec),
+            Spec::PageAccessUser(spec) => identify(&context, &**spec),
+            Spec::PageAccessGroup(spec) => identify(&context, &**spec),
+            Spec::OrganizationUser(spec) => identify(&context, &**spec),
             Spec::StatusPage(_) | Spec::Removed(_) => continue,
         };
         if !declaration.policies(world.page_spec()).suspend {
@@ -165,6 +179,9 @@ fn identify<K: Rules>(context: &Context<'_>, rules: &K) -> Identified {
             format!("{owner} is older and owns the same {noun}: delete one of the two, or correct the id annotation"),
         );
     }
+    if let Err(blocked) = rules.possible(context) {
+        return Identified::stop(blocked.state, blocked.reason, blocked.message);
+    }
     let incident = declaration.key.kind == Kind::Incident;
     let urgency = if incident { Priority::Incident } else { Priority::Read };
     if let Some(failure) = world
@@ -182,7 +199,9 @@ fn identify<K: Rules>(context: &Context<'_>, rules: &K) -> Identified {
     let Some(collection) = K::collection(world.snapshot) else {
         return Identified::unknown().reading(ReadWhat::Collection(K::COLLECTION), urgency);
     };
-    let stale = elapsed(collection.read_at, world.now) >= world.resync_interval();
+    // A request at the page asks for everything of it.
+    let stale =
+        elapsed(collection.read_at, world.now) >= world.resync_interval() || collection.read_at < world.page.seen;
     let fresh = collection.read_at >= declaration.seen;
     let also = rules
         .also_needs()
@@ -232,12 +251,7 @@ fn identify<K: Rules>(context: &Context<'_>, rules: &K) -> Identified {
         // Whoever creates must have looked first.
         return Identified::unknown().reading(ReadWhat::Collection(K::COLLECTION), urgency);
     }
-    let journal = declaration
-        .status
-        .object()
-        .journal
-        .as_ref()
-        .filter(|journal| journal.operation == CREATE);
+    let journal = open_creation(declaration);
     let sought = Context {
         sent_title: journal.and_then(|journal| journal.title.as_deref()),
         ..*context
@@ -263,7 +277,7 @@ fn gone(context: &Context<'_>, id: &str, read_at: Timestamp) -> Option<Identifie
     let noun = declaration.key.kind.noun();
     let object = declaration.status.object();
     // A list may lag behind a write by a little: an object created or seen a moment ago is not gone yet.
-    let begun = object.journal.as_ref().filter(|journal| journal.operation == CREATE);
+    let begun = open_creation(declaration);
     let last_seen = object
         .last_sync_time
         .as_ref()
@@ -292,9 +306,12 @@ fn gone(context: &Context<'_>, id: &str, read_at: Timestamp) -> Option<Identifie
         ));
     }
     let policies = context.policies();
-    // People unsubscribe by themselves, and an incident that somebody deleted must not be announced again, unless the
-    // declaration asks for exactly that.
-    let delicate = matches!(declaration.key.kind, Kind::Subscriber | Kind::Incident);
+    // People unsubscribe by themselves, an incident that somebody deleted must not be announced again, and who was
+    // shut out must not get in again, unless the declaration asks for exactly that.
+    let delicate = matches!(
+        declaration.key.kind,
+        Kind::Subscriber | Kind::Incident | Kind::PageAccessUser | Kind::OrganizationUser
+    );
     let asked = declaration.spec.common().and_then(|common| common.drift_policy);
     let again = match declaration.key.kind {
         Kind::ComponentGroup => true,
@@ -320,6 +337,10 @@ fn collection_of(declaration: &Declaration) -> crate::statuspage::CollectionKind
         Kind::MetricsProvider => CollectionKind::MetricsProviders,
         Kind::Metric => CollectionKind::Metrics,
         Kind::Subscriber => CollectionKind::Subscribers,
+        Kind::IncidentTemplate => CollectionKind::IncidentTemplates,
+        Kind::PageAccessUser => CollectionKind::PageAccessUsers,
+        Kind::PageAccessGroup => CollectionKind::PageAccessGroups,
+        Kind::OrganizationUser => CollectionKind::OrganizationUsers,
         Kind::StatusPage => CollectionKind::Page,
         Kind::Component | Kind::ComponentGroup => CollectionKind::Components,
     }
@@ -451,5 +472,9 @@ fn identification_rank(key: &ObjectKey) -> u8 {
         Kind::Metric => 3,
         Kind::Incident => 4,
         Kind::Subscriber => 5,
+        Kind::IncidentTemplate => 6,
+        Kind::PageAccessUser => 7,
+        Kind::PageAccessGroup => 8,
+        Kind::OrganizationUser => 9,
     }
 }

@@ -21,6 +21,8 @@ mod identity;
 mod kinds;
 mod lookup;
 pub mod model;
+mod observation;
+mod once;
 mod plan;
 mod planner;
 mod record;

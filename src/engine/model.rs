@@ -7,8 +7,9 @@ use serde_json::{Map, Value};
 use super::record::Reply;
 use super::request::Request;
 use crate::statuspage::{
-    Component, ComponentGroup, Incident, IncidentImpact, IncidentStatus, IncidentUpdate, Metric, MetricsProvider, Page,
-    Snapshot, Subscriber,
+    Component, ComponentGroup, Dated, Incident, IncidentImpact, IncidentStatus, IncidentTemplate, IncidentUpdate,
+    Metric, MetricsProvider, OrganizationUser, Page, PageAccessGroup, PageAccessUser, Permissions, Snapshot,
+    Subscriber,
 };
 
 /// Performs a request on a snapshot and answers as the page would. `new_id` names what is created.
@@ -179,6 +180,101 @@ pub fn perform(snapshot: &mut Snapshot, request: &Request, new_id: &str, now: Ti
         }
         Request::DeleteSubscriber(id, _) => {
             snapshot.remove_subscriber(id);
+            Reply::Done
+        }
+        Request::ResendConfirmation(_) => Reply::Done,
+        Request::ReactivateSubscriber(id) => {
+            snapshot.reactivate_subscriber(id);
+            Reply::Done
+        }
+        Request::UpdateStatusEmbed(write) => {
+            let known = snapshot.status_embed.as_ref().map(|known| known.value.clone());
+            if let Some(known) = known {
+                snapshot.put_status_embed(merged(&known, &**write));
+            }
+            Reply::Done
+        }
+        Request::CreateIncidentTemplate(write) => {
+            let new = IncidentTemplate {
+                id: new_id.into(),
+                ..Default::default()
+            };
+            let mut template = merged(&new, &**write);
+            let ids = write.component_ids.iter().flatten();
+            let known = |id: &String| snapshot.components.as_ref().and_then(|list| list.get(id));
+            template.components = ids.filter_map(known).cloned().collect();
+            snapshot.put_incident_template(template);
+            created()
+        }
+        Request::CreatePageAccessUser(write) => {
+            let new = PageAccessUser {
+                id: new_id.into(),
+                created_at: Some(now),
+                ..Default::default()
+            };
+            snapshot.put_page_access_user(merged(&new, &**write));
+            created()
+        }
+        Request::UpdatePageAccessUser(id, write) => {
+            let known = snapshot
+                .page_access_users
+                .as_ref()
+                .and_then(|list| list.get(id))
+                .cloned();
+            if let Some(known) = known {
+                snapshot.put_page_access_user(merged(&known, &**write));
+            }
+            Reply::Done
+        }
+        Request::DeletePageAccessUser(id) => {
+            snapshot.remove_page_access_user(id);
+            Reply::Done
+        }
+        Request::CreatePageAccessGroup(write) => {
+            let new = PageAccessGroup {
+                id: new_id.into(),
+                created_at: Some(now),
+                ..Default::default()
+            };
+            snapshot.put_page_access_group(merged(&new, &**write));
+            created()
+        }
+        Request::UpdatePageAccessGroup(id, write) => {
+            let known = snapshot
+                .page_access_groups
+                .as_ref()
+                .and_then(|list| list.get(id))
+                .cloned();
+            if let Some(known) = known {
+                snapshot.put_page_access_group(merged(&known, &**write));
+            }
+            Reply::Done
+        }
+        Request::DeletePageAccessGroup(id) => {
+            snapshot.remove_page_access_group(id);
+            Reply::Done
+        }
+        Request::CreateOrganizationUser(write) => {
+            let new = OrganizationUser {
+                id: new_id.into(),
+                created_at: Some(now),
+                ..Default::default()
+            };
+            snapshot.put_organization_user(merged(&new, &**write));
+            // Nobody can read them from a member that does not exist yet.
+            let none = Dated {
+                value: Permissions::default(),
+                read_at: now,
+            };
+            snapshot.store_permissions(new_id, none);
+            created()
+        }
+        Request::DeleteOrganizationUser(id) => {
+            snapshot.remove_organization_user(id);
+            Reply::Done
+        }
+        Request::SetPermissions(id, permissions) => {
+            snapshot.put_permissions(id, permissions.clone());
             Reply::Done
         }
     }

@@ -5,7 +5,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use super::declaration::{ObjectKey, Status};
 use super::fields::Change;
-use super::identity::CREATE;
+use super::identity::{CREATE, PROVIDE};
 use super::request::Request;
 use crate::api::{Journal, Reason};
 use crate::statuspage::{CollectionKind, Priority};
@@ -52,6 +52,8 @@ pub enum ReadWhat {
     Collection(CollectionKind),
     /// One incident that the list no longer reaches.
     Incident(String),
+    /// What one member of the organization may do.
+    Permissions(String),
 }
 
 /// One effect on one object.
@@ -78,6 +80,7 @@ impl Step {
     pub fn journal(&self, attempt: String, at: Timestamp) -> Option<Journal> {
         let (operation, after) = match &self.action {
             Action::Create(_) => (CREATE.to_owned(), None),
+            Action::Provide(_) => (PROVIDE.to_owned(), None),
             Action::Publish { index, after, .. } => (format!("update/{index}"), after.clone()),
             _ => return None,
         };
@@ -89,6 +92,20 @@ impl Step {
             title: self.action.request().and_then(Request::title).map(str::to_owned),
             beside: self.beside.clone(),
         })
+    }
+
+    /// The summary once it was done: `created component "API"`.
+    pub fn done(&self) -> String {
+        let (verb, rest) = self.summary.split_once(' ').unwrap_or((&self.summary, ""));
+        let past = match verb {
+            "send" => "sent",
+            "set" => "set",
+            "take" => "took",
+            "write" => "wrote",
+            regular if regular.ends_with('e') => return format!("{regular}d {rest}"),
+            regular => return format!("{regular}ed {rest}"),
+        };
+        format!("{past} {rest}")
     }
 
     /// The fields that this step would write again with the same values as `previous`, which has just succeeded: the
@@ -125,6 +142,8 @@ pub enum Action {
         /// Newest remote update before the request.
         after: Option<String>,
     },
+    /// Creates another object that this one needs and that no declaration stands for: journal, request.
+    Provide(Request),
     /// Changes the remote object.
     Update(Request),
     /// Deletes the remote object.
@@ -143,7 +162,9 @@ impl Action {
     /// The remote request of this effect, if it has one.
     pub fn request(&self) -> Option<&Request> {
         match self {
-            Action::Create(request) | Action::Update(request) | Action::Delete(request) => Some(request),
+            Action::Create(request) | Action::Provide(request) | Action::Update(request) | Action::Delete(request) => {
+                Some(request)
+            }
             Action::Publish { request, .. } => Some(request),
             Action::RecordId(_) | Action::Hold | Action::Release | Action::Prune => None,
         }
@@ -151,7 +172,7 @@ impl Action {
 
     /// True when a lost reply must not lead to a second request.
     pub fn is_journalled(&self) -> bool {
-        matches!(self, Action::Create(_) | Action::Publish { .. })
+        matches!(self, Action::Create(_) | Action::Provide(_) | Action::Publish { .. })
     }
 }
 
@@ -181,4 +202,48 @@ pub enum State {
     Suspended,
     /// Not enough was read to tell; the status stays as it is.
     Unknown,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::Kind;
+
+    #[test]
+    fn what_was_done_is_told_in_the_past() {
+        let done = |summary: &str| {
+            Step {
+                key: ObjectKey::new(Kind::Component, "default", "api"),
+                action: Action::Release,
+                priority: Priority::Write,
+                summary: summary.to_owned(),
+                changes: Vec::new(),
+                applied: Vec::new(),
+                beside: Vec::new(),
+            }
+            .done()
+        };
+        assert_eq!(done("create component \"API\""), "created component \"API\"");
+        assert_eq!(
+            done("update component \"API\": name"),
+            "updated component \"API\": name"
+        );
+        assert_eq!(
+            done("publish update 2 of incident \"A\""),
+            "published update 2 of incident \"A\""
+        );
+        assert_eq!(
+            done("correct update 1 of incident x"),
+            "corrected update 1 of incident x"
+        );
+        assert_eq!(done("send 12 data points"), "sent 12 data points");
+        assert_eq!(done("write the postmortem"), "wrote the postmortem");
+        assert_eq!(done("take back the postmortem"), "took back the postmortem");
+        assert_eq!(
+            done("set incident x back to identified"),
+            "set incident x back to identified"
+        );
+        assert_eq!(done("resolve incident x"), "resolved incident x");
+        assert_eq!(done("delete component x"), "deleted component x");
+    }
 }

@@ -10,11 +10,11 @@ use super::context::{Blocked, Context, Index};
 use super::declaration::{Declaration, ObjectKey, Spec, Status};
 use super::deletion;
 use super::fields;
-use super::identity::{Identity, elapsed, identify_all};
+use super::identity::{CREATE, GRACE, Identity, PROVIDE, elapsed, identify_all};
 use super::kinds;
 use super::plan::{Action, Finding, Plan, Read, ReadWhat, State, Step};
 use super::world::World;
-use crate::api::{Drift, Kind, Reason};
+use crate::api::{Drift, Kind, ManagementPolicy, Reason};
 use crate::statuspage::{CollectionKind, MetricPoint, Priority};
 
 /// What the world calls for.
@@ -76,14 +76,23 @@ impl Outcome {
     }
 }
 
+/// The data points of one metric.
+pub(super) struct PointsToSend {
+    /// Id of the metric.
+    pub(super) id: String,
+    pub(super) points: Vec<MetricPoint>,
+    /// What is recorded once they are sent.
+    pub(super) applied: (ObjectKey, String, String),
+}
+
 pub(super) struct Planner<'a> {
     pub(super) world: &'a World<'a>,
     pub(super) index: &'a Index<'a>,
     pub(super) claims: &'a Claims,
     pub(super) identities: &'a BTreeMap<ObjectKey, Identity>,
     pub(super) outcomes: BTreeMap<ObjectKey, Outcome>,
-    /// Data points to send: metric id, points, and what they make applied.
-    pub(super) points: Vec<(String, Vec<MetricPoint>, (ObjectKey, String, String))>,
+    /// Data points to send.
+    pub(super) points: Vec<PointsToSend>,
     /// True once this plan creates the page's provider of type Self.
     pub(super) provider_implied: bool,
     pub(super) plan: Plan,
@@ -171,7 +180,24 @@ impl<'a> Planner<'a> {
             .map(|settings| kinds::settings_fields(settings, remote))
             .unwrap_or_default();
         let policies = page.policies(Some(spec));
-        let found = fields::compare(&fields, &outcome.status.object().applied, policies.drift);
+        self.subscriber_counts(spec, page, &mut outcome.status);
+        let mut found = fields::compare(&fields, &outcome.status.object().applied, policies.drift);
+        // Each has a request of its own: the settings first. The embed is read in any case, so that a preview knows it.
+        let declared = spec.status_embed.as_ref();
+        let embed = declared.map(|embed| self.status_embed(embed, page, policies.drift));
+        if found.body.is_empty() || policies.management == ManagementPolicy::ObserveOnly {
+            match embed {
+                None => {}
+                Some(Ok(compared)) => found.extend(compared),
+                Some(Err(blocked)) => {
+                    outcome.state = blocked.state;
+                    outcome.reason = blocked.reason;
+                    outcome.message = blocked.message;
+                    self.record(page, outcome);
+                    return true;
+                }
+            }
+        }
         let context = self.context(page);
         self.settle(
             &context,
@@ -250,8 +276,27 @@ impl<'a> Planner<'a> {
         }
     }
 
-    pub(super) fn record(&mut self, declaration: &Declaration, outcome: Outcome) {
+    pub(super) fn record(&mut self, declaration: &Declaration, mut outcome: Outcome) {
+        if self.attempt_is_over(declaration) {
+            outcome.status.object_mut().journal = None;
+        }
         self.outcomes.insert(declaration.key.clone(), outcome);
+    }
+
+    /// True when an attempt to create something is known to have had no effect, or to have had all of it.
+    fn attempt_is_over(&self, declaration: &Declaration) -> bool {
+        let Some(journal) = &declaration.status.object().journal else {
+            return false;
+        };
+        match journal.operation.as_str() {
+            CREATE => matches!(self.identities.get(&declaration.key), Some(Identity::Absent { .. })),
+            PROVIDE => {
+                let settled = journal.at.0.saturating_add(GRACE).unwrap_or(jiff::Timestamp::MAX);
+                let read_at = self.world.snapshot.read_at(CollectionKind::MetricsProviders);
+                read_at.is_some_and(|read_at| read_at >= settled)
+            }
+            _ => false,
+        }
     }
 
     fn finish(mut self) -> Plan {
@@ -321,7 +366,11 @@ fn kind_rank(step: &Step) -> i8 {
         Kind::MetricsProvider => 3,
         Kind::Metric => 4,
         Kind::Incident => 5,
-        Kind::Subscriber => 6,
+        Kind::IncidentTemplate => 6,
+        Kind::PageAccessUser => 7,
+        Kind::PageAccessGroup => 8,
+        Kind::OrganizationUser => 9,
+        Kind::Subscriber => 10,
     };
     if matches!(step.action, Action::Delete(_)) {
         -rank

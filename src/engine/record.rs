@@ -56,6 +56,7 @@ pub fn record(declaration: &mut Declaration, step: &Step, reply: &Reply) {
             declaration.status.object_mut().journal = None;
             published(declaration, *index, incident);
         }
+        (Action::Provide(_), _) => declaration.status.object_mut().journal = None,
         (Action::Delete(_), _) => {
             // Nothing is there any more: what is left is to let go of the declaration.
             declaration.status.object_mut().id = None;

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use crate::statuspage::{
-    ComponentGroupWrite, ComponentWrite, IncidentUpdateWrite, IncidentWrite, MetricPoint, MetricWrite,
-    MetricsProviderWrite, PageWrite, PostmortemPublish, PostmortemWrite, SubscriberWrite,
+    ComponentGroupWrite, ComponentWrite, IncidentTemplateWrite, IncidentUpdateWrite, IncidentWrite, MetricPoint,
+    MetricWrite, MetricsProviderWrite, OrganizationUserWrite, PageAccessGroupWrite, PageAccessUserWrite, PageWrite,
+    Permissions, PostmortemPublish, PostmortemWrite, StatusEmbedConfigWrite, SubscriberWrite,
 };
 
 /// One remote write: exactly one HTTP request.
@@ -58,6 +59,32 @@ pub enum Request {
     UpdateSubscriber(String, Option<Vec<String>>),
     /// Unsubscribes the subscriber with this id; true says nothing to it.
     DeleteSubscriber(String, bool),
+    /// Asks the subscriber with this id to confirm once more.
+    ResendConfirmation(String),
+    /// Takes the subscriber with this id out of quarantine.
+    ReactivateSubscriber(String),
+    /// Changes how the status of the page looks inside other sites.
+    UpdateStatusEmbed(Box<StatusEmbedConfigWrite>),
+    /// Creates an incident template.
+    CreateIncidentTemplate(Box<IncidentTemplateWrite>),
+    /// Creates a page access user.
+    CreatePageAccessUser(Box<PageAccessUserWrite>),
+    /// Changes the page access user with this id.
+    UpdatePageAccessUser(String, Box<PageAccessUserWrite>),
+    /// Deletes the page access user with this id.
+    DeletePageAccessUser(String),
+    /// Creates a page access group.
+    CreatePageAccessGroup(Box<PageAccessGroupWrite>),
+    /// Changes the page access group with this id.
+    UpdatePageAccessGroup(String, Box<PageAccessGroupWrite>),
+    /// Deletes the page access group with this id; its users stay.
+    DeletePageAccessGroup(String),
+    /// Creates a member of the page's organization.
+    CreateOrganizationUser(Box<OrganizationUserWrite>),
+    /// Deletes the member of the organization with this id.
+    DeleteOrganizationUser(String),
+    /// Sets what the member of the organization with this id may do, on all pages.
+    SetPermissions(String, Permissions),
 }
 
 impl Request {
@@ -81,15 +108,27 @@ impl Request {
             | CreateMetricsProvider(_)
             | CreateMetric(..)
             | SubmitMetricData(_)
-            | CreateSubscriber(_) => "POST",
-            WritePostmortem(..) | PublishPostmortem(..) | RevertPostmortem(_) => "PUT",
+            | CreateSubscriber(_)
+            | ResendConfirmation(_)
+            | ReactivateSubscriber(_)
+            | CreateIncidentTemplate(_)
+            | CreatePageAccessUser(_)
+            | CreatePageAccessGroup(_)
+            | CreateOrganizationUser(_) => "POST",
+            WritePostmortem(..) | PublishPostmortem(..) | RevertPostmortem(_) | SetPermissions(..) => "PUT",
             DeleteComponent(_)
             | DeleteComponentGroup(_)
             | DeleteIncident(_)
             | DeleteMetricsProvider(_)
             | DeleteMetric(_)
-            | DeleteSubscriber(..) => "DELETE",
+            | DeleteSubscriber(..)
+            | DeletePageAccessUser(_)
+            | DeletePageAccessGroup(_)
+            | DeleteOrganizationUser(_) => "DELETE",
             UpdatePage(_)
+            | UpdateStatusEmbed(_)
+            | UpdatePageAccessUser(..)
+            | UpdatePageAccessGroup(..)
             | UpdateComponent(..)
             | UpdateComponentGroup(..)
             | UpdateIncident(..)

@@ -6,7 +6,8 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::api::{
-    CommonSpec, Component, ComponentGroup, Incident, Kind, Metric, MetricsProvider, StatusPage, Subscriber,
+    CommonSpec, Component, ComponentGroup, Incident, IncidentTemplate, Kind, Metric, MetricsProvider, OrganizationUser,
+    PageAccessGroup, PageAccessUser, StatusPage, Subscriber,
 };
 
 /// A declaration of one of the kinds.
@@ -27,6 +28,14 @@ pub enum Object {
     Metric(Box<Metric>),
     /// A subscriber.
     Subscriber(Box<Subscriber>),
+    /// An incident template.
+    IncidentTemplate(Box<IncidentTemplate>),
+    /// A page access user.
+    PageAccessUser(Box<PageAccessUser>),
+    /// A page access group.
+    PageAccessGroup(Box<PageAccessGroup>),
+    /// A member of the organization.
+    OrganizationUser(Box<OrganizationUser>),
 }
 
 /// The same expression for the declaration inside, whatever its kind.
@@ -40,6 +49,10 @@ macro_rules! each {
             Object::MetricsProvider($inner) => $result,
             Object::Metric($inner) => $result,
             Object::Subscriber($inner) => $result,
+            Object::IncidentTemplate($inner) => $result,
+            Object::PageAccessUser($inner) => $result,
+            Object::PageAccessGroup($inner) => $result,
+            Object::OrganizationUser($inner) => $result,
         }
     };
 }
@@ -55,6 +68,10 @@ impl Object {
             Kind::MetricsProvider => Object::MetricsProvider(serde_path_to_error::deserialize(value)?),
             Kind::Metric => Object::Metric(serde_path_to_error::deserialize(value)?),
             Kind::Subscriber => Object::Subscriber(serde_path_to_error::deserialize(value)?),
+            Kind::IncidentTemplate => Object::IncidentTemplate(serde_path_to_error::deserialize(value)?),
+            Kind::PageAccessUser => Object::PageAccessUser(serde_path_to_error::deserialize(value)?),
+            Kind::PageAccessGroup => Object::PageAccessGroup(serde_path_to_error::deserialize(value)?),
+            Kind::OrganizationUser => Object::OrganizationUser(serde_path_to_error::deserialize(value)?),
         })
     }
 
@@ -68,6 +85,10 @@ impl Object {
             Object::MetricsProvider(_) => Kind::MetricsProvider,
             Object::Metric(_) => Kind::Metric,
             Object::Subscriber(_) => Kind::Subscriber,
+            Object::IncidentTemplate(_) => Kind::IncidentTemplate,
+            Object::PageAccessUser(_) => Kind::PageAccessUser,
+            Object::PageAccessGroup(_) => Kind::PageAccessGroup,
+            Object::OrganizationUser(_) => Kind::OrganizationUser,
         }
     }
 
@@ -91,6 +112,10 @@ impl Object {
             Object::MetricsProvider(object) => Some(&object.spec.common),
             Object::Metric(object) => Some(&object.spec.common),
             Object::Subscriber(object) => Some(&object.spec.common),
+            Object::IncidentTemplate(object) => Some(&object.spec.common),
+            Object::PageAccessUser(object) => Some(&object.spec.common),
+            Object::PageAccessGroup(object) => Some(&object.spec.common),
+            Object::OrganizationUser(object) => Some(&object.spec.common),
         }
     }
 }

@@ -181,7 +181,34 @@ impl<'a> Set<'a> {
                     check(Kind::Component, name, &format!("/spec/components/{index}"));
                 }
             }
-            Object::StatusPage(_) | Object::ComponentGroup(_) | Object::MetricsProvider(_) => {}
+            Object::IncidentTemplate(template) => {
+                for (index, name) in template.spec.components.iter().flatten().enumerate() {
+                    check(Kind::Component, name, &format!("/spec/components/{index}"));
+                }
+            }
+            Object::PageAccessGroup(group) => {
+                let lists = [
+                    ("users", Kind::PageAccessUser, &group.spec.users),
+                    ("components", Kind::Component, &group.spec.components),
+                    ("metrics", Kind::Metric, &group.spec.metrics),
+                ];
+                for (field, kind, names) in lists {
+                    for (index, name) in names.iter().flatten().enumerate() {
+                        check(kind, name, &format!("/spec/{field}/{index}"));
+                    }
+                }
+            }
+            Object::OrganizationUser(user) => {
+                for (index, permission) in user.spec.permissions.iter().enumerate() {
+                    if let Some(name) = &permission.page {
+                        check(Kind::StatusPage, name, &format!("/spec/permissions/{index}/page"));
+                    }
+                }
+            }
+            Object::StatusPage(_)
+            | Object::ComponentGroup(_)
+            | Object::MetricsProvider(_)
+            | Object::PageAccessUser(_) => {}
         }
     }
 
@@ -304,6 +331,24 @@ fn identity(manifest: &Manifest) -> Option<(String, String, &'static str)> {
                 format!("`{}`", webhook.endpoint),
                 "/spec/webhook/endpoint",
             ))
+        }
+        Object::IncidentTemplate(template) => Some(named(&template.spec.name, "")),
+        Object::PageAccessGroup(group) => match &group.spec.external_identifier {
+            Some(identifier) => Some((
+                format!("external {identifier}"),
+                format!("`{}`", super::schema::shortened(identifier)),
+                "/spec/externalIdentifier",
+            )),
+            None => Some(named(&group.spec.name, "")),
+        },
+        Object::PageAccessUser(user) => match (&user.spec.email, &user.spec.external_login) {
+            (Some(email), _) => Some((email.to_lowercase(), format!("`{email}`"), "/spec/email")),
+            (None, Some(login)) => Some((format!("login {login}"), format!("`{login}`"), "/spec/externalLogin")),
+            (None, None) => None,
+        },
+        Object::OrganizationUser(user) => {
+            let email = &user.spec.email;
+            Some((email.to_lowercase(), format!("`{email}`"), "/spec/email"))
         }
         _ => None,
     }

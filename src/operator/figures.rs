@@ -64,6 +64,7 @@ pub(super) fn sum(one: Totals, other: Totals) -> Totals {
     Totals {
         passes: one.passes + other.passes,
         plans: one.plans + other.plans,
+        requests: one.requests + other.requests,
         reads: one.reads + other.reads,
         writes: one.writes + other.writes,
         failures: one.failures + other.failures,

@@ -17,6 +17,8 @@ use crate::store::kubernetes::KubernetesStore;
 
 /// `kubectl apply` of many files is one plan: this long is waited for the next change of a burst.
 const BURST: Duration = Duration::from_millis(50);
+/// A time that is over already is no reason to turn at once again and again.
+const SHORTEST_PAUSE: Duration = Duration::from_millis(100);
 /// After a panic, doubled each time.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
@@ -117,7 +119,7 @@ async fn drive(
 async fn idle(wake: Option<Timestamp>, interrupt: &mut Interrupt) {
     let pause = wake.map(|wake| {
         let pause = Duration::try_from(wake.duration_since(Timestamp::now())).unwrap_or_default();
-        pause + jitter(pause)
+        pause.max(SHORTEST_PAUSE) + jitter(pause)
     });
     let changed = async {
         interrupt.wait().await;

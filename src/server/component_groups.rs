@@ -6,9 +6,9 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::clock::seconds;
 use super::errors::ApiError;
 use super::fields::{Fields, Given};
+use super::instants::seconds;
 use super::layout::Layout;
 use super::pagination::ORDINARY;
 use super::routes::{Answer, Call, Reply, Verb};

@@ -6,11 +6,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::access_grants::{self, Granted};
-use super::clock::seconds;
 use super::component_groups;
 use super::errors::ApiError;
 use super::faults::Behaviour;
 use super::fields::{Fields, Given};
+use super::instants::seconds;
 use super::layout::{Layout, Row};
 use super::page_access_groups::{self, Holder};
 use super::pagination::{ORDINARY, Paging};

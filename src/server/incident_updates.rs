@@ -5,11 +5,11 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::clock::milliseconds;
 use super::errors::ApiError;
 use super::fields::{Fields, Given};
 use super::incident_request::{BODY_LIMIT, without_trailing_newlines};
 use super::incident_write;
+use super::instants::milliseconds;
 use super::notifications::NotificationKind;
 use super::routes::{Answer, Call, Reply, Verb};
 use super::state::PageState;

@@ -5,11 +5,11 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use super::clock::{optional_seconds, seconds};
 use super::components;
 use super::errors::ApiError;
 use super::faults::Behaviour;
 use super::incident_updates::{self, IncidentUpdate};
+use super::instants::{optional_seconds, seconds};
 use super::layout::Layout;
 use super::pagination::{INCIDENTS, ORDINARY};
 use super::postmortems::{self, Postmortem};

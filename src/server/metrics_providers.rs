@@ -5,9 +5,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::access_grants::{self, Granted};
-use super::clock::{optional_seconds, seconds};
 use super::errors::ApiError;
 use super::fields::{Fields, Given};
+use super::instants::{optional_seconds, seconds};
 use super::routes::{Answer, Call, Reply, Verb};
 use super::state::{PageState, PointChange};
 use super::words::ProviderType;

@@ -6,7 +6,7 @@
 mod access_grants;
 mod auth;
 mod body;
-mod clock;
+
 mod component_groups;
 mod components;
 mod errors;
@@ -21,6 +21,7 @@ mod incident_timeline;
 mod incident_updates;
 mod incident_write;
 mod incidents;
+mod instants;
 mod layout;
 mod metric_data;
 mod metrics;
@@ -54,7 +55,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use axum::serve::ListenerExt as _;
 use jiff::Timestamp;
 
-pub use clock::{Clock, ManualClock};
+pub use crate::clock::{Clock, ManualClock};
 pub use errors::{ErrorShape, ServerError};
 pub use faults::{Behaviour, Effect, Fault, Faults};
 pub use notifications::{Notification, NotificationKind};

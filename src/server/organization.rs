@@ -6,10 +6,10 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use super::clock::seconds;
 use super::errors::ApiError;
 use super::fields::{Fields, Given};
 use super::ids;
+use super::instants::seconds;
 use super::pagination::ORDINARY;
 use super::routes::{Answer, Call, Reply, Verb};
 use super::state::State;

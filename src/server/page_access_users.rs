@@ -5,10 +5,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::access_grants::{self, Granted};
-use super::clock::seconds;
 use super::errors::ApiError;
 use super::fields::{Fields, Given};
 use super::ids;
+use super::instants::seconds;
 use super::pagination::ORDINARY;
 use super::routes::{Answer, Call, Reply, Verb};
 use super::state::PageState;

@@ -4,9 +4,9 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::clock::seconds;
 use super::errors::ApiError;
 use super::fields::{Fields, Given};
+use super::instants::seconds;
 use super::routes::{Answer, Call, Reply, Verb};
 use super::state::{PageState, State};
 use super::status_embed::StatusEmbed;

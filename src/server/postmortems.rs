@@ -4,12 +4,12 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::clock::{optional_seconds, seconds};
 use super::errors::ApiError;
 use super::fields::{Fields, Given};
 use super::ids;
 use super::incident_write;
 use super::incidents::Incident;
+use super::instants::{optional_seconds, seconds};
 use super::notifications::{Notification, NotificationKind};
 use super::routes::{Answer, Call, Reply, Verb};
 use super::state::PageState;

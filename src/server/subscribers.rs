@@ -4,16 +4,16 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use super::clock::optional_seconds;
 use super::errors::ApiError;
 use super::faults::Behaviour;
 use super::fields::{Fields, Given};
+use super::instants::optional_seconds;
 use super::notifications::{Notification, NotificationKind};
 use super::pagination::{ORDINARY, Paging, SUBSCRIBERS};
 use super::routes::{Answer, Call, Reply, Verb};
 use super::state::PageState;
 use super::words::{SubscriberMode, SubscriberState};
-use super::{clock, components, ids, subscribers_bulk};
+use super::{components, ids, instants, subscribers_bulk};
 
 /// Quarantined subscribers are removed after this many days.
 const PURGE_DAYS: i64 = 28;
@@ -96,7 +96,7 @@ pub(super) fn render(subscriber: &Subscriber) -> Value {
         "quarantined_at": optional_seconds(subscriber.quarantined_at),
         "purge_at": optional_seconds(subscriber.purge_at),
         "page_access_user_id": subscriber.page_access_user_id,
-        "created_at": clock::seconds(subscriber.created_at),
+        "created_at": instants::seconds(subscriber.created_at),
     });
     // Subscribers of an incident follow the incident, not components.
     if subscriber.incident_id.is_none()

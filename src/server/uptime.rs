@@ -5,9 +5,9 @@ use jiff::tz::TimeZone;
 use jiff::{Span, Timestamp};
 use serde_json::{Value, json};
 
-use super::clock::seconds;
 use super::components::Component;
 use super::errors::ApiError;
+use super::instants::seconds;
 use super::layout::Layout;
 use super::routes::{Answer, Call, Reply};
 use super::state::PageState;

@@ -1,5 +1,6 @@
 //! The client: where it sends, as whom, and with what right.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -79,6 +80,7 @@ impl ClientBuilder {
             priority: Priority::default(),
             fairness_key: None,
             permit: None,
+            sent: Arc::default(),
         })
     }
 }
@@ -100,6 +102,7 @@ pub struct Client {
     priority: Priority,
     fairness_key: Option<Arc<str>>,
     permit: Option<Arc<Mutex<Option<Permit>>>>,
+    sent: Arc<AtomicU64>,
 }
 
 impl Client {
@@ -160,6 +163,16 @@ impl Client {
     #[must_use]
     pub fn token_fingerprint(&self) -> &str {
         &self.connection.fingerprint
+    }
+
+    /// Requests that this client and its clones have sent, failed ones included.
+    #[must_use]
+    pub fn requests_sent(&self) -> u64 {
+        self.sent.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn count_request(&self) {
+        self.sent.fetch_add(1, Ordering::Relaxed);
     }
 
     /// The right to send one request.

@@ -23,10 +23,11 @@ pub use budget::{Budget, BudgetRegistry, BudgetStats, DEFAULT_LIMIT, DEFAULT_RES
 pub use client::{Client, ClientBuilder, install_crypto};
 pub use error::{Error, ErrorClass, RequestIds};
 pub use operations::{
-    ComponentGroups, Components, IncidentSubscribers, IncidentView, Incidents, Metrics, MetricsProviders, PageHandle,
-    Pages, Postmortems, SubscriberQuery, SubscriberSelection, Subscribers, UptimeRange,
+    AccessGrants, ComponentGroups, Components, IncidentSubscribers, IncidentTemplates, IncidentView, Incidents,
+    Metrics, MetricsProviders, Organization, PageAccessGroups, PageAccessUsers, PageHandle, Pages, Postmortems,
+    SubscriberQuery, SubscriberSelection, Subscribers, UptimeRange,
 };
 pub use paging::Listing;
-pub use snapshot::{Collection, CollectionKind, Reading, Snapshot};
+pub use snapshot::{Collection, CollectionKind, Dated, Reading, Snapshot};
 pub use token::Token;
 pub use types::*;

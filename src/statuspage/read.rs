@@ -3,8 +3,8 @@
 use jiff::Timestamp;
 
 use super::operations::{IncidentView, PageHandle, SubscriberQuery};
-use super::types::{Identified, Incident};
-use super::{Collection, CollectionKind, Error, Listing, Reading};
+use super::types::{Identified, Incident, Permissions};
+use super::{Collection, CollectionKind, Dated, Error, Listing, Reading};
 
 fn collection<T: Identified>(read_at: Timestamp, listing: Listing<T>) -> Collection<T> {
     Collection {
@@ -45,7 +45,38 @@ impl PageHandle {
                 let read = self.subscribers().list(&SubscriberQuery::default()).await?;
                 Reading::Subscribers(collection(began, complete(read)))
             }
+            CollectionKind::SubscriberCounts => Reading::SubscriberCounts(Dated {
+                value: self.subscribers().histogram().await?,
+                read_at: began,
+            }),
+            CollectionKind::IncidentTemplates => {
+                let read = complete(self.incident_templates().list().await?);
+                Reading::IncidentTemplates(collection(began, read))
+            }
+            CollectionKind::PageAccessUsers => {
+                let read = complete(self.page_access_users().list(None).await?);
+                Reading::PageAccessUsers(collection(began, read))
+            }
+            CollectionKind::PageAccessGroups => {
+                let read = complete(self.page_access_groups().list().await?);
+                Reading::PageAccessGroups(collection(began, read))
+            }
+            CollectionKind::StatusEmbed => Reading::StatusEmbed(Dated {
+                value: self.status_embed_config().await?,
+                read_at: began,
+            }),
+            CollectionKind::OrganizationUsers => {
+                let read = complete(self.own_organization()?.users().await?);
+                Reading::OrganizationUsers(collection(began, read))
+            }
         })
+    }
+
+    /// What a member of the page's organization may do.
+    pub async fn read_permissions(&self, user: &str) -> Result<Dated<Permissions>, Error> {
+        let read_at = Timestamp::now();
+        let value = self.own_organization()?.permissions(user).await?;
+        Ok(Dated { value, read_at })
     }
 
     /// Every incident that is not over, however old: for a page whose newest 100 do not show an open one. Three

@@ -183,6 +183,7 @@ impl Client {
             request = request.json(&body);
         }
         let permit = self.permit(&page).await;
+        self.count_request();
         let started = Instant::now();
         let outcome = self.exchange(request, operation, effectful).await;
         // The slot counts from here on, whatever the outcome.

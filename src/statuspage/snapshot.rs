@@ -3,11 +3,14 @@
 //! Pure: reading is in the next module. Each write is folded in by the entity that its reply brought, together with
 //! what the service does on the side, so that nothing has to be read again after a write.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 
 use super::types::{
-    Component, ComponentGroup, Identified, Incident, IncidentUpdate, Metric, MetricsProvider, Page, Postmortem,
-    Subscriber,
+    Component, ComponentGroup, Identified, Incident, IncidentTemplate, IncidentUpdate, Metric, MetricsProvider,
+    OrganizationUser, Page, PageAccessGroup, PageAccessUser, Permissions, Postmortem, StatusEmbedConfig, Subscriber,
+    SubscriberHistogram,
 };
 
 /// The parts of a page that are read separately.
@@ -25,18 +28,65 @@ pub enum CollectionKind {
     Metrics,
     /// Subscribers in every state.
     Subscribers,
+    /// Numbers of subscribers by type and state.
+    SubscriberCounts,
+    /// Incident templates.
+    IncidentTemplates,
+    /// Page access users.
+    PageAccessUsers,
+    /// Page access groups, with what is granted to them.
+    PageAccessGroups,
+    /// The status embed configuration.
+    StatusEmbed,
+    /// Members of the organization.
+    OrganizationUsers,
 }
 
 impl CollectionKind {
     /// Every kind.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 12] = [
         Self::Page,
         Self::Components,
         Self::Incidents,
         Self::MetricsProviders,
         Self::Metrics,
         Self::Subscribers,
+        Self::SubscriberCounts,
+        Self::IncidentTemplates,
+        Self::PageAccessUsers,
+        Self::PageAccessGroups,
+        Self::StatusEmbed,
+        Self::OrganizationUsers,
     ];
+
+    /// True when every page has this part, so that "not found" means that the page itself is not there. The others
+    /// depend on the plan, on the kind of the page or on the organization.
+    #[must_use]
+    pub fn is_on_every_page(self) -> bool {
+        match self {
+            Self::Page
+            | Self::Components
+            | Self::Incidents
+            | Self::MetricsProviders
+            | Self::Metrics
+            | Self::Subscribers => true,
+            Self::SubscriberCounts
+            | Self::IncidentTemplates
+            | Self::PageAccessUsers
+            | Self::PageAccessGroups
+            | Self::StatusEmbed
+            | Self::OrganizationUsers => false,
+        }
+    }
+}
+
+/// One thing as it was when it was read.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Dated<T> {
+    /// The thing.
+    pub value: T,
+    /// When the reading began.
+    pub read_at: Timestamp,
 }
 
 /// Objects of one kind as they were when they were read.
@@ -104,6 +154,18 @@ pub enum Reading {
     Metrics(Collection<Metric>),
     /// Subscribers.
     Subscribers(Collection<Subscriber>),
+    /// Numbers of subscribers.
+    SubscriberCounts(Dated<SubscriberHistogram>),
+    /// Incident templates.
+    IncidentTemplates(Collection<IncidentTemplate>),
+    /// Page access users.
+    PageAccessUsers(Collection<PageAccessUser>),
+    /// Page access groups.
+    PageAccessGroups(Collection<PageAccessGroup>),
+    /// The status embed configuration.
+    StatusEmbed(Dated<StatusEmbedConfig>),
+    /// Members of the organization.
+    OrganizationUsers(Collection<OrganizationUser>),
 }
 
 impl Reading {
@@ -117,6 +179,12 @@ impl Reading {
             Reading::MetricsProviders(read) => read.read_at = at,
             Reading::Metrics(read) => read.read_at = at,
             Reading::Subscribers(read) => read.read_at = at,
+            Reading::SubscriberCounts(read) => read.read_at = at,
+            Reading::IncidentTemplates(read) => read.read_at = at,
+            Reading::PageAccessUsers(read) => read.read_at = at,
+            Reading::PageAccessGroups(read) => read.read_at = at,
+            Reading::StatusEmbed(read) => read.read_at = at,
+            Reading::OrganizationUsers(read) => read.read_at = at,
         }
         self
     }
@@ -137,6 +205,20 @@ pub struct Snapshot {
     pub metrics: Option<Collection<Metric>>,
     /// Subscribers.
     pub subscribers: Option<Collection<Subscriber>>,
+    /// Numbers of subscribers.
+    pub subscriber_counts: Option<Dated<SubscriberHistogram>>,
+    /// Incident templates.
+    pub incident_templates: Option<Collection<IncidentTemplate>>,
+    /// Page access users.
+    pub page_access_users: Option<Collection<PageAccessUser>>,
+    /// Page access groups.
+    pub page_access_groups: Option<Collection<PageAccessGroup>>,
+    /// The status embed configuration.
+    pub status_embed: Option<Dated<StatusEmbedConfig>>,
+    /// Members of the organization.
+    pub organization_users: Option<Collection<OrganizationUser>>,
+    /// What members of the organization may do, by their id; each is read on its own.
+    pub permissions: BTreeMap<String, Dated<Permissions>>,
 }
 
 impl Snapshot {
@@ -149,6 +231,12 @@ impl Snapshot {
             Reading::MetricsProviders(read) => self.metrics_providers = Some(read),
             Reading::Metrics(read) => self.metrics = Some(read),
             Reading::Subscribers(read) => self.subscribers = Some(read),
+            Reading::SubscriberCounts(read) => self.subscriber_counts = Some(read),
+            Reading::IncidentTemplates(read) => self.incident_templates = Some(read),
+            Reading::PageAccessUsers(read) => self.page_access_users = Some(read),
+            Reading::PageAccessGroups(read) => self.page_access_groups = Some(read),
+            Reading::StatusEmbed(read) => self.status_embed = Some(read),
+            Reading::OrganizationUsers(read) => self.organization_users = Some(read),
         }
     }
 
@@ -162,6 +250,12 @@ impl Snapshot {
             CollectionKind::MetricsProviders => self.metrics_providers.is_some(),
             CollectionKind::Metrics => self.metrics.is_some(),
             CollectionKind::Subscribers => self.subscribers.is_some(),
+            CollectionKind::SubscriberCounts => self.subscriber_counts.is_some(),
+            CollectionKind::IncidentTemplates => self.incident_templates.is_some(),
+            CollectionKind::PageAccessUsers => self.page_access_users.is_some(),
+            CollectionKind::PageAccessGroups => self.page_access_groups.is_some(),
+            CollectionKind::StatusEmbed => self.status_embed.is_some(),
+            CollectionKind::OrganizationUsers => self.organization_users.is_some(),
         }
     }
 
@@ -175,6 +269,12 @@ impl Snapshot {
             CollectionKind::MetricsProviders => self.metrics_providers.as_ref().map(|list| list.read_at),
             CollectionKind::Metrics => self.metrics.as_ref().map(|list| list.read_at),
             CollectionKind::Subscribers => self.subscribers.as_ref().map(|list| list.read_at),
+            CollectionKind::SubscriberCounts => self.subscriber_counts.as_ref().map(|counts| counts.read_at),
+            CollectionKind::IncidentTemplates => self.incident_templates.as_ref().map(|list| list.read_at),
+            CollectionKind::PageAccessUsers => self.page_access_users.as_ref().map(|list| list.read_at),
+            CollectionKind::PageAccessGroups => self.page_access_groups.as_ref().map(|list| list.read_at),
+            CollectionKind::StatusEmbed => self.status_embed.as_ref().map(|embed| embed.read_at),
+            CollectionKind::OrganizationUsers => self.organization_users.as_ref().map(|list| list.read_at),
         }
     }
 
@@ -187,6 +287,15 @@ impl Snapshot {
             CollectionKind::MetricsProviders => self.metrics_providers = None,
             CollectionKind::Metrics => self.metrics = None,
             CollectionKind::Subscribers => self.subscribers = None,
+            CollectionKind::SubscriberCounts => self.subscriber_counts = None,
+            CollectionKind::IncidentTemplates => self.incident_templates = None,
+            CollectionKind::PageAccessUsers => self.page_access_users = None,
+            CollectionKind::PageAccessGroups => self.page_access_groups = None,
+            CollectionKind::StatusEmbed => self.status_embed = None,
+            CollectionKind::OrganizationUsers => {
+                self.organization_users = None;
+                self.permissions.clear();
+            }
         }
     }
 
@@ -214,6 +323,9 @@ impl Snapshot {
 
     /// A component was removed. Its group is gone if it was the last member.
     pub fn remove_component(&mut self, id: &str) {
+        for group in self.page_access_groups.iter_mut().flat_map(|groups| &mut groups.items) {
+            group.component_ids.retain(|component| component != id);
+        }
         let Some(components) = &mut self.components else {
             return;
         };
@@ -356,6 +468,9 @@ impl Snapshot {
 
     /// A metric was removed.
     pub fn remove_metric(&mut self, id: &str) {
+        for group in self.page_access_groups.iter_mut().flat_map(|groups| &mut groups.items) {
+            group.metric_ids.retain(|metric| metric != id);
+        }
         if let Some(metrics) = &mut self.metrics {
             metrics.remove(id);
         }
@@ -391,5 +506,6 @@ fn drop_if_empty(components: &mut Collection<Component>, group: &str) {
     }
 }
 
+mod access;
 #[cfg(test)]
 mod tests;

@@ -124,7 +124,7 @@ fn prints_definitions_for_kubectl() {
     let documents = text(&output.stdout)
         .split("---\n")
         .filter(|document| !document.trim().is_empty());
-    assert_eq!(documents.count(), 7);
+    assert_eq!(documents.count(), statuspage_operator::api::Kind::ALL.len());
 }
 
 #[test]

@@ -4,6 +4,8 @@
 #[cfg(test)]
 mod admin;
 #[cfg(test)]
+mod api_coverage;
+#[cfg(test)]
 mod chart;
 #[cfg(test)]
 mod cli;
@@ -14,7 +16,13 @@ mod control_plane;
 #[cfg(test)]
 mod definitions;
 #[cfg(test)]
+mod directory;
+#[cfg(test)]
 mod documents;
+#[cfg(test)]
+mod driver;
+#[cfg(test)]
+mod every_kind;
 #[cfg(test)]
 mod export;
 #[cfg(test)]

@@ -53,6 +53,16 @@ spec:
   type: Datadog
   apiKeySecretRef: {name: keys}
   applicationKeySecretRef: {name: keys}
+---
+apiVersion: statuspage-operator.io/v1alpha1
+kind: Metric
+metadata: {name: latency}
+spec: {pageRef: {name: acme}}
+---
+apiVersion: statuspage-operator.io/v1alpha1
+kind: PageAccessUser
+metadata: {name: viewer}
+spec: {pageRef: {name: acme}, externalLogin: viewer}
 ";
 
 struct Example {
@@ -132,6 +142,10 @@ fn validate_cel_update(new: &Object, old: &Object) -> Vec<String> {
         (Object::MetricsProvider(new), Object::MetricsProvider(old)) => new.validate_cel_update(old),
         (Object::Metric(new), Object::Metric(old)) => new.validate_cel_update(old),
         (Object::Subscriber(new), Object::Subscriber(old)) => new.validate_cel_update(old),
+        (Object::IncidentTemplate(new), Object::IncidentTemplate(old)) => new.validate_cel_update(old),
+        (Object::PageAccessUser(new), Object::PageAccessUser(old)) => new.validate_cel_update(old),
+        (Object::PageAccessGroup(new), Object::PageAccessGroup(old)) => new.validate_cel_update(old),
+        (Object::OrganizationUser(new), Object::OrganizationUser(old)) => new.validate_cel_update(old),
         _ => panic!("two kinds"),
     };
     result

@@ -50,8 +50,12 @@ with the definitions in files/crds.
 - componentgroups
 - components
 - incidents
+- incidenttemplates
 - metrics
 - metricsproviders
+- organizationusers
+- pageaccessgroups
+- pageaccessusers
 - statuspages
 - subscribers
 {{- end -}}

@@ -519,12 +519,8 @@ fn bind_updates(planner: &mut Planner<'_>, spec: &IncidentSpec, remote: &Inciden
         status.object.journal = None;
         return true;
     }
-    let read_at = planner
-        .world
-        .snapshot
-        .incidents
-        .as_ref()
-        .map(|incidents| incidents.read_at);
+    let read_at = planner.world.snapshot.read_at(CollectionKind::Incidents);
+    bind_earlier(&mut status.updates, index, spec, &journal, remote);
     if let Some(update) = spec.updates.get(index)
         && let Some(attempt) = attempt_of(update, &journal, remote, &status.updates)
     {
@@ -559,6 +555,35 @@ fn bind_updates(planner: &mut Planner<'_>, spec: &IncidentSpec, remote: &Inciden
         planner.plan.wake_at(settled);
     }
     false
+}
+
+/// Binds the updates before the one that was interrupted. All of them are on the page for certain, but the record of
+/// the last ones may have been lost with the process.
+fn bind_earlier(
+    known: &mut Vec<PublishedUpdate>,
+    index: usize,
+    spec: &IncidentSpec,
+    journal: &Journal,
+    remote: &Incident,
+) {
+    while let (true, Some(update)) = (known.len() < index, spec.updates.get(known.len())) {
+        let earlier = || {
+            let newest_first = remote.incident_updates.iter();
+            newest_first
+                .skip_while(|candidate| journal.after.as_ref().is_some_and(|after| candidate.id != *after))
+                .filter(|candidate| !known.iter().any(|known| known.id == candidate.id))
+        };
+        let found = earlier()
+            .filter(|candidate| is_text_of(update, candidate))
+            .last()
+            .or_else(|| earlier().filter(|candidate| same_phase(update, candidate)).last());
+        let applied = match found {
+            Some(shown) if is_text_of(update, shown) => applied_hash(update, found),
+            _ => String::new(),
+        };
+        let id = found.map(|shown| shown.id.clone()).unwrap_or_default();
+        known.push(PublishedUpdate { id, applied });
+    }
 }
 
 /// The remote update that an interrupted publication left, among those newer than the newest one before it: the one

@@ -4,14 +4,20 @@
 mod component;
 mod component_group;
 mod incident;
+mod incident_template;
 mod metric;
 mod metrics_provider;
+mod organization_user;
 mod page;
+mod page_access_group;
+mod page_access_user;
 mod subscriber;
+#[cfg(test)]
+mod tests;
 
 pub(super) use incident::{converge as converge_incident, is_over, is_running_maintenance};
 pub(super) use metric::{data_points, implied_provider};
-pub(super) use page::{settings_fields, settings_request};
+pub(super) use page::{embed_fields, settings_fields, settings_request};
 
 use jiff::Timestamp;
 use serde::de::DeserializeOwned;
@@ -33,6 +39,13 @@ pub(super) trait Rules {
     /// How urgent its writes are.
     const PRIORITY: Priority;
 
+    /// What is said of an object that is as declared.
+    const IN_SYNC: &'static str = "the page shows what is declared";
+
+    /// Why nothing of this kind can be done on this page, if so.
+    fn possible(&self, _context: &Context<'_>) -> Result<(), Blocked> {
+        Ok(())
+    }
     /// The list, if it was read.
     fn collection(snapshot: &Snapshot) -> Option<&Collection<Self::Remote>>;
     /// True when an item of the list is of this kind.
@@ -94,12 +107,16 @@ fn text(value: Option<&str>) -> Option<Value> {
 pub(super) fn delete_request(kind: Kind, id: &str, spec: &Spec) -> Option<Request> {
     let id = id.to_owned();
     match kind {
-        Kind::StatusPage => None,
+        // Neither can be deleted by the API.
+        Kind::StatusPage | Kind::IncidentTemplate => None,
         Kind::ComponentGroup => Some(Request::DeleteComponentGroup(id)),
         Kind::Component => Some(Request::DeleteComponent(id)),
         Kind::Incident => Some(Request::DeleteIncident(id)),
         Kind::MetricsProvider => Some(Request::DeleteMetricsProvider(id)),
         Kind::Metric => Some(Request::DeleteMetric(id)),
+        Kind::PageAccessUser => Some(Request::DeletePageAccessUser(id)),
+        Kind::PageAccessGroup => Some(Request::DeletePageAccessGroup(id)),
+        Kind::OrganizationUser => Some(Request::DeleteOrganizationUser(id)),
         Kind::Subscriber => {
             let quietly = matches!(spec, Spec::Subscriber(spec) if spec.skip_unsubscription_notification);
             Some(Request::DeleteSubscriber(id, quietly))

@@ -28,6 +28,7 @@ pub(super) fn declare(kind: Kind, name: &str, spec: Value) -> Declaration {
         id_annotation: None,
         requested_at: None,
         allow_deletes: None,
+        annotations: Default::default(),
         spec: Spec::Removed(Default::default()),
         status: Status::empty(kind),
         stored: Status::empty(kind),
@@ -54,6 +55,10 @@ pub(super) fn respecify(declaration: &mut Declaration, mut spec: Value) {
         Kind::MetricsProvider => Spec::MetricsProvider(read(spec)),
         Kind::Metric => Spec::Metric(read(spec)),
         Kind::Subscriber => Spec::Subscriber(read(spec)),
+        Kind::IncidentTemplate => Spec::IncidentTemplate(read(spec)),
+        Kind::PageAccessUser => Spec::PageAccessUser(read(spec)),
+        Kind::PageAccessGroup => Spec::PageAccessGroup(read(spec)),
+        Kind::OrganizationUser => Spec::OrganizationUser(read(spec)),
     };
 }
 

@@ -94,6 +94,7 @@ impl Simulation {
             metrics_providers: blank(),
             metrics: blank(),
             subscribers: blank(),
+            ..Default::default()
         };
         Simulation {
             now: start(),
@@ -221,6 +222,10 @@ impl Simulation {
             if std::mem::take(&mut self.crashed) {
                 self.restart();
             }
+            let page = &self.page.key;
+            let declarations = &self.declarations;
+            self.failures
+                .retain(|key, _| key == page || declarations.iter().any(|declaration| declaration.key == *key));
             let mut plan = self.plan();
             if let Some(previous) = self.last_update.take() {
                 let repeated = plan
@@ -232,6 +237,9 @@ impl Simulation {
                     self.fail(&previous.key, true, Reason::NotHonoured, "not kept");
                     plan = self.plan();
                 }
+            }
+            for finding in plan.findings.iter().filter(|finding| finding.state == State::InSync) {
+                self.failures.remove(&finding.key);
             }
             self.last = plan.clone();
             if self.small_steps(&plan) || self.crashed {
@@ -414,6 +422,8 @@ impl Simulation {
             ReadWhat::Collection(CollectionKind::Subscribers) => {
                 self.known.subscribers = list(&self.remote.subscribers, self.now, |item| visible(item.created_at));
             }
+            // The simulated page has none of these.
+            ReadWhat::Collection(_) | ReadWhat::Permissions(_) => {}
             ReadWhat::Incident(id) => match self.remote.incidents.as_ref().unwrap().get(id).cloned() {
                 Some(incident) => self.known.merge_incidents(vec![incident]),
                 None => {
@@ -538,6 +548,10 @@ impl Simulation {
                 _ => CollectionKind::Metrics,
             },
             Kind::Subscriber => CollectionKind::Subscribers,
+            Kind::IncidentTemplate => CollectionKind::IncidentTemplates,
+            Kind::PageAccessUser => CollectionKind::PageAccessUsers,
+            Kind::PageAccessGroup => CollectionKind::PageAccessGroups,
+            Kind::OrganizationUser => CollectionKind::OrganizationUsers,
         };
         self.known.forget(collection);
         if !step.action.is_journalled() {
@@ -565,10 +579,6 @@ impl Simulation {
                 jitter: 0.0,
             },
         );
-    }
-
-    pub(super) fn failures(&self) -> &BTreeMap<ObjectKey, Failure> {
-        &self.failures
     }
 
     pub(super) fn effects(&self) -> usize {

@@ -1,5 +1,7 @@
 //! Operations on components.
 
+use serde_json::json;
+
 use super::super::paging::Paging;
 use super::super::request::Call;
 use super::super::types::{Component, ComponentWrite, Uptime};
@@ -63,5 +65,39 @@ impl Components {
         let segments = ["pages", &self.page, "components", id, "uptime"];
         let call = range.apply(Call::get("read component uptime", &segments));
         self.client.fetch(call).await
+    }
+
+    /// Grants a component to page access users, beside those who have it.
+    pub async fn add_page_access_users(&self, id: &str, users: &[String]) -> Result<(), Error> {
+        let segments = ["pages", &self.page, "components", id, "page_access_users"];
+        let call = Call::post("grant component to users", &segments)
+            .body(&json!({ "page_access_user_ids": users }))
+            .effectful(false);
+        self.client.perform(call).await
+    }
+
+    /// Takes a component from every page access user.
+    pub async fn remove_page_access_users(&self, id: &str) -> Result<(), Error> {
+        let segments = ["pages", &self.page, "components", id, "page_access_users"];
+        self.client
+            .perform(Call::delete("take component from users", &segments))
+            .await
+    }
+
+    /// Grants a component to page access groups, beside those who have it.
+    pub async fn add_page_access_groups(&self, id: &str, groups: &[String]) -> Result<(), Error> {
+        let segments = ["pages", &self.page, "components", id, "page_access_groups"];
+        let call = Call::post("grant component to groups", &segments)
+            .body(&json!({ "page_access_group_ids": groups }))
+            .effectful(false);
+        self.client.perform(call).await
+    }
+
+    /// Takes a component from every page access group.
+    pub async fn remove_page_access_groups(&self, id: &str) -> Result<(), Error> {
+        let segments = ["pages", &self.page, "components", id, "page_access_groups"];
+        self.client
+            .perform(Call::delete("take component from groups", &segments))
+            .await
     }
 }

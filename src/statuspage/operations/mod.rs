@@ -4,10 +4,14 @@
 
 mod component_groups;
 mod components;
+mod incident_templates;
 mod incidents;
 mod metrics;
 mod metrics_providers;
+mod organizations;
+mod page_access;
 mod postmortems;
+mod status_embed;
 mod subscribers;
 
 use super::paging::Rows;
@@ -17,9 +21,12 @@ use super::{Client, Error};
 
 pub use component_groups::ComponentGroups;
 pub use components::Components;
+pub use incident_templates::IncidentTemplates;
 pub use incidents::{IncidentView, Incidents};
 pub use metrics::Metrics;
 pub use metrics_providers::MetricsProviders;
+pub use organizations::Organization;
+pub use page_access::{AccessGrants, PageAccessGroups, PageAccessUsers};
 pub use postmortems::Postmortems;
 pub use subscribers::{IncidentSubscribers, SubscriberQuery, SubscriberSelection, Subscribers};
 
@@ -61,6 +68,8 @@ impl Pages {
 pub struct PageHandle {
     client: Client,
     page: String,
+    /// The organization that the page belongs to, where that is known.
+    organization: Option<String>,
 }
 
 impl Client {
@@ -76,7 +85,14 @@ impl Client {
         PageHandle {
             client: self.clone(),
             page: id.to_owned(),
+            organization: None,
         }
+    }
+
+    /// One organization, by its id.
+    #[must_use]
+    pub fn organization(&self, id: &str) -> Organization {
+        Organization::new(self.clone(), id)
     }
 }
 
@@ -85,6 +101,50 @@ impl PageHandle {
     #[must_use]
     pub fn id(&self) -> &str {
         &self.page
+    }
+
+    /// The same page, with the id of its organization: needed to read the members.
+    #[must_use]
+    pub fn in_organization(self, organization: Option<String>) -> Self {
+        Self { organization, ..self }
+    }
+
+    /// The organization of this page.
+    ///
+    /// # Errors
+    /// Its id was not given with [`Self::in_organization`].
+    pub fn own_organization(&self) -> Result<Organization, Error> {
+        match &self.organization {
+            Some(id) => Ok(self.organization(id)),
+            None => Err(Error::InvalidRequest {
+                operation: "find organization",
+                reason: "the id of the organization is not known".to_owned(),
+            }),
+        }
+    }
+
+    /// An organization, through the client of this page.
+    #[must_use]
+    pub fn organization(&self, id: &str) -> Organization {
+        Organization::new(self.client.clone(), id)
+    }
+
+    /// The incident templates.
+    #[must_use]
+    pub fn incident_templates(&self) -> IncidentTemplates {
+        IncidentTemplates::new(self.client.clone(), &self.page)
+    }
+
+    /// The page access users.
+    #[must_use]
+    pub fn page_access_users(&self) -> PageAccessUsers {
+        PageAccessUsers::new(self.client.clone(), &self.page)
+    }
+
+    /// The page access groups.
+    #[must_use]
+    pub fn page_access_groups(&self) -> PageAccessGroups {
+        PageAccessGroups::new(self.client.clone(), &self.page)
     }
 
     /// The settings of the page.

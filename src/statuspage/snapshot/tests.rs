@@ -63,6 +63,12 @@ fn what_was_not_read_stays_unknown() {
     snapshot.put_incident(Incident::default());
     snapshot.put_metric(Metric::default());
     snapshot.put_subscriber(Subscriber::default());
+    snapshot.put_incident_template(IncidentTemplate::default());
+    snapshot.put_page_access_user(PageAccessUser::default());
+    snapshot.put_page_access_group(PageAccessGroup::default());
+    snapshot.put_status_embed(StatusEmbedConfig::default());
+    snapshot.put_organization_user(OrganizationUser::default());
+    snapshot.put_permissions("u", Permissions::default());
     assert_eq!(snapshot, Snapshot::default());
     assert!(CollectionKind::ALL.iter().all(|kind| !snapshot.has(*kind)));
 }
@@ -210,4 +216,24 @@ fn metrics_go_with_their_provider() {
     snapshot.remove_metrics_provider("p");
     assert_eq!(snapshot.metrics.unwrap().items, [metric("b", "q")]);
     assert_eq!(snapshot.metrics_providers.unwrap().items, [provider("q")]);
+}
+
+#[test]
+fn what_is_gone_leaves_the_groups_that_may_see_it() {
+    let mut snapshot = with_components(vec![component("a", None), component("b", None)]);
+    snapshot.metrics = collection(vec![]);
+    snapshot.page_access_users = collection(vec![]);
+    snapshot.page_access_groups = collection(vec![PageAccessGroup {
+        id: "g".to_owned(),
+        component_ids: vec!["a".to_owned(), "b".to_owned()],
+        metric_ids: vec!["m".to_owned()],
+        page_access_user_ids: vec!["u".to_owned()],
+        ..PageAccessGroup::default()
+    }]);
+    snapshot.remove_component("a");
+    snapshot.remove_metric("m");
+    snapshot.remove_page_access_user("u");
+    let group = &snapshot.page_access_groups.unwrap().items[0];
+    assert_eq!(group.component_ids, ["b"]);
+    assert!(group.metric_ids.is_empty() && group.page_access_user_ids.is_empty());
 }

@@ -1,6 +1,9 @@
 //! What all objects of the service have in common.
 
-use super::{Component, ComponentGroup, Incident, IncidentUpdate, Metric, MetricsProvider, Page, Subscriber};
+use super::{
+    Component, ComponentGroup, Incident, IncidentTemplate, IncidentUpdate, Metric, MetricsProvider, OrganizationUser,
+    Page, PageAccessGroup, PageAccessUser, Subscriber,
+};
 
 /// An object with an identity.
 pub trait Identified {
@@ -22,9 +25,13 @@ identified!(
     Component,
     ComponentGroup,
     Incident,
+    IncidentTemplate,
     IncidentUpdate,
     Metric,
     MetricsProvider,
+    OrganizationUser,
     Page,
+    PageAccessGroup,
+    PageAccessUser,
     Subscriber,
 );

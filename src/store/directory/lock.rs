@@ -116,27 +116,97 @@ impl LockFile {
         serde_json::from_value(value).map_err(format)
     }
 
-    /// Writes the file so that a crash leaves either the old or the new one.
-    pub(super) fn write(&self, path: &Path) -> Result<(), LockError> {
+    /// Fails when the file could not be written, without changing it.
+    pub(super) fn probe(path: &Path) -> Result<(), LockError> {
         let io = |source| LockError::Io {
             path: path.to_owned(),
             source,
         };
-        let mut text = serde_json::to_string_pretty(self).map_err(|source| LockError::Format {
-            path: path.to_owned(),
-            source,
-        })?;
-        text.push('\n');
         if let Some(parent) = path.parent() {
             fs::create_dir_all(parent).map_err(io)?;
         }
-        let draft = path.with_extension("json.new");
-        let mut file = fs::File::create(&draft).map_err(io)?;
-        file.write_all(text.as_bytes())
-            .and_then(|()| file.sync_data())
-            .map_err(io)?;
-        fs::rename(&draft, path).map_err(io)
+        let draft = draft(path);
+        fs::File::create(&draft).map_err(io)?;
+        fs::remove_file(&draft).map_err(io)
     }
+}
+
+/// The text of the file, from the texts of its entries.
+pub(super) fn text<'a>(entries: impl Iterator<Item = (&'a String, &'a String)>) -> String {
+    let mut text = format!("{{\n  \"version\": {VERSION},\n  \"objects\": {{");
+    let mut separator = "\n";
+    for (name, entry) in entries {
+        let name = Value::String(name.clone());
+        text.push_str(separator);
+        text.push_str(&format!("    {name}: {entry}"));
+        separator = ",\n";
+    }
+    text.push_str(if separator == "\n" { "}\n}\n" } else { "\n  }\n}\n" });
+    text
+}
+
+/// Writes the file so that a crash leaves either the old or the new one; when `durable`, a crash of the machine too.
+pub(super) fn write(path: &Path, text: &str, durable: bool) -> Result<(), LockError> {
+    let io = |source| LockError::Io {
+        path: path.to_owned(),
+        source,
+    };
+    let draft = draft(path);
+    let mut file = fs::File::create(&draft).map_err(io)?;
+    file.write_all(text.as_bytes()).map_err(io)?;
+    if durable {
+        file.sync_data().map_err(io)?;
+    }
+    fs::rename(&draft, path).map_err(io)?;
+    match path.parent().filter(|parent| durable && !parent.as_os_str().is_empty()) {
+        // The new name is only there for good once its directory is on the disk.
+        Some(parent) => fs::File::open(parent).and_then(|parent| parent.sync_all()).map_err(io),
+        None => Ok(()),
+    }
+}
+
+impl Entry {
+    /// The entry in the file; none for what was never sent and has nothing to tell.
+    ///
+    /// Words that may name a person stay out: a message repeats those of the remote service, which may repeat an address.
+    pub(super) fn text(&self) -> Option<String> {
+        if !self.held && self.status.is_null() {
+            return None;
+        }
+        let mut shown = self.clone();
+        for (list, fields) in [("conditions", &["message"][..]), ("drift", &["desired", "observed"])] {
+            let items = shown.status.get_mut(list).and_then(Value::as_array_mut);
+            for item in items.into_iter().flatten() {
+                for field in fields {
+                    if let Some(value) = item.get_mut(*field)
+                        && value.as_str().is_some_and(may_name_a_person)
+                    {
+                        *value = Value::String(String::new());
+                    }
+                }
+            }
+        }
+        let text = serde_json::to_string_pretty(&shown).ok()?;
+        Some(text.replace('\n', "\n    "))
+    }
+}
+
+/// True for what looks like an e-mail address or a telephone number.
+fn may_name_a_person(text: &str) -> bool {
+    let mut digits = 0;
+    text.chars().any(|character| {
+        match character {
+            '0'..='9' => digits += 1,
+            ' ' | '-' | '.' | '(' | ')' => {}
+            _ => digits = 0,
+        }
+        character == '@' || digits >= 7
+    })
+}
+
+/// Where the next version of the file is written before it takes its place.
+fn draft(path: &Path) -> PathBuf {
+    path.with_extension("json.new")
 }
 
 /// The name of a declaration in the lock file.
@@ -149,4 +219,54 @@ pub(super) fn entry_key(name: &str) -> Option<ObjectKey> {
     let mut parts = name.splitn(3, '/');
     let kind = Kind::parse(parts.next()?)?;
     Some(ObjectKey::new(kind, parts.next()?, parts.next()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_and_numbers_are_found() {
+        assert!(may_name_a_person("desk@example.com is subscribed already"));
+        assert!(may_name_a_person("\"+1 (555) 010-0199\""));
+        assert!(!may_name_a_person(
+            "the remote service answered 422: name 12345 is too long"
+        ));
+        assert!(!may_name_a_person("waits for ComponentGroup data, id 2gcfmflvgs66"));
+    }
+
+    #[test]
+    fn the_text_is_what_is_read() {
+        let file = |text: &str| {
+            let directory = tempfile::tempdir().unwrap();
+            let path = directory.path().join("statuspage.lock.json");
+            write(&path, text, true).unwrap();
+            LockFile::read(&path).unwrap()
+        };
+        let none = BTreeMap::new();
+        assert_eq!(file(&text(none.iter())).objects, BTreeMap::new());
+        let entry = Entry {
+            uid: "u".into(),
+            created: Timestamp::UNIX_EPOCH,
+            generation: 1,
+            spec: "s".into(),
+            page: "default/acme".into(),
+            deletion: Deletion::Delete,
+            held: true,
+            id: Some("x".into()),
+            status: serde_json::json!({"id": "x"}),
+        };
+        let texts: BTreeMap<String, String> = ["Component/default/a", "Component/default/b"]
+            .into_iter()
+            .map(|name| (name.to_owned(), entry.text().unwrap()))
+            .collect();
+        let text = text(texts.iter());
+        let read = file(&text);
+        assert_eq!(read.objects["Component/default/b"], entry);
+        assert_eq!(
+            serde_json::to_string_pretty(&read).unwrap() + "\n",
+            text,
+            "laid out as usual"
+        );
+    }
 }

@@ -1,12 +1,13 @@
 //! Declarations in a directory of manifests, with ids and statuses in a lock file beside them.
 //!
 //! Invariant: one process at a time writes. Invariant: a manifest with an error deletes nothing: while any file of the
-//! directory has errors, what seems to be missing may be what cannot be read.
+//! directory has errors, what seems to be missing may be what cannot be read. Invariant: what is in memory and what is
+//! in the lock file differ only by what a crash may lose.
 
 mod lock;
 mod object;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -15,7 +16,7 @@ use jiff::Timestamp;
 
 pub use lock::LockError;
 
-use crate::api::{Kind, Reason, StatusPageSpec};
+use crate::api::{Kind, ManagementPolicy, Reason, StatusPageSpec};
 use crate::driver::{Access, Event, Store, StoreChange, StoreError, View};
 use crate::engine::{Declaration, Deletion, ObjectKey, Spec, Status};
 use crate::manifest::{LOCK_FILE, Manifests, ReadError, read_directory};
@@ -26,8 +27,8 @@ use object::Read;
 /// Directory inside the manifests' one for what belongs to this machine only.
 pub const LOCAL_STATE: &str = ".statuspage";
 
-/// Called with everything that happens.
-pub type Observer = Box<dyn Fn(&Declaration, &Event) + Send + Sync>;
+/// Called with everything that happens: the page as `namespace/name`, what it happened to, and what.
+pub type Observer = Box<dyn Fn(&str, &Declaration, &Event) + Send + Sync>;
 
 /// How a directory is opened.
 #[derive(Default)]
@@ -68,8 +69,44 @@ pub struct DirectoryStore {
 struct State {
     /// In the order of the files.
     objects: Vec<Read>,
-    has_errors: bool,
+    /// True when every declaration of the directory is known: only then is a missing one a removed one.
+    complete: bool,
     lock: LockFile,
+    /// The entries as they are written: one change does not cost the writing of a thousand entries.
+    texts: BTreeMap<String, String>,
+    /// The statuses of the entries, read.
+    statuses: BTreeMap<String, Status>,
+    /// What the file holds, once it was written.
+    written: String,
+}
+
+impl State {
+    /// Takes note of a changed entry.
+    fn refresh(&mut self, name: &str) {
+        let entry = self.lock.objects.get(name);
+        match entry.and_then(Entry::text) {
+            Some(text) => self.texts.insert(name.to_owned(), text),
+            None => self.texts.remove(name),
+        };
+        match (entry, entry_key(name)) {
+            (Some(entry), Some(key)) => self.statuses.insert(name.to_owned(), object::status(key.kind, entry)),
+            _ => self.statuses.remove(name),
+        };
+    }
+}
+
+impl State {
+    /// The id of the page that a StatusPage stands for, declared or found.
+    fn page_id(&self, namespace: &str, name: &str) -> Option<String> {
+        let key = ObjectKey::new(Kind::StatusPage, namespace, name);
+        let object = self.objects.iter().find(|object| object.key == key)?;
+        let declared = object.page_spec().and_then(|spec| spec.page_id.clone());
+        let found = || {
+            let status = &self.lock.objects.get(&entry_name(&key))?.status;
+            status.get("id")?.as_str().map(str::to_owned)
+        };
+        declared.or_else(found)
+    }
 }
 
 impl std::fmt::Debug for DirectoryStore {
@@ -92,15 +129,25 @@ impl DirectoryStore {
             .lock_file
             .clone()
             .unwrap_or_else(|| lock_path(root, options.base_url.as_ref()));
-        let exclusion = if options.read_only { None } else { Some(exclude(root)?) };
+        let exclusion = if options.read_only {
+            None
+        } else {
+            let exclusion = exclude(directory_of(root))?;
+            // Better now than after the first request.
+            LockFile::probe(&lock_path)?;
+            Some(exclusion)
+        };
         let lock = LockFile::read(&lock_path)?;
         let store = DirectoryStore {
             root: root.to_owned(),
-            lock_path,
+            lock_path: lock_path.clone(),
             options,
             state: Mutex::new(State {
                 objects: Vec::new(),
-                has_errors: false,
+                complete: false,
+                texts: BTreeMap::new(),
+                statuses: BTreeMap::new(),
+                written: std::fs::read_to_string(&lock_path).unwrap_or_default(),
                 lock,
             }),
             _exclusion: exclusion,
@@ -119,6 +166,15 @@ impl DirectoryStore {
         Ok(manifests)
     }
 
+    /// Writes what is not in the lock file yet.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn record(&self) -> Result<(), DirectoryError> {
+        let mut state = self.state();
+        Ok(self.save(&mut state, true)?)
+    }
+
     /// The lock file in use.
     pub fn lock_path(&self) -> &Path {
         &self.lock_path
@@ -134,21 +190,27 @@ impl DirectoryStore {
             .collect()
     }
 
-    /// Recorded objects whose StatusPage is not declared any more: nothing can be done about them.
-    pub fn stranded(&self) -> Vec<String> {
+    /// Pages (`namespace/name`) that are not declared any more and how many recorded objects each has: nothing can be
+    /// done about them.
+    pub fn stranded(&self) -> BTreeMap<String, usize> {
         let state = self.state();
+        let mut counts = BTreeMap::new();
+        if !state.complete {
+            return counts;
+        }
         let pages: BTreeSet<String> = state
             .objects
             .iter()
             .filter(|object| object.key.kind == Kind::StatusPage)
             .map(|object| page_name(&object.key))
             .collect();
-        let stranded = state
-            .lock
-            .objects
-            .iter()
-            .filter(|(_, entry)| entry.id.is_some() && !pages.contains(&entry.page));
-        stranded.map(|(name, _)| name.clone()).collect()
+        for (name, entry) in &state.lock.objects {
+            let is_page = entry_key(name).is_some_and(|key| key.kind == Kind::StatusPage);
+            if !is_page && entry.held && !pages.contains(&entry.page) {
+                *counts.entry(entry.page.clone()).or_default() += 1;
+            }
+        }
+        counts
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -158,10 +220,15 @@ impl DirectoryStore {
     /// Takes manifests that were read: new declarations get an entry, changed ones another generation.
     fn take(&self, manifests: &Manifests) {
         let mut state = self.state();
-        state.has_errors = manifests.has_errors();
+        // Of one file it is not known what the others declare.
+        state.complete = self.root.is_dir() && !manifests.has_errors();
         state.objects = object::read_all(manifests);
         let now = Timestamp::now();
         let State { objects, lock, .. } = &mut *state;
+        let pages: BTreeMap<String, &StatusPageSpec> = objects
+            .iter()
+            .filter_map(|object| Some((page_name(&object.key), object.page_spec()?)))
+            .collect();
         for object in objects.iter() {
             let entry = lock.objects.entry(entry_name(&object.key)).or_insert_with(|| Entry {
                 uid: uuid::Uuid::new_v4().to_string(),
@@ -179,19 +246,30 @@ impl DirectoryStore {
                 entry.spec.clone_from(&object.spec_hash);
             }
             entry.page = page_name(&object.page);
+            // The manifest may be gone the next time.
+            if let Some(declaration) = object.declaration(Some(entry), None) {
+                entry.deletion = deletion_once_removed(&declaration, pages.get(&entry.page).copied());
+            }
         }
         // What was never sent leaves no trace.
         let declared: BTreeSet<String> = objects.iter().map(|object| entry_name(&object.key)).collect();
         lock.objects.retain(|name, entry| entry.held || declared.contains(name));
+        let names: BTreeSet<String> = state.lock.objects.keys().chain(state.texts.keys()).cloned().collect();
+        names.iter().for_each(|name| state.refresh(name));
     }
 
-    fn save(&self, state: &State) -> Result<(), LockError> {
+    /// Writes the lock file unless it is what was written last.
+    fn save(&self, state: &mut State, durable: bool) -> Result<(), LockError> {
         if self.options.read_only {
             return Ok(());
         }
-        let mut kept = state.lock.clone();
-        kept.objects.retain(|_, entry| entry.held || !entry.status.is_null());
-        kept.write(&self.lock_path)
+        let text = lock::text(state.texts.iter());
+        // Nothing was ever recorded: no file is better than an empty one.
+        if text != state.written && !(state.texts.is_empty() && state.written.is_empty()) {
+            lock::write(&self.lock_path, &text, durable)?;
+            state.written = text;
+        }
+        Ok(())
     }
 
     fn access(&self, page: &StatusPageSpec) -> Result<Access, (Reason, String)> {
@@ -222,7 +300,12 @@ impl Store for DirectoryStore {
     fn view(&self, page: &ObjectKey) -> Option<View> {
         let state = self.state();
         let found = state.objects.iter().find(|object| object.key == *page)?;
-        let page_declaration = found.declaration(state.lock.objects.get(&entry_name(page)))?;
+        let known = |key: &ObjectKey| {
+            let name = entry_name(key);
+            (state.lock.objects.get(&name), state.statuses.get(&name))
+        };
+        let (entry, status) = known(page);
+        let page_declaration = found.declaration(entry, status)?;
         let Spec::StatusPage(spec) = &page_declaration.spec else {
             return None;
         };
@@ -231,9 +314,16 @@ impl Store for DirectoryStore {
             .objects
             .iter()
             .filter(|object| object.key.kind != Kind::StatusPage && object.page == *page)
-            .filter_map(|object| object.declaration(state.lock.objects.get(&entry_name(&object.key))))
+            .filter_map(|object| {
+                let (entry, status) = known(&object.key);
+                object.declaration(entry, status)
+            })
             .collect();
-        if !state.has_errors {
+        for declaration in &mut declarations {
+            let namespace = declaration.key.namespace.clone();
+            declaration.spec.resolve_pages(|name| state.page_id(&namespace, name));
+        }
+        if state.complete {
             let declared: BTreeSet<String> = state.objects.iter().map(|object| entry_name(&object.key)).collect();
             let page_name = page_name(page);
             let removed = state
@@ -251,57 +341,95 @@ impl Store for DirectoryStore {
     }
 
     async fn write(&self, declaration: &Declaration, change: StoreChange) -> Result<(), StoreError> {
-        let mut state = self.state();
+        let mut guard = self.state();
+        let state = &mut *guard;
+        let objects = &state.objects;
         let name = entry_name(&declaration.key);
-        let page = state.objects.iter().find(|object| {
-            object.key.kind == Kind::StatusPage
-                && state
-                    .lock
-                    .objects
-                    .get(&name)
-                    .is_some_and(|entry| entry.page == page_name(&object.key))
-        });
-        let page_spec = page.and_then(|page| page.page_spec());
-        // What is taken over in this very write is orphaned from now on.
-        let mut recorded = declaration.clone();
-        if let StoreChange::Status(status) = &change {
-            recorded.status.clone_from(status);
-        }
-        let deletion = recorded.policies(page_spec.as_ref()).deletion;
         let Some(entry) = state.lock.objects.get_mut(&name) else {
             return Err(StoreError::Gone(declaration.key.to_string()));
         };
-        entry.deletion = deletion;
-        match change {
-            StoreChange::AddFinalizer => entry.held = true,
+        let before = entry.clone();
+        let durable = match change {
+            StoreChange::AddFinalizer => {
+                entry.held = true;
+                None
+            }
             StoreChange::Journal(journal) => {
                 let mut status = declaration.status.clone();
                 status.object_mut().journal = Some(journal);
                 entry.status = status_json(&declaration.key, &status)?;
+                Some(Durable::Machine)
             }
             StoreChange::RecordId(id) => {
                 entry.id = Some(id);
                 entry.held = true;
+                // Should the machine lose it, the journal finds the object.
+                Some(Durable::Process)
             }
             StoreChange::Status(status) => {
                 entry.status = status_json(&declaration.key, &status)?;
+                if !declaration.deleting {
+                    let known = Declaration {
+                        status: *status,
+                        ..declaration.clone()
+                    };
+                    let page = objects
+                        .iter()
+                        .find(|object| object.key.kind == Kind::StatusPage && page_name(&object.key) == entry.page);
+                    entry.deletion = deletion_once_removed(&known, page.and_then(Read::page_spec));
+                }
+                None
             }
             StoreChange::Release => {
                 state.lock.objects.remove(&name);
+                None
             }
             // A manifest is its owner's: it is not deleted, it has no effect any more.
-            StoreChange::Prune => {}
+            StoreChange::Prune => None,
+        };
+        state.refresh(&name);
+        if let Some(durable) = durable
+            && let Err(error) = self.save(state, durable == Durable::Machine)
+        {
+            // What is not on disk did not happen.
+            state.lock.objects.insert(name.clone(), before);
+            state.refresh(&name);
+            return Err(unavailable(&declaration.key.to_string(), &error));
         }
-        self.save(&state).map_err(|error| StoreError::Unavailable {
-            object: declaration.key.to_string(),
-            message: full_text(&error),
-        })
+        Ok(())
+    }
+
+    async fn flush(&self) -> Result<(), StoreError> {
+        let mut state = self.state();
+        self.save(&mut state, true)
+            .map_err(|error| unavailable(&self.lock_path.display().to_string(), &error))
     }
 
     fn tell(&self, declaration: &Declaration, event: Event) {
         if let Some(observer) = &self.options.observer {
-            observer(declaration, &event);
+            let page = {
+                let state = self.state();
+                let entry = state.lock.objects.get(&entry_name(&declaration.key));
+                entry.map(|entry| entry.page.clone()).unwrap_or_default()
+            };
+            observer(&page, declaration, &event);
         }
+    }
+}
+
+/// What a change has to survive at once.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Durable {
+    /// The end of this process.
+    Process,
+    /// The end of the machine.
+    Machine,
+}
+
+fn unavailable(object: &str, error: &LockError) -> StoreError {
+    StoreError::Unavailable {
+        object: object.to_owned(),
+        message: full_text(error),
     }
 }
 
@@ -319,6 +447,18 @@ fn full_text(error: &LockError) -> String {
     format!("{error}{source}")
 }
 
+/// What removing the manifest is to do: what its policy says, but nothing to an object that is only observed or whose
+/// declaration is suspended, since nobody could lift that any more.
+fn deletion_once_removed(declaration: &Declaration, page: Option<&StatusPageSpec>) -> Deletion {
+    let policies = declaration.policies(page);
+    let suspended = declaration.spec.common().is_some_and(|common| common.suspend);
+    if policies.management == ManagementPolicy::ObserveOnly || suspended {
+        Deletion::Orphan
+    } else {
+        policies.deletion
+    }
+}
+
 fn page_name(key: &ObjectKey) -> String {
     format!("{}/{}", key.namespace, key.name)
 }
@@ -326,11 +466,7 @@ fn page_name(key: &ObjectKey) -> String {
 /// The lock file of a directory: beside the manifests for Statuspage itself, in the local state for any other server,
 /// so that one directory serves both.
 pub fn lock_path(root: &Path, base_url: Option<&BaseUrl>) -> PathBuf {
-    let directory = if root.is_dir() {
-        root
-    } else {
-        root.parent().unwrap_or(Path::new("."))
-    };
+    let directory = directory_of(root);
     match base_url
         .map(ToString::to_string)
         .filter(|address| address.as_str() != BaseUrl::DEFAULT)
@@ -354,16 +490,29 @@ pub fn lock_path(root: &Path, base_url: Option<&BaseUrl>) -> PathBuf {
     }
 }
 
+/// The directory that is meant by the path of a directory or of one of its files.
+fn directory_of(root: &Path) -> &Path {
+    if root.is_dir() {
+        return root;
+    }
+    match root.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    }
+}
+
 /// Takes the directory for this process. The operating system gives it back when the process ends, however it ends.
-fn exclude(root: &Path) -> Result<File, LockError> {
+fn exclude(directory: &Path) -> Result<File, LockError> {
     let io = |source| LockError::Io {
-        path: root.to_owned(),
+        path: directory.to_owned(),
         source,
     };
-    let file = File::open(root).map_err(io)?;
+    let file = File::open(directory).map_err(io)?;
     match file.try_lock() {
         Ok(()) => Ok(file),
-        Err(std::fs::TryLockError::WouldBlock) => Err(LockError::Busy { path: root.to_owned() }),
+        Err(std::fs::TryLockError::WouldBlock) => Err(LockError::Busy {
+            path: directory.to_owned(),
+        }),
         Err(std::fs::TryLockError::Error(source)) => Err(io(source)),
     }
 }

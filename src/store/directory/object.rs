@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use super::lock::Entry;
-use crate::api::{ALLOW_DELETES, Kind, REQUESTED_AT, SecretReference, StatusPageSpec};
+use crate::api::{ALLOW_DELETES, Kind, REQUESTED_AT, StatusPageSpec};
 use crate::engine::{Declaration, ObjectKey, Spec, Status};
 use crate::manifest::{Manifest, Manifests, Object};
 use crate::statuspage::Secret;
@@ -73,6 +73,22 @@ fn read(manifest: &Manifest) -> Read {
             Spec::Subscriber(object.spec.clone()),
             serde_json::to_value(&object.spec),
         ),
+        Object::IncidentTemplate(object) => (
+            Spec::IncidentTemplate(Box::new(object.spec.clone())),
+            serde_json::to_value(&object.spec),
+        ),
+        Object::PageAccessUser(object) => (
+            Spec::PageAccessUser(Box::new(object.spec.clone())),
+            serde_json::to_value(&object.spec),
+        ),
+        Object::PageAccessGroup(object) => (
+            Spec::PageAccessGroup(Box::new(object.spec.clone())),
+            serde_json::to_value(&object.spec),
+        ),
+        Object::OrganizationUser(object) => (
+            Spec::OrganizationUser(Box::new(object.spec.clone())),
+            serde_json::to_value(&object.spec),
+        ),
     };
     Read {
         key,
@@ -85,17 +101,17 @@ fn read(manifest: &Manifest) -> Read {
 
 impl Read {
     /// The spec of a page.
-    pub(super) fn page_spec(&self) -> Option<StatusPageSpec> {
+    pub(super) fn page_spec(&self) -> Option<&StatusPageSpec> {
         match &self.spec {
-            Spec::StatusPage(spec) => Some((**spec).clone()),
+            Spec::StatusPage(spec) => Some(spec),
             _ => None,
         }
     }
 
-    /// The declaration, with what the lock file knows of it.
-    pub(super) fn declaration(&self, entry: Option<&Entry>) -> Option<Declaration> {
+    /// The declaration, with what the lock file knows of it: its status too where it was read before.
+    pub(super) fn declaration(&self, entry: Option<&Entry>, known: Option<&Status>) -> Option<Declaration> {
         let entry = entry?;
-        let status = status(self.key.kind, entry);
+        let status = known.cloned().unwrap_or_else(|| status(self.key.kind, entry));
         let annotation = |name: &str| self.annotations.get(name).cloned();
         Some(Declaration {
             key: self.key.clone(),
@@ -110,6 +126,7 @@ impl Read {
             id_annotation: annotation(crate::api::ID).or_else(|| entry.id.clone()),
             requested_at: annotation(REQUESTED_AT),
             allow_deletes: annotation(ALLOW_DELETES),
+            annotations: self.annotations.clone(),
             secrets: secrets(&self.spec),
             spec: self.spec.clone(),
             stored: status.clone(),
@@ -132,6 +149,7 @@ pub(super) fn removed(key: ObjectKey, entry: &Entry) -> Declaration {
         id_annotation: entry.id.clone(),
         requested_at: None,
         allow_deletes: None,
+        annotations: BTreeMap::new(),
         secrets: BTreeMap::new(),
         spec: Spec::Removed(entry.deletion),
         stored: status.clone(),
@@ -141,7 +159,7 @@ pub(super) fn removed(key: ObjectKey, entry: &Entry) -> Declaration {
 }
 
 /// A status that cannot be read is as good as none: the id stands beside it.
-fn status(kind: Kind, entry: &Entry) -> Status {
+pub(super) fn status(kind: Kind, entry: &Entry) -> Status {
     if entry.status.is_null() {
         return Status::empty(kind);
     }
@@ -149,18 +167,8 @@ fn status(kind: Kind, entry: &Entry) -> Status {
 }
 
 fn secrets(spec: &Spec) -> BTreeMap<&'static str, Result<Secret, String>> {
-    let Spec::MetricsProvider(spec) = spec else {
-        return BTreeMap::new();
-    };
-    let references: [(&'static str, &Option<SecretReference>); 4] = [
-        ("passwordSecretRef", &spec.password_secret_ref),
-        ("apiKeySecretRef", &spec.api_key_secret_ref),
-        ("apiTokenSecretRef", &spec.api_token_secret_ref),
-        ("applicationKeySecretRef", &spec.application_key_secret_ref),
-    ];
     let mut values = BTreeMap::new();
-    for (field, reference) in references {
-        let Some(reference) = reference else { continue };
+    for (field, reference) in spec.secret_references() {
         let value = secret(&reference.name, reference.key());
         values.insert(
             field,

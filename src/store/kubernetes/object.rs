@@ -1,5 +1,6 @@
 //! One cached object: what decisions read of it, and nothing else.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -8,8 +9,9 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::api::{
-    ALLOW_DELETES, Component, ComponentGroup, FINALIZER, GROUP, ID, Incident, Kind, Metric, MetricsProvider,
-    PageReference, REQUESTED_AT, StatusPage, Subscriber, VERSION,
+    ALLOW_DELETES, Component, ComponentGroup, FINALIZER, GROUP, ID, Incident, IncidentTemplate, Kind, Metric,
+    MetricsProvider, OrganizationUser, PageAccessGroup, PageAccessUser, PageReference, REACTIVATE, REQUESTED_AT,
+    RESEND_CONFIRMATION, StatusPage, Subscriber, VERSION,
 };
 use crate::engine::{Declaration, ObjectKey, Spec, Status};
 
@@ -26,6 +28,8 @@ pub(super) struct Object {
     id_annotation: Option<Box<str>>,
     requested_at: Option<Box<str>>,
     allow_deletes: Option<Box<str>>,
+    /// Those that ask for something once; most objects have none.
+    annotations: BTreeMap<String, String>,
     pub spec: Result<Arc<Spec>, Unreadable>,
     pub status: Arc<Status>,
 }
@@ -51,6 +55,10 @@ pub(super) fn resource(kind: Kind) -> ApiResource {
         Kind::MetricsProvider => ApiResource::erase::<MetricsProvider>(&()),
         Kind::Metric => ApiResource::erase::<Metric>(&()),
         Kind::Subscriber => ApiResource::erase::<Subscriber>(&()),
+        Kind::IncidentTemplate => ApiResource::erase::<IncidentTemplate>(&()),
+        Kind::PageAccessUser => ApiResource::erase::<PageAccessUser>(&()),
+        Kind::PageAccessGroup => ApiResource::erase::<PageAccessGroup>(&()),
+        Kind::OrganizationUser => ApiResource::erase::<OrganizationUser>(&()),
     }
 }
 
@@ -84,6 +92,10 @@ impl Object {
             id_annotation: annotation(ID).filter(|id| !id.trim().is_empty()),
             requested_at: annotation(REQUESTED_AT),
             allow_deletes: annotation(ALLOW_DELETES),
+            annotations: [RESEND_CONFIRMATION, REACTIVATE]
+                .into_iter()
+                .filter_map(|name| Some((name.to_owned(), annotation(name)?.into_string())))
+                .collect(),
             uid: metadata.uid.unwrap_or_default().into(),
             version: metadata.resource_version.unwrap_or_default().into(),
             generation: metadata.generation.unwrap_or_default(),
@@ -120,6 +132,15 @@ impl Object {
         Some(ObjectKey::new(Kind::StatusPage, namespace, &reference.name))
     }
 
+    /// The id of the page that a StatusPage stands for, declared or found.
+    pub fn remote_page_id(&self) -> Option<String> {
+        let declared = match self.spec.as_deref() {
+            Ok(Spec::StatusPage(page)) => page.page_id.clone(),
+            _ => None,
+        };
+        declared.or_else(|| self.status.object().id.clone())
+    }
+
     /// The id that this object records.
     pub fn recorded_id(&self) -> Option<&str> {
         self.id_annotation.as_deref().or(self.status.object().id.as_deref())
@@ -134,6 +155,7 @@ impl Object {
             || self.id_annotation != other.id_annotation
             || self.requested_at != other.requested_at
             || self.allow_deletes != other.allow_deletes
+            || self.annotations != other.annotations
     }
 
     /// True when this was stored before `other`, as far as the versions can be compared.
@@ -159,6 +181,7 @@ impl Object {
             id_annotation: self.id_annotation.as_deref().map(str::to_owned),
             requested_at: self.requested_at.as_deref().map(str::to_owned),
             allow_deletes: self.allow_deletes.as_deref().map(str::to_owned),
+            annotations: self.annotations.clone(),
             spec: Spec::clone(spec),
             status: Status::clone(&self.status),
             stored: Status::clone(&self.status),
@@ -176,6 +199,10 @@ fn read_spec(kind: Kind, value: Value) -> Result<Spec, Unreadable> {
         Kind::MetricsProvider => Deserialize::deserialize(&value).map(Spec::MetricsProvider),
         Kind::Metric => Deserialize::deserialize(&value).map(Spec::Metric),
         Kind::Subscriber => Deserialize::deserialize(&value).map(Spec::Subscriber),
+        Kind::IncidentTemplate => Deserialize::deserialize(&value).map(Spec::IncidentTemplate),
+        Kind::PageAccessUser => Deserialize::deserialize(&value).map(Spec::PageAccessUser),
+        Kind::PageAccessGroup => Deserialize::deserialize(&value).map(Spec::PageAccessGroup),
+        Kind::OrganizationUser => Deserialize::deserialize(&value).map(Spec::OrganizationUser),
     };
     typed.map_err(|error| Unreadable {
         message: error.to_string().into(),

@@ -117,16 +117,7 @@ impl Secrets {
 pub(super) fn references(spec: &Spec) -> Vec<(&'static str, &SecretReference)> {
     match spec {
         Spec::StatusPage(page) => vec![("tokenSecretRef", &page.api.token_secret_ref)],
-        Spec::MetricsProvider(provider) => [
-            ("passwordSecretRef", &provider.password_secret_ref),
-            ("apiKeySecretRef", &provider.api_key_secret_ref),
-            ("apiTokenSecretRef", &provider.api_token_secret_ref),
-            ("applicationKeySecretRef", &provider.application_key_secret_ref),
-        ]
-        .into_iter()
-        .filter_map(|(field, reference)| Some((field, reference.as_ref()?)))
-        .collect(),
-        _ => Vec::new(),
+        other => other.secret_references(),
     }
 }
 

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use super::KubernetesStore;
 use super::cache::Grant;
 use super::secrets::{self, Absent};
-use crate::api::{NamespaceGrant, Reason, StatusPageSpec};
+use crate::api::{Kind, NamespaceGrant, Reason, StatusPageSpec};
 use crate::driver::{Access, View};
 use crate::engine::{Declaration, ObjectKey, Spec};
 use crate::statuspage::{BaseUrl, Secret, Token};
@@ -18,11 +18,19 @@ impl KubernetesStore {
         let (page, mut declarations) = {
             let cache = self.shared.cache();
             let declared = cache.get(page)?.declaration(page, now)?;
-            let declarations: Vec<Declaration> = cache
+            let mut declarations: Vec<Declaration> = cache
                 .of_page(page)
                 .filter(|(key, _)| cache.grant(page, &declared.spec, &key.namespace) == Grant::Granted)
                 .filter_map(|(key, object)| object.declaration(key, now))
                 .collect();
+            // Only pages of the declaration's own namespace can be named: who may write there may read them too.
+            for declaration in &mut declarations {
+                let namespace = declaration.key.namespace.clone();
+                declaration.spec.resolve_pages(|name| {
+                    let key = ObjectKey::new(Kind::StatusPage, namespace.as_str(), name);
+                    cache.get(&key)?.remote_page_id()
+                });
+            }
             (declared, declarations)
         };
         declarations.sort_by(|one, other| {
@@ -94,28 +102,24 @@ impl KubernetesStore {
 
     /// True when nothing that the view of this page depends on is still being read.
     pub(super) fn is_settled(&self, page: &ObjectKey) -> bool {
-        let Some(view) = self.view_of(page) else { return true };
-        let Spec::StatusPage(spec) = &view.page.spec else {
+        let cache = self.shared.cache();
+        let Some(spec) = cache.get(page).and_then(|page| page.spec.as_deref().ok()) else {
             return true;
         };
-        let by_labels = spec
+        let by_labels = matches!(spec, Spec::StatusPage(spec) if spec
             .allowed_namespaces
             .as_ref()
-            .is_some_and(|allowed| allowed.from == NamespaceGrant::Selector);
-        if by_labels && self.shared.cache().namespaces.is_none() {
+            .is_some_and(|allowed| allowed.from == NamespaceGrant::Selector));
+        if by_labels && cache.namespaces.is_none() {
             return false;
         }
-        let mut wanted = vec![(&view.page.key.namespace, &spec.api.token_secret_ref)];
-        for declaration in &view.declarations {
-            let references = secrets::references(&declaration.spec);
-            wanted.extend(
-                references
-                    .into_iter()
-                    .map(|(_, reference)| (&declaration.key.namespace, reference)),
-            );
-        }
-        wanted
-            .into_iter()
-            .all(|(namespace, reference)| self.shared.secrets.value(namespace, reference, "") != Err(Absent::Unread))
+        let declared = cache
+            .of_page(page)
+            .filter_map(|(key, object)| Some((key, object.spec.as_deref().ok()?)));
+        std::iter::once((page, spec)).chain(declared).all(|(key, spec)| {
+            secrets::references(spec)
+                .into_iter()
+                .all(|(_, reference)| self.shared.secrets.value(&key.namespace, reference, "") != Err(Absent::Unread))
+        })
     }
 }

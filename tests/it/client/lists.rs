@@ -86,16 +86,26 @@ async fn a_page_is_read_with_one_request_per_part() {
     let remote = Remote::start(|seen| match seen.path.as_str() {
         "/v1/pages/p" => reply(200, r#"{"id":"p","name":"Page"}"#),
         "/v1/pages/p/metrics" => reply(200, r#"{"id":"lone"}"#),
+        "/v1/pages/p/status_embed_config" => reply(200, r#"{"page_id":"p","position":"top-left"}"#),
+        "/v1/pages/p/subscribers/histogram_by_state" => reply(200, r#"{"email":{"active":3}}"#),
+        "/v1/organizations/o/permissions/u" => reply(200, r#"{"pages":[{"page_id":"p","incident_manager":true}]}"#),
         _ => reply(200, r#"[{"id":"a"},{"id":"b"}]"#),
     })
     .await;
-    let page = remote.client().page("p");
+    let page = remote.client().page("p").in_organization(Some("o".to_owned()));
     let mut snapshot = Snapshot::default();
     for kind in CollectionKind::ALL {
         snapshot.store(page.read(kind).await.unwrap());
         assert!(snapshot.has(kind));
     }
-    assert_eq!(remote.seen().len(), 6);
+    assert_eq!(remote.seen().len(), CollectionKind::ALL.len());
+    let permissions = page.read_permissions("u").await.unwrap();
+    assert_eq!(permissions.value.pages["p"].incident_manager, Some(true));
+    assert_eq!(snapshot.subscriber_counts.unwrap().value.email.active, 3);
+    assert_eq!(
+        snapshot.status_embed.unwrap().value.position.as_deref(),
+        Some("top-left")
+    );
     assert_eq!(snapshot.page.unwrap().name.as_deref(), Some("Page"));
     assert_eq!(snapshot.metrics.unwrap().items[0].id, "lone");
     let incidents = snapshot.incidents.unwrap();

@@ -277,7 +277,7 @@ fn examples_are_what_they_promise() {
             .count()
     };
     let counts = Kind::ALL.map(count);
-    assert_eq!(counts, [1, 3, 12, 2, 1, 1, 2]);
+    assert_eq!(counts, [1, 3, 12, 2, 1, 1, 2, 0, 0, 0, 0]);
     let kubernetes = read_directory(&root.join("kubernetes")).unwrap();
     assert_eq!(lines(&kubernetes), Vec::<String>::new());
     assert_eq!(kubernetes.other.len(), 2);

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use k8s_openapi::api::coordination::v1::Lease;
 use kube::Api;
-use kube::api::ListParams;
+use kube::api::{ListParams, Patch, PatchParams};
+use serde_json::json;
 use statuspage_operator::api::Kind;
 use statuspage_operator::server::Effect;
 
@@ -54,7 +55,10 @@ async fn complete(stage: &Stage) {
 #[tokio::test]
 async fn a_killed_operator_continues_without_a_duplicate() {
     let stage = Stage::set().await;
-    slow_creates(&stage);
+    // The worst moment: the server has the request and works on it still when the operator is gone.
+    let faults = stage.server.faults();
+    faults.next(24, "POST", "/components", Effect::Delay(Duration::from_millis(1)));
+    faults.next(1, "POST", "/components", Effect::Delay(Duration::from_secs(2)));
     let first = stage.operator("first", &["--requests-per-minute", "0"]).await;
     stage.apply_page().await;
     stage.apply(&components(MANY)).await;
@@ -62,9 +66,15 @@ async fn a_killed_operator_continues_without_a_duplicate() {
     first.signal("KILL");
     first.ended().await;
     let before = stage.creates();
-    assert!((25..MANY).contains(&before), "killed in the middle: {before}");
+    assert_eq!(before, 25, "killed in the middle of a create");
+    assert_eq!(
+        stage.component_names().await.len(),
+        24,
+        "which the page does not show yet"
+    );
     let _second = stage.operator("second", &["--requests-per-minute", "0"]).await;
     complete(&stage).await;
+    assert_eq!(stage.creates(), MANY, "none was sent twice");
     eprintln!("killed after {before} creates; {} in all", stage.creates());
 }
 
@@ -131,4 +141,30 @@ async fn an_end_on_request_finishes_what_is_under_way() {
     let _second = stage.operator("second", &arguments).await;
     complete(&stage).await;
     assert_eq!(stage.creates(), MANY);
+}
+
+#[tokio::test]
+async fn who_loses_the_lease_ends_at_once() {
+    let stage = Stage::set().await;
+    let lease = ["--lease-namespace", stage.namespace.as_str()];
+    let operator = stage.operator("operator", &[&LEASE[..], &lease].concat()).await;
+    eventually("a leader", LIMIT, async || {
+        leads(&operator).await.then_some(()).ok_or("none".into())
+    })
+    .await;
+    let leases: Api<Lease> = Api::namespaced(stage.client.clone(), &stage.namespace);
+    let stolen = json!({"spec": {"holderIdentity": "somebody-else"}});
+    leases
+        .patch("statuspage-operator", &PatchParams::default(), &Patch::Merge(stolen))
+        .await
+        .unwrap();
+    assert_eq!(operator.ended().await.trim(), "exit status 1");
+    let log = operator.log();
+    assert!(log.contains("another replica may lead now"), "{log}");
+    let spec = leases.get("statuspage-operator").await.unwrap().spec.unwrap();
+    assert_eq!(
+        spec.holder_identity.as_deref(),
+        Some("somebody-else"),
+        "left to the new leader"
+    );
 }

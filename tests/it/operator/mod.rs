@@ -4,6 +4,7 @@ mod apply;
 mod chart;
 mod conditions;
 mod crashes;
+mod definitions;
 mod memory;
 
 use std::collections::BTreeMap;

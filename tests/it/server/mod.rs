@@ -46,7 +46,7 @@ pub(super) fn options() -> ServerOptions {
 }
 
 /// A client that reaches loopback whatever the environment says about proxies.
-pub(super) fn client() -> reqwest::Client {
+pub(crate) fn client() -> reqwest::Client {
     // Another test of this process may have installed it already.
     let _ = rustls::crypto::ring::default_provider().install_default();
     reqwest::Client::builder()

@@ -106,8 +106,10 @@ async fn a_killed_server_loses_nothing_that_it_acknowledged() {
         .spawn()
         .unwrap();
     let output = BufReader::new(child.stdout.take().unwrap());
-    let origin = output
-        .lines()
+    // Kept open: a server whose reader is gone ends.
+    let mut lines = output.lines();
+    let origin = lines
+        .by_ref()
         .map_while(Result::ok)
         .find_map(|line| Some(line.strip_prefix("serving ")?.strip_suffix("/v1")?.to_owned()))
         .unwrap();

@@ -1,11 +1,11 @@
-//! Time as the server sees it: the system's, or one that a test moves by hand.
+//! Time as a parameter: the machine's, or one that a test moves by hand.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
 
-/// Where the server takes the time from: rate window, automatic transitions and every timestamp use it.
+/// Where the time comes from.
 #[derive(Clone, Debug, Default)]
 pub enum Clock {
     /// The clock of the machine.
@@ -56,33 +56,9 @@ impl ManualClock {
     }
 }
 
-/// An instant with the second precision of components, groups, pages and incidents.
-pub(super) fn seconds(at: Timestamp) -> String {
-    format!("{at:.0}")
-}
-
-/// An instant with the millisecond precision of incident updates.
-pub(super) fn milliseconds(at: Timestamp) -> String {
-    format!("{at:.3}")
-}
-
-/// An optional instant with second precision; unset is `null`.
-pub(super) fn optional_seconds(at: Option<Timestamp>) -> serde_json::Value {
-    at.map_or(serde_json::Value::Null, |at| seconds(at).into())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn precisions() {
-        let at: Timestamp = "2024-06-07T01:00:17.309876Z".parse().unwrap();
-        assert_eq!(seconds(at), "2024-06-07T01:00:17Z");
-        assert_eq!(milliseconds(at), "2024-06-07T01:00:17.309Z");
-        let whole: Timestamp = "2024-06-07T01:00:17Z".parse().unwrap();
-        assert_eq!(milliseconds(whole), "2024-06-07T01:00:17.000Z");
-    }
 
     #[test]
     fn a_manual_clock_is_shared_by_its_clones() {

@@ -1,0 +1,82 @@
+//! `PageAccessUser`: somebody who may see parts of an audience-specific page.
+
+use kube::{CustomResource, KubeSchema};
+use serde::{Deserialize, Serialize};
+
+use super::{CommonSpec, DeletionPolicy, ObjectStatus};
+
+/// Somebody who may see parts of an audience-specific page. Membership in a group is declared by the PageAccessGroup,
+/// so that it has one writer.
+#[derive(CustomResource, KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[kube(
+    group = "statuspage-operator.io",
+    version = "v1alpha1",
+    kind = "PageAccessUser",
+    doc = "Somebody who may see parts of an audience-specific page. What they may see is granted through PageAccessGroups, which name their users.",
+    namespaced,
+    cel,
+    status = "PageAccessUserStatus",
+    derive = "PartialEq",
+    shortname = "spuser",
+    category = "statuspage",
+    selectable = ".spec.pageRef.name",
+    selectable = ".status.id",
+    printcolumn(
+        name = "Ready",
+        type_ = "string",
+        json_path = ".status.conditions[?(@.type==\"Ready\")].status"
+    ),
+    printcolumn(
+        name = "Reason",
+        type_ = "string",
+        json_path = ".status.conditions[?(@.type==\"Ready\")].reason"
+    ),
+    printcolumn(name = "Groups", type_ = "integer", json_path = ".status.groups"),
+    printcolumn(name = "ID", type_ = "string", json_path = ".status.id"),
+    printcolumn(name = "Page", type_ = "string", json_path = ".spec.pageRef.name"),
+    printcolumn(
+        name = "Synced",
+        type_ = "string",
+        json_path = ".status.conditions[?(@.type==\"Synced\")].status",
+        priority = 1
+    ),
+    printcolumn(name = "Last sync", type_ = "date", json_path = ".status.lastSyncTime", priority = 1),
+    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
+)]
+#[x_kube(
+    validation = Rule::new("has(self.email) || has(self.externalLogin)").message("a page access user has an email, an externalLogin, or both")
+)]
+#[serde(rename_all = "camelCase")]
+pub struct PageAccessUserSpec {
+    /// Fields of every declaration.
+    #[serde(flatten)]
+    pub common: CommonSpec,
+    /// E-mail address, by which the user is recognised; upper and lower case are one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 3, max = 320))]
+    #[x_kube(validation = Rule::new("self.matches('^[^@ ]+@[^@ ]+$')").message("email is an address such as team@example.com"))]
+    pub email: Option<String>,
+    /// User id at the identity provider; recognises the user when there is no email.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 255))]
+    pub external_login: Option<String>,
+    /// True subscribes the user to the components that are granted. Only used when the user is created.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subscribe_to_components: Option<bool>,
+    /// What happens to the remote user when this declaration is deleted: Delete or Orphan. Default:
+    /// Delete, but Orphan for an adopted one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deletion_policy: Option<DeletionPolicy>,
+}
+
+/// What is known of the remote user.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct PageAccessUserStatus {
+    /// Fields of every status.
+    #[serde(flatten)]
+    pub object: ObjectStatus,
+    /// Number of groups that the user is in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub groups: Option<i64>,
+}

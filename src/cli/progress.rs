@@ -1,0 +1,274 @@
+//! What a directory at work prints: a line for each thing that happens, and where each page stands in the end.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::io::Write;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use anstyle::{AnsiColor, Style};
+use serde::Serialize;
+
+use super::session::PageResult;
+use crate::api::Reason;
+use crate::driver::{Event, EventKind};
+use crate::engine::{Finding, ObjectKey, State};
+use crate::manifest::{Manifests, Problem};
+
+/// Where lines go: standard output, from whatever task.
+pub(super) type Lines = Arc<dyn Fn(&str) + Send + Sync>;
+
+/// Prints lines on standard output as they come.
+pub(super) fn lines() -> Lines {
+    Arc::new(|line: &str| {
+        let mut out = anstream::AutoStream::auto(std::io::stdout()).lock();
+        // A reader that closed the pipe has seen enough; the work goes on.
+        let _ = writeln!(out, "{line}").and_then(|()| out.flush());
+    })
+}
+
+/// What was done, counted by the words of the events.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub(super) struct Counts {
+    pub(super) created: u64,
+    pub(super) updated: u64,
+    pub(super) published: u64,
+    pub(super) deleted: u64,
+    pub(super) warnings: u64,
+}
+
+impl Counts {
+    /// What was done since.
+    pub(super) fn since(self, before: Counts) -> Counts {
+        Counts {
+            created: self.created - before.created,
+            updated: self.updated - before.updated,
+            published: self.published - before.published,
+            deleted: self.deleted - before.deleted,
+            warnings: self.warnings - before.warnings,
+        }
+    }
+
+    /// The remote changes in words; none when there was none.
+    fn words(self) -> Option<String> {
+        let words: Vec<String> = [
+            (self.created, "created"),
+            (self.updated, "updated"),
+            (self.published, "published"),
+            (self.deleted, "deleted"),
+        ]
+        .into_iter()
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, word)| format!("{count} {word}"))
+        .collect();
+        (!words.is_empty()).then(|| words.join(", "))
+    }
+}
+
+/// Counts what is done on each page. Clones share the figures.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Tally {
+    inner: Arc<Mutex<Told>>,
+}
+
+#[derive(Debug, Default)]
+struct Told {
+    pages: BTreeMap<String, Counts>,
+    /// The newest events, which still stand on the screen.
+    recent: VecDeque<(ObjectKey, String)>,
+}
+
+/// A warning that stands so few lines above need not be repeated.
+const ON_SCREEN: usize = 10;
+
+impl Tally {
+    fn inner(&self) -> MutexGuard<'_, Told> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Counts an event of a page (`namespace/name`).
+    pub(super) fn count(&self, page: &str, key: &ObjectKey, event: &Event) {
+        let mut told = self.inner();
+        told.recent.push_back((key.clone(), event.reason.clone()));
+        if told.recent.len() > ON_SCREEN {
+            told.recent.pop_front();
+        }
+        let counts = told.pages.entry(page.to_owned()).or_default();
+        match event.reason.as_str() {
+            "Created" => counts.created += 1,
+            "Updated" => counts.updated += 1,
+            "Published" => counts.published += 1,
+            "Deleted" => counts.deleted += 1,
+            _ if event.kind == EventKind::Warning => counts.warnings += 1,
+            _ => {}
+        }
+    }
+
+    /// What was done on a page.
+    pub(super) fn of(&self, page: &ObjectKey) -> Counts {
+        let name = format!("{}/{}", page.namespace, page.name);
+        self.inner().pages.get(&name).copied().unwrap_or_default()
+    }
+
+    /// True when an event has just said the same.
+    pub(super) fn just_told(&self, finding: &Finding) -> bool {
+        let reason = finding.reason.as_str();
+        self.inner()
+            .recent
+            .iter()
+            .any(|(key, told)| *key == finding.key && told == reason)
+    }
+}
+
+/// The line about one event.
+pub(super) fn event_line(key: &ObjectKey, event: &Event) -> String {
+    let (mark, style) = match (event.kind, event.reason.as_str()) {
+        (EventKind::Warning, _) => ("!", AnsiColor::Yellow.on_default()),
+        (_, "Created" | "Published") => ("+", AnsiColor::Green.on_default()),
+        (_, "Deleted") => ("-", AnsiColor::Red.on_default()),
+        (_, "Updated") => ("~", AnsiColor::Cyan.on_default()),
+        _ => ("·", Style::new()),
+    };
+    match event.kind {
+        EventKind::Warning => format!("{style}{mark}{style:#} {key}: {}: {}", event.reason, event.note),
+        EventKind::Normal => format!("{style}{mark}{style:#} {key}: {}", event.note),
+    }
+}
+
+/// The findings that a person has to know of: the page's own first, and those that only wait for it as one line.
+pub(super) fn finding_lines<'a>(page: &ObjectKey, findings: impl Iterator<Item = &'a Finding>) -> Vec<String> {
+    let style = AnsiColor::Yellow.on_default();
+    let (mut own, mut others, mut waiting) = (Vec::new(), Vec::new(), 0_usize);
+    for finding in findings {
+        let line = format!(
+            "{style}!{style:#} {}: {}: {}",
+            finding.key, finding.reason, finding.message
+        );
+        if finding.key == *page {
+            own.push(line);
+        } else if finding.reason == Reason::PageNotReady {
+            waiting += 1;
+        } else {
+            others.push(line);
+        }
+    }
+    if waiting > 0 {
+        let what = if waiting == 1 {
+            "1 declaration waits".to_owned()
+        } else {
+            format!("{waiting} declarations wait")
+        };
+        others.push(format!("{style}!{style:#} {what} for {page}"));
+    }
+    own.extend(others);
+    own
+}
+
+/// Why a page waits, and how long.
+pub(super) fn waiting_line(result: &PageResult, pause: Duration) -> String {
+    let seconds = pause.as_secs_f64().ceil();
+    // The page's own trouble stops everything; else the first object that time can help.
+    let cause = result
+        .open()
+        .filter(|finding| finding.state == State::Progressing)
+        .max_by_key(|finding| finding.key == result.key);
+    match cause {
+        Some(finding) => format!("· {}: {}; looks again in {seconds} s", finding.key, finding.message),
+        None => format!("· {}: looks again in {seconds} s", result.key),
+    }
+}
+
+/// One line about how a page stands after what was done: `counts` and `requests`.
+pub(super) fn summary(result: &PageResult, counts: Counts, requests: u64, public: bool) -> String {
+    let total = result.findings.len();
+    let settled = |finding: &&Finding| finding.state == State::InSync;
+    let ready = result.findings.iter().filter(settled).count();
+    let address = result
+        .address
+        .as_deref()
+        .filter(|_| public)
+        .map(|address| format!(" ({address})"))
+        .unwrap_or_default();
+    let open = result.open().next().is_some();
+    let (style, done) = match counts.words() {
+        Some(words) => (AnsiColor::Green.on_default(), words),
+        None if open || result.stopped => (Style::new(), "nothing was changed".to_owned()),
+        None => (AnsiColor::Green.on_default(), "nothing to do".to_owned()),
+    };
+    let style = if open || result.stopped {
+        AnsiColor::Yellow.on_default()
+    } else {
+        style
+    };
+    let requests = match requests {
+        1 => "1 request".to_owned(),
+        more => format!("{more} requests"),
+    };
+    format!(
+        "{style}{}{style:#}{address}: {done}; {ready} of {total} as declared; {requests}",
+        result.key
+    )
+}
+
+/// What is said about recorded objects whose page is not declared any more.
+pub(super) fn stranded_lines(stranded: &BTreeMap<String, usize>) -> Vec<String> {
+    let style = AnsiColor::Yellow.on_default();
+    stranded
+        .iter()
+        .map(|(page, count)| {
+            let objects = match count {
+                1 => "1 recorded object stays as it is".to_owned(),
+                more => format!("{more} recorded objects stay as they are"),
+            };
+            format!(
+                "{style}!{style:#} StatusPage {page} is not declared any more: its {objects}, nothing is deleted; declare \
+                 the page again to go on"
+            )
+        })
+        .collect()
+}
+
+/// What manifests with errors mean for the others.
+pub(super) fn left_out(errors: usize) -> String {
+    let errors = match errors {
+        1 => "1 error".to_owned(),
+        more => format!("{more} errors"),
+    };
+    format!("{errors} in the manifests: what has them is left out, and nothing is deleted meanwhile.")
+}
+
+/// Prints the problems of manifests on standard error. What is said in the same words about several places is explained
+/// once.
+pub(super) fn print_problems(manifests: &Manifests) {
+    let mut to = anstream::AutoStream::auto(std::io::stderr()).lock();
+    let mut told: Vec<&str> = Vec::new();
+    for problem in &manifests.problems {
+        if told.contains(&problem.message.as_str()) {
+            continue;
+        }
+        told.push(&problem.message);
+        // Always with colours: the stream takes them out where they are not wanted.
+        let _ = writeln!(to, "{}", problem.render(manifests.text(&problem.file), true));
+        let again: Vec<&Problem> = manifests
+            .problems
+            .iter()
+            .filter(|other| other.message == problem.message)
+            .skip(1)
+            .collect();
+        for place in again.iter().take(PLACES) {
+            let _ = writeln!(
+                to,
+                "   also at {}:{}:{}",
+                place.file.display(),
+                place.line,
+                place.column
+            );
+        }
+        if again.len() > PLACES {
+            let _ = writeln!(to, "   and at {} other places", again.len() - PLACES);
+        }
+        let _ = writeln!(to);
+    }
+}
+
+/// So many further places of one problem are listed.
+const PLACES: usize = 5;

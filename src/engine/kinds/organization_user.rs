@@ -1,0 +1,212 @@
+//! Members of the organization (reference 2.17) and what they may do on which page (2.18).
+//!
+//! Invariant: a write of permissions repeats every page that was read, because a page that is left out is revoked.
+
+use jiff::Timestamp;
+use serde_json::{Map, Value, json};
+
+use super::{Rules, text, write};
+use crate::api::{Kind, OrganizationUserSpec, PagePermission, Reason};
+use crate::engine::context::{Blocked, Context};
+use crate::engine::declaration::{ObjectKey, Status};
+use crate::engine::fields::{Access, Comparison, Field};
+use crate::engine::plan::State;
+use crate::engine::request::Request;
+use crate::statuspage::{Collection, CollectionKind, OrganizationUser, PageRoles, Permissions, Priority, Snapshot};
+
+/// Takes one role out of all.
+type PickRole = fn(&PageRoles) -> Option<bool>;
+
+impl Rules for OrganizationUserSpec {
+    type Remote = OrganizationUser;
+    const COLLECTION: CollectionKind = CollectionKind::OrganizationUsers;
+    const PRIORITY: Priority = Priority::Write;
+
+    fn collection(snapshot: &Snapshot) -> Option<&Collection<OrganizationUser>> {
+        snapshot.organization_users.as_ref()
+    }
+
+    fn possible(&self, context: &Context<'_>) -> Result<(), Blocked> {
+        let organization = context
+            .world
+            .page_spec()
+            .and_then(|page| page.organization_id.as_deref());
+        organization.map(|_| ()).ok_or_else(|| {
+            let message = format!(
+                "members belong to an organization: set spec.organizationId of StatusPage {}",
+                context.world.page.key.name
+            );
+            Blocked::stalled(Reason::Invalid, message)
+        })
+    }
+
+    fn id(remote: &OrganizationUser) -> &str {
+        &remote.id
+    }
+
+    fn created_at(remote: &OrganizationUser) -> Option<Timestamp> {
+        remote.created_at
+    }
+
+    fn handles(remote: &OrganizationUser) -> Vec<String> {
+        remote.email.iter().map(|email| email.to_lowercase()).collect()
+    }
+
+    fn wanted_handles(&self, _context: &Context<'_>) -> Vec<String> {
+        vec![self.email.to_lowercase()]
+    }
+
+    fn title(&self, context: &Context<'_>) -> String {
+        // The address is personal data: Events and logs name the declaration.
+        context.declaration.key.name.clone()
+    }
+
+    fn same_identity(&self, _context: &Context<'_>, remote: &OrganizationUser) -> bool {
+        remote.email.as_deref().map(str::to_lowercase) == Some(self.email.to_lowercase())
+    }
+
+    fn fields(&self, context: &Context<'_>, remote: Option<&OrganizationUser>) -> Result<Vec<Field>, Blocked> {
+        let observed = |pick: fn(&OrganizationUser) -> Option<&str>| remote.and_then(|remote| text(pick(remote)));
+        let email = Field::new(
+            "email",
+            "email",
+            json!(self.email),
+            observed(|remote| remote.email.as_deref()),
+        )
+        .access(Access::Frozen)
+        .compared(Comparison::Caseless);
+        let mut fields = vec![email];
+        if let Some(name) = &self.first_name {
+            let observed = observed(|remote| remote.first_name.as_deref());
+            fields.push(Field::new("firstName", "first_name", json!(name), observed).access(Access::Frozen));
+        }
+        if let Some(name) = &self.last_name {
+            let observed = observed(|remote| remote.last_name.as_deref());
+            fields.push(Field::new("lastName", "last_name", json!(name), observed).access(Access::Frozen));
+        }
+        match remote {
+            // The password is the member's own from the first login on: another value in the Secret means nothing.
+            None => fields.push(self.password(context)?),
+            Some(remote) if !self.permissions.is_empty() => fields.push(self.roles(context, remote)?),
+            Some(_) => {}
+        }
+        Ok(fields)
+    }
+
+    fn create(&self, _context: &Context<'_>, body: Map<String, Value>) -> Result<Request, Blocked> {
+        Ok(Request::CreateOrganizationUser(Box::new(write(body)?)))
+    }
+
+    fn update(
+        &self,
+        context: &Context<'_>,
+        remote: &OrganizationUser,
+        _body: Map<String, Value>,
+    ) -> Result<Request, Blocked> {
+        let mut permissions = known(context, &remote.id)?.clone();
+        for permission in &self.permissions {
+            let roles = permissions.pages.entry(page_id(context, permission)?).or_default();
+            roles.page_configuration = permission.page_configuration.or(roles.page_configuration);
+            roles.incident_manager = permission.incident_manager.or(roles.incident_manager);
+            roles.maintenance_manager = permission.maintenance_manager.or(roles.maintenance_manager);
+        }
+        Ok(Request::SetPermissions(remote.id.clone(), permissions))
+    }
+
+    fn observe(&self, context: &Context<'_>, remote: &OrganizationUser, status: &mut Status) {
+        if let Status::OrganizationUser(status) = status {
+            let permissions = context.world.snapshot.permissions.get(&remote.id);
+            status.pages = match permissions {
+                _ if self.permissions.is_empty() => None,
+                Some(permissions) => i64::try_from(permissions.value.pages.len()).ok(),
+                None => status.pages,
+            };
+        }
+    }
+}
+
+impl OrganizationUserSpec {
+    fn password(&self, context: &Context<'_>) -> Result<Field, Blocked> {
+        let Some(reference) = &self.password_secret_ref else {
+            let message = "the organization has no member with this email; to create it set passwordSecretRef";
+            return Err(Blocked::stalled(Reason::Invalid, message));
+        };
+        let value = match context.declaration.secrets.get("passwordSecretRef") {
+            Some(Ok(secret)) => json!(secret),
+            Some(Err(problem)) => return Err(Blocked::waiting(Reason::SecretNotFound, problem.clone())),
+            None => {
+                let message = format!("waits for Secret {}", reference.name);
+                return Err(Blocked::waiting(Reason::SecretNotFound, message));
+            }
+        };
+        let mut field = Field::new("passwordSecretRef", "password", value, None).access(Access::CreateOnly);
+        field.secret = true;
+        Ok(field)
+    }
+
+    /// The declared roles beside those that the member has, both by page.
+    fn roles(&self, context: &Context<'_>, remote: &OrganizationUser) -> Result<Field, Blocked> {
+        let known = known(context, &remote.id)?;
+        let (mut desired, mut observed) = (Map::new(), Map::new());
+        for permission in &self.permissions {
+            let page = page_id(context, permission)?;
+            let has = known.pages.get(&page);
+            let mut wanted = Map::new();
+            let mut found = Map::new();
+            let roles: [(&str, Option<bool>, PickRole); 3] = [
+                ("page_configuration", permission.page_configuration, |roles| {
+                    roles.page_configuration
+                }),
+                ("incident_manager", permission.incident_manager, |roles| {
+                    roles.incident_manager
+                }),
+                ("maintenance_manager", permission.maintenance_manager, |roles| {
+                    roles.maintenance_manager
+                }),
+            ];
+            for (name, declared, pick) in roles {
+                if let Some(declared) = declared {
+                    wanted.insert(name.to_owned(), json!(declared));
+                    found.insert(name.to_owned(), json!(has.and_then(pick).unwrap_or(false)));
+                }
+            }
+            let found = if has.is_some() {
+                Value::Object(found)
+            } else {
+                Value::Null
+            };
+            desired.insert(page.clone(), Value::Object(wanted));
+            observed.insert(page, found);
+        }
+        let (desired, observed) = (Value::Object(desired), Value::Object(observed));
+        Ok(Field::new("permissions", "permissions", desired, Some(observed)))
+    }
+}
+
+fn known<'a>(context: &Context<'a>, user: &str) -> Result<&'a Permissions, Blocked> {
+    let dated = context.world.snapshot.permissions.get(user);
+    dated.map(|dated| &dated.value).ok_or_else(|| Blocked {
+        state: State::Unknown,
+        reason: Reason::Progressing,
+        message: "the permissions were not read yet".to_owned(),
+    })
+}
+
+/// The id of the page that a permission is about. Other pages than the declaration's own were looked up by the store.
+fn page_id(context: &Context<'_>, permission: &PagePermission) -> Result<String, Blocked> {
+    if let Some(id) = &permission.page_id {
+        return Ok(id.clone());
+    }
+    let name = permission.page.as_deref().unwrap_or_default();
+    let key = ObjectKey::new(Kind::StatusPage, context.declaration.key.namespace.clone(), name);
+    match context.world.page_id {
+        Some(id) if key == context.world.page.key => Ok(id.to_owned()),
+        _ => Err(Blocked::waiting(
+            Reason::WaitingForReference,
+            format!(
+                "the id of StatusPage {name} is not known in namespace {}: create it, or give the pageId",
+                key.namespace
+            ),
+        )),
+    }
+}

@@ -1,0 +1,121 @@
+//! What is read of a page beyond its lists: how its status is embedded, how many subscribers it has, what the members
+//! of its organization may do. Only where a declaration asks for it.
+
+use jiff::Timestamp;
+
+use super::context::Blocked;
+use super::declaration::{Declaration, Status};
+use super::fields::{self, Comparisons};
+use super::identity::{Identity, elapsed};
+use super::kinds;
+use super::plan::{ReadWhat, State};
+use super::planner::Planner;
+use crate::api::{DriftPolicy, OrganizationUserSpec, Reason, StatusEmbed, StatusPageSpec, SubscriberCounts};
+use crate::statuspage::{CollectionKind, Priority, SubscriberHistogram, SubscriberStates};
+
+impl Planner<'_> {
+    /// Asks for a read unless what was read is fresh, and comes back when it no longer is.
+    fn keep_fresh(&mut self, what: ReadWhat, read_at: Option<Timestamp>, seen: Timestamp) {
+        let interval = self.world.resync_interval();
+        match read_at {
+            Some(read_at) if read_at >= seen && elapsed(read_at, self.world.now) < interval => {
+                let next = read_at.saturating_add(interval).unwrap_or(Timestamp::MAX);
+                self.plan.wake_at(next);
+            }
+            _ => self.read(what, Priority::Read),
+        }
+    }
+
+    /// True while a part could not be read and is not to be tried again yet.
+    fn unreadable(&mut self, kind: CollectionKind) -> Option<Blocked> {
+        let failure = self.world.read_failures.get(&kind)?;
+        if self.world.now >= failure.retry_at() {
+            return None;
+        }
+        self.plan.wake_at(failure.retry_at());
+        Some(Blocked {
+            state: if failure.terminal {
+                State::Stalled
+            } else {
+                State::Progressing
+            },
+            reason: failure.reason,
+            message: failure.message.clone(),
+        })
+    }
+
+    /// The declared status embed beside the remote one.
+    pub(super) fn status_embed(
+        &mut self,
+        declared: &StatusEmbed,
+        page: &Declaration,
+        policy: DriftPolicy,
+    ) -> Result<Comparisons, Blocked> {
+        if let Some(blocked) = self.unreadable(CollectionKind::StatusEmbed) {
+            return Err(blocked);
+        }
+        let known = self.world.snapshot.status_embed.as_ref();
+        let what = ReadWhat::Collection(CollectionKind::StatusEmbed);
+        self.keep_fresh(what, known.map(|known| known.read_at), page.seen);
+        let Some(known) = known else {
+            return Err(Blocked {
+                state: State::Unknown,
+                reason: Reason::Progressing,
+                message: "the status embed was not read yet".to_owned(),
+            });
+        };
+        let fields = kinds::embed_fields(declared, &known.value);
+        Ok(fields::compare(&fields, &page.status.object().applied, policy))
+    }
+
+    /// Puts the numbers of subscribers into the status of the page, if they are asked for.
+    pub(super) fn subscriber_counts(&mut self, spec: &StatusPageSpec, page: &Declaration, status: &mut Status) {
+        let Status::StatusPage(status) = status else { return };
+        if !spec.observe.as_ref().is_some_and(|observe| observe.subscribers) {
+            status.subscribers = None;
+            return;
+        }
+        let known = self.world.snapshot.subscriber_counts.as_ref();
+        // Numbers that cannot be read stop nothing.
+        if self.unreadable(CollectionKind::SubscriberCounts).is_none() {
+            let what = ReadWhat::Collection(CollectionKind::SubscriberCounts);
+            self.keep_fresh(what, known.map(|known| known.read_at), page.seen);
+        }
+        if let Some(known) = known {
+            status.subscribers = Some(totals(&known.value));
+        }
+    }
+
+    /// Asks for the permissions of a member whose declaration has some.
+    pub(super) fn permissions(&mut self, declaration: &Declaration, spec: &OrganizationUserSpec) {
+        let Some(Identity::Here { id, .. }) = self.identities.get(&declaration.key) else {
+            return;
+        };
+        // After a failure it is the failure that says when to try again.
+        if !spec.permissions.is_empty() && self.failure(declaration).is_none() {
+            let known = self.world.snapshot.permissions.get(id);
+            let what = ReadWhat::Permissions(id.clone());
+            self.keep_fresh(what, known.map(|known| known.read_at), declaration.seen);
+        }
+    }
+}
+
+fn totals(histogram: &SubscriberHistogram) -> SubscriberCounts {
+    let types = [
+        &histogram.email,
+        &histogram.sms,
+        &histogram.webhook,
+        &histogram.slack,
+        &histogram.teams,
+        &histogram.integration_partner,
+    ];
+    let sum = |pick: fn(&SubscriberStates) -> u64| {
+        let total: u64 = types.iter().map(|states| pick(states)).sum();
+        i64::try_from(total).unwrap_or(i64::MAX)
+    };
+    SubscriberCounts {
+        active: sum(|states| states.active),
+        unconfirmed: sum(|states| states.unconfirmed),
+        quarantined: sum(|states| states.quarantined),
+    }
+}

@@ -1,0 +1,35 @@
+//! Operations on incident templates.
+
+use super::super::paging::Paging;
+use super::super::request::Call;
+use super::super::types::{IncidentTemplate, IncidentTemplateWrite};
+use super::super::{Client, Error};
+
+/// The incident templates of a page. The API can neither change nor remove them.
+#[derive(Clone, Debug)]
+pub struct IncidentTemplates {
+    client: Client,
+    page: String,
+}
+
+impl IncidentTemplates {
+    pub(super) fn new(client: Client, page: &str) -> Self {
+        Self {
+            client,
+            page: page.to_owned(),
+        }
+    }
+
+    /// All templates of the page.
+    pub async fn list(&self) -> Result<Vec<IncidentTemplate>, Error> {
+        let call = || Call::get("list incident templates", &["pages", &self.page, "incident_templates"]);
+        Ok(self.client.list(Paging::USUAL, call).await?.items)
+    }
+
+    /// Creates a template, for good.
+    pub async fn create(&self, template: &IncidentTemplateWrite) -> Result<IncidentTemplate, Error> {
+        let call = Call::post("create incident template", &["pages", &self.page, "incident_templates"])
+            .enveloped("template", template);
+        self.client.fetch_one(call).await
+    }
+}

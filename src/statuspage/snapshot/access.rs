@@ -1,0 +1,92 @@
+//! Own writes on templates, page access, the embedded status and the organization, and operations on subscribers.
+
+use super::super::types::{
+    IncidentTemplate, OrganizationUser, PageAccessGroup, PageAccessUser, Permissions, StatusEmbedConfig,
+};
+use super::{Dated, Snapshot};
+
+impl Snapshot {
+    /// A subscriber was taken out of quarantine.
+    pub fn reactivate_subscriber(&mut self, id: &str) {
+        if let Some(subscriber) = self
+            .subscribers
+            .as_mut()
+            .and_then(|subscribers| subscribers.get_mut(id))
+        {
+            subscriber.quarantined_at = None;
+            subscriber.purge_at = None;
+        }
+    }
+
+    /// A template was created.
+    pub fn put_incident_template(&mut self, template: IncidentTemplate) {
+        if let Some(templates) = &mut self.incident_templates {
+            templates.put_last(template);
+        }
+    }
+
+    /// A page access user was created or changed.
+    pub fn put_page_access_user(&mut self, user: PageAccessUser) {
+        if let Some(users) = &mut self.page_access_users {
+            users.put_last(user);
+        }
+    }
+
+    /// A page access user was removed, and left its groups.
+    pub fn remove_page_access_user(&mut self, id: &str) {
+        if let Some(users) = &mut self.page_access_users {
+            users.remove(id);
+        }
+        for group in self.page_access_groups.iter_mut().flat_map(|groups| &mut groups.items) {
+            group.page_access_user_ids.retain(|user| user != id);
+        }
+    }
+
+    /// A page access group was created or changed.
+    pub fn put_page_access_group(&mut self, group: PageAccessGroup) {
+        if let Some(groups) = &mut self.page_access_groups {
+            groups.put_last(group);
+        }
+    }
+
+    /// A page access group was removed.
+    pub fn remove_page_access_group(&mut self, id: &str) {
+        if let Some(groups) = &mut self.page_access_groups {
+            groups.remove(id);
+        }
+    }
+
+    /// The status embed configuration was changed.
+    pub fn put_status_embed(&mut self, config: StatusEmbedConfig) {
+        if let Some(known) = &mut self.status_embed {
+            known.value = config;
+        }
+    }
+
+    /// A member of the organization was created.
+    pub fn put_organization_user(&mut self, user: OrganizationUser) {
+        if let Some(users) = &mut self.organization_users {
+            users.put_last(user);
+        }
+    }
+
+    /// A member of the organization was removed.
+    pub fn remove_organization_user(&mut self, id: &str) {
+        if let Some(users) = &mut self.organization_users {
+            users.remove(id);
+        }
+        self.permissions.remove(id);
+    }
+
+    /// What a member may do was read.
+    pub fn store_permissions(&mut self, user: &str, permissions: Dated<Permissions>) {
+        self.permissions.insert(user.to_owned(), permissions);
+    }
+
+    /// What a member may do was changed.
+    pub fn put_permissions(&mut self, user: &str, permissions: Permissions) {
+        if let Some(known) = self.permissions.get_mut(user) {
+            known.value = permissions;
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! `statuspage serve` as a process.
+
+use std::time::Duration;
+
+use super::{Running, code, finish, program, shown, stderr};
+
+fn serve(arguments: &[&str]) -> std::process::Command {
+    let mut command = program();
+    command.args(["serve", "--listen", "127.0.0.1:0"]).args(arguments);
+    command
+}
+
+fn word_after(said: &str, before: &str) -> String {
+    let rest = said
+        .split(before)
+        .nth(1)
+        .unwrap_or_else(|| panic!("no {before} in {said}"));
+    rest.split_whitespace().next().unwrap().to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn it_says_all_that_a_client_needs() {
+    let mut running = Running::start(serve(&["--data", ":memory:", "--page", "abcdefghijkl=Acme"]));
+    let said = running.says("token ").await;
+    assert!(said.contains("page abcdefghijkl  Acme"), "{said}");
+    let (url, token) = (word_after(&said, "serving "), word_after(&said, "token "));
+    let response = crate::server::client()
+        .get(format!("{url}/pages/abcdefghijkl/components"))
+        .header("Authorization", format!("OAuth {token}"))
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(response.status().as_u16(), 200);
+    running.signal("-TERM");
+    assert_eq!(running.ends(Duration::from_secs(20)).await.code(), Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_given_token_is_not_printed() {
+    let running = Running::start(serve(&[
+        "--data",
+        ":memory:",
+        "--token",
+        "given-token",
+        "--page",
+        "Acme",
+    ]));
+    let said = running.says("organization ").await;
+    assert!(!said.contains("given-token"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_seed_fills_the_page() {
+    let directory = tempfile::tempdir().unwrap();
+    let seed = directory.path().join("seed.yaml");
+    std::fs::write(&seed, "pages: [{ name: Acme, components: [{ name: API }] }]\n").unwrap();
+    let running = Running::start(serve(&[
+        "--data",
+        ":memory:",
+        "--token",
+        "t",
+        "--seed",
+        seed.to_str().unwrap(),
+    ]));
+    let said = running.says("organization ").await;
+    let (url, page) = (word_after(&said, "serving "), word_after(&said, "page "));
+    let list: serde_json::Value = crate::server::client()
+        .get(format!("{url}/pages/{page}/components"))
+        .header("Authorization", "OAuth t")
+        .send()
+        .await
+        .unwrap()
+        .json()
+        .await
+        .unwrap();
+    assert_eq!(list[0]["name"], "API");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_address_in_use_is_an_error_that_says_what_to_do() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let mut command = program();
+    command.args(["serve", "--data", ":memory:", "--listen", &address]);
+    let output = finish(command).await;
+    assert_eq!(code(&output), 1);
+    assert!(
+        stderr(&output).contains(&format!(
+            "cannot listen on {address}: choose another address with --listen"
+        )),
+        "{}",
+        shown(&output)
+    );
+
+    let directory = super::Directory::example("quickstart");
+    let mut command = program();
+    command.args(["dev", directory.text(), "--listen", &address]);
+    let output = finish(command).await;
+    assert_eq!(code(&output), 1);
+    assert!(
+        stderr(&output).contains("choose another address with --listen"),
+        "{}",
+        shown(&output)
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_command_explains_itself() {
+    let mut command = program();
+    command.arg("--help");
+    let help = super::stdout(&finish(command).await);
+    let commands: Vec<&str> = help
+        .lines()
+        .skip_while(|line| *line != "Commands:")
+        .skip(1)
+        .take_while(|line| !line.is_empty())
+        .filter(|line| line.starts_with("  ") && !line.starts_with("   "))
+        .filter_map(|line| line.split_whitespace().next())
+        .filter(|name| *name != "help")
+        .collect();
+    assert!(commands.contains(&"plan") && commands.contains(&"dev"), "{help}");
+    for name in commands {
+        for flag in ["-h", "--help"] {
+            let mut command = program();
+            command.args([name, flag]);
+            let output = finish(command).await;
+            assert_eq!(code(&output), 0, "{name}: {}", shown(&output));
+            assert!(super::stdout(&output).contains("Usage: "), "{name}");
+        }
+    }
+    for name in ["apply", "plan", "sync"] {
+        let mut command = program();
+        command.args([name, "--help"]);
+        let said = super::stdout(&finish(command).await);
+        assert!(said.contains("STATUSPAGE_SECRET_<NAME>_<KEY>"), "{name}: {said}");
+    }
+}
