@@ -3,6 +3,7 @@
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -96,6 +97,18 @@ impl Drop for Killed {
     }
 }
 
+/// The lines of a pipe, as they come.
+fn collected(pipe: impl std::io::Read + Send + 'static) -> Arc<Mutex<Vec<String>>> {
+    let lines = Arc::new(Mutex::new(Vec::new()));
+    let into = Arc::clone(&lines);
+    std::thread::spawn(move || {
+        for line in BufReader::new(pipe).lines().map_while(Result::ok) {
+            into.lock().unwrap().push(line);
+        }
+    });
+    lines
+}
+
 #[tokio::test]
 async fn dev_tells_what_it_manages() {
     let directory = tempfile::tempdir().unwrap();
@@ -106,9 +119,16 @@ async fn dev_tells_what_it_manages() {
     std::fs::write(directory.path().join("page.yaml"), manifest).unwrap();
     let path = directory.path().to_str().unwrap();
     let mut command = statuspage(&["dev", path, "--listen", "127.0.0.1:0", "--http-listen", "127.0.0.1:0"]);
+    command.args([
+        "--log-format",
+        "json",
+        "--log-level",
+        "statuspage::access=info,api.status.model=info",
+    ]);
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().unwrap();
     let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let log = collected(child.stderr.take().unwrap());
     let _killed = Killed(child);
     let (tell, told) = tokio::sync::oneshot::channel();
     // Reads to the end, so that the process never waits for its reader.
@@ -156,4 +176,32 @@ async fn dev_tells_what_it_manages() {
         (&process["Webitel"]["Status"], &process["Users session"]),
         (&json!("Connected"), &json!(2))
     );
+
+    // What it did is in its log: what runs at the start, and one object a request, without credentials.
+    let request = client.get(format!("{origin}/api/v1/pages/?limit=1&api_token=hidden"));
+    let request = request.header("X-RH-INSIGHTS-REQUEST-ID", "named-by-the-client");
+    assert_eq!(answer(request).await.0, 200);
+    let entry = eventually("an entry in the log", Duration::from_secs(10), async || {
+        let lines = log.lock().unwrap();
+        let entry = lines.iter().find(|line| line.contains("named-by-the-client"));
+        entry.cloned().ok_or_else(|| lines.join("\n"))
+    })
+    .await;
+    let entry: Value = serde_json::from_str(&entry).unwrap();
+    let expected = json!({"method": "GET", "path": "/api/v1/pages/?limit=1&api_token=…", "status": 200,
+                          "account": "*", "username": "local", "is_admin": true});
+    for (name, value) in expected.as_object().unwrap() {
+        assert_eq!(&entry[name], value, "{name}");
+    }
+    let lines = log.lock().unwrap().join("\n");
+    for start in [
+        "Platform:",
+        "system - Linux",
+        "Rust: 1.",
+        "Modules: ",
+        "Commit: ",
+        "API Version: 1",
+    ] {
+        assert!(lines.contains(&format!("\"{start}")), "{start}: {lines}");
+    }
 }
