@@ -10,7 +10,7 @@ use super::progress::lines;
 use super::serve::{listen, location};
 use super::session::{Session, asked_to_end, block_on};
 use super::sync::watch;
-use super::{Connection, Failure, Outcome};
+use super::{Connection, Failure, HttpApi, Outcome};
 use crate::manifest::{Manifests, Object, read_directory};
 use crate::server::{PageSeed, Server, ServerOptions};
 use crate::store::directory::LOCAL_STATE;
@@ -30,6 +30,9 @@ pub struct Arguments {
     /// Requests of one token in any 60 seconds, as the local server counts them; 0 is no limit.
     #[arg(long, value_name = "NUMBER", default_value_t = 60)]
     pub rate_limit: u32,
+    /// The HTTP API. On a loopback address it lets this machine in without credentials.
+    #[command(flatten)]
+    pub http: HttpApi,
 }
 
 /// The token of the local server. It opens nothing else.
@@ -89,7 +92,11 @@ pub fn run(arguments: &Arguments, _out: &mut dyn Write) -> Result<Outcome, Failu
             // The sender is dropped or used when the work is done: both mean the end.
             let _ = stopped.await;
         }));
+        let api = arguments.http.serve(&session, &print, true).await?;
         let worked = watch(&session, &arguments.directory, &print, hint, asked_to_end()).await;
+        if let Some(api) = api {
+            api.end().await;
+        }
         drop(stop);
         let _ = serving.await;
         server.close().await;

@@ -87,6 +87,15 @@ pub enum Failure {
         /// Why.
         source: io::Error,
     },
+    /// The certificate of the HTTP API cannot be used.
+    #[error("HTTPS cannot be served")]
+    Tls(#[source] crate::admin::TlsError),
+    /// The access keys cannot be used.
+    #[error(transparent)]
+    AccessKeys(#[from] crate::admin::identity::access_keys::AccessKeyError),
+    /// A secret is empty, so everybody would know it.
+    #[error("{} is empty: a secret that everybody knows is none", .0.display())]
+    EmptySecret(PathBuf),
     /// The directory cannot be watched.
     #[error("cannot watch the directory")]
     Watch(#[source] notify::Error),

@@ -2,6 +2,7 @@
 //!
 //! Exit codes: 0 success, 1 error (wrong usage too), 2 changes found by `plan`.
 
+mod access_key;
 mod apply;
 mod completions;
 mod connection;
@@ -11,6 +12,7 @@ mod events;
 mod events_remote;
 mod export;
 mod failure;
+mod http_api;
 mod logging;
 mod operator;
 mod plan;
@@ -30,6 +32,7 @@ use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
 
 pub use connection::Connection;
 pub use failure::Failure;
+pub use http_api::{HttpApi, HttpSettings};
 pub use logging::{LogFormat, LogOptions};
 
 /// Keeps an Atlassian Statuspage page equal to what is declared in YAML.
@@ -92,6 +95,8 @@ pub enum Command {
     Serve(serve::Arguments),
     /// Checks a directory of manifests, with no network.
     Validate(validate::Arguments),
+    /// Makes, lists and revokes the keys that open the HTTP API.
+    AccessKey(access_key::Arguments),
     /// Prints the CustomResourceDefinitions, or writes them to directories.
     Crds(crds::Arguments),
     /// Keeps pages equal to the declarations in a Kubernetes cluster.
@@ -173,6 +178,7 @@ impl Command {
             Command::Events(arguments) => events::run(&arguments, out),
             Command::Serve(arguments) => serve::run(&arguments, out),
             Command::Validate(arguments) => validate::run(&arguments, out),
+            Command::AccessKey(arguments) => access_key::run(arguments, out),
             Command::Crds(arguments) => crds::run(&arguments, out),
             Command::Operator(arguments) => operator::run(*arguments, out),
             Command::Completions(arguments) => completions::run(&arguments, &mut Cli::command(), out),

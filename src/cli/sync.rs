@@ -11,7 +11,7 @@ use tokio::sync::mpsc;
 
 use super::progress::{Lines, Tally, finding_lines, lines, print_problems, stranded_lines, summary};
 use super::session::{Record, Session, asked_to_end, block_on, result, until};
-use super::{Connection, Failure, Outcome};
+use super::{Connection, Failure, HttpApi, Outcome};
 use crate::driver::{PageDriver, PassEnd, Trigger};
 use crate::engine::ObjectKey;
 use crate::store::directory::{DirectoryStore, LOCAL_STATE};
@@ -29,6 +29,9 @@ pub struct Arguments {
     /// Where what is done is recorded.
     #[command(flatten)]
     pub record: Record,
+    /// The HTTP API.
+    #[command(flatten)]
+    pub http: HttpApi,
 }
 
 /// Editors write a file in several steps: so long is waited for the last one.
@@ -41,7 +44,11 @@ pub fn run(arguments: &Arguments, _out: &mut dyn Write) -> Result<Outcome, Failu
     block_on(async {
         session.record(&arguments.record).await?;
         let hint = format!("Watching {}. Ctrl-C ends.", arguments.directory.display());
+        let serving = arguments.http.serve(&session, &print, false).await?;
         let watched = watch(&session, &arguments.directory, &print, vec![hint], asked_to_end()).await;
+        if let Some(serving) = serving {
+            serving.end().await;
+        }
         session.close_record().await;
         watched
     })?;

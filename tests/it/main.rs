@@ -2,6 +2,8 @@
 
 // Marked as test code so that the lints which forbid panics let helpers of tests panic too.
 #[cfg(test)]
+mod admin;
+#[cfg(test)]
 mod api_coverage;
 #[cfg(test)]
 mod chart;

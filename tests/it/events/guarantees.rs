@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde_json::json;
 use statuspage_operator::audit::{
     AuditEvent, AuditLog, AuditOptions, Filter, Location, Retention, TraitValue, UNKNOWN,
 };
+use statuspage_operator::clock::ManualClock;
 use statuspage_operator::driver::Clock;
 
 use super::{PATIENCE, Place, event, on_both_stores, postgres};
@@ -60,16 +61,14 @@ async fn what_a_dead_process_began_is_stored_once(place: Place) {
 }
 
 async fn a_begun_event_has_outcome_and_duration(place: Place) {
-    let clock = Clock::Manual(statuspage_operator::clock::ManualClock::new(
-        "2024-03-01T10:00:00Z".parse().unwrap(),
-    ));
+    let clock = ManualClock::new("2024-03-01T10:00:00Z".parse().unwrap());
     let options = AuditOptions {
-        clock: clock.clone(),
+        clock: Clock::Manual(clock.clone()),
         ..place.options()
     };
     let log = AuditLog::open(options).await.unwrap();
     let pending = log.begin(AuditEvent::new("incident.create", log.now()));
-    clock.advance(SignedDuration::from_millis(1500));
+    clock.advance(std::time::Duration::from_millis(1500));
     pending.complete("failed", |event| event.raw(json!({"error": "422"})));
     // A task that is cancelled says nothing more.
     drop(log.begin(AuditEvent::new("incident.update", log.now())));
@@ -100,7 +99,7 @@ async fn retention_by_age(place: Place) {
             age: Some(Duration::from_secs(2 * 86_400)),
             bytes: None,
         },
-        clock: Clock::Manual(statuspage_operator::clock::ManualClock::new(now)),
+        clock: Clock::Manual(ManualClock::new(now)),
         ..place.options()
     };
     let log = AuditLog::open(options).await.unwrap();

@@ -1,0 +1,269 @@
+//! What every request passes before anything answers it: limits, credentials, time, panics, the log.
+
+use std::convert::Infallible;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::panic::AssertUnwindSafe;
+use std::time::Instant;
+
+use axum::extract::{FromRequestParts, Request, State};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use futures::FutureExt;
+
+use super::caller::{Caller, Scope};
+use super::family::{Family, Problem};
+use super::identity::Refusal;
+use super::routes::Shared;
+
+/// The header that names a request in logs; given back as it came.
+pub(super) const REQUEST_ID: &str = "x-rh-insights-request-id";
+/// Longer names of requests are replaced: they would only fill logs.
+const LONGEST_REQUEST_ID: usize = 128;
+
+/// The other end of a connection.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Peer(pub SocketAddr);
+
+/// The name of a request, for handlers that pass it on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RequestId(pub String);
+
+/// A caller that showed credentials; without them the request is answered with 401.
+pub(super) struct Known(pub Caller);
+
+/// A caller, if it showed credentials.
+pub(super) struct Maybe(pub Option<Caller>);
+
+impl<S: Sync> FromRequestParts<S> for Known {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Response> {
+        match parts.extensions.get::<Caller>() {
+            Some(caller) => Ok(Known(caller.clone())),
+            None => Err(Problem::Unauthorized(Refusal::Missing).answer(&parts.method, parts.uri.path())),
+        }
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for Maybe {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        Ok(Maybe(parts.extensions.get::<Caller>().cloned()))
+    }
+}
+
+/// The gate itself.
+pub(super) async fn pass(State(shared): State<Shared>, mut request: Request, next: Next) -> Response {
+    let began = Instant::now();
+    let method = request.method().clone();
+    let uri = request.uri().clone();
+    let id = request_id(request.headers());
+    request.extensions_mut().insert(RequestId(id.clone()));
+    let mut caller = None;
+    let mut response = match enter(&shared, &mut request, &mut caller).await {
+        Ok(slot) => {
+            let answer = run(&shared, request, next).await;
+            drop(slot);
+            answer.unwrap_or_else(|problem| problem.answer(&method, uri.path()))
+        }
+        Err(answer) => answer.unwrap_or_else(|problem| problem.answer(&method, uri.path())),
+    };
+    dress(&mut response, &id, shared.is_tls());
+    log(&method, &uri, &response, &id, caller.as_ref(), began);
+    response
+}
+
+type Slot<'a> = Option<tokio::sync::SemaphorePermit<'a>>;
+
+/// Lets a request in, or answers it: with a problem, or in the case of OPTIONS with nothing.
+async fn enter<'a>(
+    shared: &'a Shared,
+    request: &mut Request,
+    caller: &mut Option<Caller>,
+) -> Result<Slot<'a>, Result<Response, Problem>> {
+    let path = request.uri().path();
+    let family = Family::of(path);
+    if head(request) > shared.limits().head {
+        return Err(Err(Problem::HeadTooLarge));
+    }
+    let length = request.headers().get(header::CONTENT_LENGTH);
+    let length = length.and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+    if length.is_some_and(|length| length > shared.limits().body) {
+        return Err(Err(Problem::TooLarge));
+    }
+    // Probes must work while everything else is busy, and they need no credentials.
+    if family == Family::Plain || path.trim_end_matches('/') == "/api/v1/ready" {
+        return Ok(None);
+    }
+    if family == Family::Webitel && request.method() == Method::OPTIONS {
+        return Err(Ok(StatusCode::OK.into_response()));
+    }
+    let slot = shared.slots().try_acquire().map_err(|_| Err(Problem::Overloaded))?;
+    if shared.identity().is_open() && !is_local(request) {
+        return Err(Err(Problem::Forbidden));
+    }
+    let peer = request
+        .extensions()
+        .get::<Peer>()
+        .map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.0.ip());
+    *caller = shared.identity().caller(request.headers(), peer).await.map_err(Err)?;
+    match caller {
+        Some(caller) => {
+            request.extensions_mut().insert(caller.clone());
+        }
+        // This family tells strangers not even what there is.
+        None if family == Family::Webitel => return Err(Err(Problem::Unauthorized(Refusal::Missing))),
+        None => {}
+    }
+    Ok(Some(slot))
+}
+
+async fn run(shared: &Shared, request: Request, next: Next) -> Result<Response, Problem> {
+    let path = request.uri().path().to_owned();
+    let answer = AssertUnwindSafe(next.run(request)).catch_unwind();
+    match tokio::time::timeout(shared.limits().answer, answer).await {
+        Ok(Ok(response)) => Ok(response),
+        Ok(Err(_)) => {
+            tracing::error!(path, "a request panicked");
+            Err(Problem::Internal)
+        }
+        Err(_) => Err(Problem::Timeout),
+    }
+}
+
+/// Bytes of the address and the headers.
+fn head(request: &Request) -> usize {
+    let uri = request.uri();
+    let fields: usize = request
+        .headers()
+        .iter()
+        .map(|(name, value)| name.as_str().len() + value.len())
+        .sum();
+    uri.path_and_query().map_or(0, |target| target.as_str().len()) + fields
+}
+
+/// True when the request names this machine. A server that lets everybody in must not be reached by way of a name
+/// that somebody else made point to it (DNS rebinding).
+fn is_local(request: &Request) -> bool {
+    let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
+    let Some(host) = host.or_else(|| request.uri().host()) else {
+        return true;
+    };
+    let name = match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
+        _ => host,
+    };
+    let name = name.trim_start_matches('[').trim_end_matches(']');
+    name.eq_ignore_ascii_case("localhost") || name.parse::<IpAddr>().is_ok()
+}
+
+fn request_id(headers: &HeaderMap) -> String {
+    headers
+        .get(REQUEST_ID)
+        .and_then(|id| id.to_str().ok())
+        .filter(|id| !id.is_empty() && id.len() <= LONGEST_REQUEST_ID && id.bytes().all(|byte| byte.is_ascii_graphic()))
+        .map_or_else(|| uuid::Uuid::new_v4().simple().to_string(), str::to_owned)
+}
+
+/// Headers that every answer has.
+fn dress(response: &mut Response, id: &str, tls: bool) {
+    let fixed = [
+        ("x-content-type-options", "nosniff"),
+        ("content-security-policy", "default-src 'none'; frame-ancestors 'none'"),
+        ("referrer-policy", "no-referrer"),
+        ("x-frame-options", "DENY"),
+        // What one caller sees is not for the next one.
+        ("cache-control", "private, no-cache"),
+    ];
+    let headers = response.headers_mut();
+    for (name, value) in fixed {
+        headers
+            .entry(HeaderName::from_static(name))
+            .or_insert(HeaderValue::from_static(value));
+    }
+    if tls {
+        headers.insert(
+            header::STRICT_TRANSPORT_SECURITY,
+            HeaderValue::from_static("max-age=31536000"),
+        );
+    }
+    if let Ok(id) = HeaderValue::from_str(id) {
+        headers.insert(HeaderName::from_static(REQUEST_ID), id);
+    }
+}
+
+fn log(method: &Method, uri: &Uri, response: &Response, id: &str, caller: Option<&Caller>, began: Instant) {
+    let tenant = caller.map(|caller| match &caller.namespaces {
+        Scope::All => "*".to_owned(),
+        Scope::Only(namespaces) => namespaces.iter().cloned().collect::<Vec<_>>().join(","),
+    });
+    tracing::info!(
+        target: "statuspage::access",
+        method = %method,
+        path = logged_path(uri),
+        status = response.status().as_u16(),
+        request_id = id,
+        account = tenant.unwrap_or_default(),
+        username = caller.map(|caller| caller.user.as_str()).unwrap_or_default(),
+        is_admin = caller.is_some_and(|caller| caller.admin),
+        milliseconds = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
+        "request"
+    );
+}
+
+/// Path and query, without the values of whatever somebody took for a place to put a secret.
+fn logged_path(uri: &Uri) -> String {
+    let Some(query) = uri.query() else {
+        return uri.path().to_owned();
+    };
+    let is_secret = |name: &str| {
+        let name = name.to_ascii_lowercase();
+        ["token", "key", "secret", "password", "auth"]
+            .iter()
+            .any(|word| name.contains(word))
+    };
+    let shown: Vec<String> = query
+        .split('&')
+        .map(|pair| match pair.split_once('=') {
+            Some((name, _)) if is_secret(name) => format!("{name}=…"),
+            _ => pair.to_owned(),
+        })
+        .collect();
+    format!("{}?{}", uri.path(), shown.join("&"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_in_queries_are_not_logged() {
+        let path = |text: &str| logged_path(&text.parse().unwrap());
+        assert_eq!(path("/v2/events?limit=2"), "/v2/events?limit=2");
+        assert_eq!(
+            path("/api/v2/status?x_key=a&access_token=b&q=c"),
+            "/api/v2/status?x_key=…&access_token=…&q=c"
+        );
+    }
+
+    #[test]
+    fn only_names_of_this_machine_are_local() {
+        let local = |host: &str| {
+            is_local(
+                &Request::builder()
+                    .header("host", host)
+                    .body(Default::default())
+                    .unwrap(),
+            )
+        };
+        for host in ["localhost", "localhost:80", "127.0.0.1:9090", "[::1]:9090", "10.0.0.1"] {
+            assert!(local(host), "{host}");
+        }
+        for host in ["rebound.example", "localhost.rebound.example:80", ""] {
+            assert!(!local(host), "{host}");
+        }
+    }
+}

@@ -1,0 +1,288 @@
+//! Who asks: the one place that maps a credential to a [`Caller`].
+//!
+//! Invariants: a wrong credential is refused, never taken for none; comparisons with secrets take the same time
+//! whatever they find; nothing here logs or returns a credential.
+
+pub mod access_keys;
+mod credential;
+mod gateway;
+pub mod kubernetes;
+mod signed_token;
+mod throttle;
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use axum::http::HeaderMap;
+use futures::future::BoxFuture;
+
+use super::caller::Caller;
+use super::family::Problem;
+use access_keys::AccessKeys;
+use credential::{Credential, Fingerprint, read};
+pub use gateway::{GATEWAY_SECRET_HEADER, Gateway};
+use throttle::Throttle;
+
+/// Why a credential is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// There is none, or half of one.
+    Missing,
+    /// It cannot be read, or its signature is wrong, or nobody here takes such credentials.
+    Malformed,
+    /// Whoever it names is not known, or has another one.
+    Unknown,
+    /// It was good until some time ago.
+    Expired,
+}
+
+/// Why a bearer token gives no caller.
+#[derive(Debug, thiserror::Error)]
+pub enum TokenError {
+    /// It is not accepted.
+    #[error("the token is not accepted")]
+    Refused(Refusal),
+    /// Whoever decides cannot be asked.
+    #[error("the token cannot be checked: {0}")]
+    Unavailable(String),
+}
+
+/// Decides about bearer tokens that are not our own.
+pub trait TokenAuthority: Send + Sync + 'static {
+    /// The caller behind a token.
+    fn caller<'a>(&'a self, token: &'a str) -> BoxFuture<'a, Result<Caller, TokenError>>;
+}
+
+/// How long a credential that was good lets its holder pass the throttle.
+const TRUST: Duration = Duration::from_secs(600);
+/// How many good credentials are remembered.
+const TRUSTED: usize = 1024;
+
+/// Everything that decides who asks.
+#[derive(Default)]
+pub struct Identity {
+    access_keys: Option<AccessKeys>,
+    tokens: Option<Arc<dyn TokenAuthority>>,
+    gateway: Option<Gateway>,
+    anonymous: Option<Caller>,
+    throttle: Throttle,
+    trusted: Mutex<HashMap<Fingerprint, Instant>>,
+}
+
+impl std::fmt::Debug for Identity {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("Identity")
+            .field("access_keys", &self.access_keys.is_some())
+            .field("tokens", &self.tokens.is_some())
+            .field("gateway", &self.gateway.is_some())
+            .field("anonymous", &self.anonymous)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Identity {
+    /// Lets nobody in.
+    pub fn new() -> Self {
+        Identity::default()
+    }
+
+    /// Takes access keys.
+    #[must_use]
+    pub fn with_access_keys(mut self, keys: AccessKeys) -> Self {
+        self.access_keys = Some(keys);
+        self
+    }
+
+    /// Takes bearer tokens.
+    #[must_use]
+    pub fn with_tokens(mut self, tokens: Arc<dyn TokenAuthority>) -> Self {
+        self.tokens = Some(tokens);
+        self
+    }
+
+    /// Believes what a gateway says about its users.
+    #[must_use]
+    pub fn with_gateway(mut self, gateway: Gateway) -> Self {
+        self.gateway = Some(gateway);
+        self
+    }
+
+    /// Takes whoever has no credentials for this caller: for a server that only one person can reach.
+    #[must_use]
+    pub fn with_anonymous(mut self, caller: Caller) -> Self {
+        self.anonymous = Some(caller);
+        self
+    }
+
+    /// True when callers without credentials are let in as somebody.
+    pub fn is_open(&self) -> bool {
+        self.anonymous.is_some()
+    }
+
+    /// Credentials that were refused since the start.
+    pub fn refused(&self) -> u64 {
+        self.throttle.failures()
+    }
+
+    /// The caller that the headers name; none without credentials.
+    ///
+    /// # Errors
+    /// The credentials are not accepted, or this peer has tried too often.
+    pub async fn caller(&self, headers: &HeaderMap, peer: IpAddr) -> Result<Option<Caller>, Problem> {
+        let credential = match read(headers, self.gateway.is_some()) {
+            Ok(Some(credential)) => credential,
+            Ok(None) => return Ok(self.anonymous.clone()),
+            // What clients send when they are told to send nothing is nothing, where nothing is enough.
+            Err(Refusal::Missing) if self.anonymous.is_some() => return Ok(self.anonymous.clone()),
+            Err(refusal) => return Err(Problem::Unauthorized(refusal)),
+        };
+        let fingerprint = credential.fingerprint();
+        let now = Instant::now();
+        if !self.trusts(&fingerprint, now)
+            && let Err(seconds) = self.throttle.admit(peer, now)
+        {
+            return Err(Problem::Throttled(seconds));
+        }
+        match self.check(&credential).await {
+            Ok(caller) => {
+                self.trust(fingerprint, now);
+                Ok(Some(caller))
+            }
+            Err(TokenError::Refused(refusal)) => {
+                self.trusted().remove(&fingerprint);
+                self.throttle.failed(peer, now);
+                Err(Problem::Unauthorized(refusal))
+            }
+            Err(TokenError::Unavailable(reason)) => {
+                tracing::warn!(reason, "credentials cannot be checked");
+                Err(Problem::Unavailable)
+            }
+        }
+    }
+
+    async fn check(&self, credential: &Credential) -> Result<Caller, TokenError> {
+        match credential {
+            Credential::AccessKey { key, token } => self.access_key(Some(key.as_str()), token),
+            Credential::Bearer(token) => match (signed_token::is_ours(token), &self.tokens) {
+                (true, _) => self.access_key(None, token),
+                (false, Some(tokens)) => tokens.caller(token).await,
+                (false, None) => Err(TokenError::Refused(Refusal::Malformed)),
+            },
+            Credential::Gateway { identity, secret } => match &self.gateway {
+                Some(gateway) => gateway.caller(identity, secret).map_err(TokenError::Refused),
+                None => Err(TokenError::Refused(Refusal::Malformed)),
+            },
+        }
+    }
+
+    fn access_key(&self, key: Option<&str>, token: &str) -> Result<Caller, TokenError> {
+        let Some(keys) = &self.access_keys else {
+            return Err(TokenError::Refused(Refusal::Malformed));
+        };
+        let now = jiff::Timestamp::now();
+        keys.caller(key, token, now).map_err(|error| match error {
+            access_keys::CheckError::Refused(refusal) => TokenError::Refused(refusal),
+            access_keys::CheckError::File(error) => TokenError::Unavailable(error.to_string()),
+        })
+    }
+
+    fn trusted(&self) -> std::sync::MutexGuard<'_, HashMap<Fingerprint, Instant>> {
+        self.trusted.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// One address may be that of a proxy: a stranger's failures behind it must not shut out those who got in before.
+    fn trusts(&self, fingerprint: &Fingerprint, now: Instant) -> bool {
+        self.trusted()
+            .get(fingerprint)
+            .is_some_and(|since| now.saturating_duration_since(*since) < TRUST)
+    }
+
+    fn trust(&self, fingerprint: Fingerprint, now: Instant) {
+        let mut trusted = self.trusted();
+        if trusted.len() >= TRUSTED {
+            trusted.retain(|_, since| now.saturating_duration_since(*since) < TRUST);
+        }
+        if trusted.len() < TRUSTED || trusted.contains_key(&fingerprint) {
+            trusted.insert(fingerprint, now);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::net::Ipv4Addr;
+
+    use super::*;
+    use crate::admin::caller::Scope;
+
+    struct Known;
+
+    impl TokenAuthority for Known {
+        fn caller<'a>(&'a self, token: &'a str) -> BoxFuture<'a, Result<Caller, TokenError>> {
+            Box::pin(async move {
+                match token {
+                    "good" => Ok(Caller {
+                        user: "ann".into(),
+                        admin: false,
+                        namespaces: Scope::Only(BTreeSet::from(["a".to_owned()])),
+                    }),
+                    "down" => Err(TokenError::Unavailable("no route".into())),
+                    _ => Err(TokenError::Refused(Refusal::Unknown)),
+                }
+            })
+        }
+    }
+
+    fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
+        pairs
+            .iter()
+            .map(|(name, value)| (axum::http::HeaderName::from_static(name), value.parse().unwrap()))
+            .collect()
+    }
+
+    const PEER: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+
+    #[tokio::test]
+    async fn failures_shut_out_strangers_and_nobody_else() {
+        let identity = Identity::new().with_tokens(Arc::new(Known));
+        let ask = async |token: &str| {
+            let headers = headers(&[("authorization", &format!("Bearer {token}"))]);
+            identity.caller(&headers, PEER).await
+        };
+        assert_eq!(ask("good").await.unwrap().unwrap().user, "ann");
+        for number in 0..throttle::ATTEMPTS {
+            let refused = ask(&format!("wrong{number}")).await;
+            assert_eq!(refused, Err(Problem::Unauthorized(Refusal::Unknown)));
+        }
+        assert!(matches!(ask("wrong").await, Err(Problem::Throttled(_))));
+        assert!(ask("good").await.is_ok());
+        let elsewhere = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2));
+        let refused = identity.caller(&headers(&[("x-auth-token", "wrong")]), elsewhere).await;
+        assert_eq!(refused, Err(Problem::Unauthorized(Refusal::Unknown)));
+        assert_eq!(identity.refused(), u64::from(throttle::ATTEMPTS) + 1);
+    }
+
+    #[tokio::test]
+    async fn an_authority_that_is_down_is_no_failure_of_the_caller() {
+        let identity = Identity::new().with_tokens(Arc::new(Known));
+        let answer = identity.caller(&headers(&[("x-auth-token", "down")]), PEER).await;
+        assert_eq!(answer, Err(Problem::Unavailable));
+        assert_eq!(identity.refused(), 0);
+    }
+
+    #[tokio::test]
+    async fn nothing_is_taken_that_was_not_switched_on() {
+        let identity = Identity::new();
+        for header in ["x-auth-token", "x-rh-identity"] {
+            let answer = identity
+                .caller(&headers(&[(header, "eyJpZGVudGl0eSI6e319")]), PEER)
+                .await;
+            assert!(!matches!(answer, Ok(Some(_))), "{header}");
+        }
+        assert_eq!(identity.caller(&HeaderMap::new(), PEER).await, Ok(None));
+    }
+}

@@ -1,0 +1,303 @@
+//! The description of the API: OpenAPI 3.1, out of the table of routes and the types of the answers.
+
+use std::collections::BTreeMap;
+
+use schemars::generate::{SchemaGenerator, SchemaSettings};
+use schemars::{JsonSchema, Schema};
+use serde_json::{Map, Value, json};
+
+use super::family::{EventsError, Family, InsightsErrors, PlainError, WebitelError};
+
+/// Who is answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// Anybody; credentials are not looked at.
+    Open,
+    /// Anybody; callers with credentials see more.
+    Optional,
+    /// Callers with credentials.
+    Required,
+}
+
+/// One method of one resource.
+#[derive(Debug)]
+pub struct Operation {
+    /// Its path, parameters in braces.
+    pub path: &'static str,
+    /// Who is answered.
+    pub access: Access,
+    summary: &'static str,
+    description: Option<&'static str>,
+    parameters: Vec<Parameter>,
+    answers: Vec<Answer>,
+}
+
+type SchemaOf = fn(&mut SchemaGenerator) -> Schema;
+
+#[derive(Debug)]
+struct Answer {
+    status: u16,
+    description: &'static str,
+    content: Option<(&'static str, SchemaOf)>,
+}
+
+/// A parameter of an operation.
+#[derive(Clone, Debug)]
+pub struct Parameter {
+    name: &'static str,
+    place: &'static str,
+    description: &'static str,
+    schema: Value,
+}
+
+impl Parameter {
+    /// A part of the path.
+    pub fn path(name: &'static str, description: &'static str) -> Self {
+        Parameter {
+            name,
+            place: "path",
+            description,
+            schema: json!({"type": "string"}),
+        }
+    }
+
+    /// A part of the query.
+    pub fn query(name: &'static str, description: &'static str) -> Self {
+        Parameter {
+            place: "query",
+            ..Parameter::path(name, description)
+        }
+    }
+
+    /// The same as a whole number from `least` on.
+    #[must_use]
+    pub fn integer(mut self, least: i64) -> Self {
+        self.schema = json!({"type": "integer", "minimum": least});
+        self
+    }
+
+    /// The same as true or false.
+    #[must_use]
+    pub fn boolean(mut self) -> Self {
+        self.schema = json!({"type": "boolean"});
+        self
+    }
+
+    /// The same as a list: the parameter may be repeated.
+    #[must_use]
+    pub fn repeated(mut self) -> Self {
+        self.schema = json!({"type": "array", "items": self.schema});
+        self
+    }
+}
+
+impl Operation {
+    /// A GET that is open to everybody.
+    pub fn get(path: &'static str, summary: &'static str) -> Self {
+        Operation {
+            path,
+            access: Access::Open,
+            summary,
+            description: None,
+            parameters: Vec::new(),
+            answers: Vec::new(),
+        }
+    }
+
+    /// Says more about it.
+    #[must_use]
+    pub fn describe(mut self, description: &'static str) -> Self {
+        self.description = Some(description);
+        self
+    }
+
+    /// Says who is answered.
+    #[must_use]
+    pub fn access(mut self, access: Access) -> Self {
+        self.access = access;
+        self
+    }
+
+    /// Says what it takes.
+    #[must_use]
+    pub fn parameters(mut self, parameters: Vec<Parameter>) -> Self {
+        self.parameters = parameters;
+        self
+    }
+
+    /// Says what it answers in JSON.
+    #[must_use]
+    pub fn answers<T: JsonSchema>(mut self, status: u16, description: &'static str) -> Self {
+        self.answers.push(Answer {
+            status,
+            description,
+            content: Some(("application/json", |generator| generator.subschema_for::<T>())),
+        });
+        self
+    }
+
+    /// Says that it answers in text, as probes and metrics do.
+    #[must_use]
+    pub fn answers_text(mut self, status: u16, description: &'static str) -> Self {
+        self.answers.push(Answer {
+            status,
+            description,
+            content: Some(("text/plain", |generator| generator.subschema_for::<String>())),
+        });
+        self
+    }
+
+    /// Says that it answers with any JSON.
+    #[must_use]
+    pub fn answers_anything(mut self, status: u16, description: &'static str) -> Self {
+        self.answers.push(Answer {
+            status,
+            description,
+            content: Some(("application/json", |_| Schema::default())),
+        });
+        self
+    }
+
+    /// Says that it answers with nothing.
+    #[must_use]
+    pub fn answers_nothing(mut self, status: u16, description: &'static str) -> Self {
+        self.answers.push(Answer {
+            status,
+            description,
+            content: None,
+        });
+        self
+    }
+
+    fn to_json(&self, generator: &mut SchemaGenerator) -> Value {
+        let parameters: Vec<Value> = self
+            .parameters
+            .iter()
+            .map(|parameter| {
+                json!({
+                    "name": parameter.name,
+                    "in": parameter.place,
+                    "description": parameter.description,
+                    "required": parameter.place == "path",
+                    "schema": parameter.schema,
+                })
+            })
+            .collect();
+        let family = Family::of(self.path);
+        let mut responses = Map::new();
+        for answer in &self.answers {
+            let mut response = json!({"description": answer.description});
+            if let Some((kind, schema)) = answer.content {
+                response["content"] = json!({ kind: {"schema": schema(generator)} });
+            }
+            responses.insert(answer.status.to_string(), response);
+        }
+        let mut failure = |name: &str, description: &str| {
+            let schema = error_schema(family, generator);
+            let response = json!({"description": description, "content": {"application/json": {"schema": schema}}});
+            responses.insert(name.to_owned(), response);
+        };
+        if self.access != Access::Open {
+            failure("401", "No credentials, or wrong ones");
+        }
+        failure("default", "Any failure");
+        let mut operation = json!({
+            "operationId": operation_id(self.path),
+            "summary": self.summary,
+            "tags": [tag(family)],
+            "parameters": parameters,
+            "responses": responses,
+            "security": security(self.access),
+        });
+        if let Some(description) = self.description {
+            operation["description"] = json!(description);
+        }
+        operation
+    }
+}
+
+fn error_schema(family: Family, generator: &mut SchemaGenerator) -> Schema {
+    match family {
+        Family::Insights => generator.subschema_for::<InsightsErrors>(),
+        Family::Webitel => generator.subschema_for::<WebitelError>(),
+        Family::Events => generator.subschema_for::<EventsError>(),
+        Family::Plain => generator.subschema_for::<PlainError>(),
+    }
+}
+
+fn tag(family: Family) -> &'static str {
+    match family {
+        Family::Insights => "resources",
+        Family::Webitel => "process",
+        Family::Events => "events",
+        Family::Plain => "probes",
+    }
+}
+
+fn operation_id(path: &str) -> String {
+    let words: Vec<&str> = path
+        .split(|character: char| !character.is_ascii_alphanumeric())
+        .filter(|word| !word.is_empty())
+        .collect();
+    format!("get_{}", words.join("_"))
+}
+
+fn security(access: Access) -> Value {
+    let ways = json!([
+        {"bearer": []},
+        {"accessKey": [], "accessToken": []},
+        {"authToken": []},
+        {"gatewayIdentity": [], "gatewaySecret": []},
+    ]);
+    match (access, ways) {
+        (Access::Open, _) => json!([]),
+        (Access::Optional, Value::Array(mut ways)) => {
+            ways.push(json!({}));
+            Value::Array(ways)
+        }
+        (_, ways) => ways,
+    }
+}
+
+/// The whole document as JSON.
+pub fn document(operations: &[Operation]) -> String {
+    let settings = SchemaSettings::draft2020_12().with(|settings| {
+        settings.definitions_path = "/components/schemas".into();
+        settings.meta_schema = None;
+    });
+    let mut generator = settings.into_generator();
+    let mut paths: BTreeMap<&str, Value> = BTreeMap::new();
+    for operation in operations {
+        paths.insert(operation.path, json!({"get": operation.to_json(&mut generator)}));
+    }
+    let header = |name: &str| json!({"type": "apiKey", "in": "header", "name": name});
+    let document = json!({
+        "openapi": "3.1.0",
+        "info": {
+            "title": "statuspage-operator",
+            "version": env!("CARGO_PKG_VERSION"),
+            "description": "What runs, what is managed and whether it is as declared, and what happened.",
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "tags": [
+            {"name": "resources", "description": "What runs and what is managed"},
+            {"name": "process", "description": "How the process does"},
+            {"name": "events", "description": "What happened"},
+            {"name": "probes", "description": "Probes, metrics, this document"},
+        ],
+        "paths": paths,
+        "components": {
+            "schemas": generator.take_definitions(true),
+            "securitySchemes": {
+                "bearer": {"type": "http", "scheme": "bearer",
+                           "description": "A token of Kubernetes, or of an access key"},
+                "accessKey": header("X-Key"),
+                "accessToken": header("X-Access-Token"),
+                "authToken": header("X-Auth-Token"),
+                "gatewayIdentity": header("x-rh-identity"),
+                "gatewaySecret": header(super::identity::GATEWAY_SECRET_HEADER),
+            },
+        },
+    });
+    document.to_string()
+}

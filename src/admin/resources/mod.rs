@@ -1,0 +1,175 @@
+//! What is managed, and whether it is as declared.
+//!
+//! Invariant: everything here is cut down to the caller's namespaces before it is counted, filtered or shown.
+
+mod answers;
+mod source;
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+pub(super) use answers::{one, pages, resources};
+pub use source::StoreSource;
+
+use super::caller::Caller;
+use crate::api::{Kind, ObjectStatus};
+use crate::engine::{self, ObjectKey, READY, RECONCILING, SYNCED};
+
+/// Where the list of managed resources comes from.
+pub trait ResourceSource: Send + Sync + 'static {
+    /// Everything that is managed now.
+    fn inventory(&self) -> Inventory;
+}
+
+/// Everything that is managed at one time.
+#[derive(Clone, Debug, Default)]
+pub struct Inventory {
+    /// All declarations, the pages among them.
+    pub resources: Vec<Resource>,
+    /// The budgets of the pages' tokens, by namespace and name of the page.
+    pub budgets: BTreeMap<(String, String), RequestBudget>,
+}
+
+/// One declaration.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Resource {
+    /// Its namespace.
+    pub namespace: String,
+    /// Its kind, as in manifests.
+    pub kind: String,
+    /// Its name.
+    pub name: String,
+    /// Namespace and name of its StatusPage, with a slash between.
+    pub page: String,
+    /// Id of the object on the page; null until it is known.
+    pub remote_id: Option<String>,
+    /// True when the object on the page was seen to be as declared.
+    pub ready: bool,
+    /// True when no declared field differs now.
+    pub synced: bool,
+    /// Why it is ready or not: one of the documented reasons; null before the first look.
+    pub reason: Option<String>,
+    /// The same as a sentence.
+    pub message: Option<String>,
+    /// Declared fields that have another value on the page.
+    pub drift: Vec<DriftedField>,
+    /// True when something is still to be done for it.
+    pub pending: bool,
+    /// True once its owner deleted it.
+    pub deleting: bool,
+    /// When the object on the page was last seen to match.
+    pub last_sync: Option<String>,
+    /// When Ready became what it is.
+    pub since: Option<String>,
+}
+
+/// A declared field with another value on the page.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct DriftedField {
+    /// Name of the field.
+    pub field: String,
+    /// Declared value, as JSON, shortened.
+    pub desired: String,
+    /// Value on the page, as JSON, shortened.
+    pub observed: String,
+}
+
+/// A page with what is declared for it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ManagedPage {
+    /// The StatusPage itself.
+    #[serde(flatten)]
+    pub resource: Resource,
+    /// Declarations of this page that the caller may see, the StatusPage included.
+    pub declarations: usize,
+    /// Those for which something is still to be done.
+    pub pending_changes: usize,
+    /// The requests that its token may make; null before the page was reached for.
+    pub budget: Option<RequestBudget>,
+}
+
+/// The requests that a token may make.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct RequestBudget {
+    /// Requests in any 60 seconds; 0 is no limit.
+    pub limit: usize,
+    /// Requests of the last 60 seconds.
+    pub used: usize,
+    /// Requests that could be made now.
+    pub remaining: usize,
+    /// Requests that wait for their turn.
+    pub waiting: usize,
+}
+
+impl Resource {
+    /// A declaration by what its status says.
+    pub fn of(key: &ObjectKey, page: &ObjectKey, status: &ObjectStatus, generation: i64, deleting: bool) -> Self {
+        let condition = |kind| engine::find_condition(status, kind);
+        // What a status says about an older declaration says nothing about this one.
+        let current = status.observed_generation == Some(generation);
+        let is_true = |kind| condition(kind).is_some_and(|condition| condition.status == "True");
+        let ready = condition(READY);
+        Resource {
+            namespace: key.namespace.clone(),
+            kind: key.kind.to_string(),
+            name: key.name.clone(),
+            page: format!("{}/{}", page.namespace, page.name),
+            remote_id: status.id.clone(),
+            ready: current && is_true(READY),
+            synced: current && is_true(SYNCED),
+            reason: ready.map(|condition| condition.reason.clone()),
+            message: ready.map(|condition| condition.message.clone()),
+            drift: status
+                .drift
+                .iter()
+                .map(|drift| DriftedField {
+                    field: drift.field.clone(),
+                    desired: drift.desired.clone(),
+                    observed: drift.observed.clone(),
+                })
+                .collect(),
+            pending: !current || deleting || is_true(RECONCILING) || status.journal.is_some(),
+            deleting,
+            last_sync: status.last_sync_time.as_ref().map(|time| time.0.to_string()),
+            since: ready.map(|condition| condition.last_transition_time.0.to_string()),
+        }
+    }
+}
+
+impl Inventory {
+    /// The part that a caller may see, in the order of namespace, kind and name.
+    pub fn seen_by(mut self, caller: &Caller) -> Inventory {
+        self.resources.retain(|resource| caller.may_see(&resource.namespace));
+        self.resources.sort_by(|left, right| {
+            (&left.namespace, &left.kind, &left.name).cmp(&(&right.namespace, &right.kind, &right.name))
+        });
+        self.budgets.retain(|(namespace, _), _| caller.may_see(namespace));
+        self
+    }
+
+    /// The pages with the sums of what is declared for them here.
+    pub fn pages(&self) -> Vec<ManagedPage> {
+        let mut sums: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
+        for resource in &self.resources {
+            let sum = sums.entry(&resource.page).or_default();
+            sum.0 += 1;
+            sum.1 += usize::from(resource.pending);
+        }
+        self.resources
+            .iter()
+            .filter(|resource| resource.kind == Kind::StatusPage.as_str())
+            .map(|page| {
+                let (declarations, pending_changes) = sums.get(page.page.as_str()).copied().unwrap_or_default();
+                let budget = self.budgets.get(&(page.namespace.clone(), page.name.clone()));
+                ManagedPage {
+                    resource: page.clone(),
+                    declarations,
+                    pending_changes,
+                    budget: budget.copied(),
+                }
+            })
+            .collect()
+    }
+}

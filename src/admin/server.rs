@@ -1,0 +1,277 @@
+//! The server: accepts connections, serves each in a task of its own, and ends in order.
+
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::http::Method;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio::sync::Semaphore;
+use tokio_rustls::TlsAcceptor;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tower::ServiceExt as _;
+
+use super::family::Problem;
+use super::gate::{self, Peer};
+use super::identity::Identity;
+use super::listener::Listening;
+use super::openapi::{self, Operation};
+use super::resources::ResourceSource;
+use super::routes::{self, Inner, Shared};
+use super::status::{self, StatusSource};
+
+/// What the server takes at most.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Connections at a time; more wait to be accepted.
+    pub connections: usize,
+    /// Requests at work at a time; more are answered with 503.
+    pub requests: usize,
+    /// Bytes of a body; larger ones are answered with 413.
+    pub body: u64,
+    /// Bytes of the address and headers of a request; larger ones are answered with 431.
+    pub head: usize,
+    /// How long a TLS handshake, or the head of a request, may take. Idle connections end after this too.
+    pub head_time: Duration,
+    /// How long an answer may take to begin.
+    pub answer: Duration,
+    /// How long connections may take to end when the server ends.
+    pub grace: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Limits {
+            connections: 512,
+            requests: 64,
+            body: 64 * 1024,
+            head: 32 * 1024,
+            head_time: Duration::from_secs(10),
+            answer: Duration::from_secs(30),
+            grace: Duration::from_secs(10),
+        }
+    }
+}
+
+/// Routes of another part of the process that are served behind the same gate.
+#[derive(Debug, Default)]
+pub struct Mount {
+    /// Routes with their whole paths, and without a fallback: unknown paths are answered in the shape of their family. A
+    /// request's extensions hold the [`Caller`](super::caller::Caller), below `/api/v1`, `/api/v2` and `/v2` only.
+    pub router: Router,
+    /// What the OpenAPI document says about them.
+    pub operations: Vec<Operation>,
+}
+
+/// How the server is set up.
+pub struct AdminOptions {
+    /// Who is let in.
+    pub identity: Identity,
+    /// What the status documents tell.
+    pub status: Arc<dyn StatusSource>,
+    /// What is managed.
+    pub resources: Arc<dyn ResourceSource>,
+    /// What else is served: probes, metrics, events.
+    pub mounts: Vec<Mount>,
+    /// What the server takes at most.
+    pub limits: Limits,
+    /// True shows all of `/api/v1/status/` to everybody.
+    pub public_details: bool,
+}
+
+/// Why the server ended.
+#[derive(Debug, thiserror::Error)]
+pub enum AdminError {
+    /// Connections could not end in time and were cut.
+    #[error("connections were still open {0:?} after the end was asked for")]
+    Unfinished(Duration),
+    /// The address in use cannot be found out.
+    #[error("the address of the HTTP API is not known")]
+    Address(#[source] io::Error),
+}
+
+/// The operator's HTTP API.
+#[derive(Clone)]
+pub struct AdminServer {
+    router: Router,
+    shared: Shared,
+}
+
+impl std::fmt::Debug for AdminServer {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("AdminServer").finish_non_exhaustive()
+    }
+}
+
+/// Pause after a connection could not be accepted: the process is out of something.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+impl AdminServer {
+    /// Puts the server together.
+    pub fn new(options: AdminOptions) -> Self {
+        let mut operations: Vec<Operation> = Vec::new();
+        let mut router: Router<Shared> = Router::new();
+        for route in routes::table() {
+            router = route.add_to(router);
+            operations.push(route.operation);
+        }
+        let mut mounted = Router::new();
+        for mount in options.mounts {
+            mounted = mounted.merge(mount.router);
+            operations.extend(mount.operations);
+        }
+        let shared = Shared(Arc::new(Inner {
+            identity: options.identity,
+            status: options.status,
+            resources: options.resources,
+            slots: Semaphore::new(options.limits.requests),
+            connections: Arc::new(Semaphore::new(options.limits.connections)),
+            limits: options.limits,
+            public_details: options.public_details,
+            session: uuid::Uuid::new_v4().to_string(),
+            tls: AtomicBool::new(false),
+            document: openapi::document(&operations),
+        }));
+        let router = router
+            .with_state(shared.clone())
+            .merge(mounted)
+            .fallback(async |method: Method, uri: axum::http::Uri| Problem::NotFound.answer(&method, uri.path()))
+            .method_not_allowed_fallback(async |method: Method, uri: axum::http::Uri| {
+                Problem::MethodNotAllowed.answer(&method, uri.path())
+            })
+            .layer(axum::middleware::from_fn_with_state(shared.clone(), gate::pass));
+        AdminServer { router, shared }
+    }
+
+    /// The routes, gate included: to be served by something else.
+    pub fn router(&self) -> Router {
+        self.router.clone()
+    }
+
+    /// Credentials that were refused since the start.
+    pub fn refused_credentials(&self) -> u64 {
+        self.shared.identity().refused()
+    }
+
+    /// Serves until `shutdown`; then lets requests under way end.
+    ///
+    /// # Errors
+    /// Connections had to be cut at the end.
+    pub async fn serve(
+        self,
+        listening: Listening,
+        shutdown: impl Future<Output = ()> + Send,
+    ) -> Result<(), AdminError> {
+        let address = listening.address().map_err(AdminError::Address)?;
+        tracing::info!(%address, scheme = listening.scheme(), "the HTTP API is served");
+        status::log_start();
+        let Listening { listener, tls } = listening;
+        self.shared.0.tls.store(tls.is_some(), Ordering::Relaxed);
+        let ends = Ends::default();
+        let tasks = TaskTracker::new();
+        let accepting = async {
+            loop {
+                // Never closed, so this only waits.
+                let Ok(place) = Arc::clone(&self.shared.0.connections).acquire_owned().await else {
+                    return;
+                };
+                match listener.accept().await {
+                    Ok((stream, peer)) => {
+                        let tls = tls.as_ref().map(|files| TlsAcceptor::from(files.config()));
+                        let serving = self.clone().connection(stream, peer, tls, ends.clone());
+                        tasks.spawn(async move {
+                            serving.await;
+                            drop(place);
+                        });
+                    }
+                    Err(error) => {
+                        tracing::warn!(%error, "a connection could not be accepted");
+                        tokio::time::sleep(ACCEPT_PAUSE).await;
+                    }
+                }
+            }
+        };
+        tokio::select! {
+            () = accepting => {}
+            () = shutdown => {}
+        }
+        drop(listener);
+        ends.soon.cancel();
+        tasks.close();
+        let grace = self.shared.limits().grace;
+        if tokio::time::timeout(grace, tasks.wait()).await.is_err() {
+            ends.now.cancel();
+            tasks.wait().await;
+            return Err(AdminError::Unfinished(grace));
+        }
+        Ok(())
+    }
+
+    async fn connection(self, stream: TcpStream, peer: SocketAddr, tls: Option<TlsAcceptor>, ends: Ends) {
+        // Answers are small and wait for nothing.
+        let _ = stream.set_nodelay(true);
+        let Some(tls) = tls else {
+            return self.talk(stream, peer, ends).await;
+        };
+        let handshake = tokio::time::timeout(self.shared.limits().head_time, tls.accept(stream));
+        tokio::select! {
+            shaken = handshake => match shaken {
+                Ok(Ok(stream)) => self.talk(stream, peer, ends).await,
+                Ok(Err(error)) => tracing::debug!(%peer, %error, "no TLS"),
+                Err(_) => tracing::debug!(%peer, "the TLS handshake took too long"),
+            },
+            () = ends.soon.cancelled() => {}
+        }
+    }
+
+    async fn talk<I>(self, stream: I, peer: SocketAddr, ends: Ends)
+    where
+        I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let router = self.router;
+        let service = hyper::service::service_fn(move |mut request: hyper::Request<Incoming>| {
+            request.extensions_mut().insert(Peer(peer));
+            router.clone().oneshot(request.map(Body::new))
+        });
+        let limits = self.shared.limits();
+        let connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(limits.head_time)
+            // Only stops reading, some way beyond: the gate is exact. Less than 8192 is refused by a panic.
+            .max_buf_size(limits.head.max(8192))
+            .serve_connection(TokioIo::new(stream), service);
+        tokio::pin!(connection);
+        let result = tokio::select! {
+            result = connection.as_mut() => result,
+            () = ends.soon.cancelled() => {
+                connection.as_mut().graceful_shutdown();
+                tokio::select! {
+                    result = connection => result,
+                    () = ends.now.cancelled() => return,
+                }
+            }
+        };
+        if let Err(error) = result {
+            tracing::debug!(%peer, %error, "a connection broke");
+        }
+    }
+}
+
+/// When connections end.
+#[derive(Clone, Debug, Default)]
+struct Ends {
+    /// After the answer under way.
+    soon: CancellationToken,
+    /// At once.
+    now: CancellationToken,
+}

@@ -1,0 +1,65 @@
+//! The two status documents: what runs, and how it is connected.
+
+mod insights;
+mod modules;
+mod platform;
+mod process;
+mod webitel;
+
+pub use insights::{API_VERSION, log_start, start_lines};
+pub(super) use insights::{InsightsStatus, Readiness, describe, ready, status};
+pub use modules::modules;
+pub use platform::Platform;
+pub(super) use webitel::{WebitelStatus, configuration, status as webitel_status};
+
+/// The commit that this was built from, when the build said it: `STATUSPAGE_BUILD_COMMIT` at compile time, or in the
+/// environment of the process.
+pub fn commit() -> String {
+    option_env!("STATUSPAGE_BUILD_COMMIT")
+        .map(str::to_owned)
+        .or_else(|| std::env::var("STATUSPAGE_BUILD_COMMIT").ok())
+        .filter(|commit| !commit.is_empty())
+        .unwrap_or_else(|| "unknown".to_owned())
+}
+
+/// The version of the compiler and its library: exact when the build said it in `STATUSPAGE_BUILD_RUSTC`, else the oldest
+/// that can have been.
+pub fn rust_version() -> &'static str {
+    match option_env!("STATUSPAGE_BUILD_RUSTC") {
+        Some(version) if !version.is_empty() => version,
+        _ => concat!(env!("CARGO_PKG_RUST_VERSION"), " or later"),
+    }
+}
+
+/// What the status documents tell of the process beside its resources.
+pub trait StatusSource: Send + Sync + 'static {
+    /// The cluster, where there is one.
+    fn cluster(&self) -> Option<Cluster> {
+        None
+    }
+
+    /// What keeps the process from working; none when it works.
+    fn waiting_for(&self) -> Option<String> {
+        None
+    }
+
+    /// Tasks that panicked and began anew since the start.
+    fn panics(&self) -> u64 {
+        0
+    }
+}
+
+/// The cluster that declarations live in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cluster {
+    /// True while its API server answers.
+    pub connected: bool,
+    /// The version of its API server.
+    pub version: Option<String>,
+}
+
+/// A process that works on a directory: there is no cluster, and it is ready when it runs.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Standalone;
+
+impl StatusSource for Standalone {}

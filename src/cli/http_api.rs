@@ -1,0 +1,141 @@
+//! Options of the operator's own HTTP API, shared by all commands that serve it.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use clap::Args;
+use secrecy::SecretString;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+use super::Failure;
+use super::progress::Lines;
+use super::session::Session;
+use crate::admin::caller::{Caller, Scope};
+use crate::admin::identity::access_keys::AccessKeys;
+use crate::admin::identity::{Gateway, Identity};
+use crate::admin::resources::StoreSource;
+use crate::admin::status::Standalone;
+use crate::admin::{AdminError, AdminOptions, AdminServer, Limits, Listening, TlsFiles};
+
+/// Options of the HTTP API.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "HTTP API")]
+pub struct HttpApi {
+    /// Serves status and managed resources over HTTP at this address, such as 127.0.0.1:9090; port 0 takes a free one.
+    #[arg(long, value_name = "ADDRESS")]
+    pub http_listen: Option<SocketAddr>,
+    /// The same settings for every command that serves it.
+    #[command(flatten)]
+    pub settings: HttpSettings,
+}
+
+/// Who is let in, and how.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "HTTP API")]
+pub struct HttpSettings {
+    /// Certificate chain in PEM: serves HTTPS. Read again when it changes.
+    #[arg(long, value_name = "FILE", requires = "http_tls_key")]
+    pub http_tls_certificate: Option<PathBuf>,
+    /// Key of the certificate, in PEM.
+    #[arg(long, value_name = "FILE", requires = "http_tls_certificate")]
+    pub http_tls_key: Option<PathBuf>,
+    /// File of access keys, made with `statuspage access-key create`. Read again when it changes.
+    #[arg(long, env = "STATUSPAGE_ACCESS_KEYS", value_name = "FILE")]
+    pub access_keys: Option<PathBuf>,
+    /// File with the secret of a gateway whose x-rh-identity is believed when it shows the secret.
+    #[arg(long, value_name = "FILE")]
+    pub gateway_secret_file: Option<PathBuf>,
+    /// Shows the details of /api/v1/status/ to callers without credentials too.
+    #[arg(long)]
+    pub public_status: bool,
+}
+
+impl HttpSettings {
+    /// Who is let in by files.
+    pub fn identity(&self) -> Result<Identity, Failure> {
+        let mut identity = Identity::new();
+        if let Some(path) = &self.access_keys {
+            identity = identity.with_access_keys(AccessKeys::of(path));
+        }
+        if let Some(path) = &self.gateway_secret_file {
+            let text = std::fs::read_to_string(path).map_err(|source| Failure::TokenFile {
+                path: path.clone(),
+                source,
+            })?;
+            let gateway = Gateway::new(SecretString::from(text.trim()));
+            identity = identity.with_gateway(gateway.ok_or_else(|| Failure::EmptySecret(path.clone()))?);
+        }
+        Ok(identity)
+    }
+
+    /// Listens, with TLS if there is a certificate.
+    pub async fn listen(&self, address: SocketAddr) -> Result<Listening, Failure> {
+        let tls = match (&self.http_tls_certificate, &self.http_tls_key) {
+            (Some(certificate), Some(key)) => Some(TlsFiles::open(certificate, key).map_err(Failure::Tls)?),
+            _ => None,
+        };
+        Listening::bind(address, tls).await.map_err(|source| Failure::Listen {
+            address: address.to_string(),
+            source,
+        })
+    }
+}
+
+/// A server that is running.
+pub(super) struct Serving {
+    stop: oneshot::Sender<()>,
+    task: JoinHandle<Result<(), AdminError>>,
+}
+
+impl Serving {
+    /// Ends the server in order.
+    pub(super) async fn end(self) {
+        // Nobody listens when it has ended by itself.
+        let _ = self.stop.send(());
+        match self.task.await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::warn!(%error, "the HTTP API did not end in order"),
+            Err(error) => tracing::error!(%error, "the HTTP API ended"),
+        }
+    }
+}
+
+impl HttpApi {
+    /// Starts to serve what a session manages, if an address is given. `open` lets callers on this machine in without
+    /// credentials, as long as the address is of this machine.
+    pub(super) async fn serve(&self, session: &Session, print: &Lines, open: bool) -> Result<Option<Serving>, Failure> {
+        let Some(address) = self.http_listen else {
+            return Ok(None);
+        };
+        let mut identity = self.settings.identity()?;
+        if open && address.ip().is_loopback() {
+            identity = identity.with_anonymous(Caller {
+                user: "local".to_owned(),
+                admin: true,
+                namespaces: Scope::All,
+            });
+        }
+        let listening = self.settings.listen(address).await?;
+        let store = Arc::clone(&session.store);
+        let pages = move || store.pages();
+        let source = StoreSource::new(Arc::clone(&session.store), pages, Arc::clone(&session.options.budgets));
+        let server = AdminServer::new(AdminOptions {
+            identity,
+            status: Arc::new(Standalone),
+            resources: Arc::new(source),
+            mounts: Vec::new(),
+            limits: Limits::default(),
+            public_details: self.settings.public_status,
+        });
+        let address = listening.address().unwrap_or(address);
+        print(&format!("HTTP API at {}://{address}/openapi.json", listening.scheme()));
+        let (stop, stopped) = oneshot::channel();
+        let task = tokio::spawn(server.serve(listening, async {
+            // A dropped sender means the end too.
+            let _ = stopped.await;
+        }));
+        Ok(Some(Serving { stop, task }))
+    }
+}

@@ -1,0 +1,207 @@
+//! The command line: access keys, and the HTTP API of `statuspage dev`.
+
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::{Running, answer};
+use crate::support::eventually;
+use crate::support::process::OutputExt;
+
+fn statuspage(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_statuspage"));
+    command.args(arguments);
+    for variable in [
+        "STATUSPAGE_LOG_LEVEL",
+        "STATUSPAGE_ACCESS_KEYS",
+        "STATUSPAGE_API_URL",
+        "STATUSPAGE_TOKEN",
+    ] {
+        command.env_remove(variable);
+    }
+    command
+}
+
+fn access_key(file: &Path, arguments: &[&str]) -> Output {
+    let (command, rest) = arguments.split_first().unwrap();
+    let mut all = vec!["access-key", command, "--file", file.to_str().unwrap()];
+    all.extend(rest);
+    statuspage(&all).output().unwrap()
+}
+
+#[tokio::test]
+async fn a_key_is_made_used_listed_and_revoked() {
+    let running = Running::start().await;
+    let file = running.file();
+    let made = access_key(&file, &["create", "--user", "eve", "--namespace", "b", "-o", "json"]).succeeded();
+    let made: Value = serde_json::from_str(&made).unwrap();
+    let (id, token) = (made["key"].as_str().unwrap(), made["accessToken"].as_str().unwrap());
+    let ask = || {
+        let request = running.request("GET", "/api/v1/resources/");
+        answer(request.header("X-Key", id).header("X-Access-Token", token))
+    };
+    // The running server has read the file again.
+    assert_eq!(ask().await.1["meta"]["count"], 2);
+    let listed = access_key(&file, &["list"]).succeeded();
+    assert!(
+        listed.contains(id) && listed.contains("eve") && !listed.contains(token),
+        "{listed}"
+    );
+    let listed: Value = serde_json::from_str(&access_key(&file, &["list", "-o", "json"]).succeeded()).unwrap();
+    let last = listed.as_array().unwrap().last().unwrap();
+    assert_eq!(
+        (&last["user"], &last["namespaces"], &last["admin"]),
+        (&json!("eve"), &json!(["b"]), &json!(false))
+    );
+    access_key(&file, &["revoke", id]).succeeded();
+    assert_eq!(ask().await.0, 401);
+    let error = access_key(&file, &["revoke", id]).failed();
+    assert!(error.contains("there is no access key"), "{error}");
+}
+
+#[test]
+fn a_key_says_what_it_opens() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("keys.json");
+    for wrong in [
+        &["create", "--user", "eve"][..],
+        &["create", "--user", "eve", "--namespace", "a", "--all-namespaces"],
+        &["create", "--user", "eve", "--namespace", "a", "--expires-in", "0s"],
+        &["create", "--user", "eve", "--namespace", "a", "--expires-in", "soon"],
+    ] {
+        access_key(&file, wrong).failed();
+    }
+    assert!(!file.exists());
+    let text = access_key(
+        &file,
+        &["create", "--user", "eve", "--all-namespaces", "--expires-in", "1d"],
+    )
+    .succeeded();
+    assert!(
+        text.starts_with("X-Key: ") && text.contains("\nX-Access-Token: ey"),
+        "{text}"
+    );
+}
+
+/// A process that ends with its test.
+struct Killed(Child);
+
+impl Drop for Killed {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// The lines of a pipe, as they come.
+fn collected(pipe: impl std::io::Read + Send + 'static) -> Arc<Mutex<Vec<String>>> {
+    let lines = Arc::new(Mutex::new(Vec::new()));
+    let into = Arc::clone(&lines);
+    std::thread::spawn(move || {
+        for line in BufReader::new(pipe).lines().map_while(Result::ok) {
+            into.lock().unwrap().push(line);
+        }
+    });
+    lines
+}
+
+#[tokio::test]
+async fn dev_tells_what_it_manages() {
+    let directory = tempfile::tempdir().unwrap();
+    let manifest = "apiVersion: statuspage-operator.io/v1alpha1\nkind: StatusPage\nmetadata: {name: acme}\n\
+                    spec: {pageId: kctbh9vrtdwd, api: {tokenSecretRef: {name: token}}}\n---\n\
+                    apiVersion: statuspage-operator.io/v1alpha1\nkind: Component\nmetadata: {name: web}\n\
+                    spec: {pageRef: {name: acme}, name: Web}\n";
+    std::fs::write(directory.path().join("page.yaml"), manifest).unwrap();
+    let path = directory.path().to_str().unwrap();
+    let mut command = statuspage(&["dev", path, "--listen", "127.0.0.1:0", "--http-listen", "127.0.0.1:0"]);
+    command.args([
+        "--log-format",
+        "json",
+        "--log-level",
+        "statuspage::access=info,api.status.model=info",
+    ]);
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let log = collected(child.stderr.take().unwrap());
+    let _killed = Killed(child);
+    let (tell, told) = tokio::sync::oneshot::channel();
+    // Reads to the end, so that the process never waits for its reader.
+    std::thread::spawn(move || {
+        let mut tell = Some(tell);
+        for line in lines.map_while(Result::ok) {
+            let address = line
+                .strip_prefix("HTTP API at ")
+                .and_then(|rest| rest.strip_suffix("/openapi.json"));
+            if let (Some(address), Some(tell)) = (address, tell.take_if(|_| address.is_some())) {
+                let _ = tell.send(address.to_owned());
+            }
+        }
+    });
+    let origin = tokio::time::timeout(Duration::from_secs(60), told)
+        .await
+        .unwrap()
+        .unwrap();
+    crate::support::control_plane::install_crypto();
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let get = async |path: &str| -> Value {
+        let response = client.get(format!("{origin}{path}")).send().await.unwrap();
+        super::body(response).await
+    };
+    eventually("both declarations are ready", Duration::from_secs(60), async || {
+        let list = get("/api/v1/resources/?ready=true").await;
+        match list["meta"]["count"].as_u64() {
+            Some(2) => Ok(()),
+            _ => Err(get("/api/v1/resources/").await.to_string()),
+        }
+    })
+    .await;
+    let pages = get("/api/v1/pages/").await;
+    let page = &pages["data"][0];
+    assert_eq!(
+        (&page["name"], &page["declarations"], &page["pending_changes"]),
+        (&json!("acme"), &json!(2), &json!(0))
+    );
+    assert_eq!(page["budget"]["limit"], 60);
+    assert!(page["budget"]["used"].as_u64().unwrap() > 0);
+    let one = get("/api/v1/resources/default/Component/web/").await;
+    assert!(one["remote_id"].is_string() && one["last_sync"].is_string(), "{one}");
+    let process = get("/api/v2/status").await;
+    assert_eq!(
+        (&process["Webitel"]["Status"], &process["Users session"]),
+        (&json!("Connected"), &json!(2))
+    );
+
+    // What it did is in its log: what runs at the start, and one object a request, without credentials.
+    let request = client.get(format!("{origin}/api/v1/pages/?limit=1&api_token=hidden"));
+    let request = request.header("X-RH-INSIGHTS-REQUEST-ID", "named-by-the-client");
+    assert_eq!(answer(request).await.0, 200);
+    let entry = eventually("an entry in the log", Duration::from_secs(10), async || {
+        let lines = log.lock().unwrap();
+        let entry = lines.iter().find(|line| line.contains("named-by-the-client"));
+        entry.cloned().ok_or_else(|| lines.join("\n"))
+    })
+    .await;
+    let entry: Value = serde_json::from_str(&entry).unwrap();
+    let expected = json!({"method": "GET", "path": "/api/v1/pages/?limit=1&api_token=…", "status": 200,
+                          "account": "*", "username": "local", "is_admin": true});
+    for (name, value) in expected.as_object().unwrap() {
+        assert_eq!(&entry[name], value, "{name}");
+    }
+    let lines = log.lock().unwrap().join("\n");
+    for start in [
+        "Platform:",
+        "system - Linux",
+        "Rust: 1.",
+        "Modules: ",
+        "Commit: ",
+        "API Version: 1",
+    ] {
+        assert!(lines.contains(&format!("\"{start}")), "{start}: {lines}");
+    }
+}

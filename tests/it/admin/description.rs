@@ -1,0 +1,160 @@
+//! The OpenAPI document: sound, and true of what is served.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use super::{Running, answer, with_key};
+
+async fn document(running: &Running) -> Value {
+    let (status, document) = answer(running.request("GET", "/openapi.json")).await;
+    assert_eq!(status, 200);
+    document
+}
+
+/// Calls `visit` with every object in a document.
+fn walk(value: &Value, visit: &mut impl FnMut(&serde_json::Map<String, Value>)) {
+    match value {
+        Value::Object(object) => {
+            visit(object);
+            object.values().for_each(|value| walk(value, visit));
+        }
+        Value::Array(values) => values.iter().for_each(|value| walk(value, visit)),
+        _ => {}
+    }
+}
+
+#[tokio::test]
+async fn the_document_is_sound() {
+    let running = Running::start().await;
+    let document = document(&running).await;
+    assert_eq!(document["openapi"], "3.1.0");
+    assert_eq!(document["info"]["version"], env!("CARGO_PKG_VERSION"));
+    let mut ids = BTreeSet::new();
+    for (path, item) in document["paths"].as_object().unwrap() {
+        assert!(path.starts_with('/'));
+        for (method, operation) in item.as_object().unwrap() {
+            assert_eq!(method, "get", "nothing writes");
+            assert!(
+                ids.insert(operation["operationId"].as_str().unwrap().to_owned()),
+                "{path}"
+            );
+            assert!(!operation["summary"].as_str().unwrap().is_empty());
+            let responses = operation["responses"].as_object().unwrap();
+            assert!(
+                responses.contains_key("200") && responses.contains_key("default"),
+                "{path}"
+            );
+            let braces: BTreeSet<&str> = path
+                .split('/')
+                .filter_map(|segment| segment.strip_prefix('{')?.strip_suffix('}'))
+                .collect();
+            let parameters = operation["parameters"].as_array().unwrap();
+            let in_path: BTreeSet<&str> = parameters
+                .iter()
+                .filter(|parameter| parameter["in"] == "path")
+                .map(|parameter| {
+                    assert_eq!(parameter["required"], true);
+                    parameter["name"].as_str().unwrap()
+                })
+                .collect();
+            assert_eq!(braces, in_path, "{path}");
+            for way in operation["security"].as_array().unwrap() {
+                for scheme in way.as_object().unwrap().keys() {
+                    assert!(
+                        document["components"]["securitySchemes"][scheme].is_object(),
+                        "{scheme}"
+                    );
+                }
+            }
+        }
+    }
+    let mut references = 0;
+    walk(&document, &mut |object| {
+        if let Some(Value::String(reference)) = object.get("$ref") {
+            let pointer = reference.strip_prefix('#').unwrap();
+            assert!(document.pointer(pointer).is_some(), "{reference}");
+            references += 1;
+        }
+    });
+    assert!(references > 10, "{references}");
+}
+
+#[tokio::test]
+async fn everything_described_is_served_as_described() {
+    let running = Running::start().await;
+    let document = document(&running).await;
+    let paths = document["paths"].as_object().unwrap();
+    let expected = [
+        "/api/v1/pages/",
+        "/api/v1/ready/",
+        "/api/v1/resources/",
+        "/api/v1/resources/{namespace}/{kind}/{name}/",
+        "/api/v1/status/",
+        "/api/v2/status",
+        "/api/v2/status/config",
+        "/openapi.json",
+    ];
+    assert_eq!(paths.keys().map(String::as_str).collect::<Vec<_>>(), expected);
+    for (path, item) in paths {
+        let path = path
+            .replace("{namespace}", "a")
+            .replace("{kind}", "Component")
+            .replace("{name}", "web");
+        let operation = &item["get"];
+        let open = operation["security"] == json!([]);
+        let optional = operation["security"].as_array().unwrap().contains(&json!({}));
+        let stranger = answer(running.request("GET", &path)).await.0;
+        assert_eq!(stranger, if open || optional { 200 } else { 401 }, "{path}");
+        let (status, body) = answer(with_key(running.request("GET", &path), &running.ann)).await;
+        assert_eq!(status, 200, "{path}");
+        if let Some(schema) = operation.pointer("/responses/200/content/application~1json/schema") {
+            conforms(&document, schema, &body, &path);
+        }
+    }
+}
+
+/// Checks what the schemas here say: references, types, required and known properties, items.
+fn conforms(document: &Value, schema: &Value, value: &Value, place: &str) {
+    if let Some(reference) = schema["$ref"].as_str() {
+        let schema = document.pointer(reference.strip_prefix('#').unwrap()).unwrap();
+        return conforms(document, schema, value, place);
+    }
+    if let Some(any) = schema["anyOf"].as_array() {
+        let matching = any.iter().find(|schema| schema["type"] == "null" && value.is_null());
+        return match matching {
+            Some(_) => (),
+            None => conforms(document, &any[0], value, place),
+        };
+    }
+    let kind = match value {
+        Value::Null => "null",
+        Value::Bool(_) => "boolean",
+        Value::Number(number) if number.is_f64() => "number",
+        Value::Number(_) => "integer",
+        Value::String(_) => "string",
+        Value::Array(_) => "array",
+        Value::Object(_) => "object",
+    };
+    match &schema["type"] {
+        Value::String(expected) => assert_eq!(kind, expected, "{place}"),
+        Value::Array(expected) => assert!(expected.contains(&json!(kind)), "{place}: {kind}"),
+        _ => {}
+    }
+    for name in schema["required"].as_array().into_iter().flatten() {
+        let name = name.as_str().unwrap();
+        assert!(value.get(name).is_some(), "{place} has no {name}");
+    }
+    if let (Some(properties), Some(object)) = (schema["properties"].as_object(), value.as_object()) {
+        for (name, value) in object {
+            let schema = properties.get(name);
+            let schema = schema.unwrap_or_else(|| panic!("{place}.{name} is not described"));
+            conforms(document, schema, value, &format!("{place}.{name}"));
+        }
+    }
+    if let (items @ Value::Object(_), Some(values)) = (&schema["items"], value.as_array()) {
+        for value in values {
+            conforms(document, items, value, &format!("{place}[]"));
+        }
+    }
+}
