@@ -1,0 +1,165 @@
+//! Reading lists of the page, and what a failed read means.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::{PageDriver, described, organization};
+use crate::api::{Kind, Reason};
+use crate::driver::{Store, View};
+use crate::engine::{self, Gate, Read, ReadWhat, Spec};
+use crate::statuspage::{Client, CollectionKind, Error, ErrorClass, Page, Permit, Snapshot};
+
+impl<S: Store> PageDriver<S> {
+    pub(super) async fn read(&mut self, view: &View, client: &Client, page_id: &str, read: &Read, permit: Permit) {
+        self.totals.reads += 1;
+        let began = self.options.clock.now();
+        let client = client.with_priority(read.priority).with_permit(permit);
+        let page = client.page(page_id).in_organization(organization(view));
+        match &read.what {
+            ReadWhat::Collection(CollectionKind::Page) => self.read_page(view, &client).await,
+            ReadWhat::Collection(kind) => match page.read(*kind).await {
+                Ok(reading) => {
+                    self.snapshot.store(reading.begun_at(began));
+                    self.read_failures.remove(kind);
+                    self.reached();
+                }
+                Err(error) => self.read_failed(view, Some(*kind), &error),
+            },
+            ReadWhat::Incident(id) => match page.incidents().get(id).await {
+                Ok(incident) => {
+                    self.snapshot.merge_incidents(vec![incident]);
+                    self.reached();
+                }
+                Err(error) if error.is_not_found() => {
+                    self.missing_incidents.insert(id.clone());
+                }
+                Err(error) => self.read_failed(view, Some(CollectionKind::Incidents), &error),
+            },
+            ReadWhat::Permissions(user) => match page.read_permissions(user).await {
+                Ok(mut permissions) => {
+                    permissions.read_at = began;
+                    self.snapshot.store_permissions(user, permissions);
+                    self.reached();
+                }
+                Err(error) if error.is_not_found() => self.member_is_gone(view, user, &error),
+                Err(error) => self.read_failed(view, Some(CollectionKind::OrganizationUsers), &error),
+            },
+        }
+    }
+
+    /// All pages of the token in one request: id, subdomain and settings.
+    pub(super) async fn read_page(&mut self, view: &View, client: &Client) {
+        let Spec::StatusPage(spec) = &view.page.spec else {
+            return;
+        };
+        let pages = match client.pages().list().await {
+            Ok(pages) => pages,
+            Err(error) => return self.read_failed(view, None, &error),
+        };
+        self.reached();
+        let label = |page: &Page| {
+            page.subdomain
+                .as_deref()
+                .unwrap_or_default()
+                .trim_end_matches(".statuspage.io")
+                .to_ascii_lowercase()
+        };
+        let found = pages.into_iter().find(|page| match (&spec.page_id, &spec.subdomain) {
+            (Some(id), _) => page.id == *id,
+            (None, Some(subdomain)) => label(page) == subdomain.trim_end_matches(".statuspage.io").to_ascii_lowercase(),
+            (None, None) => false,
+        });
+        match found {
+            Some(page) => {
+                self.page_id = Some(page.id.clone());
+                self.page_read_at = Some(self.options.clock.now());
+                self.snapshot.page = Some(page);
+            }
+            None => {
+                let wanted = match (&spec.page_id, &spec.subdomain) {
+                    (Some(id), _) => format!("id {id}"),
+                    (None, subdomain) => format!("subdomain {}", subdomain.as_deref().unwrap_or_default()),
+                };
+                let message = format!(
+                    "the token sees no page with {wanted}: correct it, or use a token of a user who may see the page"
+                );
+                self.close(view, Reason::RemotePageNotFound, message, true);
+            }
+        }
+    }
+
+    pub(super) fn reached(&mut self) {
+        self.gate_attempts = 0;
+    }
+
+    pub(super) fn read_failed(&mut self, view: &View, kind: Option<CollectionKind>, error: &Error) {
+        self.totals.failures += 1;
+        match (error.class(), kind) {
+            // The client has paused the budget of the token.
+            (ErrorClass::Throttled { .. }, _) => {}
+            (ErrorClass::Unauthorized, _) => self.close(view, Reason::Unauthorized, described(error), true),
+            (ErrorClass::NotFound, Some(kind)) if !kind.is_on_every_page() => {
+                self.read_refused(kind, Reason::RemoteNotFound, described(error));
+            }
+            (ErrorClass::NotFound, _) => {
+                // The list of a page is never missing unless the page is.
+                self.page_id = None;
+                self.snapshot = Snapshot::default();
+                self.close(view, Reason::RemotePageNotFound, described(error), true);
+            }
+            (ErrorClass::Terminal, Some(kind)) => {
+                self.read_refused(kind, Reason::Rejected, described(error));
+            }
+            (ErrorClass::Terminal, None) => self.close(view, Reason::Rejected, described(error), true),
+            (ErrorClass::Transient | ErrorClass::Ambiguous, _) => {
+                self.close(view, Reason::Unreachable, described(error), false);
+            }
+        }
+    }
+
+    /// A member that the list still had is not there: a matter of its declaration, not of all members.
+    pub(super) fn member_is_gone(&mut self, view: &View, user: &str, error: &Error) {
+        self.totals.failures += 1;
+        let declaration = view.declarations.iter().find(|declaration| {
+            declaration.key.kind == Kind::OrganizationUser && declaration.recorded_id() == Some(user)
+        });
+        if let Some(declaration) = declaration {
+            self.fail(view, &declaration.key, false, Reason::RemoteDeleted, described(error));
+        }
+        self.snapshot.forget(CollectionKind::OrganizationUsers);
+    }
+
+    /// One list cannot be read, the others can.
+    pub(super) fn read_refused(&mut self, kind: CollectionKind, reason: Reason, message: String) {
+        let attempts = self.read_failures.get(&kind).map_or(0, |failure| failure.attempts) + 1;
+        let failure = self.failure(true, reason, message, attempts, 0);
+        self.read_failures.insert(kind, failure);
+    }
+
+    /// Sends nothing to the page until a pause is over, longer each time.
+    pub(super) fn close(&mut self, view: &View, reason: Reason, message: String, stalled: bool) {
+        self.gate_attempts += 1;
+        let now = self.options.clock.now();
+        let spec = match &view.page.spec {
+            Spec::StatusPage(spec) => Some(&**spec),
+            _ => None,
+        };
+        // One probe an interval for what people have to mend, backoff for what passes.
+        let until = if stalled {
+            now.saturating_add(engine::resync_interval(spec))
+                .unwrap_or(Timestamp::MAX)
+        } else {
+            let interval = engine::resync_interval(spec);
+            let pause = Duration::from_secs(1_u64 << self.gate_attempts.saturating_sub(1).min(8)).min(interval);
+            now.saturating_add(pause.mul_f64(1.0 + self.jitter() / 10.0))
+                .unwrap_or(Timestamp::MAX)
+        };
+        self.gate = Some(Gate {
+            reason,
+            message,
+            stalled,
+            until: Some(until),
+        });
+    }
+}
