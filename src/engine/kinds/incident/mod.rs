@@ -1,0 +1,340 @@
+//! Incidents: fields, and the append-only list of updates (reference 2.4 to 2.6, 3.4).
+//!
+//! Invariant: an update is published once. Invariant: nobody is notified by a correction.
+//!
+//! Here are the rules; `converge` plans, `updates` publishes and binds, `corrections` mends what is published.
+
+mod converge;
+mod corrections;
+mod updates;
+
+pub(in crate::engine) use converge::converge;
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use serde_json::{Map, Value, json};
+
+use super::{Rules, text, write};
+use crate::api::{IncidentSpec, IncidentStatusName, Kind, Reason};
+use crate::engine::conditions::whole_second;
+use crate::engine::context::{Blocked, Context};
+use crate::engine::declaration::{ObjectKey, Status};
+use crate::engine::fields::{self, Access, Comparison, Field};
+use crate::engine::request::Request;
+use crate::statuspage::{
+    Collection, CollectionKind, ComponentStatus, Incident, IncidentStatus, IncidentWrite, Priority, Snapshot,
+};
+
+/// Key of our mark in the metadata of an incident.
+const MARK: &str = "statuspage-operator";
+/// Under this name the hash of the component map is recorded as it is declared, by names.
+const COMPONENTS_NOTED: &str = "components/declared";
+const DRAFT: &str = "postmortem/draft";
+const PUBLISHED: &str = "postmortem/published";
+
+/// True when an incident or a maintenance has come to its end.
+pub(in crate::engine) fn is_over(status: &IncidentStatus) -> bool {
+    matches!(status.as_str(), "resolved" | "completed" | "postmortem")
+}
+
+/// True while a maintenance is running.
+pub(in crate::engine) fn is_running_maintenance(incident: &Incident) -> bool {
+    let status = incident.status.as_ref().map(|status| status.as_str());
+    matches!(status, Some("in_progress" | "verifying"))
+}
+
+/// The declaration that an incident was created for, by its mark: namespace and name.
+fn marked(remote: &Incident) -> Option<(&str, &str)> {
+    let mark = remote.metadata.get(MARK)?;
+    Some((mark.get("namespace")?.as_str()?, mark.get("name")?.as_str()?))
+}
+
+impl Rules for IncidentSpec {
+    type Remote = Incident;
+    const COLLECTION: CollectionKind = CollectionKind::Incidents;
+    const PRIORITY: Priority = Priority::Incident;
+
+    fn collection(snapshot: &Snapshot) -> Option<&Collection<Incident>> {
+        snapshot.incidents.as_ref()
+    }
+
+    fn id(remote: &Incident) -> &str {
+        &remote.id
+    }
+
+    fn created_at(_remote: &Incident) -> Option<Timestamp> {
+        // The mark is exact; a backfilled incident is created in the past.
+        None
+    }
+
+    fn handles(remote: &Incident) -> Vec<String> {
+        let mark = marked(remote).map(|(namespace, name)| format!("{MARK} {namespace}/{name}"));
+        mark.into_iter().chain(remote.name.clone()).collect()
+    }
+
+    fn wanted_handles(&self, context: &Context<'_>) -> Vec<String> {
+        let key = &context.declaration.key;
+        vec![format!("{MARK} {}/{}", key.namespace, key.name), self.title(context)]
+    }
+
+    fn title(&self, context: &Context<'_>) -> String {
+        context.title(self.name.as_deref())
+    }
+
+    fn same_identity(&self, context: &Context<'_>, remote: &Incident) -> bool {
+        let key = &context.declaration.key;
+        match marked(remote) {
+            Some((namespace, name)) if namespace == key.namespace && name == key.name => return true,
+            // What was created for another declaration of this page is that one's, recorded or not.
+            Some((namespace, name))
+                if context
+                    .index
+                    .get(&ObjectKey::new(Kind::Incident, namespace, name))
+                    .is_some() =>
+            {
+                return false;
+            }
+            _ => {}
+        }
+        if remote.name.as_deref() != Some(self.title(context).as_str()) {
+            return false;
+        }
+        match &self.schedule {
+            Some(schedule) => remote
+                .scheduled_for
+                .is_some_and(|start| start.as_second() == schedule.start.0.as_second()),
+            None if self.backfill_date.is_some() => remote.backfilled == Some(true),
+            None => remote.scheduled_for.is_none() && !remote.status.as_ref().is_some_and(is_over),
+        }
+    }
+
+    fn is_attempt(&self, context: &Context<'_>, remote: &Incident) -> bool {
+        let uid = remote
+            .metadata
+            .get(MARK)
+            .and_then(|mark| mark.get("uid"))
+            .and_then(Value::as_str);
+        uid == Some(&context.declaration.uid)
+    }
+
+    fn fields(&self, context: &Context<'_>, remote: Option<&Incident>) -> Result<Vec<Field>, Blocked> {
+        let mut fields = vec![Field::new(
+            "name",
+            "name",
+            json!(self.title(context)),
+            remote.and_then(|remote| text(remote.name.as_deref())),
+        )];
+        if let Some(impact) = self.impact_override {
+            let observed =
+                remote.and_then(|remote| text(remote.impact_override.as_ref().map(|impact| impact.as_str())));
+            fields.push(Field::new(
+                "impactOverride",
+                "impact_override",
+                json!(impact.as_str()),
+                observed,
+            ));
+        }
+        if let Some(date) = &self.backfill_date {
+            fields.push(Field::new("backfillDate", "backfill_date", json!(date.0), None).access(Access::CreateOnly));
+        }
+        if let Some(schedule) = &self.schedule {
+            for (name, wire, at, observed) in [
+                (
+                    "schedule.start",
+                    "scheduled_for",
+                    schedule.start.0,
+                    remote.map(|remote| remote.scheduled_for),
+                ),
+                (
+                    "schedule.end",
+                    "scheduled_until",
+                    schedule.end.0,
+                    remote.map(|remote| remote.scheduled_until),
+                ),
+            ] {
+                fields.push(
+                    Field::new(name, wire, json!(at), observed.map(|at| json!(at))).compared(Comparison::Instant),
+                );
+            }
+            let components = !self.components.is_empty();
+            for (name, wire, wanted, observed) in [
+                (
+                    "schedule.remindPrior",
+                    "scheduled_remind_prior",
+                    schedule.remind_prior,
+                    remote.map(|remote| remote.scheduled_remind_prior),
+                ),
+                (
+                    "schedule.autoStart",
+                    "scheduled_auto_in_progress",
+                    schedule.auto_start,
+                    remote.map(|remote| remote.scheduled_auto_in_progress),
+                ),
+                (
+                    "schedule.autoComplete",
+                    "scheduled_auto_completed",
+                    schedule.auto_complete,
+                    remote.map(|remote| remote.scheduled_auto_completed),
+                ),
+                (
+                    "schedule.transitionComponents",
+                    "auto_transition_to_maintenance_state",
+                    schedule.transition_components && components,
+                    remote.map(|remote| remote.auto_transition_to_maintenance_state),
+                ),
+                (
+                    "schedule.transitionComponents.end",
+                    "auto_transition_to_operational_state",
+                    schedule.transition_components && components,
+                    remote.map(|remote| remote.auto_transition_to_operational_state),
+                ),
+                (
+                    "schedule.notifyAtStart",
+                    "auto_transition_deliver_notifications_at_start",
+                    schedule.notify_at_start,
+                    remote.map(|remote| remote.auto_transition_deliver_notifications_at_start),
+                ),
+                (
+                    "schedule.notifyAtEnd",
+                    "auto_transition_deliver_notifications_at_end",
+                    schedule.notify_at_end,
+                    remote.map(|remote| remote.auto_transition_deliver_notifications_at_end),
+                ),
+            ] {
+                fields.push(Field::new(
+                    name,
+                    wire,
+                    json!(wanted),
+                    observed.map(|value| json!(value)),
+                ));
+            }
+        }
+        if !self.components.is_empty() {
+            let noted = Field::new(COMPONENTS_NOTED, "", json!(self.components), None).access(Access::Noted);
+            let applied = &context.declaration.status.object().applied;
+            let over = remote.is_some_and(|remote| remote.status.as_ref().is_some_and(is_over));
+            // What is over needs its components no more: they may be gone, or be others of the same name.
+            if !(over && applied.get(COMPONENTS_NOTED) == Some(&fields::hash(&noted.desired))) {
+                let mut map = Map::new();
+                for (name, status) in &self.components {
+                    map.insert(
+                        context.reference(Kind::Component, name)?.to_owned(),
+                        json!(status.as_str()),
+                    );
+                }
+                let desired = Value::Object(map);
+                // An incident that was taken over and shows these very statuses has been told of them.
+                let told = applied.contains_key("components");
+                let shown = remote
+                    .filter(|_| !told)
+                    .map(shown_statuses)
+                    .filter(|shown| *shown == desired);
+                let field = Field::new("components", "components", desired, shown.clone());
+                fields.push(if shown.is_some() {
+                    field
+                } else {
+                    field.access(Access::WriteOnly)
+                });
+            }
+            fields.push(noted);
+        }
+        Ok(fields)
+    }
+
+    fn create(&self, context: &Context<'_>, body: Map<String, Value>) -> Result<Request, Blocked> {
+        let Some(first) = self.updates.first() else {
+            return Err(Blocked::stalled(
+                Reason::Invalid,
+                "an incident needs at least one update",
+            ));
+        };
+        let key = &context.declaration.key;
+        let mark = json!({"uid": context.declaration.uid, "namespace": key.namespace, "name": key.name});
+        let backfilled = self.backfill_date.is_some();
+        let incident = IncidentWrite {
+            status: Some(wire_status(first.status)),
+            body: Some(first.body.clone()),
+            deliver_notifications: Some(first.notify && !backfilled),
+            metadata: Some(Map::from_iter([(MARK.to_owned(), mark)])),
+            backfilled: backfilled.then_some(true),
+            ..self.incident_write(body, first.status)?
+        };
+        Ok(Request::CreateIncident(Box::new(incident)))
+    }
+
+    fn update(&self, _context: &Context<'_>, remote: &Incident, body: Map<String, Value>) -> Result<Request, Blocked> {
+        let last = self
+            .updates
+            .last()
+            .map_or(IncidentStatusName::Investigating, |update| update.status);
+        let incident = IncidentWrite {
+            deliver_notifications: Some(false),
+            ..self.incident_write(body, last)?
+        };
+        Ok(Request::UpdateIncident(remote.id.clone(), Box::new(incident)))
+    }
+
+    fn observe(&self, _context: &Context<'_>, remote: &Incident, status: &mut Status) {
+        if let Status::Incident(status) = status {
+            status.status = remote.status.as_ref().map(ToString::to_string);
+            status.impact = remote.impact.as_ref().map(ToString::to_string);
+            status.resolved_at = remote.resolved_at.map(|at| Time(whole_second(at)));
+            status.object.url.clone_from(&remote.shortlink);
+        }
+    }
+}
+
+impl IncidentSpec {
+    /// The request body. The status map would apply at once, so that a maintenance to come names its components only;
+    /// the statuses follow with the update that starts it.
+    fn incident_write(&self, body: Map<String, Value>, phase: IncidentStatusName) -> Result<IncidentWrite, Blocked> {
+        let mut incident: IncidentWrite = write(body)?;
+        let Some(map) = incident.components.take() else {
+            return Ok(incident);
+        };
+        incident.component_ids = Some(map.keys().cloned().collect());
+        let automatic = self
+            .schedule
+            .as_ref()
+            .is_some_and(|schedule| schedule.transition_components);
+        incident.components = match phase {
+            IncidentStatusName::Scheduled => None,
+            IncidentStatusName::InProgress | IncidentStatusName::Verifying if automatic => {
+                Some(all(&map, &ComponentStatus::UnderMaintenance))
+            }
+            IncidentStatusName::Completed if automatic => Some(all(&map, &ComponentStatus::Operational)),
+            _ => Some(map),
+        };
+        Ok(incident)
+    }
+}
+
+/// The statuses of an incident's components as the page shows them, by id.
+fn shown_statuses(remote: &Incident) -> Value {
+    let status = |component: &crate::statuspage::Component| {
+        (
+            component.id.clone(),
+            json!(component.status.as_ref().map(|status| status.as_str())),
+        )
+    };
+    Value::Object(remote.components.iter().map(status).collect())
+}
+
+fn all(map: &BTreeMap<String, ComponentStatus>, status: &ComponentStatus) -> BTreeMap<String, ComponentStatus> {
+    map.keys().map(|id| (id.clone(), status.clone())).collect()
+}
+
+fn wire_status(name: IncidentStatusName) -> IncidentStatus {
+    match name {
+        IncidentStatusName::Investigating => IncidentStatus::Investigating,
+        IncidentStatusName::Identified => IncidentStatus::Identified,
+        IncidentStatusName::Monitoring => IncidentStatus::Monitoring,
+        IncidentStatusName::Resolved => IncidentStatus::Resolved,
+        IncidentStatusName::Scheduled => IncidentStatus::Scheduled,
+        IncidentStatusName::InProgress => IncidentStatus::InProgress,
+        IncidentStatusName::Verifying => IncidentStatus::Verifying,
+        IncidentStatusName::Completed => IncidentStatus::Completed,
+    }
+}
