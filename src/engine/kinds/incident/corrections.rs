@@ -3,7 +3,6 @@
 use jiff::Timestamp;
 use serde_json::json;
 
-use super::super::Rules;
 use crate::api::{Drift, DriftPolicy, IncidentSpec, PublishedUpdate};
 use crate::engine::declaration::Declaration;
 use crate::engine::fields::{self, Change};
