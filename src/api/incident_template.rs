@@ -18,7 +18,7 @@ use super::{CommonSpec, IncidentStatusName, ObjectStatus};
     status = "IncidentTemplateStatus",
     derive = "PartialEq",
     shortname = "sptemplate",
-    category = "statuspage",
+    category = "statuspage-all",
     selectable = ".spec.pageRef.name",
     selectable = ".status.id",
     printcolumn(

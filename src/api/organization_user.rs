@@ -42,7 +42,7 @@ pub struct PagePermission {
     status = "OrganizationUserStatus",
     derive = "PartialEq",
     shortname = "sporguser",
-    category = "statuspage",
+    category = "statuspage-all",
     selectable = ".spec.pageRef.name",
     selectable = ".status.id",
     printcolumn(

@@ -18,7 +18,7 @@ use super::{CommonSpec, DeletionPolicy, ObjectStatus};
     status = "PageAccessGroupStatus",
     derive = "PartialEq",
     shortname = "spaccess",
-    category = "statuspage",
+    category = "statuspage-all",
     selectable = ".spec.pageRef.name",
     selectable = ".status.id",
     printcolumn(

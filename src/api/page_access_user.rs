@@ -18,7 +18,7 @@ use super::{CommonSpec, DeletionPolicy, ObjectStatus};
     status = "PageAccessUserStatus",
     derive = "PartialEq",
     shortname = "spuser",
-    category = "statuspage",
+    category = "statuspage-all",
     selectable = ".spec.pageRef.name",
     selectable = ".status.id",
     printcolumn(

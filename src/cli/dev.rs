@@ -56,6 +56,7 @@ pub fn run(arguments: &Arguments, _out: &mut dyn Write) -> Result<Outcome, Failu
             data: location(&data),
             tokens: vec![TOKEN.to_owned()],
             pages: pages(&manifests),
+            organization: organization(&manifests),
             rate_limit: arguments.rate_limit,
             ..Default::default()
         })
@@ -123,4 +124,12 @@ fn pages(manifests: &Manifests) -> Vec<PageSeed> {
             _ => None,
         })
         .collect()
+}
+
+/// The organization that the manifests name: the members of an organization are under its id.
+fn organization(manifests: &Manifests) -> Option<String> {
+    manifests.manifests.iter().find_map(|manifest| match &manifest.object {
+        Object::StatusPage(page) => page.spec.organization_id.clone(),
+        _ => None,
+    })
 }

@@ -119,3 +119,23 @@ fn the_page_of_conditions_is_generated() {
         "docs/conditions.md is not what the types say: UPDATE_DOCS=1 cargo test --test it definitions"
     );
 }
+
+#[test]
+fn a_category_is_no_name_of_a_kind() {
+    // kubectl would take `kubectl get statuspage acme` for all kinds of the category, and refuse the name.
+    let names: BTreeSet<String> = Kind::ALL
+        .into_iter()
+        .flat_map(|kind| {
+            let names = kind.definition().spec.names;
+            let short = names.short_names.unwrap_or_default();
+            short
+                .into_iter()
+                .chain([names.plural, names.singular.unwrap_or_default()])
+        })
+        .collect();
+    for kind in Kind::ALL {
+        for category in kind.definition().spec.names.categories.unwrap_or_default() {
+            assert!(!names.contains(&category), "{kind}: {category}");
+        }
+    }
+}

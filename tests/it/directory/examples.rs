@@ -26,7 +26,16 @@ async fn every_example_is_applied() {
             })
             .collect();
         assert!(!pages.is_empty(), "{name} declares a page");
-        let local = Local::start_with(ServerOptions { pages, ..options() }).await;
+        let organization = manifests.manifests.iter().find_map(|manifest| match &manifest.object {
+            statuspage_operator::manifest::Object::StatusPage(page) => page.spec.organization_id.clone(),
+            _ => None,
+        });
+        let local = Local::start_with(ServerOptions {
+            pages,
+            organization,
+            ..options()
+        })
+        .await;
         let said = local.apply(&directory).await;
         assert!(said.contains(" created"), "{name}: {said}");
         local.is_settled(&directory).await;
