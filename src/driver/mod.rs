@@ -11,9 +11,11 @@ mod interrupt;
 mod page;
 mod perform;
 pub mod preview;
+mod recorder;
 mod store;
 
 pub use clock::Clock;
 pub use interrupt::{Interrupt, Trigger};
 pub use page::{PageDriver, PageOptions, PassEnd, Totals};
+pub use recorder::{Conclusion, Effect, Happening, Recorder, Ticket};
 pub use store::{Access, Event, EventKind, Store, StoreChange, StoreError, View};

@@ -1,20 +1,23 @@
 //! The driver of one page.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
 use super::perform::{collection_of, perform};
-use super::{Access, Clock, Event, EventKind, Interrupt, Store, StoreChange, StoreError, View};
+use super::{
+    Access, Clock, Conclusion, Effect, Event, EventKind, Happening, Interrupt, Recorder, Store, StoreChange,
+    StoreError, Ticket, View,
+};
 use crate::api::{Journal, Kind, Reason};
 use crate::engine::{
     self, Action, DELETION_WINDOW, Declaration, Failure, Gate, ObjectKey, Plan, READY, Read, ReadWhat, Reply, Spec,
     Status, Step, World,
 };
 use crate::statuspage::{
-    Budget, BudgetRegistry, Client, CollectionKind, Error, ErrorClass, Page, Permit, Priority, Snapshot,
+    Budget, BudgetRegistry, Client, CollectionKind, Error, ErrorClass, Page, Permit, Priority, Snapshot, Trace,
 };
 
 /// What all drivers of a process share.
@@ -83,6 +86,7 @@ pub struct PageDriver<S> {
     last_update: Option<Step>,
     totals: Totals,
     attempts: u64,
+    recorder: Option<Arc<dyn Recorder>>,
 }
 
 impl<S: Store> PageDriver<S> {
@@ -107,7 +111,15 @@ impl<S: Store> PageDriver<S> {
             last_update: None,
             totals: Totals::default(),
             attempts: 0,
+            recorder: None,
         }
+    }
+
+    /// The same driver, which tells a recorder what it does.
+    #[must_use]
+    pub fn recorded_by(mut self, recorder: Arc<dyn Recorder>) -> Self {
+        self.recorder = Some(recorder);
+        self
     }
 
     /// The page's key.
@@ -397,6 +409,12 @@ impl<S: Store> PageDriver<S> {
             match self.write(declaration, change).await {
                 Ok(()) => {
                     any = true;
+                    let recovered = declaration.status.object().journal.is_some();
+                    match &step.action {
+                        Action::RecordId(id) => self.note(declaration, Happening::Adopted { id, recovered }),
+                        Action::Release => self.note(declaration, Happening::Released),
+                        _ => self.note(declaration, Happening::Pruned),
+                    }
                     if let Action::RecordId(id) = &step.action
                         && let Some(known) = self.knowledge.get_mut(&step.key)
                     {
@@ -423,6 +441,7 @@ impl<S: Store> PageDriver<S> {
                 Ok(()) => {
                     self.knowledge.remove(key);
                     self.tell_transition(declaration, status);
+                    self.note(declaration, Happening::Status(status));
                 }
                 Err(StoreError::Gone(_)) => {}
                 Err(error) => tracing::warn!(object = %key, %error, "status will be written again"),
@@ -433,6 +452,12 @@ impl<S: Store> PageDriver<S> {
     async fn write(&mut self, declaration: &Declaration, change: StoreChange) -> Result<(), StoreError> {
         self.totals.store_writes += 1;
         self.store.write(declaration, change).await
+    }
+
+    fn note(&self, declaration: &Declaration, happening: Happening<'_>) {
+        if let Some(recorder) = &self.recorder {
+            recorder.note(&self.key, self.page_id.as_deref(), declaration, happening);
+        }
     }
 
     /// An Event when a declaration begins or ceases to need its owner.
@@ -610,7 +635,12 @@ impl<S: Store> PageDriver<S> {
         let (Some(request), Some(declaration)) = (step.action.request(), find(view, &step.key)) else {
             return;
         };
-        let page = client.with_priority(step.priority).with_permit(permit).page(page_id);
+        let trace = Trace::default();
+        let client = client
+            .with_priority(step.priority)
+            .with_permit(permit)
+            .with_trace(&trace);
+        let page = client.page(page_id);
         let finalizer_due = !declaration.finalizer && declaration.key.kind != Kind::StatusPage && !declaration.deleting;
         if finalizer_due && let Err(error) = self.write(declaration, StoreChange::AddFinalizer).await {
             tracing::warn!(object = %step.key, %error, "cannot put the finalizer on; nothing was sent");
@@ -619,7 +649,20 @@ impl<S: Store> PageDriver<S> {
         if step.action.is_journalled() && !self.write_journal(step).await {
             return;
         }
-        match perform(&page, &mut self.snapshot, request).await {
+        // On the record before it is sent: what a crash interrupts is found there.
+        let ticket = self.recorder.as_ref().map(|recorder| {
+            recorder.begin(Effect {
+                page: &self.key,
+                page_id,
+                declaration,
+                step,
+            })
+        });
+        let result = perform(&page, &mut self.snapshot, request).await;
+        if let Some(ticket) = ticket {
+            conclude(ticket, &result, &trace);
+        }
+        match result {
             Ok(reply) => self.succeeded(view, step, &reply).await,
             Err(error) => self.failed(view, step, &error),
         }
@@ -808,6 +851,27 @@ impl Work {
             Work::Step(step) => step.priority,
         }
     }
+}
+
+/// Puts the end of a request on the record.
+fn conclude(ticket: Box<dyn Ticket>, result: &Result<Reply, Error>, trace: &Trace) {
+    let ids = trace.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let error = result.as_ref().err();
+    let text = error.map(described);
+    ticket.conclude(Conclusion {
+        outcome: match error.map(Error::class) {
+            None => "succeeded",
+            Some(ErrorClass::Ambiguous) => "unknown",
+            Some(_) => "failed",
+        },
+        created: match result {
+            Ok(Reply::Created(id, _)) => Some(id),
+            _ => None,
+        },
+        error: text.as_deref(),
+        status: error.and_then(Error::status),
+        request_id: ids.request_id.as_deref().or(ids.trace_id.as_deref()),
+    });
 }
 
 fn client_for(options: &PageOptions, access: &Access) -> Result<Client, Error> {

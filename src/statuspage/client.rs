@@ -6,7 +6,7 @@ use std::time::Duration;
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue, USER_AGENT};
 use reqwest::redirect::Policy;
 
-use super::{BaseUrl, Budget, Error, Permit, Priority, Token};
+use super::{BaseUrl, Budget, Error, Permit, Priority, RequestIds, Token};
 
 const USER_AGENT_VALUE: &str = concat!("statuspage-operator/", env!("CARGO_PKG_VERSION"));
 
@@ -79,6 +79,7 @@ impl ClientBuilder {
             priority: Priority::default(),
             fairness_key: None,
             permit: None,
+            traced: None,
         })
     }
 }
@@ -100,7 +101,11 @@ pub struct Client {
     priority: Priority,
     fairness_key: Option<Arc<str>>,
     permit: Option<Arc<Mutex<Option<Permit>>>>,
+    traced: Option<Trace>,
 }
+
+/// Where the ids of the last reply are left.
+pub type Trace = Arc<Mutex<RequestIds>>;
 
 impl Client {
     /// Begins a client for a service and a token.
@@ -141,6 +146,22 @@ impl Client {
         Self {
             permit: Some(Arc::new(Mutex::new(Some(permit)))),
             ..self.clone()
+        }
+    }
+
+    /// The same client, which leaves the ids of every reply, also of an error, in `trace`.
+    #[must_use]
+    pub fn with_trace(&self, trace: &Trace) -> Self {
+        Self {
+            traced: Some(Arc::clone(trace)),
+            ..self.clone()
+        }
+    }
+
+    /// Notes the ids of a reply.
+    pub(super) fn trace(&self, ids: &RequestIds) {
+        if let Some(trace) = &self.traced {
+            trace.lock().unwrap_or_else(PoisonError::into_inner).clone_from(ids);
         }
     }
 

@@ -20,7 +20,7 @@ pub mod types;
 
 pub use base_url::BaseUrl;
 pub use budget::{Budget, BudgetRegistry, BudgetStats, DEFAULT_LIMIT, DEFAULT_RESERVE, Permit, Priority, SPAN, Window};
-pub use client::{Client, ClientBuilder, install_crypto};
+pub use client::{Client, ClientBuilder, Trace, install_crypto};
 pub use error::{Error, ErrorClass, RequestIds};
 pub use operations::{
     ComponentGroups, Components, IncidentSubscribers, IncidentView, Incidents, Metrics, MetricsProviders, PageHandle,

@@ -187,6 +187,10 @@ impl Client {
         let outcome = self.exchange(request, operation, effectful).await;
         // The slot counts from here on, whatever the outcome.
         drop(permit);
+        match &outcome {
+            Ok(reply) => self.trace(&reply.request_ids),
+            Err(error) => self.trace(error.request_ids().unwrap_or(&RequestIds::default())),
+        }
         let duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
         match &outcome {
             Ok(reply) => tracing::debug!(
