@@ -192,7 +192,10 @@ mod tests {
         event.normalise();
         assert_eq!(event.traits.len(), 4);
         assert_eq!(event.to_json()["generated"], "2024-03-01T10:00:05.250000");
-        assert_eq!(event.to_json()["traits"][0], json!({"name": "attempt", "type": "integer", "value": "2"}));
+        assert_eq!(
+            event.to_json()["traits"][0],
+            json!({"name": "attempt", "type": "integer", "value": "2"})
+        );
         assert_eq!(AuditEvent::from_json(&event.to_json()), Some(event));
     }
 

@@ -40,7 +40,12 @@ impl Journal {
             if mine.is_some() && !file.exists() {
                 continue;
             }
-            let opened = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&file)?;
+            let opened = OpenOptions::new()
+                .read(true)
+                .write(true)
+                .create(true)
+                .truncate(false)
+                .open(&file)?;
             match opened.try_lock() {
                 Ok(()) => {}
                 // Another process lives in it.
@@ -101,7 +106,8 @@ impl Journal {
     }
 
     fn append(&mut self, event: &AuditEvent, known: bool) -> std::io::Result<()> {
-        self.outstanding.insert(event.message_id.clone(), (event.clone(), known));
+        self.outstanding
+            .insert(event.message_id.clone(), (event.clone(), known));
         let mut text = line(event, known).to_string();
         text.push('\n');
         // One write: a process that is killed leaves a whole line or a cut one, never two mixed.
@@ -214,7 +220,7 @@ mod tests {
         // What was stored may come again: the store knows its id.
         assert!(finished.contains(&done));
         assert!(!finished.contains(&began));
-        assert_eq!(begun, [began.clone()]);
+        assert_eq!(begun, std::slice::from_ref(&began));
         let all: Vec<String> = journal.outstanding.keys().cloned().collect();
         journal.settle(all.iter().map(String::as_str)).unwrap();
         assert_eq!(std::fs::metadata(&path).unwrap().len(), 0);

@@ -106,12 +106,15 @@ struct Shared {
     clock: Clock,
     limit: usize,
     spool: Mutex<VecDeque<AuditEvent>>,
-    journal: Option<Mutex<Journal>>,
+    /// None without one, and once the log is closed: its lock is given back then.
+    journal: Mutex<Option<Journal>>,
     wake: Notify,
     counts: Counts,
     /// How many accepted events are settled: stored, or refused for good.
     settled: watch::Sender<u64>,
     closing: CancellationToken,
+    /// One at a time: whoever waited finds nothing left to do.
+    pruning: tokio::sync::Mutex<()>,
 }
 
 /// The event log. Clones are the same log; events are stored in the background.
@@ -153,7 +156,7 @@ impl AuditLog {
                 spool.make_contiguous().sort_by_key(|event| event.generated);
                 counts.recovered.store(spool.len() as u64, Ordering::Relaxed);
                 counts.accepted.store(spool.len() as u64, Ordering::Relaxed);
-                Some(Mutex::new(journal))
+                Some(journal)
             }
             None => None,
         };
@@ -163,11 +166,12 @@ impl AuditLog {
             clock: options.clock,
             limit: options.spool,
             spool: Mutex::new(spool),
-            journal,
+            journal: Mutex::new(journal),
             wake: Notify::new(),
             counts,
             settled: watch::Sender::new(0),
             closing: CancellationToken::new(),
+            pruning: tokio::sync::Mutex::new(()),
         });
         let writer = tokio::spawn(write(Arc::clone(&shared), migrated));
         Ok(AuditLog {
@@ -255,6 +259,11 @@ impl AuditLog {
             let _ = writer.await;
         }
         self.shared.store.close().await;
+        self.shared
+            .journal
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
         stored
     }
 }
@@ -291,12 +300,11 @@ impl Shared {
     }
 
     fn with_journal(&self, work: impl FnOnce(&mut Journal) -> std::io::Result<()>) {
-        let Some(journal) = &self.journal else { return };
-        let mut journal = journal.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Err(error) = work(&mut journal) {
-            if self.counts.journal_failures.fetch_add(1, Ordering::Relaxed) == 0 {
-                tracing::warn!(%error, "the journal of the event log cannot be written; the work goes on without it");
-            }
+        let mut journal = self.journal.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(journal) = journal.as_mut() else { return };
+        let Err(error) = work(journal) else { return };
+        if self.counts.journal_failures.fetch_add(1, Ordering::Relaxed) == 0 {
+            tracing::warn!(%error, "the journal of the event log cannot be written; the work goes on without it");
         }
     }
 
@@ -352,7 +360,11 @@ impl Shared {
                         }
                         Err(error) if is_refusal(&error) => {
                             self.counts.rejected.fetch_add(1, Ordering::Relaxed);
-                            tracing::warn!(event = event.message_id, ?error, "an event cannot be stored and is lost");
+                            tracing::warn!(
+                                event = event.message_id,
+                                ?error,
+                                "an event cannot be stored and is lost"
+                            );
                         }
                         // Those before it are stored and will be found so.
                         Err(error) => return Err(error),
@@ -365,6 +377,7 @@ impl Shared {
     }
 
     async fn prune(&self) -> Result<u64, AuditError> {
+        let _one = self.pruning.lock().await;
         let pruned = self.store.prune(self.retention, self.clock.now()).await?;
         self.counts.pruned.fetch_add(pruned, Ordering::Relaxed);
         Ok(pruned)
@@ -448,7 +461,8 @@ fn is_refusal(error: &AuditError) -> bool {
                 return code.starts_with("22") || code.starts_with("23");
             }
             // SQLite, in the low byte: too big, constraint, mismatch.
-            code.parse::<u32>().is_ok_and(|code| [18, 19, 20].contains(&(code & 0xff)))
+            code.parse::<u32>()
+                .is_ok_and(|code| [18, 19, 20].contains(&(code & 0xff)))
         }
         AuditError::Database(sqlx::Error::Encode(_)) => true,
         _ => false,

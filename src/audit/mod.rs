@@ -2,7 +2,8 @@
 //!
 //! What it promises:
 //! - **Never in the way.** [`AuditLog::record`] and [`AuditLog::begin`] never wait for the store. Events wait in a spool
-//!   of bounded length while the store is down; what does not fit is dropped and counted, never silently.
+//!   of bounded length while the store is down; what does not fit is dropped and counted, never silently. The
+//!   beginning of a dropped write may still be in the journal: the next process stores it with an unknown outcome.
 //! - **Not lost with the process.** With a journal (the default beside a SQLite file) a remote write is noted on disk
 //!   before it is sent. Whatever ends the process, the next one stores the event: with its outcome when that was known,
 //!   else with the outcome `unknown`. A power cut can take the outcome of the last events, never a begun write itself.
@@ -19,6 +20,7 @@ mod filter;
 mod follow;
 mod journal;
 mod log;
+mod recorder;
 mod select;
 mod store;
 mod value;

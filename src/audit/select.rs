@@ -131,7 +131,7 @@ impl Resolved<'_> {
         self.driver_conditions(&mut statement, test);
         statement.push(" LIMIT ");
         statement.integer(bound);
-        statement.push(") AS some");
+        statement.push(") AS counted");
         Some(statement)
     }
 
@@ -144,7 +144,7 @@ impl Resolved<'_> {
         self.time(&mut statement, "e");
         statement.push(" LIMIT ");
         statement.integer(bound);
-        statement.push(") AS some");
+        statement.push(") AS counted");
         Some(statement)
     }
 
@@ -245,7 +245,11 @@ impl Resolved<'_> {
             }
             _ => {
                 // Several tenants have no common order in the index; behind an expression it is not used.
-                statement.push(if by_index { " AND e.tenant IN " } else { " AND (e.tenant || '') IN " });
+                statement.push(if by_index {
+                    " AND e.tenant IN "
+                } else {
+                    " AND (e.tenant || '') IN "
+                });
                 statement.list(tenants.into_iter().map(Bind::Text));
             }
         }

@@ -88,10 +88,11 @@ impl EventStore {
                 Box::pin(async move {
                     if !postgres {
                         // FULL: what was committed is there after a power cut too; the journal is shortened after it.
+                        // 64 MB of cache at most: a batch touches pages all over the indexes.
                         connection
                             .execute(
                                 "PRAGMA busy_timeout = 5000; PRAGMA foreign_keys = ON; PRAGMA synchronous = FULL; \
-                                 PRAGMA temp_store = MEMORY",
+                                 PRAGMA temp_store = MEMORY; PRAGMA cache_size = -65536",
                             )
                             .await?;
                         if !read_only {
@@ -351,7 +352,12 @@ impl EventStore {
         }
         let few_tenants = match resolved.count_tenants(PROBE).filter(|_| best.is_none()) {
             Some(statement) => {
-                let count: i64 = statement.query().persistent(false).fetch_one(&self.pool).await?.try_get(0)?;
+                let count: i64 = statement
+                    .query()
+                    .persistent(false)
+                    .fetch_one(&self.pool)
+                    .await?
+                    .try_get(0)?;
                 count < PROBE
             }
             None => false,

@@ -111,7 +111,11 @@ fn write_float(number: f64) -> String {
     match exponent.parse::<i32>() {
         Ok(exponent) if (-4..16).contains(&exponent) => {
             let plain = number.to_string();
-            if plain.contains('.') { plain } else { format!("{plain}.0") }
+            if plain.contains('.') {
+                plain
+            } else {
+                format!("{plain}.0")
+            }
         }
         Ok(exponent) => {
             let sign = if exponent < 0 { '-' } else { '+' };
@@ -296,7 +300,15 @@ mod tests {
         }
         assert_eq!(read_time("2024"), "2024-01-01T00:00:00Z".parse().ok());
         assert_eq!(read_time("2024-03"), "2024-03-01T00:00:00Z".parse().ok());
-        for text in ["", "yesterday", "2024-13-01", "2024-3-1", "2024-03-02T25:00", "2024-03-02T00:00:00.", "12:00"] {
+        for text in [
+            "",
+            "yesterday",
+            "2024-13-01",
+            "2024-3-1",
+            "2024-03-02T25:00",
+            "2024-03-02T00:00:00.",
+            "12:00",
+        ] {
             assert_eq!(read_time(text), None, "{text}");
         }
     }

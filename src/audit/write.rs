@@ -12,10 +12,11 @@ use super::select::{Bind, Statement, table};
 use super::store::EventStore;
 use super::value::{TraitType, TraitValue};
 
-/// Events in one INSERT; with seven values each far below the limits of both databases.
-const EVENTS_PER_STATEMENT: usize = 250;
+/// Events in one INSERT. SQLite looks every placeholder up in a list, so that the time of a statement grows with the
+/// square of their number: a few hundred are the best.
+const EVENTS_PER_STATEMENT: usize = 40;
 /// Traits in one INSERT.
-const TRAITS_PER_STATEMENT: usize = 1000;
+const TRAITS_PER_STATEMENT: usize = 50;
 /// Events that are deleted in one transaction, so that writers wait for milliseconds only.
 const DELETED_AT_ONCE: i64 = 1000;
 /// Writers to PostgreSQL queue for this lock, so that numbers become visible in their order and whoever follows
@@ -125,54 +126,56 @@ impl EventStore {
         let mut deleted = 0;
         if let Some(age) = retention.age {
             let oldest = now.checked_sub(age).unwrap_or(Timestamp::MIN).as_microsecond();
-            loop {
-                let sizes = self
-                    .delete(
-                        "DELETE FROM events WHERE sequence IN (SELECT sequence FROM events WHERE generated < $1 \
-                         ORDER BY generated LIMIT $2) RETURNING size",
-                        &[oldest, DELETED_AT_ONCE],
-                    )
-                    .await?;
-                deleted += sizes.len() as u64;
-                if sizes.is_empty() {
-                    break;
-                }
-            }
+            // No id is smaller than the empty one: what is exactly that old stays.
+            deleted += self.delete_until(oldest, "").await?;
         }
-        if let Some(bytes) = retention.bytes {
-            let most = i64::try_from(bytes).unwrap_or(i64::MAX);
-            let mut total: i64 = sqlx::query("SELECT CAST(COALESCE(SUM(size), 0) AS BIGINT) FROM events")
-                .fetch_one(&self.pool)
-                .await?
-                .try_get(0)?;
-            while total > most {
-                // The oldest whose sizes together are the excess, and no more than a batch of them.
-                let sizes = self
-                    .delete(
-                        "DELETE FROM events WHERE sequence IN (SELECT sequence FROM (SELECT sequence, \
-                         SUM(size) OVER (ORDER BY generated, message_id) - size AS before FROM (SELECT sequence, size, \
-                         generated, message_id FROM events ORDER BY generated, message_id LIMIT $2) AS oldest) AS summed \
-                         WHERE before < $1) RETURNING size",
-                        &[total - most, DELETED_AT_ONCE],
-                    )
-                    .await?;
-                deleted += sizes.len() as u64;
-                total -= sizes.iter().sum::<i64>();
-                if sizes.is_empty() {
-                    break;
-                }
-            }
+        if let Some(bytes) = retention.bytes
+            && let Some((generated, id)) = self.first_beyond(bytes).await?
+        {
+            deleted += self.delete_until(generated, &id).await?;
         }
         Ok(deleted)
     }
 
-    async fn delete(&self, sql: &'static str, numbers: &[i64]) -> Result<Vec<i64>, AuditError> {
-        let mut query = sqlx::query(sql);
-        for number in numbers {
-            query = query.bind(*number);
+    /// Time and id of the newest event that does not fit any more.
+    async fn first_beyond(&self, bytes: u64) -> Result<Option<(i64, String)>, AuditError> {
+        let most = i64::try_from(bytes).unwrap_or(i64::MAX);
+        let total: i64 = sqlx::query("SELECT CAST(COALESCE(SUM(size), 0) AS BIGINT) FROM events")
+            .fetch_one(&self.pool)
+            .await?
+            .try_get(0)?;
+        if total <= most {
+            return Ok(None);
         }
-        let rows = query.fetch_all(&self.pool).await?;
-        rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
+        let row = sqlx::query(
+            "SELECT generated, message_id FROM (SELECT generated, message_id, \
+             SUM(size) OVER (ORDER BY generated DESC, message_id DESC) AS newer FROM events) AS summed \
+             WHERE newer > $1 ORDER BY generated DESC, message_id DESC LIMIT 1",
+        )
+        .bind(most)
+        .fetch_optional(&self.pool)
+        .await?;
+        row.map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).transpose()
+    }
+
+    /// Deletes all events up to one, in batches. Several processes may do this at the same time.
+    async fn delete_until(&self, generated: i64, id: &str) -> Result<u64, AuditError> {
+        let mut deleted = 0;
+        loop {
+            let result = sqlx::query(
+                "DELETE FROM events WHERE sequence IN (SELECT sequence FROM events \
+                 WHERE (generated, message_id) <= ($1, $2) ORDER BY generated, message_id LIMIT $3)",
+            )
+            .bind(generated)
+            .bind(id.to_owned())
+            .bind(DELETED_AT_ONCE)
+            .execute(&self.pool)
+            .await?;
+            deleted += result.rows_affected();
+            if result.rows_affected() == 0 {
+                return Ok(deleted);
+            }
+        }
     }
 }
 

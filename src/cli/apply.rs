@@ -7,7 +7,9 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 
-use super::session::{Counts, PageResult, Session, asked_to_end, block_on, lines, print_problems, settle, summary};
+use super::session::{
+    Counts, PageResult, Record, Session, asked_to_end, block_on, lines, print_problems, settle, summary,
+};
 use super::{Connection, Failure, Outcome};
 use crate::driver::Trigger;
 use crate::engine::State;
@@ -27,6 +29,9 @@ pub struct Arguments {
     /// How Statuspage is reached.
     #[command(flatten)]
     pub connection: Connection,
+    /// Where what is done is recorded.
+    #[command(flatten)]
+    pub record: Record,
 }
 
 /// Form of the output.
@@ -76,6 +81,7 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<Outcome, Failur
         return Err(Failure::NoPage(arguments.directory.clone()));
     }
     let results = block_on(async {
+        session.record(&arguments.record).await?;
         let trigger = Trigger::default();
         let deadline = Some(Duration::from_secs(arguments.timeout));
         let work = futures::future::join_all(pages.into_iter().map(|page| {
@@ -84,13 +90,16 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<Outcome, Failur
             async move { settle(&mut driver, &mut interrupt, deadline).await }
         }));
         tokio::pin!(work);
-        tokio::select! {
-            results = &mut work => return Ok(results),
-            () = asked_to_end() => {}
-        }
-        // What is under way is finished and recorded, then it ends.
-        trigger.stop();
-        Ok(work.await)
+        let results = tokio::select! {
+            results = &mut work => results,
+            () = asked_to_end() => {
+                // What is under way is finished and recorded, then it ends.
+                trigger.stop();
+                work.await
+            }
+        };
+        session.close_record().await;
+        Ok(results)
     })?;
     report(arguments, &session, &results, out).map_err(Failure::Output)?;
     let done = results

@@ -55,6 +55,20 @@ pub enum Failure {
     /// The address or the token cannot be used.
     #[error(transparent)]
     Statuspage(crate::statuspage::Error),
+    /// The event log cannot be used.
+    #[error(transparent)]
+    Events(Box<crate::audit::AuditError>),
+    /// The operator's event log cannot be reached.
+    #[error("the event log cannot be reached")]
+    EventsAddress(#[source] reqwest::Error),
+    /// The operator does not show its event log.
+    #[error("the event log was not shown ({status}): {message}")]
+    EventsRefused {
+        /// HTTP status.
+        status: u16,
+        /// Its words.
+        message: String,
+    },
     /// The local server cannot work.
     #[error(transparent)]
     Server(#[from] crate::server::ServerError),

@@ -7,6 +7,8 @@ mod completions;
 mod connection;
 mod crds;
 mod dev;
+mod events;
+mod events_remote;
 mod export;
 mod failure;
 mod logging;
@@ -82,6 +84,8 @@ pub enum Command {
     Sync(sync::Arguments),
     /// Writes an existing page down as manifests; applying them changes nothing.
     Export(export::Arguments),
+    /// Shows who changed what on which page, when: the event log of a file, a database or an operator.
+    Events(events::Arguments),
     /// Runs the local Statuspage-compatible server.
     Serve(serve::Arguments),
     /// Checks a directory of manifests, with no network.
@@ -154,6 +158,7 @@ impl Command {
             Command::Apply(arguments) => apply::run(&arguments, out),
             Command::Sync(arguments) => sync::run(&arguments, out),
             Command::Export(arguments) => export::run(&arguments, out),
+            Command::Events(arguments) => events::run(&arguments, out),
             Command::Serve(arguments) => serve::run(&arguments, out),
             Command::Validate(arguments) => validate::run(&arguments, out),
             Command::Crds(arguments) => crds::run(&arguments, out),

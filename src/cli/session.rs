@@ -2,13 +2,15 @@
 
 use std::io::Write;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
+use clap::Args;
 use jiff::Timestamp;
 use serde::Serialize;
 
 use super::{Connection, Failure};
+use crate::audit::{AuditLog, AuditOptions};
 use crate::driver::{Clock, Event, EventKind, Interrupt, PageDriver, PageOptions, PassEnd, Totals};
 use crate::engine::{self, Declaration, Finding, ObjectKey, State};
 use crate::manifest::Manifests;
@@ -56,7 +58,20 @@ pub(super) struct Session {
     pub(super) manifests: Manifests,
     pub(super) options: PageOptions,
     counts: Arc<Mutex<Counts>>,
+    log: OnceLock<AuditLog>,
 }
+
+/// Where what is done is recorded.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Record")]
+pub struct Record {
+    /// Records every change as an event in this log: a SQLite file, or a postgres:// URL. `statuspage events` shows it.
+    #[arg(long, value_name = "PLACE", env = "STATUSPAGE_EVENTS", hide_env_values = true)]
+    pub events: Option<String>,
+}
+
+/// A log that is away delays the end of a command by so much.
+const LAST_EVENTS: Duration = Duration::from_secs(10);
 
 impl Session {
     /// Opens a directory for writing. Each event becomes a line.
@@ -112,6 +127,7 @@ impl Session {
                 clock: Clock::System,
             },
             counts,
+            log: OnceLock::new(),
         })
     }
 
@@ -132,11 +148,38 @@ impl Session {
                 clock: Clock::System,
             },
             counts: Arc::default(),
+            log: OnceLock::new(),
         })
     }
 
     pub(super) fn driver(&self, page: ObjectKey) -> PageDriver<DirectoryStore> {
-        PageDriver::new(page, Arc::clone(&self.store), self.options.clone())
+        let driver = PageDriver::new(page, Arc::clone(&self.store), self.options.clone());
+        match self.log.get() {
+            Some(log) => driver.recorded_by(Arc::new(log.clone())),
+            None => driver,
+        }
+    }
+
+    /// Opens the event log, if there is to be one. Drivers made from here on record in it.
+    pub(super) async fn record(&self, record: &Record) -> Result<(), Failure> {
+        if let Some(place) = &record.events {
+            let options = AuditOptions {
+                clock: self.options.clock.clone(),
+                ..AuditOptions::new(place.parse()?)
+            };
+            // Set once, before any driver is made.
+            let _ = self.log.set(AuditLog::open(options).await?);
+        }
+        Ok(())
+    }
+
+    /// Stores what is still to be stored.
+    pub(super) async fn close_record(&self) {
+        if let Some(log) = self.log.get()
+            && !log.close(LAST_EVENTS).await
+        {
+            tracing::warn!("some events are not stored yet; the next command with this log stores them");
+        }
     }
 
     pub(super) fn counts(&self) -> Counts {

@@ -9,7 +9,7 @@ use clap::Args;
 use notify::{RecursiveMode, Watcher};
 use tokio::sync::mpsc;
 
-use super::session::{Lines, Session, asked_to_end, block_on, lines, print_problems, result, summary, until};
+use super::session::{Lines, Record, Session, asked_to_end, block_on, lines, print_problems, result, summary, until};
 use super::{Connection, Failure, Outcome};
 use crate::driver::{PassEnd, Trigger};
 use crate::engine::ObjectKey;
@@ -24,6 +24,9 @@ pub struct Arguments {
     /// How Statuspage is reached.
     #[command(flatten)]
     pub connection: Connection,
+    /// Where what is done is recorded.
+    #[command(flatten)]
+    pub record: Record,
 }
 
 /// Editors write a file in several steps: so long is waited for the last one.
@@ -34,8 +37,11 @@ pub fn run(arguments: &Arguments, _out: &mut dyn Write) -> Result<Outcome, Failu
     let print = lines();
     let session = Session::open(&arguments.directory, &arguments.connection, Some(Arc::clone(&print)))?;
     block_on(async {
+        session.record(&arguments.record).await?;
         print(&format!("watching {}; Ctrl-C ends", arguments.directory.display()));
-        watch(&session, &arguments.directory, &print, asked_to_end()).await
+        let watched = watch(&session, &arguments.directory, &print, asked_to_end()).await;
+        session.close_record().await;
+        watched
     })?;
     Ok(Outcome::Success)
 }

@@ -32,7 +32,9 @@ impl EventsError {
     /// A parameter whose value cannot be used, in the original's words.
     pub(super) fn invalid(field: &str, value: &str, why: &str) -> Self {
         let value = quoted(value);
-        Self::bad(format!("Invalid input for field/attribute {field}. Value: {value}. {why}"))
+        Self::bad(format!(
+            "Invalid input for field/attribute {field}. Value: {value}. {why}"
+        ))
     }
 
     pub(super) fn not_found() -> Self {
@@ -40,7 +42,10 @@ impl EventsError {
     }
 
     pub(super) fn no_credentials() -> Self {
-        Self::new(StatusCode::UNAUTHORIZED, "This request needs credentials: send a token in X-Auth-Token.")
+        Self::new(
+            StatusCode::UNAUTHORIZED,
+            "This request needs credentials: send a token in X-Auth-Token.",
+        )
     }
 
     pub(super) fn forbidden(text: &str) -> Self {
@@ -48,7 +53,11 @@ impl EventsError {
     }
 
     pub(super) fn response(&self) -> Response<Body> {
-        let faultcode = if self.status.is_server_error() { "Server" } else { "Client" };
+        let faultcode = if self.status.is_server_error() {
+            "Server"
+        } else {
+            "Client"
+        };
         let body = json!({"error_message": {
             "faultcode": faultcode,
             "faultstring": self.text,
@@ -83,7 +92,11 @@ impl From<AuditError> for EventsError {
 
 /// A text as Python shows it, for messages.
 pub(super) fn quoted(text: &str) -> String {
-    let quote = if text.contains('\'') && !text.contains('"') { '"' } else { '\'' };
+    let quote = if text.contains('\'') && !text.contains('"') {
+        '"'
+    } else {
+        '\''
+    };
     let mut shown = String::from(quote);
     for letter in text.chars() {
         match letter {

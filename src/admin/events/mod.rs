@@ -178,10 +178,7 @@ async fn event(log: &AuditLog, caller: &Caller, id: &str) -> Result<Response<Bod
     // An event out of scope is as unknown as one that does not exist.
     match log.store().query(&filter).await?.first() {
         Some(event) => Ok(json_response(&event.to_json())),
-        None => Err(EventsError::new(
-            StatusCode::NOT_FOUND,
-            format!("Event {id} Not Found"),
-        )),
+        None => Err(EventsError::new(StatusCode::NOT_FOUND, format!("Event {id} Not Found"))),
     }
 }
 

@@ -92,9 +92,9 @@ pub(super) fn read(pairs: &[(String, String)]) -> Result<Asked, EventsError> {
             "marker" => asked.filter.marker = Some(value.clone()).filter(|marker| !marker.is_empty()),
             "sort" => asked.filter.sort.push(sort(value)?),
             "follow" => {
-                asked.follow = switch(value.as_str()).or(value.is_empty().then_some(true)).ok_or_else(|| {
-                    EventsError::invalid("follow", value, "true or false is wanted.")
-                })?;
+                asked.follow = switch(value.as_str())
+                    .or(value.is_empty().then_some(true))
+                    .ok_or_else(|| EventsError::invalid("follow", value, "true or false is wanted."))?;
             }
             "q" => {
                 return Err(EventsError::invalid(
@@ -173,7 +173,9 @@ fn add(asked: &mut Asked, group: &[(&str, &str)]) -> Result<(), EventsError> {
     }
     let given = |key: &str| group.iter().find(|(part, _)| *part == key).map(|(_, value)| *value);
     let Some(field) = given("field").filter(|field| !field.is_empty()) else {
-        return Err(EventsError::bad("A filter has no field: every filter needs q.field and q.value."));
+        return Err(EventsError::bad(
+            "A filter has no field: every filter needs q.field and q.value.",
+        ));
     };
     let Some(value) = given("value") else {
         return Err(EventsError::bad(format!(

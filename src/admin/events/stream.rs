@@ -23,11 +23,7 @@ struct State {
     closing: CancellationToken,
 }
 
-pub(super) async fn follow(
-    log: &AuditLog,
-    mut filter: Filter,
-    request: &Parts,
-) -> Result<Response<Body>, EventsError> {
+pub(super) async fn follow(log: &AuditLog, mut filter: Filter, request: &Parts) -> Result<Response<Body>, EventsError> {
     let last = request.headers.get("last-event-id").and_then(|id| id.to_str().ok());
     if let Some(last) = last.filter(|last| !last.is_empty()) {
         // Newer than the parameter, which a reconnecting browser repeats.
