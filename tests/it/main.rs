@@ -12,6 +12,8 @@ mod control_plane;
 #[cfg(test)]
 mod definitions;
 #[cfg(test)]
+mod events;
+#[cfg(test)]
 mod export;
 #[cfg(test)]
 mod manifest;

@@ -1,0 +1,193 @@
+//! A real PostgreSQL from the distribution's packages, on a port of its own, for as long as the tests run.
+
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+use crate::support::process::{self, OutputExt};
+
+const LIMIT: Duration = Duration::from_secs(60);
+const PREFIX: &str = "statuspage-operator-postgres-";
+
+/// A running server.
+pub(super) struct Server {
+    programs: PathBuf,
+    data: PathBuf,
+    port: u16,
+    databases: AtomicU32,
+}
+
+impl Server {
+    /// The server that all tests of this process share; it ends with the process.
+    pub(super) fn shared() -> &'static Server {
+        static SERVER: OnceLock<Server> = OnceLock::new();
+        SERVER.get_or_init(|| {
+            let server = Server::create("shared");
+            server.start();
+            server
+        })
+    }
+
+    /// Makes the files of a server that nobody shares, without starting it.
+    pub(super) fn create(name: &str) -> Server {
+        let programs = programs();
+        let temporary = std::env::temp_dir();
+        remove_leftovers(&temporary);
+        let data = temporary.join(format!("{PREFIX}{}-{name}", std::process::id()));
+        std::fs::create_dir(&data).unwrap();
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let server = Server {
+            programs,
+            data,
+            port,
+            databases: AtomicU32::new(0),
+        };
+        if is_root() {
+            run(Command::new("chown").arg("postgres:").arg(&server.data));
+        }
+        run(server
+            .command("initdb")
+            .args([
+                "--no-sync",
+                "--auth=trust",
+                "--username=postgres",
+                "--encoding=UTF8",
+                "--locale=C",
+                "-D",
+            ])
+            .arg(&server.data));
+        server
+    }
+
+    /// Starts the server and waits until it answers. It is killed when this process ends, however it ends.
+    pub(super) fn start(&self) {
+        let mut command = self.supervised("postgres");
+        command
+            .arg("-D")
+            .arg(&self.data)
+            .args([
+                "-p",
+                &self.port.to_string(),
+                "-h",
+                "127.0.0.1",
+                "-k",
+                "",
+                "-F",
+                "-c",
+                "max_connections=200",
+            ])
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(std::fs::File::create(self.data.with_extension("log")).unwrap());
+        let (sender, started) = mpsc::channel();
+        // The signal comes with the end of the thread that started the server, so that one lives as long as it.
+        std::thread::spawn(move || {
+            let mut child = command.spawn().unwrap();
+            sender.send(()).unwrap();
+            drop(child.wait());
+        });
+        started.recv().unwrap();
+        let deadline = Instant::now() + LIMIT;
+        while !self.answers() {
+            let log = std::fs::read_to_string(self.data.with_extension("log")).unwrap_or_default();
+            assert!(Instant::now() < deadline, "PostgreSQL does not answer:\n{log}");
+            std::thread::yield_now();
+        }
+    }
+
+    /// Ends the server at once, as a crash would.
+    pub(super) fn stop(&self) {
+        run(self
+            .command("pg_ctl")
+            .args(["stop", "-m", "immediate", "-w", "-D"])
+            .arg(&self.data));
+    }
+
+    /// The address of a new, empty database.
+    pub(super) fn database(&self) -> String {
+        let name = format!("events{}", self.databases.fetch_add(1, Ordering::Relaxed));
+        let port = self.port.to_string();
+        run(self
+            .command("createdb")
+            .args(["-h", "127.0.0.1", "-U", "postgres", "-p", &port, &name]));
+        format!("postgres://postgres@127.0.0.1:{}/{name}?sslmode=disable", self.port)
+    }
+
+    fn answers(&self) -> bool {
+        let port = self.port.to_string();
+        let status = Command::new(self.programs.join("pg_isready"))
+            .args(["-q", "-h", "127.0.0.1", "-p", &port])
+            .status();
+        status.is_ok_and(|status| status.success())
+    }
+
+    fn command(&self, program: &str) -> Command {
+        self.program(program, &[])
+    }
+
+    fn supervised(&self, program: &str) -> Command {
+        self.program(program, &["--pdeathsig=QUIT"])
+    }
+
+    /// PostgreSQL refuses to be root.
+    fn program(&self, program: &str, options: &[&str]) -> Command {
+        let mut command = Command::new("setpriv");
+        if is_root() {
+            command.args(["--reuid=postgres", "--regid=postgres", "--clear-groups"]);
+        }
+        command
+            .args(options)
+            .arg("--")
+            .arg(self.programs.join(program))
+            .current_dir("/");
+        command
+    }
+}
+
+fn is_root() -> bool {
+    use std::os::unix::fs::MetadataExt;
+    std::fs::metadata("/proc/self").is_ok_and(|process| process.uid() == 0)
+}
+
+fn run(command: &mut Command) {
+    let mut owned = Command::new(command.get_program());
+    owned.args(command.get_args());
+    if let Some(directory) = command.get_current_dir() {
+        owned.current_dir(directory);
+    }
+    match process::run(owned, b"", LIMIT) {
+        Ok(output) => drop(output.succeeded()),
+        Err(problem) => panic!("{problem}"),
+    }
+}
+
+/// The newest PostgreSQL of the distribution.
+fn programs() -> PathBuf {
+    let versions = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten();
+    let mut found: Vec<PathBuf> = versions
+        .filter_map(|entry| Some(entry.ok()?.path().join("bin")))
+        .filter(|path| path.join("initdb").exists())
+        .collect();
+    found.sort();
+    found.pop().unwrap_or_else(|| {
+        panic!("these tests need a PostgreSQL server: install Debian's package with `apt-get install -y postgresql`")
+    })
+}
+
+/// Removes what processes that are gone have left.
+fn remove_leftovers(temporary: &Path) {
+    for entry in std::fs::read_dir(temporary).unwrap().filter_map(Result::ok) {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let Some(process) = name.strip_prefix(PREFIX).and_then(|rest| rest.split('-').next()) else {
+            continue;
+        };
+        if !Path::new("/proc").join(process).exists() {
+            drop(std::fs::remove_dir_all(entry.path()));
+            drop(std::fs::remove_file(entry.path()));
+        }
+    }
+}
