@@ -113,6 +113,8 @@ struct Shared {
     /// How many accepted events are settled: stored, or refused for good.
     settled: watch::Sender<u64>,
     closing: CancellationToken,
+    /// One at a time: whoever waited finds nothing left to do.
+    pruning: tokio::sync::Mutex<()>,
 }
 
 /// The event log. Clones are the same log; events are stored in the background.
@@ -169,6 +171,7 @@ impl AuditLog {
             counts,
             settled: watch::Sender::new(0),
             closing: CancellationToken::new(),
+            pruning: tokio::sync::Mutex::new(()),
         });
         let writer = tokio::spawn(write(Arc::clone(&shared), migrated));
         Ok(AuditLog {
@@ -374,6 +377,7 @@ impl Shared {
     }
 
     async fn prune(&self) -> Result<u64, AuditError> {
+        let _one = self.pruning.lock().await;
         let pruned = self.store.prune(self.retention, self.clock.now()).await?;
         self.counts.pruned.fetch_add(pruned, Ordering::Relaxed);
         Ok(pruned)

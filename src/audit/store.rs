@@ -88,10 +88,11 @@ impl EventStore {
                 Box::pin(async move {
                     if !postgres {
                         // FULL: what was committed is there after a power cut too; the journal is shortened after it.
+                        // 64 MB of cache at most: a batch touches pages all over the indexes.
                         connection
                             .execute(
                                 "PRAGMA busy_timeout = 5000; PRAGMA foreign_keys = ON; PRAGMA synchronous = FULL; \
-                                 PRAGMA temp_store = MEMORY",
+                                 PRAGMA temp_store = MEMORY; PRAGMA cache_size = -65536",
                             )
                             .await?;
                         if !read_only {

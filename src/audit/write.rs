@@ -12,10 +12,11 @@ use super::select::{Bind, Statement, table};
 use super::store::EventStore;
 use super::value::{TraitType, TraitValue};
 
-/// Events in one INSERT; with seven values each far below the limits of both databases.
-const EVENTS_PER_STATEMENT: usize = 250;
+/// Events in one INSERT. SQLite looks every placeholder up in a list, so that the time of a statement grows with the
+/// square of their number: a few hundred are the best.
+const EVENTS_PER_STATEMENT: usize = 40;
 /// Traits in one INSERT.
-const TRAITS_PER_STATEMENT: usize = 1000;
+const TRAITS_PER_STATEMENT: usize = 50;
 /// Events that are deleted in one transaction, so that writers wait for milliseconds only.
 const DELETED_AT_ONCE: i64 = 1000;
 /// Writers to PostgreSQL queue for this lock, so that numbers become visible in their order and whoever follows
