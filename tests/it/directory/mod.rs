@@ -37,6 +37,8 @@ pub(super) fn program() -> Command {
             command.env_remove(name);
         }
     }
+    // Stands in for the Secret that an example names.
+    command.env("STATUSPAGE_SECRET_FIRST_PASSWORD_PASSWORD", "only for the local server");
     command
 }
 
