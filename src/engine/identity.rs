@@ -424,7 +424,8 @@ fn adopt<K: Rules>(context: &Context<'_>, rules: &K, candidates: &[&K::Remote]) 
             State::Stalled,
             Reason::AlreadyExists,
             format!(
-                "the page already has a {noun} {:?} with id {}, which no declaration owns: to take it over set adoptionPolicy: ByName or the annotation {}={}, to create another one set adoptionPolicy: CreateNew",
+                "the page already has {} {:?} with id {}, which no declaration owns: to take it over set adoptionPolicy: ByName or the annotation {}={}, to create another one set adoptionPolicy: CreateNew",
+                context.declaration.key.kind.with_article(),
                 rules.title(context),
                 K::id(only),
                 crate::api::ID,
