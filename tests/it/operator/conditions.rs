@@ -20,8 +20,14 @@ async fn a_missing_page_is_waited_for_and_a_deleted_declaration_is_not_held() {
     stage.apply_page().await;
     stage.all_ready(Kind::Component, 1, SOON).await;
 
-    // With the page gone, what is on it cannot be deleted; the condition says how to let go.
-    stage.kubectl(&["delete", "statuspage", "acme", "--timeout=60s"]).await;
+    // A page waits for its declarations. When it is torn away by hand, what is on it cannot be deleted; the condition
+    // says how to let go.
+    stage.kubectl(&["delete", "statuspage", "acme", "--wait=false"]).await;
+    stage.reason(Kind::StatusPage, "acme", "Deleting").await;
+    let torn = r#"{"metadata":{"finalizers":null}}"#;
+    stage
+        .kubectl(&["patch", "statuspage", "acme", "--type=merge", "-p", torn])
+        .await;
     stage.reason(Kind::Component, "c01", "PageNotFound").await;
     stage.kubectl(&["delete", "component", "c01", "--wait=false"]).await;
     eventually("the way out", SOON, async || {
@@ -55,6 +61,27 @@ async fn a_missing_page_is_waited_for_and_a_deleted_declaration_is_not_held() {
     })
     .await;
     assert_eq!(stage.component_names().await, ["c01"], "it stays on the page");
+}
+
+#[tokio::test]
+async fn a_deleted_page_waits_for_its_declarations() {
+    let stage = Stage::set().await;
+    let _operator = stage.operator("operator", &[]).await;
+    stage.apply_page().await;
+    stage.apply(&components(2)).await;
+    stage.all_ready(Kind::Component, 2, SOON).await;
+    stage.kubectl(&["delete", "statuspage", "acme", "--wait=false"]).await;
+    stage.reason(Kind::StatusPage, "acme", "Deleting").await;
+    // Its declarations can still be deleted on the page, and then it goes.
+    stage.kubectl(&["delete", "components", "--all", "--timeout=60s"]).await;
+    eventually("the end of the page", SOON, async || {
+        match stage.api(Kind::StatusPage).get_opt("acme").await {
+            Ok(None) => Ok(()),
+            other => Err(format!("{other:?}")),
+        }
+    })
+    .await;
+    assert!(stage.component_names().await.is_empty());
 }
 
 #[tokio::test]
