@@ -119,7 +119,7 @@ fn resolve<'a>(planner: &mut Planner<'a>, declaration: &'a Declaration, id: &str
     };
     let remote = incidents.items.iter().find(|incident| incident.id == id);
     let over = match remote {
-        Some(remote) => remote.status.as_ref().is_none_or(kinds::is_over),
+        Some(remote) => remote.status.as_ref().is_none_or(IncidentStatus::is_over),
         None if planner.world.missing_incidents.contains(id) => true,
         None => {
             planner.read(super::plan::ReadWhat::Incident(id.to_owned()), Priority::Incident);

@@ -332,7 +332,7 @@ fn incident_after(
     if incident.impact.is_none() {
         incident.impact = Some(IncidentImpact::None);
     }
-    if incident.status.as_ref().is_some_and(super::kinds::is_over) {
+    if incident.status.as_ref().is_some_and(IncidentStatus::is_over) {
         incident.resolved_at = incident.resolved_at.or(Some(now));
     }
     if let Some(body) = &write.body {

@@ -263,11 +263,12 @@ impl<'a> Planner<'a> {
         let status = declaration.status.object();
         let settled = conditions::find(status, conditions::READY)
             .is_some_and(|ready| ready.status == "True" && ready.observed_generation == Some(declaration.generation));
-        if settled && !declaration.policies(self.world.page_spec()).suspend {
+        let suspended = declaration.policies(self.world.page_spec()).suspend;
+        if settled && !suspended {
             return;
         }
         let page = &self.world.page.key.name;
-        let outcome = if declaration.policies(self.world.page_spec()).suspend {
+        let outcome = if suspended {
             Outcome::new(
                 declaration,
                 State::Suspended,

@@ -9,7 +9,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use serde_json::{Value, json};
 
 use crate::api::{GROUP, ID, Kind, VERSION};
-use crate::statuspage::{Component, Incident, Metric, MetricsProvider, Page, Snapshot, Subscriber};
+use crate::statuspage::{Component, Incident, IncidentStatus, Metric, MetricsProvider, Page, Snapshot, Subscriber};
 
 /// What to write down.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -108,12 +108,7 @@ pub fn export(page: &Page, snapshot: &Snapshot, options: &ExportOptions) -> BTre
             })
             .collect(),
     );
-    let over = |incident: &Incident| {
-        incident
-            .status
-            .as_ref()
-            .is_some_and(|status| matches!(status.as_str(), "resolved" | "completed" | "postmortem"))
-    };
+    let over = |incident: &Incident| incident.status.as_ref().is_some_and(IncidentStatus::is_over);
     let incidents: Vec<&Incident> = snapshot
         .incidents
         .iter()

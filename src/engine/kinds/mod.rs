@@ -15,7 +15,7 @@ mod subscriber;
 #[cfg(test)]
 mod tests;
 
-pub(super) use incident::{converge as converge_incident, is_over, is_running_maintenance};
+pub(super) use incident::{converge as converge_incident, is_running_maintenance};
 pub(super) use metric::{data_points, implied_provider};
 pub(super) use page::{embed_fields, settings_fields, settings_request};
 

@@ -30,6 +30,14 @@ open_enum! {
     }
 }
 
+impl IncidentStatus {
+    /// Whether an incident or a maintenance has come to its end; a published postmortem is beyond it.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        matches!(self.as_str(), "resolved" | "completed" | "postmortem")
+    }
+}
+
 open_enum! {
     /// How bad an incident is.
     pub enum IncidentImpact {

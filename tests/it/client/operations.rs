@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 use statuspage_operator::statuspage::*;
 
-use super::remote::{Remote, reply};
+use super::remote::{Remote, asked, reply};
 
 /// A service that answers anything with one object, or with a list of one.
 async fn any() -> Remote {
@@ -14,14 +14,6 @@ async fn any() -> Remote {
         _ => reply(200, r#"{"id":"x"}"#),
     })
     .await
-}
-
-#[track_caller]
-fn asked(remote: &Remote, line: &str, body: Value) {
-    let seen = remote.seen();
-    assert_eq!(seen.len(), 1);
-    assert_eq!(seen[0].body, body, "{line}");
-    assert_eq!(remote.lines(), [line]);
 }
 
 #[tokio::test]

@@ -120,3 +120,12 @@ pub(super) fn reply(status: u16, body: impl Into<Body>) -> Response {
         .body(body.into())
         .unwrap()
 }
+
+/// Exactly one request was seen since the last look: this line, with this body.
+#[track_caller]
+pub(super) fn asked(remote: &Remote, line: &str, body: Value) {
+    let seen = remote.seen();
+    assert_eq!(seen.len(), 1);
+    assert_eq!(seen[0].body, body, "{line}");
+    assert_eq!(remote.lines(), [line]);
+}

@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::super::Rules;
 use crate::api::{IncidentSpec, Kind, ManagementPolicy, Reason};
-use crate::engine::conditions::{self};
+use crate::engine::conditions;
 use crate::engine::context::Context;
 use crate::engine::converge::{Start, creation};
 use crate::engine::declaration::{Declaration, Status};
@@ -17,7 +17,6 @@ use crate::statuspage::{Incident, IncidentStatus, Priority};
 
 use super::corrections::{FollowUp, corrections, postmortem};
 use super::updates::{bind_updates, publish};
-use super::*;
 
 /// Plans what an incident calls for: creation, the next update, corrections, fields, postmortem, pruning.
 pub(in crate::engine) fn converge<'a>(planner: &mut Planner<'a>, declaration: &'a Declaration, spec: &IncidentSpec) {
@@ -61,7 +60,7 @@ pub(super) fn beyond_list<'a>(planner: &mut Planner<'a>, declaration: &'a Declar
     let over = status
         .status
         .as_deref()
-        .is_some_and(|word| is_over(&IncidentStatus::from(word)));
+        .is_some_and(|word| IncidentStatus::from(word).is_over());
     let ready = conditions::find(&status.object, conditions::READY)
         .is_some_and(|ready| ready.status == "True" && ready.observed_generation == Some(declaration.generation));
     if over && ready {
@@ -164,7 +163,7 @@ pub(super) fn here<'a>(
                 request,
                 &title,
             );
-            if settled && remote.status.as_ref().is_some_and(is_over) {
+            if settled && remote.status.as_ref().is_some_and(IncidentStatus::is_over) {
                 prune_in_time(planner, declaration, spec, remote.resolved_at);
             }
         }

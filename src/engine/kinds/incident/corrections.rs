@@ -8,10 +8,16 @@ use crate::engine::declaration::Declaration;
 use crate::engine::fields::{self, Change};
 use crate::engine::record::update_hash;
 use crate::engine::request::Request;
-use crate::statuspage::{Incident, IncidentUpdateWrite, IncidentWrite, PostmortemPublish, PostmortemWrite};
+use crate::statuspage::{
+    Incident, IncidentStatus, IncidentUpdateWrite, IncidentWrite, PostmortemPublish, PostmortemWrite,
+};
 
 use super::updates::same_text;
-use super::*;
+use super::wire_status;
+
+/// Names under which the draft and the published text of a postmortem are recorded as applied.
+const DRAFT: &str = "postmortem/draft";
+const PUBLISHED: &str = "postmortem/published";
 
 /// A request that brings an incident nearer to its declaration, one at a time.
 pub(super) struct FollowUp {
@@ -133,7 +139,7 @@ pub(super) fn phase(status: &str) -> u8 {
 
 pub(super) fn postmortem(declaration: &Declaration, spec: &IncidentSpec, remote: &Incident) -> Option<FollowUp> {
     let declared = spec.postmortem.as_ref()?;
-    if !remote.status.as_ref().is_some_and(is_over) {
+    if !remote.status.as_ref().is_some_and(IncidentStatus::is_over) {
         return None;
     }
     let applied = &declaration.status.object().applied;

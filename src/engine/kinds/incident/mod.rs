@@ -31,13 +31,6 @@ use crate::statuspage::{
 const MARK: &str = "statuspage-operator";
 /// Under this name the hash of the component map is recorded as it is declared, by names.
 const COMPONENTS_NOTED: &str = "components/declared";
-const DRAFT: &str = "postmortem/draft";
-const PUBLISHED: &str = "postmortem/published";
-
-/// True when an incident or a maintenance has come to its end.
-pub(in crate::engine) fn is_over(status: &IncidentStatus) -> bool {
-    matches!(status.as_str(), "resolved" | "completed" | "postmortem")
-}
 
 /// True while a maintenance is running.
 pub(in crate::engine) fn is_running_maintenance(incident: &Incident) -> bool {
@@ -106,7 +99,7 @@ impl Rules for IncidentSpec {
                 .scheduled_for
                 .is_some_and(|start| start.as_second() == schedule.start.0.as_second()),
             None if self.backfill_date.is_some() => remote.backfilled == Some(true),
-            None => remote.scheduled_for.is_none() && !remote.status.as_ref().is_some_and(is_over),
+            None => remote.scheduled_for.is_none() && !remote.status.as_ref().is_some_and(IncidentStatus::is_over),
         }
     }
 
@@ -214,7 +207,7 @@ impl Rules for IncidentSpec {
         if !self.components.is_empty() {
             let noted = Field::new(COMPONENTS_NOTED, "", json!(self.components), None).access(Access::Noted);
             let applied = &context.declaration.status.object().applied;
-            let over = remote.is_some_and(|remote| remote.status.as_ref().is_some_and(is_over));
+            let over = remote.is_some_and(|remote| remote.status.as_ref().is_some_and(IncidentStatus::is_over));
             // What is over needs its components no more: they may be gone, or be others of the same name.
             if !(over && applied.get(COMPONENTS_NOTED) == Some(&fields::hash(&noted.desired))) {
                 let mut map = Map::new();

@@ -15,7 +15,7 @@ use crate::engine::record::{applied_hash, is_text_of};
 use crate::engine::request::Request;
 use crate::statuspage::{CollectionKind, Incident, IncidentUpdate as RemoteUpdate, IncidentWrite, Priority};
 
-use super::*;
+use super::wire_status;
 
 /// Binds declared updates to remote ones: after a creation whose record was lost, after an adoption, and after a
 /// publication whose reply was lost. False while that cannot be told yet.
