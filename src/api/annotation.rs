@@ -11,5 +11,7 @@ pub const ALLOW_DELETES: &str = "statuspage-operator.io/allow-deletes";
 pub const RESEND_CONFIRMATION: &str = "statuspage-operator.io/resend-confirmation";
 /// On a Subscriber: any new value takes it out of quarantine once.
 pub const REACTIVATE: &str = "statuspage-operator.io/reactivate";
+/// On a Metric: any new value removes all its data points from the page once; the declared ones are sent again.
+pub const RESET_DATA: &str = "statuspage-operator.io/reset-data";
 /// Keeps a declaration until its deletion policy was carried out.
 pub const FINALIZER: &str = "statuspage-operator.io/finalizer";

@@ -102,10 +102,33 @@ pub struct ComponentSpec {
     #[schemars(length(max = 10))]
     #[x_kube(validation = Rule::new("self.matches('^[0-9]{4}-[0-9]{2}-[0-9]{2}$')").message("startDate is a day such as 2026-01-31"))]
     pub start_date: Option<String>,
+    /// What is read of the component although nothing needs it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub observe: Option<ComponentObservation>,
     /// What happens to the remote component when this declaration is deleted: Delete or Orphan. Default: Delete, but
     /// Orphan for an adopted one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deletion_policy: Option<DeletionPolicy>,
+}
+
+/// What is read of a component or a group although no field needs it. Each costs one request an hour.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ComponentObservation {
+    /// True shows the uptime in the status. The page must show it too: see showcase.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub uptime: bool,
+}
+
+/// The uptime that the page shows.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Uptime {
+    /// Share of the time in which it was up, in per cent, with up to three decimals.
+    pub percentage: f64,
+    /// First day of the range.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<String>,
 }
 
 /// What is known of the remote component.
@@ -121,4 +144,7 @@ pub struct ComponentStatus {
     /// Id of the group that this declaration put the component in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub group_id: Option<String>,
+    /// The uptime that the page shows, with spec.observe.uptime. Absent while the page shows none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uptime: Option<Uptime>,
 }

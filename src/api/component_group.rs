@@ -3,7 +3,7 @@
 use kube::{CustomResource, KubeSchema};
 use serde::{Deserialize, Serialize};
 
-use super::{CommonSpec, DeletionPolicy, ObjectStatus};
+use super::{CommonSpec, ComponentObservation, DeletionPolicy, ObjectStatus, Uptime};
 
 /// A group of components. Its members name it in their groupRef; the remote group appears with its first member and
 /// disappears with its last one.
@@ -55,6 +55,9 @@ pub struct ComponentGroupSpec {
     /// Text below the name. Absent: not owned. An empty text clears it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
+    /// What is read of the group although nothing needs it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub observe: Option<ComponentObservation>,
     /// What happens to the remote group when this declaration is deleted: Delete or Orphan. Its components are kept in
     /// both cases. Default: Delete, but Orphan for an adopted one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -71,4 +74,7 @@ pub struct ComponentGroupStatus {
     /// Number of components in the remote group.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub members: Option<i64>,
+    /// The uptime that the page shows, with spec.observe.uptime. Absent while the page shows none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uptime: Option<Uptime>,
 }

@@ -7,7 +7,7 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{CommonSpec, ComponentStatusName, IncidentDeletionPolicy, ObjectStatus};
+use super::{CommonSpec, ComponentStatusName, IncidentDeletionPolicy, ObjectStatus, PhoneNumber};
 
 /// The statuses of an incident and of a scheduled maintenance, named as in the Statuspage API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -143,6 +143,23 @@ pub struct PostmortemSpec {
     pub notify_twitter: bool,
 }
 
+/// Somebody who hears about one incident: by e-mail or by text message.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("has(self.email) != has(self.sms)").message("a subscriber of an incident has exactly one of email and sms"))]
+pub struct IncidentSubscriber {
+    /// E-mail address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 3, max = 320))]
+    pub email: Option<String>,
+    /// Telephone number for text messages.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sms: Option<PhoneNumber>,
+    /// True subscribes at once, without a message that asks for confirmation. Needs a paid page.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub skip_confirmation: bool,
+}
+
 fn yes() -> bool {
     true
 }
@@ -224,6 +241,12 @@ pub struct IncidentSpec {
     /// The postmortem; sent once the incident is resolved.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub postmortem: Option<PostmortemSpec>,
+    /// People who hear about this incident alone. Each is subscribed once while the incident is open, and unsubscribed
+    /// when the entry goes. Who unsubscribes is not subscribed again. Entries are personal data.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 100))]
+    #[x_kube(merge_strategy = ListMerge::Atomic)]
+    pub subscribers: Vec<IncidentSubscriber>,
     /// Deletes this declaration, never the remote incident, so long after the incident was resolved. A duration such
     /// as 72h or 30m.
     #[serde(default, skip_serializing_if = "Option::is_none")]

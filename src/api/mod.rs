@@ -28,13 +28,13 @@ mod status;
 mod status_page;
 mod subscriber;
 
-pub use annotation::{ALLOW_DELETES, FINALIZER, ID, REACTIVATE, REQUESTED_AT, RESEND_CONFIRMATION};
+pub use annotation::{ALLOW_DELETES, FINALIZER, ID, REACTIVATE, REQUESTED_AT, RESEND_CONFIRMATION, RESET_DATA};
 pub use common::CommonSpec;
-pub use component::{Component, ComponentSpec, ComponentStatus, ComponentStatusName};
+pub use component::{Component, ComponentObservation, ComponentSpec, ComponentStatus, ComponentStatusName, Uptime};
 pub use component_group::{ComponentGroup, ComponentGroupSpec, ComponentGroupStatus};
 pub use incident::{
-    ImpactName, Incident, IncidentSpec, IncidentStatus, IncidentStatusName, IncidentUpdate, PostmortemSpec,
-    PublishedUpdate, Schedule,
+    ImpactName, Incident, IncidentSpec, IncidentStatus, IncidentStatusName, IncidentSubscriber, IncidentUpdate,
+    PostmortemSpec, PublishedUpdate, Schedule,
 };
 pub use incident_template::{IncidentTemplate, IncidentTemplateSpec, IncidentTemplateStatus};
 pub use kind::{GROUP, Kind, VERSION};

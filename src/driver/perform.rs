@@ -109,6 +109,20 @@ pub(super) async fn perform(page: &PageHandle, snapshot: &mut Snapshot, request:
             page.metrics().send_points(points).await?;
             Reply::Done
         }
+        Request::ResetMetricData(id) => {
+            page.metrics().delete_points(id).await?;
+            Reply::Done
+        }
+        Request::CreateIncidentSubscriber(incident, write) => {
+            let subscriber = page.incidents().subscribers(incident).create(write).await?;
+            snapshot.put_incident_subscriber(incident, subscriber);
+            Reply::Done
+        }
+        Request::DeleteIncidentSubscriber(incident, id) => {
+            gone_is_done(page.incidents().subscribers(incident).delete(id).await.map(drop))?;
+            snapshot.remove_incident_subscriber(incident, id);
+            Reply::Done
+        }
         Request::CreateSubscriber(write) => {
             let subscriber = page.subscribers().create(write).await?;
             let id = subscriber.id.clone();
@@ -219,11 +233,15 @@ pub(super) fn collection_of(request: &Request) -> CollectionKind {
         | UpdateIncidentUpdate(..)
         | WritePostmortem(..)
         | PublishPostmortem(..)
-        | RevertPostmortem(_) => CollectionKind::Incidents,
+        | RevertPostmortem(_)
+        | CreateIncidentSubscriber(..)
+        | DeleteIncidentSubscriber(..) => CollectionKind::Incidents,
         CreateMetricsProvider(_) | UpdateMetricsProvider(..) | DeleteMetricsProvider(_) => {
             CollectionKind::MetricsProviders
         }
-        CreateMetric(..) | UpdateMetric(..) | DeleteMetric(_) | SubmitMetricData(_) => CollectionKind::Metrics,
+        CreateMetric(..) | UpdateMetric(..) | DeleteMetric(_) | SubmitMetricData(_) | ResetMetricData(_) => {
+            CollectionKind::Metrics
+        }
         CreateSubscriber(_)
         | UpdateSubscriber(..)
         | DeleteSubscriber(..)

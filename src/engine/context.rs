@@ -11,8 +11,9 @@ use super::lookup::Lookup;
 use super::plan::State;
 use super::world::World;
 use crate::api::{
-    ComponentGroupSpec, ComponentSpec, IncidentSpec, IncidentTemplateSpec, Kind, ManagementPolicy, MetricSpec,
-    MetricsProviderSpec, OrganizationUserSpec, PageAccessGroupSpec, PageAccessUserSpec, Reason, SubscriberSpec,
+    ComponentGroupSpec, ComponentObservation, ComponentSpec, IncidentSpec, IncidentTemplateSpec, Kind,
+    ManagementPolicy, MetricSpec, MetricsProviderSpec, OrganizationUserSpec, PageAccessGroupSpec, PageAccessUserSpec,
+    Reason, SubscriberSpec, Uptime,
 };
 
 /// Why an object cannot be compared or created yet.
@@ -168,6 +169,27 @@ impl<'a> Context<'a> {
             .or(declared)
             .unwrap_or(&self.declaration.key.name)
             .to_owned()
+    }
+
+    /// The uptime of a component or group, if it is asked for: what was read, or what is in the status until then.
+    pub(super) fn uptime(
+        &self,
+        observe: Option<&ComponentObservation>,
+        id: &str,
+        before: Option<Uptime>,
+    ) -> Option<Uptime> {
+        if !observe.is_some_and(|observe| observe.uptime) {
+            return None;
+        }
+        let Some(read) = self.world.snapshot.uptimes.get(id) else {
+            return before;
+        };
+        let known = read.value.as_ref()?;
+        let percentage = known.uptime_percentage?;
+        Some(Uptime {
+            percentage: (percentage * 1000.0).round() / 1000.0,
+            since: known.range_start.map(|start| start.strftime("%Y-%m-%d").to_string()),
+        })
     }
 
     /// True when a declaration may be written to the page at all.

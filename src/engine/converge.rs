@@ -18,7 +18,7 @@ use crate::api::{Kind, ManagementPolicy, MetricSpec, Reason};
 use crate::statuspage::{CollectionKind, MetricPoint, Priority};
 
 /// The name under which the data points of a metric are recorded as applied.
-const DATA: &str = "data";
+pub(super) const DATA: &str = "data";
 
 /// Where an object's way begins.
 pub(super) enum Start {
@@ -47,8 +47,14 @@ impl<'a> Planner<'a> {
             return;
         }
         match &declaration.spec {
-            Spec::Component(spec) => self.object(declaration, spec),
-            Spec::ComponentGroup(spec) => self.object(declaration, spec),
+            Spec::Component(spec) => {
+                self.uptime(declaration, spec.observe.as_ref(), ReadWhat::Uptime);
+                self.object(declaration, spec);
+            }
+            Spec::ComponentGroup(spec) => {
+                self.uptime(declaration, spec.observe.as_ref(), ReadWhat::GroupUptime);
+                self.object(declaration, spec);
+            }
             Spec::MetricsProvider(spec) => self.object(declaration, &**spec),
             Spec::Metric(spec) => self.object(declaration, &**spec),
             Spec::Subscriber(spec) => self.object(declaration, spec),
@@ -214,12 +220,11 @@ impl<'a> Planner<'a> {
             |body| rules.update(context, remote, body),
             &noun,
         );
-        let may_write = policies.management == ManagementPolicy::Full;
-        if settled && may_write && matches!(declaration.spec, Spec::Subscriber(_)) {
-            self.once(declaration, K::id(remote));
-        }
-        if settled && let Spec::Metric(spec) = &declaration.spec {
-            self.collect_points(declaration, spec, K::id(remote), policies.management);
+        if settled && policies.management == ManagementPolicy::Full {
+            let asked = self.once(declaration, K::id(remote));
+            if let (Spec::Metric(spec), false) = (&declaration.spec, asked) {
+                self.collect_points(declaration, spec, K::id(remote));
+            }
         }
     }
 
@@ -336,14 +341,8 @@ impl<'a> Planner<'a> {
         }
     }
 
-    fn collect_points(
-        &mut self,
-        declaration: &'a Declaration,
-        spec: &MetricSpec,
-        id: &str,
-        management: ManagementPolicy,
-    ) {
-        if spec.data.is_empty() || management == ManagementPolicy::ObserveOnly {
+    fn collect_points(&mut self, declaration: &'a Declaration, spec: &MetricSpec, id: &str) {
+        if spec.data.is_empty() {
             return;
         }
         let declared = serde_json::to_value(&spec.data).unwrap_or_default();
@@ -413,9 +412,7 @@ pub(super) fn creation(
     beside: Vec<String>,
 ) -> Step {
     let mut applied = applied(declaration, &found.applied);
-    if matches!(declaration.spec, Spec::Subscriber(_)) {
-        applied.extend(once::done_by_creation(declaration));
-    }
+    applied.extend(once::done_by_creation(declaration));
     Step {
         key: declaration.key.clone(),
         action: Action::Create(request),

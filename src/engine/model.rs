@@ -158,7 +158,20 @@ pub fn perform(snapshot: &mut Snapshot, request: &Request, new_id: &str, now: Ti
             snapshot.remove_metric(id);
             Reply::Done
         }
-        Request::SubmitMetricData(_) => Reply::Done,
+        Request::SubmitMetricData(_) | Request::ResetMetricData(_) => Reply::Done,
+        Request::CreateIncidentSubscriber(incident, write) => {
+            let new = Subscriber {
+                id: new_id.into(),
+                created_at: Some(now),
+                ..Default::default()
+            };
+            snapshot.put_incident_subscriber(incident, merged(&new, &**write));
+            Reply::Done
+        }
+        Request::DeleteIncidentSubscriber(incident, id) => {
+            snapshot.remove_incident_subscriber(incident, id);
+            Reply::Done
+        }
         Request::CreateSubscriber(write) => {
             let new = Subscriber {
                 id: new_id.into(),

@@ -1,5 +1,7 @@
 //! What is read of a page beyond its lists: how its status is embedded, how many subscribers it has, what the members
-//! of its organization may do. Only where a declaration asks for it.
+//! of its organization may do, uptimes. Only where a declaration asks for it.
+
+use std::time::Duration;
 
 use jiff::Timestamp;
 
@@ -10,13 +12,21 @@ use super::identity::{Identity, elapsed};
 use super::kinds;
 use super::plan::{ReadWhat, State};
 use super::planner::Planner;
-use crate::api::{DriftPolicy, OrganizationUserSpec, Reason, StatusEmbed, StatusPageSpec, SubscriberCounts};
+use crate::api::{
+    ComponentObservation, DriftPolicy, OrganizationUserSpec, Reason, StatusEmbed, StatusPageSpec, SubscriberCounts,
+};
 use crate::statuspage::{CollectionKind, Priority, SubscriberHistogram, SubscriberStates};
+
+/// Uptimes are read so often at most: they move slowly, and each is a request of its own.
+const UPTIME_INTERVAL: Duration = Duration::from_secs(3600);
 
 impl Planner<'_> {
     /// Asks for a read unless what was read is fresh, and comes back when it no longer is.
-    fn keep_fresh(&mut self, what: ReadWhat, read_at: Option<Timestamp>, seen: Timestamp) {
-        let interval = self.world.resync_interval();
+    pub(super) fn keep_fresh(&mut self, what: ReadWhat, read_at: Option<Timestamp>, seen: Timestamp) {
+        self.keep_fresh_for(self.world.resync_interval(), what, read_at, seen);
+    }
+
+    fn keep_fresh_for(&mut self, interval: Duration, what: ReadWhat, read_at: Option<Timestamp>, seen: Timestamp) {
         match read_at {
             Some(read_at) if read_at >= seen && elapsed(read_at, self.world.now) < interval => {
                 let next = read_at.saturating_add(interval).unwrap_or(Timestamp::MAX);
@@ -83,6 +93,31 @@ impl Planner<'_> {
         }
         if let Some(known) = known {
             status.subscribers = Some(totals(&known.value));
+        }
+    }
+
+    /// Asks for the uptime of a component or group that is on the page and shows one, if its declaration wants it.
+    pub(super) fn uptime(
+        &mut self,
+        declaration: &Declaration,
+        observe: Option<&ComponentObservation>,
+        what: fn(String) -> ReadWhat,
+    ) {
+        let Some(Identity::Here { id, .. }) = self.identities.get(&declaration.key) else {
+            return;
+        };
+        let snapshot = self.world.snapshot;
+        let row = snapshot.components.as_ref().and_then(|list| list.get(id));
+        let shows = row.is_some_and(|row| row.group || row.showcase != Some(false));
+        if shows && observe.is_some_and(|observe| observe.uptime) && self.failure(declaration).is_none() {
+            let known = snapshot.uptimes.get(id);
+            let interval = self.world.resync_interval().max(UPTIME_INTERVAL);
+            self.keep_fresh_for(
+                interval,
+                what(id.clone()),
+                known.map(|known| known.read_at),
+                declaration.seen,
+            );
         }
     }
 

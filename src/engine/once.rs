@@ -1,76 +1,105 @@
-//! What an annotation asks for once: operations on subscribers.
+//! What an annotation asks for once: operations on subscribers and on the data of metrics.
 //!
 //! The value that was acted on is recorded as a hash, so that the same value never acts twice.
 
+use super::converge::DATA;
 use super::declaration::{Declaration, ObjectKey};
 use super::fields::hash;
 use super::plan::{Action, State, Step};
 use super::planner::Planner;
 use super::request::Request;
-use crate::api::{REACTIVATE, RESEND_CONFIRMATION, Reason};
+use crate::api::{Kind, REACTIVATE, RESEND_CONFIRMATION, RESET_DATA, Reason};
 use crate::statuspage::Priority;
 
-type MakeRequest = fn(String) -> Request;
+struct Operation {
+    kind: Kind,
+    annotation: &'static str,
+    /// The name under which the value that was acted on is recorded.
+    name: &'static str,
+    summary: &'static str,
+    request: fn(String) -> Request,
+    priority: Priority,
+    /// What no longer is on the page afterwards, though it was applied.
+    undoes: Option<&'static str>,
+}
 
-const OPERATIONS: [(&str, &str, &str, MakeRequest); 2] = [
-    (
-        RESEND_CONFIRMATION,
-        "once/resend-confirmation",
-        "ask the subscriber to confirm once more",
-        Request::ResendConfirmation,
-    ),
-    (
-        REACTIVATE,
-        "once/reactivate",
-        "take the subscriber out of quarantine",
-        Request::ReactivateSubscriber,
-    ),
+const OPERATIONS: [Operation; 3] = [
+    Operation {
+        kind: Kind::Subscriber,
+        annotation: RESEND_CONFIRMATION,
+        name: "once/resend-confirmation",
+        summary: "ask the subscriber to confirm once more",
+        request: Request::ResendConfirmation,
+        priority: Priority::Subscriber,
+        undoes: None,
+    },
+    Operation {
+        kind: Kind::Subscriber,
+        annotation: REACTIVATE,
+        name: "once/reactivate",
+        summary: "take the subscriber out of quarantine",
+        request: Request::ReactivateSubscriber,
+        priority: Priority::Subscriber,
+        undoes: None,
+    },
+    Operation {
+        kind: Kind::Metric,
+        annotation: RESET_DATA,
+        name: "once/reset-data",
+        summary: "remove all data points of the metric",
+        request: Request::ResetMetricData,
+        priority: Priority::MetricData,
+        undoes: Some(DATA),
+    },
 ];
 
-/// What counts as done when the subscriber is created: it is asked to confirm anyway, and is in no quarantine.
+/// What the annotations of a declaration ask for, each with the hash of its value.
+fn asked(declaration: &Declaration) -> impl Iterator<Item = (&'static Operation, String)> {
+    OPERATIONS.iter().filter_map(|operation| {
+        let value = declaration.annotations.get(operation.annotation)?;
+        (operation.kind == declaration.key.kind).then(|| (operation, hash(&value.as_str().into())))
+    })
+}
+
+/// What counts as done when the object is created: a subscriber is asked to confirm anyway and is in no quarantine, a
+/// metric has no data.
 pub(super) fn done_by_creation(declaration: &Declaration) -> Vec<(ObjectKey, String, String)> {
-    OPERATIONS
-        .iter()
-        .filter_map(|(annotation, name, ..)| {
-            let value = declaration.annotations.get(*annotation)?;
-            Some((
-                declaration.key.clone(),
-                (*name).to_owned(),
-                hash(&value.as_str().into()),
-            ))
-        })
+    asked(declaration)
+        .map(|(operation, hash)| (declaration.key.clone(), operation.name.to_owned(), hash))
         .collect()
 }
 
 impl Planner<'_> {
-    /// Plans what the annotations of a subscriber ask for and what was not done yet.
-    pub(super) fn once(&mut self, declaration: &Declaration, id: &str) {
-        for (annotation, name, summary, request) in OPERATIONS {
-            let Some(value) = declaration.annotations.get(annotation) else {
-                continue;
-            };
-            let hash = hash(&value.as_str().into());
-            if declaration.status.object().applied.get(name) == Some(&hash) {
+    /// Plans what the annotations of an object ask for and what was not done yet. False when there is nothing.
+    pub(super) fn once(&mut self, declaration: &Declaration, id: &str) -> bool {
+        let mut planned = false;
+        for (operation, hash) in asked(declaration) {
+            if declaration.status.object().applied.get(operation.name) == Some(&hash) {
                 continue;
             }
+            planned = true;
             if let Some(failed) = self.failure(declaration) {
                 self.record(declaration, failed);
-                return;
+                return planned;
             }
             if let Some(outcome) = self.outcomes.get_mut(&declaration.key) {
                 outcome.state = State::Progressing;
                 outcome.reason = Reason::Progressing;
-                outcome.message = format!("will {summary}");
+                outcome.message = format!("will {}", operation.summary);
             }
+            let done = |name: &str, hash| (declaration.key.clone(), name.to_owned(), hash);
+            let mut applied = vec![done(operation.name, hash)];
+            applied.extend(operation.undoes.map(|name| done(name, String::new())));
             self.plan.steps.push(Step {
                 key: declaration.key.clone(),
-                action: Action::Update(request(id.to_owned())),
-                priority: Priority::Subscriber,
-                summary: summary.to_owned(),
+                action: Action::Update((operation.request)(id.to_owned())),
+                priority: operation.priority,
+                summary: operation.summary.to_owned(),
                 changes: Vec::new(),
-                applied: vec![(declaration.key.clone(), name.to_owned(), hash)],
+                applied,
                 beside: Vec::new(),
             });
         }
+        planned
     }
 }

@@ -54,6 +54,12 @@ pub enum ReadWhat {
     Incident(String),
     /// What one member of the organization may do.
     Permissions(String),
+    /// Who subscribed to one incident alone.
+    IncidentSubscribers(String),
+    /// The uptime of one component.
+    Uptime(String),
+    /// The uptime of one component group.
+    GroupUptime(String),
 }
 
 /// One effect on one object.

@@ -39,6 +39,10 @@ pub enum Request {
     PublishPostmortem(String, PostmortemPublish),
     /// Takes the postmortem of this incident back into a draft.
     RevertPostmortem(String),
+    /// Subscribes somebody to this incident alone.
+    CreateIncidentSubscriber(String, Box<SubscriberWrite>),
+    /// Unsubscribes somebody from this incident: incident, subscriber.
+    DeleteIncidentSubscriber(String, String),
     /// Creates a provider.
     CreateMetricsProvider(Box<MetricsProviderWrite>),
     /// Changes the provider with this id.
@@ -53,6 +57,8 @@ pub enum Request {
     DeleteMetric(String),
     /// Sends data points, by metric id.
     SubmitMetricData(BTreeMap<String, Vec<MetricPoint>>),
+    /// Removes all data points of the metric with this id.
+    ResetMetricData(String),
     /// Creates a subscriber.
     CreateSubscriber(Box<SubscriberWrite>),
     /// Chooses what the subscriber with this id hears about; none is everything.
@@ -109,6 +115,7 @@ impl Request {
             | CreateMetric(..)
             | SubmitMetricData(_)
             | CreateSubscriber(_)
+            | CreateIncidentSubscriber(..)
             | ResendConfirmation(_)
             | ReactivateSubscriber(_)
             | CreateIncidentTemplate(_)
@@ -121,7 +128,9 @@ impl Request {
             | DeleteIncident(_)
             | DeleteMetricsProvider(_)
             | DeleteMetric(_)
+            | ResetMetricData(_)
             | DeleteSubscriber(..)
+            | DeleteIncidentSubscriber(..)
             | DeletePageAccessUser(_)
             | DeletePageAccessGroup(_)
             | DeleteOrganizationUser(_) => "DELETE",

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use super::types::{
     Component, ComponentGroup, Identified, Incident, IncidentTemplate, IncidentUpdate, Metric, MetricsProvider,
     OrganizationUser, Page, PageAccessGroup, PageAccessUser, Permissions, Postmortem, StatusEmbedConfig, Subscriber,
-    SubscriberHistogram,
+    SubscriberHistogram, Uptime,
 };
 
 /// The parts of a page that are read separately.
@@ -219,6 +219,10 @@ pub struct Snapshot {
     pub organization_users: Option<Collection<OrganizationUser>>,
     /// What members of the organization may do, by their id; each is read on its own.
     pub permissions: BTreeMap<String, Dated<Permissions>>,
+    /// Who subscribed to one incident alone, by the incident's id; each is read on its own.
+    pub incident_subscribers: BTreeMap<String, Dated<Vec<Subscriber>>>,
+    /// Uptimes by the id of the component or component group, none where the page shows none; each is read on its own.
+    pub uptimes: BTreeMap<String, Dated<Option<Uptime>>>,
 }
 
 impl Snapshot {
@@ -283,7 +287,10 @@ impl Snapshot {
         match kind {
             CollectionKind::Page => self.page = None,
             CollectionKind::Components => self.components = None,
-            CollectionKind::Incidents => self.incidents = None,
+            CollectionKind::Incidents => {
+                self.incidents = None;
+                self.incident_subscribers.clear();
+            }
             CollectionKind::MetricsProviders => self.metrics_providers = None,
             CollectionKind::Metrics => self.metrics = None,
             CollectionKind::Subscribers => self.subscribers = None,

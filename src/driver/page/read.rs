@@ -8,7 +8,17 @@ use super::{PageDriver, described, organization};
 use crate::api::{Kind, Reason};
 use crate::driver::{Store, View};
 use crate::engine::{self, Gate, Read, ReadWhat, Spec};
-use crate::statuspage::{Client, CollectionKind, Error, ErrorClass, Page, Permit, Snapshot};
+use crate::statuspage::{
+    Client, CollectionKind, Dated, Error, ErrorClass, Page, Permit, Snapshot, Uptime, UptimeRange,
+};
+
+/// The range that the page itself shows.
+fn whole_uptime() -> UptimeRange {
+    UptimeRange {
+        skip_related_events: true,
+        ..Default::default()
+    }
+}
 
 impl<S: Store> PageDriver<S> {
     pub(super) async fn read(&mut self, view: &View, client: &Client, page_id: &str, read: &Read, permit: Permit) {
@@ -36,14 +46,33 @@ impl<S: Store> PageDriver<S> {
                 }
                 Err(error) => self.read_failed(view, Some(CollectionKind::Incidents), &error),
             },
+            ReadWhat::IncidentSubscribers(incident) => match page.incidents().subscribers(incident).list().await {
+                Ok(value) => {
+                    let read_at = began;
+                    self.snapshot
+                        .store_incident_subscribers(incident, Dated { value, read_at });
+                    self.reached();
+                }
+                Err(error) => self.part_failed(view, Kind::Incident, incident, CollectionKind::Incidents, &error),
+            },
+            ReadWhat::Uptime(id) => {
+                let uptime = page.components().uptime(id, &whole_uptime()).await;
+                self.uptime_read(view, id, began, uptime);
+            }
+            ReadWhat::GroupUptime(id) => {
+                let uptime = page.component_groups().uptime(id, &whole_uptime()).await;
+                self.uptime_read(view, id, began, uptime);
+            }
             ReadWhat::Permissions(user) => match page.read_permissions(user).await {
                 Ok(mut permissions) => {
                     permissions.read_at = began;
                     self.snapshot.store_permissions(user, permissions);
                     self.reached();
                 }
-                Err(error) if error.is_not_found() => self.member_is_gone(view, user, &error),
-                Err(error) => self.read_failed(view, Some(CollectionKind::OrganizationUsers), &error),
+                Err(error) => {
+                    let list = CollectionKind::OrganizationUsers;
+                    self.part_failed(view, Kind::OrganizationUser, user, list, &error);
+                }
             },
         }
     }
@@ -118,16 +147,40 @@ impl<S: Store> PageDriver<S> {
         }
     }
 
-    /// A member that the list still had is not there: a matter of its declaration, not of all members.
-    pub(super) fn member_is_gone(&mut self, view: &View, user: &str, error: &Error) {
-        self.totals.failures += 1;
-        let declaration = view.declarations.iter().find(|declaration| {
-            declaration.key.kind == Kind::OrganizationUser && declaration.recorded_id() == Some(user)
-        });
-        if let Some(declaration) = declaration {
-            self.fail(view, &declaration.key, false, Reason::RemoteDeleted, described(error));
+    /// What belongs to one object cannot be read: a matter of its declaration, not of the whole list.
+    fn part_failed(&mut self, view: &View, kind: Kind, id: &str, list: CollectionKind, error: &Error) {
+        let mut declarations = view.declarations.iter();
+        let owner = declarations
+            .find(|declaration| declaration.key.kind == kind && declaration.recorded_id() == Some(id))
+            .map(|declaration| &declaration.key);
+        match (error.class(), owner) {
+            (ErrorClass::NotFound, owner) => {
+                self.totals.failures += 1;
+                if let Some(key) = owner {
+                    self.fail(view, key, false, Reason::RemoteDeleted, described(error));
+                }
+                self.snapshot.forget(list);
+            }
+            (ErrorClass::Terminal, Some(key)) => {
+                self.totals.failures += 1;
+                self.fail(view, key, true, Reason::Rejected, described(error));
+            }
+            _ => self.read_failed(view, Some(list), error),
         }
-        self.snapshot.forget(CollectionKind::OrganizationUsers);
+    }
+
+    /// An uptime that the page does not show is known too: it stops nothing.
+    fn uptime_read(&mut self, view: &View, id: &str, read_at: Timestamp, uptime: Result<Uptime, Error>) {
+        let value = match uptime {
+            Ok(uptime) => Some(uptime),
+            Err(error) if matches!(error.class(), ErrorClass::NotFound | ErrorClass::Terminal) => {
+                tracing::debug!(id, %error, "the page shows no uptime");
+                None
+            }
+            Err(error) => return self.read_failed(view, Some(CollectionKind::Components), &error),
+        };
+        self.snapshot.store_uptime(id, Dated { value, read_at });
+        self.reached();
     }
 
     /// One list cannot be read, the others can.

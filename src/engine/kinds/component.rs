@@ -121,6 +121,7 @@ impl Rules for ComponentSpec {
     fn observe(&self, context: &Context<'_>, remote: &Component, status: &mut Status) {
         if let Status::Component(status) = status {
             status.status = remote.status.as_ref().map(ToString::to_string);
+            status.uptime = context.uptime(self.observe.as_ref(), &remote.id, status.uptime.take());
             status.group_id = match &self.group_ref {
                 Some(group) => {
                     let key = ObjectKey::new(

@@ -103,6 +103,7 @@ impl Rules for ComponentGroupSpec {
         if let Status::ComponentGroup(status) = status {
             let members = context.index.remote_members(&remote.id).len();
             status.members = i64::try_from(members).ok();
+            status.uptime = context.uptime(self.observe.as_ref(), &remote.id, status.uptime.take());
         }
     }
 }

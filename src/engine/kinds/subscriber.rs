@@ -141,6 +141,6 @@ impl Rules for SubscriberSpec {
 }
 
 /// A phone number as people do not write it: without spaces, signs and brackets.
-fn digits(number: &str) -> String {
+pub(super) fn digits(number: &str) -> String {
     number.chars().filter(char::is_ascii_digit).collect()
 }

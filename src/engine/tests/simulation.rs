@@ -429,7 +429,11 @@ impl Simulation {
                 self.known.subscribers = list(&self.remote.subscribers, self.now, |item| visible(item.created_at));
             }
             // The simulated page has none of these.
-            ReadWhat::Collection(_) | ReadWhat::Permissions(_) => {}
+            ReadWhat::Collection(_)
+            | ReadWhat::Permissions(_)
+            | ReadWhat::IncidentSubscribers(_)
+            | ReadWhat::Uptime(_)
+            | ReadWhat::GroupUptime(_) => {}
             ReadWhat::Incident(id) => match self.remote.incidents.as_ref().unwrap().get(id).cloned() {
                 Some(incident) => self.known.merge_incidents(vec![incident]),
                 None => {

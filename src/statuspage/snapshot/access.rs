@@ -1,7 +1,8 @@
 //! Own writes on templates, page access, the embedded status and the organization, and operations on subscribers.
 
 use super::super::types::{
-    IncidentTemplate, OrganizationUser, PageAccessGroup, PageAccessUser, Permissions, StatusEmbedConfig,
+    IncidentTemplate, OrganizationUser, PageAccessGroup, PageAccessUser, Permissions, StatusEmbedConfig, Subscriber,
+    Uptime,
 };
 use super::{Dated, Snapshot};
 
@@ -15,6 +16,31 @@ impl Snapshot {
         {
             subscriber.quarantined_at = None;
             subscriber.purge_at = None;
+        }
+    }
+
+    /// The subscribers of an incident were read.
+    pub fn store_incident_subscribers(&mut self, incident: &str, subscribers: Dated<Vec<Subscriber>>) {
+        self.incident_subscribers.insert(incident.to_owned(), subscribers);
+    }
+
+    /// The uptime of a component or group was read.
+    pub fn store_uptime(&mut self, id: &str, uptime: Dated<Option<Uptime>>) {
+        self.uptimes.insert(id.to_owned(), uptime);
+    }
+
+    /// Somebody subscribed to an incident.
+    pub fn put_incident_subscriber(&mut self, incident: &str, subscriber: Subscriber) {
+        if let Some(known) = self.incident_subscribers.get_mut(incident) {
+            known.value.retain(|other| other.id != subscriber.id);
+            known.value.push(subscriber);
+        }
+    }
+
+    /// Somebody was unsubscribed from an incident.
+    pub fn remove_incident_subscriber(&mut self, incident: &str, id: &str) {
+        if let Some(known) = self.incident_subscribers.get_mut(incident) {
+            known.value.retain(|subscriber| subscriber.id != id);
         }
     }
 

@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::api::{
     ALLOW_DELETES, Component, ComponentGroup, FINALIZER, GROUP, ID, Incident, IncidentTemplate, Kind, Metric,
     MetricsProvider, OrganizationUser, PageAccessGroup, PageAccessUser, PageReference, REACTIVATE, REQUESTED_AT,
-    RESEND_CONFIRMATION, StatusPage, Subscriber, VERSION,
+    RESEND_CONFIRMATION, RESET_DATA, StatusPage, Subscriber, VERSION,
 };
 use crate::engine::{Declaration, ObjectKey, Spec, Status};
 
@@ -92,7 +92,7 @@ impl Object {
             id_annotation: annotation(ID).filter(|id| !id.trim().is_empty()),
             requested_at: annotation(REQUESTED_AT),
             allow_deletes: annotation(ALLOW_DELETES),
-            annotations: [RESEND_CONFIRMATION, REACTIVATE]
+            annotations: [RESEND_CONFIRMATION, REACTIVATE, RESET_DATA]
                 .into_iter()
                 .filter_map(|name| Some((name.to_owned(), annotation(name)?.into_string())))
                 .collect(),

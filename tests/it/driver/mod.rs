@@ -1,5 +1,6 @@
 //! The driver between a store in memory and the local Statuspage over real connections.
 
+mod beside;
 mod crashes;
 mod failures;
 mod figures;

@@ -16,6 +16,7 @@ use crate::engine::planner::{Outcome, Planner, step};
 use crate::statuspage::{Incident, IncidentStatus, Priority};
 
 use super::corrections::{FollowUp, corrections, postmortem};
+use super::subscribers::subscription;
 use super::updates::{bind_updates, publish};
 
 /// Plans what an incident calls for: creation, the next update, corrections, fields, postmortem, pruning.
@@ -127,7 +128,10 @@ pub(super) fn here<'a>(
     let title = format!("incident {:?}", spec.title(context));
     let mut drift = Vec::new();
     let correction = corrections(spec, remote, &published, policies.drift, &mut drift);
-    let follow_up = correction.or_else(|| postmortem(declaration, spec, remote));
+    let mut follow_up = correction.or_else(|| postmortem(declaration, spec, remote));
+    if follow_up.is_none() && write_allowed && planner.failure(declaration).is_none() {
+        follow_up = subscription(planner, declaration, spec, remote, &mut outcome);
+    }
     outcome.drift = drift;
     let fields_drift = found.drift.clone();
     match follow_up {
@@ -141,7 +145,7 @@ pub(super) fn here<'a>(
             follow.changes.extend(follow_up.change);
             follow.applied = follow_up
                 .applied
-                .map(|(name, hash)| (declaration.key.clone(), name.to_owned(), hash))
+                .map(|(name, hash)| (declaration.key.clone(), name, hash))
                 .into_iter()
                 .collect();
             planner.plan.steps.push(follow);

@@ -26,7 +26,7 @@ pub(super) struct FollowUp {
     /// What it changes, so that a page that does not keep it is noticed.
     pub(super) change: Option<Change>,
     /// What is recorded once it succeeded.
-    pub(super) applied: Option<(&'static str, String)>,
+    pub(super) applied: Option<(String, String)>,
 }
 
 /// The first published update whose text or time is to be corrected; differences that others made are drift.
@@ -159,7 +159,7 @@ pub(super) fn postmortem(declaration: &Declaration, spec: &IncidentSpec, remote:
             request,
             summary: format!("write the {title}"),
             change: None,
-            applied: Some((DRAFT, hash)),
+            applied: Some((DRAFT.to_owned(), hash)),
         });
     }
     if declared.publish && applied.get(PUBLISHED) != Some(&hash) {
@@ -175,7 +175,7 @@ pub(super) fn postmortem(declaration: &Declaration, spec: &IncidentSpec, remote:
             request,
             summary: format!("publish the {title}"),
             change: None,
-            applied: Some((PUBLISHED, hash)),
+            applied: Some((PUBLISHED.to_owned(), hash)),
         });
     }
     if !declared.publish && remote.postmortem_published_at.is_some() && applied.contains_key(PUBLISHED) {
@@ -188,7 +188,7 @@ pub(super) fn postmortem(declaration: &Declaration, spec: &IncidentSpec, remote:
                 to: json!(false),
             }),
             // It was announced once and is not announced again when it is published again.
-            applied: Some((PUBLISHED, String::new())),
+            applied: Some((PUBLISHED.to_owned(), String::new())),
         });
     }
     None

@@ -2,10 +2,12 @@
 //!
 //! Invariant: an update is published once. Invariant: nobody is notified by a correction.
 //!
-//! Here are the rules; `converge` plans, `updates` publishes and binds, `corrections` mends what is published.
+//! Here are the rules; `converge` plans, `updates` publishes and binds, `corrections` mends what is published,
+//! `subscribers` keeps who hears about one incident alone.
 
 mod converge;
 mod corrections;
+mod subscribers;
 mod updates;
 
 pub(in crate::engine) use converge::converge;

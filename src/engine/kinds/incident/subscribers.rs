@@ -1,0 +1,110 @@
+//! People who hear about one incident alone (reference 2.8).
+//!
+//! Invariant: nobody is subscribed twice by one entry, and nobody is unsubscribed who was there before it. What was done
+//! for an entry is recorded under the hash of its address, so that the list is read only while there is something to do.
+
+use serde_json::json;
+
+use crate::api::{IncidentSpec, IncidentSubscriber};
+use crate::engine::declaration::Declaration;
+use crate::engine::fields;
+use crate::engine::plan::ReadWhat;
+use crate::engine::planner::{Outcome, Planner};
+use crate::engine::request::Request;
+use crate::statuspage::{Incident, IncidentStatus, Subscriber, SubscriberWrite};
+
+use super::super::subscriber::digits;
+use super::corrections::FollowUp;
+
+/// Prefix of the names under which subscriptions are recorded as applied.
+const PREFIX: &str = "subscriber/";
+/// Recorded for somebody whom an entry subscribed.
+const SUBSCRIBED: &str = "subscribed";
+/// Recorded for somebody who was subscribed already, and so is not unsubscribed with the entry.
+const FOUND: &str = "found";
+
+/// The next person to subscribe or to unsubscribe, once the list was read. What needs no request is noted in `outcome`.
+pub(super) fn subscription(
+    planner: &mut Planner<'_>,
+    declaration: &Declaration,
+    spec: &IncidentSpec,
+    remote: &Incident,
+    outcome: &mut Outcome,
+) -> Option<FollowUp> {
+    let wanted: Vec<(String, &IncidentSubscriber)> =
+        spec.subscribers.iter().map(|entry| (declared(entry), entry)).collect();
+    let applied = &declaration.status.object().applied;
+    let added = wanted.iter().find(|(name, _)| !applied.contains_key(name));
+    let removed = applied
+        .iter()
+        .find(|(name, _)| name.starts_with(PREFIX) && !wanted.iter().any(|(wanted, _)| wanted == *name));
+    let over = remote.status.as_ref().is_some_and(IncidentStatus::is_over);
+    if over || (added.is_none() && removed.is_none()) {
+        return None;
+    }
+    let known = planner.world.snapshot.incident_subscribers.get(&remote.id);
+    let what = ReadWhat::IncidentSubscribers(remote.id.clone());
+    planner.keep_fresh(what, known.map(|known| known.read_at), declaration.seen);
+    let known = known.filter(|known| known.read_at >= declaration.seen)?;
+    let there = |name: &str| {
+        known
+            .value
+            .iter()
+            .find(|subscriber| shown(subscriber).as_deref() == Some(name))
+    };
+    if let Some((name, entry)) = added {
+        if there(name).is_some() {
+            let applied = &mut outcome.status.object_mut().applied;
+            applied.insert(name.clone(), FOUND.to_owned());
+            return None;
+        }
+        let write = SubscriberWrite {
+            email: entry.email.clone(),
+            phone_country: entry.sms.as_ref().map(|sms| sms.country.clone()),
+            phone_number: entry.sms.as_ref().map(|sms| sms.number.clone()),
+            skip_confirmation_notification: entry.skip_confirmation.then_some(true),
+            ..Default::default()
+        };
+        return Some(FollowUp {
+            request: Request::CreateIncidentSubscriber(remote.id.clone(), Box::new(write)),
+            summary: format!("subscribe somebody to incident {}", remote.id),
+            change: None,
+            applied: Some((name.clone(), SUBSCRIBED.to_owned())),
+        });
+    }
+    let (name, how) = removed?;
+    match there(name).filter(|_| how == SUBSCRIBED) {
+        Some(subscriber) => Some(FollowUp {
+            request: Request::DeleteIncidentSubscriber(remote.id.clone(), subscriber.id.clone()),
+            summary: format!("unsubscribe somebody from incident {}", remote.id),
+            change: None,
+            applied: None,
+        }),
+        None => {
+            outcome.status.object_mut().applied.remove(name);
+            None
+        }
+    }
+}
+
+fn declared(entry: &IncidentSubscriber) -> String {
+    match (&entry.email, &entry.sms) {
+        (Some(email), _) => recorded(email),
+        (None, sms) => recorded(sms.as_ref().map_or("", |sms| &sms.number)),
+    }
+}
+
+fn shown(subscriber: &Subscriber) -> Option<String> {
+    let address = subscriber.email.as_deref().or(subscriber.phone_number.as_deref());
+    address.map(recorded)
+}
+
+/// The name under which an address is recorded: its hash, because an address is personal data.
+fn recorded(address: &str) -> String {
+    let address = if address.contains('@') {
+        address.to_lowercase()
+    } else {
+        digits(address)
+    };
+    format!("{PREFIX}{}", fields::hash(&json!(address)))
+}
