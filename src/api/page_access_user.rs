@@ -63,6 +63,18 @@ pub struct PageAccessUserSpec {
     /// True subscribes the user to the components that are granted. Only used when the user is created.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub subscribe_to_components: Option<bool>,
+    /// The Components (by metadata.name) that the user may see beside those of its groups. An empty list takes all of
+    /// them away. Costs a request per resyncInterval; groups cost none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 1000))]
+    #[x_kube(merge_strategy = ListMerge::Set)]
+    pub components: Option<Vec<String>>,
+    /// The Metrics (by metadata.name) that the user may see beside those of its groups. An empty list takes all of
+    /// them away. Costs a request per resyncInterval; groups cost none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 1000))]
+    #[x_kube(merge_strategy = ListMerge::Set)]
+    pub metrics: Option<Vec<String>>,
     /// What happens to the remote user when this declaration is deleted: Delete or Orphan. Default:
     /// Delete, but Orphan for an adopted one.
     #[serde(default, skip_serializing_if = "Option::is_none")]

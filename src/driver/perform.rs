@@ -169,6 +169,16 @@ pub(super) async fn perform(page: &PageHandle, snapshot: &mut Snapshot, request:
             snapshot.put_page_access_user(page.page_access_users().update(id, write).await?);
             Reply::Done
         }
+        Request::GrantComponents(user, ids) => {
+            page.page_access_users().components(user).replace(ids).await?;
+            snapshot.put_user_components(user, ids);
+            Reply::Done
+        }
+        Request::GrantMetrics(user, ids) => {
+            page.page_access_users().metrics(user).replace(ids).await?;
+            snapshot.put_user_metrics(user, ids);
+            Reply::Done
+        }
         Request::DeletePageAccessUser(id) => {
             gone_is_done(page.page_access_users().delete(id).await)?;
             snapshot.remove_page_access_user(id);
@@ -249,7 +259,11 @@ pub(super) fn collection_of(request: &Request) -> CollectionKind {
         | ReactivateSubscriber(_) => CollectionKind::Subscribers,
         UpdateStatusEmbed(_) => CollectionKind::StatusEmbed,
         CreateIncidentTemplate(_) => CollectionKind::IncidentTemplates,
-        CreatePageAccessUser(_) | UpdatePageAccessUser(..) | DeletePageAccessUser(_) => CollectionKind::PageAccessUsers,
+        CreatePageAccessUser(_)
+        | UpdatePageAccessUser(..)
+        | GrantComponents(..)
+        | GrantMetrics(..)
+        | DeletePageAccessUser(_) => CollectionKind::PageAccessUsers,
         CreatePageAccessGroup(_) | UpdatePageAccessGroup(..) | DeletePageAccessGroup(_) => {
             CollectionKind::PageAccessGroups
         }

@@ -33,6 +33,15 @@ impl Blocked {
         }
     }
 
+    /// Not enough was read to tell.
+    pub(super) fn unread(what: impl std::fmt::Display) -> Self {
+        Blocked {
+            state: State::Unknown,
+            reason: Reason::Progressing,
+            message: format!("{what} were not read yet"),
+        }
+    }
+
     pub(super) fn stalled(reason: Reason, message: impl Into<String>) -> Self {
         Blocked {
             state: State::Stalled,

@@ -60,7 +60,10 @@ impl<'a> Planner<'a> {
             Spec::Subscriber(spec) => self.object(declaration, spec),
             Spec::Incident(spec) => kinds::converge_incident(self, declaration, spec),
             Spec::IncidentTemplate(spec) => self.object(declaration, &**spec),
-            Spec::PageAccessUser(spec) => self.object(declaration, &**spec),
+            Spec::PageAccessUser(spec) => {
+                self.grants(declaration, spec);
+                self.object(declaration, &**spec);
+            }
             Spec::PageAccessGroup(spec) => self.object(declaration, &**spec),
             Spec::OrganizationUser(spec) => {
                 self.permissions(declaration, spec);

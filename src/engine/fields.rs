@@ -59,6 +59,9 @@ pub struct Field {
     pub access: Access,
     /// True when the value must not be shown.
     pub secret: bool,
+    /// True when the field has a request of its own: it is written after the others, one request a field, and not with
+    /// the creation.
+    pub apart: bool,
 }
 
 impl Field {
@@ -72,6 +75,7 @@ impl Field {
             comparison: Comparison::Plain,
             access: Access::ReadWrite,
             secret: false,
+            apart: false,
         }
     }
 
@@ -84,6 +88,12 @@ impl Field {
     /// The same field with another access.
     pub fn access(mut self, access: Access) -> Self {
         self.access = access;
+        self
+    }
+
+    /// The same field with a request of its own.
+    pub fn apart(mut self) -> Self {
+        self.apart = true;
         self
     }
 
@@ -147,7 +157,12 @@ impl Comparisons {
 /// same hash was changed by somebody else and follows the drift policy.
 pub fn compare(fields: &[Field], applied: &BTreeMap<String, String>, policy: DriftPolicy) -> Comparisons {
     let mut found = Comparisons::default();
-    for field in fields {
+    // What has a request of its own waits until everything before it is as declared.
+    let (apart, together): (Vec<&Field>, Vec<&Field>) = fields.iter().partition(|field| field.apart);
+    for field in together.into_iter().chain(apart) {
+        if field.apart && !found.body.is_empty() {
+            break;
+        }
         let hash = hash(&field.desired);
         let declared_anew = applied.get(field.name) != Some(&hash);
         found.applied.insert(field.name.to_owned(), hash);
@@ -194,7 +209,7 @@ pub fn compare(fields: &[Field], applied: &BTreeMap<String, String>, policy: Dri
 /// The body of a create: every declared field.
 pub fn creation(fields: &[Field]) -> Comparisons {
     let mut found = Comparisons::default();
-    for field in fields {
+    for field in fields.iter().filter(|field| !field.apart) {
         found.applied.insert(field.name.to_owned(), hash(&field.desired));
         if field.access == Access::Noted {
             continue;

@@ -226,6 +226,13 @@ pub fn perform(snapshot: &mut Snapshot, request: &Request, new_id: &str, now: Ti
                 ..Default::default()
             };
             snapshot.put_page_access_user(merged(&new, &**write));
+            // Nobody can read them from a user that does not exist yet.
+            let none = Dated {
+                value: Vec::new(),
+                read_at: now,
+            };
+            snapshot.store_user_components(new_id, none.clone());
+            snapshot.store_user_metrics(new_id, none);
             created()
         }
         Request::UpdatePageAccessUser(id, write) => {
@@ -237,6 +244,14 @@ pub fn perform(snapshot: &mut Snapshot, request: &Request, new_id: &str, now: Ti
             if let Some(known) = known {
                 snapshot.put_page_access_user(merged(&known, &**write));
             }
+            Reply::Done
+        }
+        Request::GrantComponents(user, ids) => {
+            snapshot.put_user_components(user, ids);
+            Reply::Done
+        }
+        Request::GrantMetrics(user, ids) => {
+            snapshot.put_user_metrics(user, ids);
             Reply::Done
         }
         Request::DeletePageAccessUser(id) => {

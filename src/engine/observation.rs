@@ -1,5 +1,5 @@
 //! What is read of a page beyond its lists: how its status is embedded, how many subscribers it has, what the members
-//! of its organization may do, uptimes. Only where a declaration asks for it.
+//! of its organization and single viewers may do, uptimes. Only where a declaration asks for it.
 
 use std::time::Duration;
 
@@ -13,7 +13,8 @@ use super::kinds;
 use super::plan::{ReadWhat, State};
 use super::planner::Planner;
 use crate::api::{
-    ComponentObservation, DriftPolicy, OrganizationUserSpec, Reason, StatusEmbed, StatusPageSpec, SubscriberCounts,
+    ComponentObservation, DriftPolicy, OrganizationUserSpec, PageAccessUserSpec, Reason, StatusEmbed, StatusPageSpec,
+    SubscriberCounts,
 };
 use crate::statuspage::{CollectionKind, Priority, SubscriberHistogram, SubscriberStates};
 
@@ -118,6 +119,25 @@ impl Planner<'_> {
                 known.map(|known| known.read_at),
                 declaration.seen,
             );
+        }
+    }
+
+    /// Asks for what is granted to a page access user alone, if its declaration has some of it.
+    pub(super) fn grants(&mut self, declaration: &Declaration, spec: &PageAccessUserSpec) {
+        let Some(Identity::Here { id, .. }) = self.identities.get(&declaration.key) else {
+            return;
+        };
+        if self.failure(declaration).is_some() {
+            return;
+        }
+        let snapshot = self.world.snapshot;
+        if spec.components.is_some() {
+            let known = snapshot.user_components.get(id).map(|known| known.read_at);
+            self.keep_fresh(ReadWhat::UserComponents(id.clone()), known, declaration.seen);
+        }
+        if spec.metrics.is_some() {
+            let known = snapshot.user_metrics.get(id).map(|known| known.read_at);
+            self.keep_fresh(ReadWhat::UserMetrics(id.clone()), known, declaration.seen);
         }
     }
 

@@ -54,6 +54,10 @@ pub enum ReadWhat {
     Incident(String),
     /// What one member of the organization may do.
     Permissions(String),
+    /// The components that one page access user may see beside those of its groups.
+    UserComponents(String),
+    /// The metrics that one page access user may see beside those of its groups.
+    UserMetrics(String),
     /// Who subscribed to one incident alone.
     IncidentSubscribers(String),
     /// The uptime of one component.

@@ -77,6 +77,10 @@ pub enum Request {
     CreatePageAccessUser(Box<PageAccessUserWrite>),
     /// Changes the page access user with this id.
     UpdatePageAccessUser(String, Box<PageAccessUserWrite>),
+    /// Grants exactly these components to the page access user with this id, beside those of its groups.
+    GrantComponents(String, Vec<String>),
+    /// Grants exactly these metrics to the page access user with this id.
+    GrantMetrics(String, Vec<String>),
     /// Deletes the page access user with this id.
     DeletePageAccessUser(String),
     /// Creates a page access group.
@@ -120,6 +124,8 @@ impl Request {
             | ReactivateSubscriber(_)
             | CreateIncidentTemplate(_)
             | CreatePageAccessUser(_)
+            | GrantComponents(..)
+            | GrantMetrics(..)
             | CreatePageAccessGroup(_)
             | CreateOrganizationUser(_) => "POST",
             WritePostmortem(..) | PublishPostmortem(..) | RevertPostmortem(_) | SetPermissions(..) => "PUT",

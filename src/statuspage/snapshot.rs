@@ -219,6 +219,10 @@ pub struct Snapshot {
     pub organization_users: Option<Collection<OrganizationUser>>,
     /// What members of the organization may do, by their id; each is read on its own.
     pub permissions: BTreeMap<String, Dated<Permissions>>,
+    /// Ids of the components that page access users may see beside those of their groups, by the user's id.
+    pub user_components: BTreeMap<String, Dated<Vec<String>>>,
+    /// Ids of the metrics that page access users may see beside those of their groups, by the user's id.
+    pub user_metrics: BTreeMap<String, Dated<Vec<String>>>,
     /// Who subscribed to one incident alone, by the incident's id; each is read on its own.
     pub incident_subscribers: BTreeMap<String, Dated<Vec<Subscriber>>>,
     /// Uptimes by the id of the component or component group, none where the page shows none; each is read on its own.
@@ -296,7 +300,11 @@ impl Snapshot {
             CollectionKind::Subscribers => self.subscribers = None,
             CollectionKind::SubscriberCounts => self.subscriber_counts = None,
             CollectionKind::IncidentTemplates => self.incident_templates = None,
-            CollectionKind::PageAccessUsers => self.page_access_users = None,
+            CollectionKind::PageAccessUsers => {
+                self.page_access_users = None;
+                self.user_components.clear();
+                self.user_metrics.clear();
+            }
             CollectionKind::PageAccessGroups => self.page_access_groups = None,
             CollectionKind::StatusEmbed => self.status_embed = None,
             CollectionKind::OrganizationUsers => {
@@ -332,6 +340,9 @@ impl Snapshot {
     pub fn remove_component(&mut self, id: &str) {
         for group in self.page_access_groups.iter_mut().flat_map(|groups| &mut groups.items) {
             group.component_ids.retain(|component| component != id);
+        }
+        for granted in self.user_components.values_mut() {
+            granted.value.retain(|component| component != id);
         }
         let Some(components) = &mut self.components else {
             return;
@@ -477,6 +488,9 @@ impl Snapshot {
     pub fn remove_metric(&mut self, id: &str) {
         for group in self.page_access_groups.iter_mut().flat_map(|groups| &mut groups.items) {
             group.metric_ids.retain(|metric| metric != id);
+        }
+        for granted in self.user_metrics.values_mut() {
+            granted.value.retain(|metric| metric != id);
         }
         if let Some(metrics) = &mut self.metrics {
             metrics.remove(id);

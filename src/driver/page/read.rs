@@ -9,7 +9,7 @@ use crate::api::{Kind, Reason};
 use crate::driver::{Store, View};
 use crate::engine::{self, Gate, Read, ReadWhat, Spec};
 use crate::statuspage::{
-    Client, CollectionKind, Dated, Error, ErrorClass, Page, Permit, Snapshot, Uptime, UptimeRange,
+    Client, CollectionKind, Dated, Error, ErrorClass, Identified, Page, Permit, Snapshot, Uptime, UptimeRange,
 };
 
 /// The range that the page itself shows.
@@ -18,6 +18,11 @@ fn whole_uptime() -> UptimeRange {
         skip_related_events: true,
         ..Default::default()
     }
+}
+
+fn granted_ids<T: Identified>(granted: Vec<T>, read_at: Timestamp) -> Dated<Vec<String>> {
+    let value = granted.iter().map(|item| item.id().to_owned()).collect();
+    Dated { value, read_at }
 }
 
 impl<S: Store> PageDriver<S> {
@@ -63,6 +68,20 @@ impl<S: Store> PageDriver<S> {
                 let uptime = page.component_groups().uptime(id, &whole_uptime()).await;
                 self.uptime_read(view, id, began, uptime);
             }
+            ReadWhat::UserComponents(user) => match page.page_access_users().components(user).list().await {
+                Ok(granted) => {
+                    self.snapshot.store_user_components(user, granted_ids(granted, began));
+                    self.reached();
+                }
+                Err(error) => self.grants_failed(view, user, &error),
+            },
+            ReadWhat::UserMetrics(user) => match page.page_access_users().metrics(user).list().await {
+                Ok(granted) => {
+                    self.snapshot.store_user_metrics(user, granted_ids(granted, began));
+                    self.reached();
+                }
+                Err(error) => self.grants_failed(view, user, &error),
+            },
             ReadWhat::Permissions(user) => match page.read_permissions(user).await {
                 Ok(mut permissions) => {
                     permissions.read_at = began;
@@ -145,6 +164,10 @@ impl<S: Store> PageDriver<S> {
                 self.close(view, Reason::Unreachable, described(error), false);
             }
         }
+    }
+
+    fn grants_failed(&mut self, view: &View, user: &str, error: &Error) {
+        self.part_failed(view, Kind::PageAccessUser, user, CollectionKind::PageAccessUsers, error);
     }
 
     /// What belongs to one object cannot be read: a matter of its declaration, not of the whole list.

@@ -10,7 +10,6 @@ use crate::api::{Kind, OrganizationUserSpec, PagePermission, Reason};
 use crate::engine::context::{Blocked, Context};
 use crate::engine::declaration::{ObjectKey, Status};
 use crate::engine::fields::{Access, Comparison, Field};
-use crate::engine::plan::State;
 use crate::engine::request::Request;
 use crate::statuspage::{Collection, CollectionKind, OrganizationUser, PageRoles, Permissions, Priority, Snapshot};
 
@@ -185,11 +184,9 @@ impl OrganizationUserSpec {
 
 fn known<'a>(context: &Context<'a>, user: &str) -> Result<&'a Permissions, Blocked> {
     let dated = context.world.snapshot.permissions.get(user);
-    dated.map(|dated| &dated.value).ok_or_else(|| Blocked {
-        state: State::Unknown,
-        reason: Reason::Progressing,
-        message: "the permissions were not read yet".to_owned(),
-    })
+    dated
+        .map(|dated| &dated.value)
+        .ok_or_else(|| Blocked::unread("the permissions"))
 }
 
 /// The id of the page that a permission is about. Other pages than the declaration's own were looked up by the store.

@@ -1,15 +1,19 @@
-//! Page access users (reference 2.14). Membership in groups is owned by the groups.
+//! Page access users (reference 2.14). Membership in groups is owned by the groups; what is granted to the user alone is
+//! in no list, and has requests of its own.
 
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use super::{Rules, text, write};
-use crate::api::PageAccessUserSpec;
+use crate::api::{Kind, PageAccessUserSpec, Reason};
 use crate::engine::context::{Blocked, Context};
 use crate::engine::declaration::Status;
 use crate::engine::fields::{Access, Comparison, Field};
 use crate::engine::request::Request;
 use crate::statuspage::{Collection, CollectionKind, PageAccessUser, Priority, Snapshot};
+
+const COMPONENTS: &str = "component_ids";
+const METRICS: &str = "metric_ids";
 
 impl Rules for PageAccessUserSpec {
     type Remote = PageAccessUser;
@@ -56,7 +60,7 @@ impl Rules for PageAccessUserSpec {
         }
     }
 
-    fn fields(&self, _context: &Context<'_>, remote: Option<&PageAccessUser>) -> Result<Vec<Field>, Blocked> {
+    fn fields(&self, context: &Context<'_>, remote: Option<&PageAccessUser>) -> Result<Vec<Field>, Blocked> {
         let mut fields = Vec::new();
         if let Some(email) = &self.email {
             let observed = remote.and_then(|remote| text(remote.email.as_deref()));
@@ -77,6 +81,26 @@ impl Rules for PageAccessUserSpec {
                 .access(Access::CreateOnly),
             );
         }
+        let Some(remote) = remote else { return Ok(fields) };
+        let snapshot = context.world.snapshot;
+        for (name, wire, kind, names, granted) in [
+            (
+                "components",
+                COMPONENTS,
+                Kind::Component,
+                &self.components,
+                &snapshot.user_components,
+            ),
+            ("metrics", METRICS, Kind::Metric, &self.metrics, &snapshot.user_metrics),
+        ] {
+            let Some(names) = names else { continue };
+            let Some(granted) = granted.get(&remote.id) else {
+                return Err(Blocked::unread(format!("the {name} of the user")));
+            };
+            let desired = context.references(kind, names)?;
+            let field = Field::new(name, wire, desired, Some(json!(granted.value)));
+            fields.push(field.compared(Comparison::Set).apart());
+        }
         Ok(fields)
     }
 
@@ -88,9 +112,16 @@ impl Rules for PageAccessUserSpec {
         &self,
         _context: &Context<'_>,
         remote: &PageAccessUser,
-        body: Map<String, Value>,
+        mut body: Map<String, Value>,
     ) -> Result<Request, Blocked> {
-        Ok(Request::UpdatePageAccessUser(remote.id.clone(), Box::new(write(body)?)))
+        let id = remote.id.clone();
+        if let Some(components) = body.remove(COMPONENTS) {
+            return Ok(Request::GrantComponents(id, ids(components)?));
+        }
+        if let Some(metrics) = body.remove(METRICS) {
+            return Ok(Request::GrantMetrics(id, ids(metrics)?));
+        }
+        Ok(Request::UpdatePageAccessUser(id, Box::new(write(body)?)))
     }
 
     fn observe(&self, context: &Context<'_>, remote: &PageAccessUser, status: &mut Status) {
@@ -107,4 +138,9 @@ impl Rules for PageAccessUserSpec {
             status.groups = i64::try_from(groups).ok();
         }
     }
+}
+
+fn ids(list: Value) -> Result<Vec<String>, Blocked> {
+    let not_ids = |error| Blocked::stalled(Reason::Invalid, format!("these are no ids: {error}"));
+    serde_json::from_value(list).map_err(not_ids)
 }

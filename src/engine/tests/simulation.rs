@@ -431,6 +431,8 @@ impl Simulation {
             // The simulated page has none of these.
             ReadWhat::Collection(_)
             | ReadWhat::Permissions(_)
+            | ReadWhat::UserComponents(_)
+            | ReadWhat::UserMetrics(_)
             | ReadWhat::IncidentSubscribers(_)
             | ReadWhat::Uptime(_)
             | ReadWhat::GroupUptime(_) => {}

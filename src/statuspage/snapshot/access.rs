@@ -66,6 +66,32 @@ impl Snapshot {
         for group in self.page_access_groups.iter_mut().flat_map(|groups| &mut groups.items) {
             group.page_access_user_ids.retain(|user| user != id);
         }
+        self.user_components.remove(id);
+        self.user_metrics.remove(id);
+    }
+
+    /// The components of a page access user were read.
+    pub fn store_user_components(&mut self, user: &str, ids: Dated<Vec<String>>) {
+        self.user_components.insert(user.to_owned(), ids);
+    }
+
+    /// The metrics of a page access user were read.
+    pub fn store_user_metrics(&mut self, user: &str, ids: Dated<Vec<String>>) {
+        self.user_metrics.insert(user.to_owned(), ids);
+    }
+
+    /// Other components were granted to a page access user.
+    pub fn put_user_components(&mut self, user: &str, ids: &[String]) {
+        if let Some(known) = self.user_components.get_mut(user) {
+            known.value = ids.to_vec();
+        }
+    }
+
+    /// Other metrics were granted to a page access user.
+    pub fn put_user_metrics(&mut self, user: &str, ids: &[String]) {
+        if let Some(known) = self.user_metrics.get_mut(user) {
+            known.value = ids.to_vec();
+        }
     }
 
     /// A page access group was created or changed.

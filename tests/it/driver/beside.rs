@@ -188,6 +188,66 @@ async fn the_uptime_is_read_once_an_hour_where_it_is_asked_for_and_shown() {
 }
 
 #[tokio::test]
+async fn what_is_granted_to_one_viewer_is_its_own_set_and_leaves_the_rest_alone() {
+    let stage = Stage::new().await;
+    for name in ["api", "web", "mail"] {
+        stage.declare(Kind::Component, name, json!({}));
+    }
+    stage.declare(Kind::Metric, "latency", json!({"suffix": "ms"}));
+    let user = |components: Value, metrics: Value| json!({"email": "viewer@example.com", "externalLogin": "v-1", "components": components, "metrics": metrics});
+    let viewer = key(Kind::PageAccessUser, "viewer");
+    stage.declare(
+        Kind::PageAccessUser,
+        "viewer",
+        user(json!(["web", "api"]), json!(["latency"])),
+    );
+    let driver = stage.settle(stage.driver()).await;
+    stage.assert_synced(Kind::PageAccessUser, "viewer");
+    let id = stage.recorded_id(Kind::PageAccessUser, "viewer");
+    let names = async |what: &str| {
+        let rows = stage.list(&format!("page_access_users/{id}/{what}")).await;
+        let mut names: Vec<String> = rows
+            .iter()
+            .map(|row| row["name"].as_str().unwrap().to_owned())
+            .collect();
+        names.sort();
+        names
+    };
+    assert_eq!(names("components").await, ["api", "web"]);
+    assert_eq!(names("metrics").await, ["latency"]);
+
+    // Taken away by hand, it comes back with the next look, in one write.
+    let mail = stage.recorded_id(Kind::Component, "mail");
+    let path = format!("page_access_users/{id}/components");
+    stage.send("POST", &path, json!({"component_ids": [mail]})).await;
+    let writes = stage.server.log().writes();
+    stage.advance(SignedDuration::from_secs(600));
+    let driver = stage.settle(driver).await;
+    assert_eq!(stage.server.log().writes(), writes + 1);
+    assert_eq!(names("components").await, ["api", "web"]);
+
+    // A deleted component takes its grant along; an empty list takes all; what is not declared stays.
+    stage.store.respecify(&viewer, user(json!([]), Value::Null));
+    let driver = stage.settle(driver).await;
+    assert!(names("components").await.is_empty());
+    assert_eq!(names("metrics").await, ["latency"]);
+
+    // Several differences at once: each part has its own request, and everything is recorded as applied.
+    let mut spec = user(json!(["mail"]), json!([]));
+    spec["externalLogin"] = json!("v-2");
+    spec["driftPolicy"] = json!("Detect");
+    stage.store.respecify(&viewer, spec);
+    let writes = stage.server.log().writes();
+    stage.settle(driver).await;
+    stage.assert_synced(Kind::PageAccessUser, "viewer");
+    assert_eq!(stage.server.log().writes(), writes + 3);
+    assert_eq!(
+        (names("components").await, names("metrics").await),
+        (vec!["mail".to_owned()], vec![])
+    );
+}
+
+#[tokio::test]
 async fn the_data_of_a_metric_are_removed_once_for_each_value_and_the_declared_ones_sent_again() {
     let stage = Stage::new().await;
     let metric = key(Kind::Metric, "latency");
