@@ -34,6 +34,7 @@ struct Outcome {
 enum Ending {
     Whole,
     Lost,
+    Withheld,
     Truncated,
 }
 
@@ -149,6 +150,10 @@ async fn work(server: &Server, parts: &request::Parts, content: Option<Bytes>, a
     if outcome.ending != Ending::Lost {
         server.request_log().answered_with(number, outcome.status);
     }
+    if outcome.ending == Ending::Withheld {
+        // Ends with the connection, or with the server.
+        return std::future::pending().await;
+    }
     outcome
 }
 
@@ -178,8 +183,10 @@ async fn admit(server: &Server, request: &Arrived<'_>, behaviour: &Behaviour) ->
     match server.faults().take(request.method, request.path) {
         None => Ok(Ending::Whole),
         Some(Effect::LoseReply) => Ok(Ending::Lost),
+        Some(Effect::WithholdReply) => Ok(Ending::Withheld),
         Some(Effect::TruncateBody) => Ok(Ending::Truncated),
         Some(Effect::LoseRequest) => Err(Outcome::lost()),
+        Some(Effect::Ignore) => std::future::pending().await,
         Some(Effect::Delay(duration)) => {
             tokio::time::sleep(duration).await;
             Ok(Ending::Whole)
@@ -270,7 +277,7 @@ fn respond(outcome: Outcome) -> Response<Body> {
     let length = content.len();
     let body = match outcome.ending {
         Ending::Whole => Body::from(content.clone()),
-        Ending::Lost => broken(Vec::new()),
+        Ending::Lost | Ending::Withheld => broken(Vec::new()),
         Ending::Truncated => broken(content.get(..length / 2).unwrap_or_default().to_vec()),
     };
     let mut response = Response::new(body);

@@ -8,6 +8,7 @@ mod panko_client;
 mod postgres;
 mod queries;
 mod scope;
+mod truth;
 
 use std::collections::BTreeSet;
 use std::path::Path;
