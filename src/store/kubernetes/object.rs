@@ -195,8 +195,8 @@ impl Object {
     }
 }
 
-/// The manager that was the last to change a field of the spec. Times have the precision of a second; of two the API
-/// server names the later one last. What is written here is never part of the spec.
+/// The manager that was the last to change a field of the spec. What we write is never part of it. Times have the
+/// precision of a second: of two managers within the same one it may be the other.
 fn last_editor(fields: &[ManagedFieldsEntry]) -> Option<Box<str>> {
     let in_spec = |entry: &&ManagedFieldsEntry| {
         let fields = entry.fields_v1.as_ref();

@@ -9,6 +9,7 @@ mod postgres;
 mod queries;
 mod scope;
 mod truth;
+mod who;
 
 use std::collections::BTreeSet;
 use std::path::Path;
