@@ -114,7 +114,7 @@ impl AuditLog {
         }
         let before = declaration.stored.to_json().unwrap_or_default().to_string();
         let told = events.into_iter().map(|mut event| {
-            let told = ["condition", "status", "reason", "remote_id"].map(|name| event.get(name).unwrap_or_default());
+            let told = ["condition", "status", "reason"].map(|name| event.get(name).unwrap_or_default());
             let drift = event.raw.get("drift").map(ToString::to_string).unwrap_or_default();
             let parts = [&declaration.uid, &before, &event.event_type, &drift];
             event.message_id = identifier(parts.into_iter().chain(&told));

@@ -20,7 +20,7 @@ pub struct Effect<'a> {
 /// How a remote write ended.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Conclusion<'a> {
-    /// `succeeded`, `failed`, or `unknown` when no answer came.
+    /// `succeeded`, `failed`, or `unknown` when no answer came, or one that leaves it open.
     pub outcome: &'static str,
     /// The id of the object that was created.
     pub created: Option<&'a str>,

@@ -4,6 +4,7 @@ mod command_line;
 mod contract;
 mod follow;
 mod guarantees;
+pub(crate) mod oracle;
 mod panko_client;
 mod postgres;
 mod queries;

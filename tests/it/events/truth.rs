@@ -1,16 +1,15 @@
 //! The log says what was done: each request that the page's server took is one event, in its order, and so is each
 //! transition of a condition; whatever ends the process, and whether or not the log can be written.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::{Command, Output};
 use std::time::Duration;
 
-use serde_json::Value;
 use sqlx::Executor;
 use statuspage_operator::audit::{AuditEvent, EventStore, Filter, UNKNOWN};
 use statuspage_operator::server::{Effect, LoggedRequest};
 
+use super::oracle::{self, Stand};
 use super::{PATIENCE, Place, event, postgres};
 use crate::directory::{Directory, Local, PAGE, Running, code, declaration, finish, shown, stderr};
 use crate::support::eventually;
@@ -21,9 +20,6 @@ struct Scene {
     directory: Directory,
     place: Place,
 }
-
-/// Kind, name and condition, and how it went: from what to what, each status and reason.
-type Transitions = BTreeMap<(String, String, String), Vec<[Option<(String, String)>; 2]>>;
 
 impl Scene {
     async fn new(directory: Directory) -> Scene {
@@ -67,85 +63,23 @@ impl Scene {
         self.local.get("/incidents/unresolved").await.as_array().unwrap().len()
     }
 
-    /// Each request is one event, in the same order, with the right traits; no other event claims to be one. Returns
-    /// the events of all requests.
+    /// Each request is one event, in its order. Returns those events.
     async fn every_request_is_one_event(&self) -> Vec<AuditEvent> {
-        let mut writes = self.events().await;
-        writes.retain(|event| event.get("method").is_some());
-        let sent = self.sent();
-        let told = |event: &AuditEvent| (event.event_type.clone(), event.get("name"), event.get("outcome"));
-        let both = || {
-            let sent: Vec<_> = sent.iter().map(|sent| (&sent.method, &sent.path)).collect();
-            let writes: Vec<_> = writes.iter().map(told).collect();
-            format!("{sent:#?}\n{writes:#?}")
-        };
-        assert_eq!(writes.len(), sent.len(), "{}", both());
-        for (event, sent) in writes.iter().zip(&sent) {
-            let (noun, id) = meaning(sent);
-            let operation = event.get("operation").unwrap();
-            assert_eq!(
-                event.event_type,
-                format!("{noun}.{operation}"),
-                "{} {}",
-                sent.method,
-                sent.path
-            );
-            assert_eq!(event.get("method").as_ref(), Some(&sent.method), "{}", both());
-            let fits = match sent.method.as_str() {
-                "POST" => ["create", "provide", "update"].contains(&operation.as_str()),
-                "DELETE" => operation == "delete",
-                _ => ["update", "publish"].contains(&operation.as_str()),
-            };
-            assert!(fits, "{} {} {operation}", sent.method, sent.path);
-            if id.is_some() {
-                assert_eq!(event.get("remote_id"), id, "{event:?}");
-            }
-            for name in ["page", "page_id", "kind", "name", "namespace", "generation"] {
-                assert!(event.get(name).is_some(), "{name} {event:?}");
-            }
-            match (sent.status, event.get("outcome").unwrap().as_str()) {
-                (Some(200..300), "succeeded") => {
-                    assert!(
-                        event.get("request_id").is_some() && event.get("duration").is_some(),
-                        "{event:?}"
-                    );
-                }
-                // The reply never came, and it is not known whether it was worked on.
-                (_, UNKNOWN) => {}
-                (status, outcome) => panic!("{status:?} is told as {outcome}: {event:?}"),
-            }
-            if operation == "create" && event.get("outcome").unwrap() == "succeeded" {
-                let id = event.get("remote_id").unwrap();
+        let writes = oracle::every_request_is_one_event(PAGE, &self.sent(), &self.events().await);
+        for (event, sent) in writes.iter().zip(self.sent()) {
+            let told = |name: &str| event.get(name).unwrap();
+            if told("operation") == "create" && told("outcome") == "succeeded" {
                 let collection = sent.path.rsplit('/').next().unwrap();
-                self.local.get(&format!("/{collection}/{id}")).await;
+                self.local.get(&format!("/{collection}/{}", told("remote_id"))).await;
             }
         }
         writes
     }
 
-    async fn transitions(&self) -> Transitions {
-        let mut found = Transitions::new();
-        for event in self.events().await {
-            let Some(condition) = event.get("condition") else {
-                continue;
-            };
-            let state = |value: &Value| {
-                let text = |name: &str| value.get(name)?.as_str().map(str::to_owned);
-                Some((text("status")?, text("reason")?))
-            };
-            let gone = event.raw["message"].is_null();
-            let told = (event.get("status").unwrap(), event.get("reason").unwrap());
-            let key = (event.get("kind").unwrap(), event.get("name").unwrap(), condition);
-            let step = [state(&event.raw["from"]), (!gone).then_some(told)];
-            found.entry(key).or_default().push(step);
-        }
-        found
-    }
-
-    /// Each transition begins where the one before it ended, and the last one ends where the lock file stands.
+    /// Each transition is one event, and the last one of each condition ends where the lock file stands.
     async fn every_transition_is_one_event(&self) {
         let lock = self.directory.lock();
-        let mut stand = BTreeMap::new();
+        let mut stand = Stand::new();
         for (name, entry) in lock["objects"].as_object().unwrap() {
             let (kind, name) = name.split_once('/').unwrap();
             let name = name.rsplit('/').next().unwrap();
@@ -157,36 +91,8 @@ impl Scene {
                 );
             }
         }
-        assert!(stand.len() > 2, "{lock:#}");
-        for (key, steps) in self.transitions().await {
-            let mut now = None;
-            for [from, to] in &steps {
-                assert_eq!(*from, now, "{key:?} {steps:?}");
-                assert_ne!(from, to, "{key:?} {steps:?}");
-                now = to.clone();
-            }
-            assert_eq!(now, stand.remove(&key), "{key:?} {steps:?}");
-        }
-        assert_eq!(stand, BTreeMap::new(), "told nowhere");
+        oracle::every_transition_is_one_event(&self.events().await, stand);
     }
-}
-
-/// What a request is about: the noun of its events, and the id of the object if the path has it.
-fn meaning(sent: &LoggedRequest) -> (&'static str, Option<String>) {
-    let path = sent.path.strip_prefix(&format!("/v1/pages/{PAGE}")).unwrap();
-    let segments: Vec<&str> = path.split('/').skip(1).collect();
-    let (noun, id) = match segments.as_slice() {
-        [] => ("page", None),
-        ["components", rest @ ..] => ("component", rest.first()),
-        ["component-groups", rest @ ..] => ("component_group", rest.first()),
-        ["incidents", rest @ ..] => ("incident", rest.first()),
-        ["metrics_providers", _, "metrics"] | ["metrics", "data"] => ("metric", None),
-        ["metrics_providers", rest @ ..] => ("metrics_provider", rest.first()),
-        ["metrics", rest @ ..] => ("metric", rest.first()),
-        ["subscribers", rest @ ..] => ("subscriber", rest.first()),
-        _ => panic!("{} {path}", sent.method),
-    };
-    (noun, id.map(|id| (*id).to_owned()))
 }
 
 #[tokio::test(flavor = "multi_thread")]
