@@ -20,6 +20,7 @@ mod filter;
 mod follow;
 mod journal;
 mod log;
+mod outage;
 mod recorder;
 mod select;
 mod store;

@@ -55,15 +55,15 @@ pub trait Recorder: Debug + Send + Sync {
     /// Before a remote write is sent.
     fn begin(&self, effect: Effect<'_>) -> Box<dyn Ticket>;
 
-    /// Before something is written to the store. The same happening told again, by a process that takes over from one
-    /// that ended in between, is the same to the record.
+    /// Before something is written to the store; none when nothing of it is recorded. The same happening told again, by
+    /// a process that takes over from one that ended in between, is the same to the record.
     fn expect(
         &self,
         page: &ObjectKey,
         page_id: Option<&str>,
         declaration: &Declaration,
         happening: Happening<'_>,
-    ) -> Box<dyn Expectation>;
+    ) -> Option<Box<dyn Expectation>>;
 }
 
 /// Something that is about to be written to the store. Dropped without a word it may have happened.

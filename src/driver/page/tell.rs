@@ -125,7 +125,7 @@ impl<S: Store> PageDriver<S> {
     /// Puts on the record what is about to be written to the store: what a crash interrupts is found there.
     fn expect(&self, declaration: &Declaration, happening: Happening<'_>) -> Option<Box<dyn Expectation>> {
         let recorder = self.recorder.as_ref()?;
-        Some(recorder.expect(&self.key, self.page_id.as_deref(), declaration, happening))
+        recorder.expect(&self.key, self.page_id.as_deref(), declaration, happening)
     }
 
     /// An Event when a declaration begins or ceases to need its owner.

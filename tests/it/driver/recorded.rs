@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use statuspage_operator::audit::{AuditLog, AuditOptions, Filter, Location};
+use statuspage_operator::audit::{AuditEvent, AuditLog, AuditOptions, Filter, Location};
 use statuspage_operator::engine::Status;
 use statuspage_operator::server::Effect;
 
@@ -22,8 +22,8 @@ async fn stage() -> Stage {
     stage
 }
 
-/// Lets everything settle, and compares the record with what the server took and with what the store holds.
-async fn told_as_it_happened(stage: &Stage, why: &str) {
+/// Lets everything settle, and compares the record with what the server took. Returns it.
+async fn requests_are_told(stage: &Stage, why: &str) -> Vec<AuditEvent> {
     // Shown when what follows fails.
     println!("{why}");
     stage.settle(stage.driver()).await;
@@ -33,6 +33,24 @@ async fn told_as_it_happened(stage: &Stage, why: &str) {
     let mut sent = stage.server.log().entries();
     sent.retain(|entry| entry.method != "GET");
     oracle::every_request_is_one_event(PAGE, &sent, &events);
+    events
+}
+
+/// The names of the declarations to which something happened, sorted.
+fn names(events: &[AuditEvent], operation: &str) -> Vec<String> {
+    let mut found = events.to_vec();
+    found.retain(|event| event.get("operation").as_deref() == Some(operation));
+    let mut names: Vec<String> = found.iter().map(|event| event.get("name").unwrap()).collect();
+    names.sort();
+    names
+}
+
+/// Compares the record with what the server took and with what the store holds.
+async fn told_as_it_happened(stage: &Stage, why: &str) {
+    let events = requests_are_told(stage, why).await;
+    for operation in ["adopt", "release", "prune", "delete"] {
+        assert!(names(&events, operation).is_empty(), "{operation}");
+    }
     let mut stand = Stand::new();
     let state = stage.store.state();
     for declaration in state.declarations.iter().chain([&state.page]) {
@@ -70,6 +88,27 @@ async fn a_lost_reply_of_every_request_is_told_once() {
             let stage = stage().await;
             stage.spoil_request(number, effect.clone());
             told_as_it_happened(&stage, &format!("{effect:?} at {number}")).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_crash_around_a_deletion_is_told_once() {
+    for number in (0..20).step_by(3) {
+        for after in [false, true] {
+            let stage = stage().await;
+            told_as_it_happened(&stage, "before").await;
+            let next = stage.store.attempts() + number;
+            let crash = if after { Crash::After(next) } else { Crash::Before(next) };
+            stage.store.state().crash = Some(crash);
+            let doomed = stage.store.state().declarations.clone();
+            for declaration in &doomed {
+                stage.store.delete(&declaration.key);
+            }
+            let events = requests_are_told(&stage, &format!("{crash:?}")).await;
+            let mut all: Vec<String> = doomed.into_iter().map(|declaration| declaration.key.name).collect();
+            all.sort();
+            assert_eq!(names(&events, "release"), all);
         }
     }
 }

@@ -50,6 +50,8 @@ pub(crate) fn every_request_is_one_event(page: &str, sent: &[LoggedRequest], eve
                     "{event:?}"
                 );
             }
+            // Somebody else was faster, or it went with its last member: there is nothing left to delete.
+            (Some(404), "succeeded") if operation == "delete" => {}
             // The reply never came whole, and it is not known whether it was worked on.
             (_, UNKNOWN) => {}
             (status, outcome) => panic!("{status:?} is told as {outcome}: {event:?}"),
