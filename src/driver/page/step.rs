@@ -5,7 +5,7 @@ use std::sync::PoisonError;
 
 use super::{Knowledge, PageDriver, described, find, organization};
 use crate::api::{Kind, Reason};
-use crate::driver::perform::{collection_of, perform};
+use crate::driver::perform::perform;
 use crate::driver::{Conclusion, Effect, Event, EventKind, Store, StoreChange, StoreError, Ticket, View};
 use crate::engine::{self, Action, Declaration, Failure, ObjectKey, Reply, Request, Status, Step};
 use crate::statuspage::{Client, CollectionKind, Error, ErrorClass, Permit, Trace};
@@ -159,7 +159,7 @@ impl<S: Store> PageDriver<S> {
             ErrorClass::Unauthorized => self.close(view, Reason::Unauthorized, described(error), true),
             ErrorClass::NotFound => {
                 // Somebody deleted it meanwhile: look again before deciding.
-                self.snapshot.forget(collection_of(request));
+                self.snapshot.forget(request.collection());
                 if matches!(request, Request::CreateMetric(..)) {
                     self.snapshot.forget(CollectionKind::MetricsProviders);
                 }
@@ -178,11 +178,11 @@ impl<S: Store> PageDriver<S> {
                     self.fail(view, &step.key, false, Reason::Unreachable, described(error));
                 }
                 if !step.action.is_journalled() {
-                    self.snapshot.forget(collection_of(request));
+                    self.snapshot.forget(request.collection());
                 }
             }
             ErrorClass::Ambiguous => {
-                self.snapshot.forget(collection_of(request));
+                self.snapshot.forget(request.collection());
                 if !step.action.is_journalled() {
                     self.fail(view, &step.key, false, Reason::Unreachable, described(error));
                 }
