@@ -7,6 +7,7 @@ mod identity;
 mod incidents;
 mod metrics;
 mod page;
+mod policies;
 mod property;
 mod simulation;
 mod speed;
