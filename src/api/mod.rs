@@ -45,6 +45,7 @@ pub use page_access_group::{PageAccessGroup, PageAccessGroupSpec, PageAccessGrou
 pub use page_access_user::{PageAccessUser, PageAccessUserSpec, PageAccessUserStatus};
 pub use policy::{
     AdoptionPolicy, DeletionPolicy, DriftPolicy, IncidentDeletionPolicy, ManagementPolicy, PolicyDefaults,
+    ReplacePolicy,
 };
 pub use reason::{Reason, conditions_page};
 pub use reference::{LocalReference, PageReference, SecretReference};

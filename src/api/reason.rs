@@ -64,7 +64,7 @@ reasons! {
     Rejected: "Statuspage refused the request; its words are in the message.",
         "Correct the declaration. It is examined again on every change and once an hour.";
     NotHonoured: "Statuspage accepted the request but did not keep a field, or the field cannot be changed any more.",
-        "Remove the field, change it in the console, or delete the declaration and create it anew.";
+        "Remove the field, change it in the console, or set replacePolicy: WhenNeeded where the kind has it.";
     AlreadyExists: "The page has an object of this identity that no declaration owns.",
         "Set adoptionPolicy: ByName or the id annotation to take it over, or adoptionPolicy: CreateNew.";
     Ambiguous: "Several objects match, or the outcome of an interrupted attempt cannot be told.",

@@ -10,8 +10,8 @@ use crate::api::{
     DeletionPolicy, DriftPolicy, IncidentDeletionPolicy, IncidentSpec, IncidentStatus, IncidentTemplateSpec,
     IncidentTemplateStatus, Kind, ManagementPolicy, MetricSpec, MetricStatus, MetricsProviderSpec,
     MetricsProviderStatus, ObjectStatus, OrganizationUserSpec, OrganizationUserStatus, PageAccessGroupSpec,
-    PageAccessGroupStatus, PageAccessUserSpec, PageAccessUserStatus, SecretReference, StatusPageSpec, StatusPageStatus,
-    SubscriberSpec, SubscriberStatus,
+    PageAccessGroupStatus, PageAccessUserSpec, PageAccessUserStatus, ReplacePolicy, SecretReference, StatusPageSpec,
+    StatusPageStatus, SubscriberSpec, SubscriberStatus,
 };
 use crate::statuspage::Secret;
 
@@ -152,6 +152,8 @@ pub struct Policies {
     pub drift: DriftPolicy,
     /// What deletion does.
     pub deletion: Deletion,
+    /// What to do about a change that only another object can have.
+    pub replace: ReplacePolicy,
     /// Stops everything.
     pub suspend: bool,
 }
@@ -204,6 +206,17 @@ impl Spec {
         }
     }
 
+    /// What the spec says about replacing its object; none for kinds that never are.
+    pub fn replace_policy(&self) -> Option<ReplacePolicy> {
+        match self {
+            Spec::MetricsProvider(spec) => Some(spec.replace_policy.unwrap_or_default()),
+            Spec::Metric(spec) => Some(spec.replace_policy.unwrap_or_default()),
+            Spec::PageAccessUser(spec) => Some(spec.replace_policy.unwrap_or_default()),
+            Spec::OrganizationUser(spec) => Some(spec.replace_policy.unwrap_or_default()),
+            _ => None,
+        }
+    }
+
     fn own_deletion(&self) -> Option<Deletion> {
         match self {
             Spec::StatusPage(_) => Some(Deletion::Orphan),
@@ -247,6 +260,7 @@ impl Declaration {
                 adoption: AdoptionPolicy::ByName,
                 drift: page.drift_policy.unwrap_or_default(),
                 deletion: Deletion::Orphan,
+                replace: ReplacePolicy::Never,
                 suspend: page.suspend,
             },
             spec => Policies {
@@ -269,6 +283,7 @@ impl Declaration {
                         defaults.deletion_policy.map_or(Deletion::Delete, Into::into)
                     }
                 }),
+                replace: spec.replace_policy().unwrap_or_default(),
                 suspend: page_suspended || common.is_some_and(|common| common.suspend),
             },
         }

@@ -26,6 +26,7 @@ mod once;
 mod plan;
 mod planner;
 mod record;
+mod replacement;
 mod request;
 mod world;
 
@@ -37,7 +38,7 @@ pub use failure::Failure;
 pub use fields::{Change, hash};
 pub use plan::{Action, Finding, Plan, Read, ReadWhat, State, Step};
 pub use planner::plan;
-pub use record::{Reply, record};
+pub use record::{Reply, record, undone};
 pub use request::Request;
 pub use world::{DELETION_WINDOW, Gate, World, resync_interval};
 

@@ -98,6 +98,7 @@ impl Planner<'_> {
                 changes: Vec::new(),
                 applied,
                 beside: Vec::new(),
+                replaces: None,
             });
         }
         planned

@@ -6,9 +6,10 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use super::conditions::whole_second;
 use super::declaration::{Declaration, Spec, Status};
 use super::fields::hash;
+use super::identity::{CREATE, REPLACE};
 use super::plan::{Action, Step};
 use super::request::Request;
-use crate::api::{IncidentUpdate, PublishedUpdate};
+use crate::api::{IncidentUpdate, Journal, PublishedUpdate};
 use crate::statuspage::{Incident, IncidentUpdate as RemoteUpdate};
 
 /// What the remote side answered to a write.
@@ -20,6 +21,18 @@ pub enum Reply {
     Incident(Box<Incident>),
     /// Anything else that succeeded.
     Done,
+}
+
+/// What is left of the note of an attempt that is known to have had no effect: a deleted object that is still to be
+/// created again.
+pub fn undone(journal: Journal) -> Option<Journal> {
+    let created = journal.operation == CREATE && journal.replaces.is_some();
+    created.then(|| Journal {
+        operation: REPLACE.to_owned(),
+        title: None,
+        beside: Vec::new(),
+        ..journal
+    })
 }
 
 /// Folds a successful step into the status of its declaration. Conditions follow with the next plan.

@@ -95,7 +95,7 @@ impl<S: Store> PageDriver<S> {
         self.totals.writes += 1;
         self.reached();
         self.failures.remove(&step.key);
-        if matches!(step.action, Action::Delete(_)) {
+        if step.action.is_deletion() {
             self.deletions.push(self.options.clock.now());
         }
         if matches!(step.action, Action::Update(_)) {
@@ -125,7 +125,7 @@ impl<S: Store> PageDriver<S> {
         let reason = match &step.action {
             Action::Create(_) | Action::Provide(_) => "Created",
             Action::Publish { .. } => "Published",
-            Action::Delete(_) => "Deleted",
+            Action::Delete(_) | Action::Replace(_) => "Deleted",
             _ => "Updated",
         };
         let id = match reply {
@@ -151,7 +151,8 @@ impl<S: Store> PageDriver<S> {
         if step.action.is_journalled() && class != ErrorClass::Ambiguous {
             // It certainly did not happen: the journal is closed with the next status.
             if let Some(known) = self.knowledge.get_mut(&step.key) {
-                known.status.object_mut().journal = None;
+                let journal = &mut known.status.object_mut().journal;
+                *journal = journal.take().and_then(engine::undone);
             }
         }
         match class {
@@ -177,13 +178,13 @@ impl<S: Store> PageDriver<S> {
                 } else {
                     self.fail(view, &step.key, false, Reason::Unreachable, described(error));
                 }
-                if !step.action.is_journalled() {
+                if step.action.is_repeatable() {
                     self.snapshot.forget(request.collection());
                 }
             }
             ErrorClass::Ambiguous => {
                 self.snapshot.forget(request.collection());
-                if !step.action.is_journalled() {
+                if step.action.is_repeatable() {
                     self.fail(view, &step.key, false, Reason::Unreachable, described(error));
                 }
             }

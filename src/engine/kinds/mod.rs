@@ -84,6 +84,10 @@ pub(super) trait Rules {
         remote: &Self::Remote,
         body: Map<String, Value>,
     ) -> Result<Request, Blocked>;
+    /// Why the object must not be deleted and created again, if so: what else would go with it.
+    fn replaceable(&self, _context: &Context<'_>, _remote: &Self::Remote) -> Result<(), Blocked> {
+        Ok(())
+    }
     /// Puts what the remote object says into the kind's own part of the status.
     fn observe(&self, context: &Context<'_>, remote: &Self::Remote, status: &mut Status);
 }

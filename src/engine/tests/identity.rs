@@ -227,6 +227,7 @@ fn several_matches_of_an_interrupted_create_stall() {
             after: None,
             title: None,
             beside: Vec::new(),
+            replaces: None,
         });
     });
     let mut twin = foreign_component("twin", "api");

@@ -9,5 +9,6 @@ mod metrics;
 mod page;
 mod policies;
 mod property;
+mod replacement;
 mod simulation;
 mod speed;

@@ -237,6 +237,7 @@ pub(super) fn publish<'a>(
                     .map(|(name, hash)| (declaration.key.clone(), name, hash))
                     .collect(),
                 beside: Vec::new(),
+                replaces: None,
             });
         }
         Err(blocked) => {

@@ -36,7 +36,7 @@ fn alone(_: &str) -> Vec<Declaration> {
 }
 
 /// A declaration with every Secret that its kind may name.
-pub(super) fn declared(kind: Kind, name: &str, spec: Value) -> Declaration {
+pub(in crate::engine::tests) fn declared(kind: Kind, name: &str, spec: Value) -> Declaration {
     let mut declaration = declare(kind, name, spec);
     for field in ["apiKeySecretRef", "passwordSecretRef"] {
         declaration.secrets.insert(field, Ok(Secret::from("s3cret")));

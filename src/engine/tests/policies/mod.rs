@@ -7,6 +7,7 @@ mod columns;
 mod situations;
 mod table;
 
+pub(super) use columns::declared;
 use columns::{COLUMNS, Column};
 use serde_json::Value;
 use situations::SITUATIONS;
@@ -28,25 +29,39 @@ fn walk(heading: &str, situation: &str) {
     assert!(wrong.is_empty(), "{heading}, {situation}:\n{}", wrong.join("\n"));
 }
 
-macro_rules! kinds {
-    ($($module:ident: $heading:literal;)*) => {
-        $(mod $module {
-            kinds!(@ $heading: absent present_unowned present_owned changed_by_hand changed_in_the_manifest
-                deleted_by_hand two_of_the_same_name claimed_twice deleted_owned deleted_adopted deleted_unowned
-                deleted_claimed_twice);
-        })*
-
-        /// The columns that have tests.
-        const TESTED: &[&str] = &[$($heading),*];
+/// Hands the names of all situations to another macro.
+macro_rules! situations {
+    ($macro:ident $($before:tt)*) => {
+        $macro! {
+            $($before)* absent present_unowned present_owned changed_by_hand changed_in_the_manifest deleted_by_hand
+                two_of_the_same_name claimed_twice deleted_owned deleted_adopted deleted_unowned deleted_claimed_twice
+        }
     };
-    (@ $heading:literal: $($situation:ident)*) => {
+}
+
+macro_rules! tests {
+    ($heading:literal $($situation:ident)*) => {
         $(#[test]
         fn $situation() {
             super::walk($heading, stringify!($situation));
         })*
+    };
+}
 
-        /// The situations that have tests.
-        pub(super) const TESTED: &[&str] = &[$(stringify!($situation)),*];
+macro_rules! names {
+    ($($situation:ident)*) => {
+        [$(stringify!($situation)),*]
+    };
+}
+
+macro_rules! kinds {
+    ($($module:ident: $heading:literal;)*) => {
+        $(mod $module {
+            situations!(tests $heading);
+        })*
+
+        /// The columns that have tests.
+        const TESTED: &[&str] = &[$($heading),*];
     };
 }
 
@@ -70,7 +85,7 @@ fn the_document_the_columns_and_the_tests_are_about_the_same() {
     let headings: Vec<&str> = COLUMNS.iter().map(|column| column.heading).collect();
     assert_eq!(headings, TESTED);
     let situations: Vec<&str> = SITUATIONS.iter().map(|(name, _)| *name).collect();
-    assert_eq!(situations, component::TESTED);
+    assert_eq!(situations, situations!(names));
     assert_eq!(table::situations(), situations);
     for situation in situations {
         assert_eq!(table::headings(situation), headings, "{situation}");

@@ -173,7 +173,8 @@ impl Simulation {
             if step.action.is_journalled() {
                 for declaration in &mut self.declarations {
                     if declaration.key == step.key {
-                        declaration.status.object_mut().journal = None;
+                        let journal = &mut declaration.status.object_mut().journal;
+                        *journal = journal.take().and_then(engine::undone);
                     }
                 }
             }
@@ -201,7 +202,7 @@ impl Simulation {
             }
         }
         self.failures.remove(&step.key);
-        if matches!(step.action, Action::Delete(_)) {
+        if step.action.is_deletion() {
             self.deletions += 1;
         }
         if matches!(step.action, Action::Update(_)) {
@@ -219,7 +220,7 @@ impl Simulation {
 
     fn ambiguous(&mut self, step: &Step, request: &Request) {
         self.known.forget(request.collection());
-        if !step.action.is_journalled() {
+        if step.action.is_repeatable() {
             self.fail(&step.key, false, Reason::Unreachable, "lost");
         }
     }
