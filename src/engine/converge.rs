@@ -360,7 +360,8 @@ impl<'a> Planner<'a> {
             Some(CREATE) => {
                 object.journal = None;
                 // What was recorded is about the object before it, if there was one.
-                object.applied.clear();
+                let done = once::done_by_creation(declaration).into_iter();
+                object.applied = done.map(|(_, name, hash)| (name, hash)).collect();
             }
             Some(PROVIDE) => object.journal = None,
             _ => {}
