@@ -16,6 +16,10 @@ pub struct ObjectStatus {
     /// Id of the remote object.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,
+    /// Id that the object had before it was created again. An id annotation that still has it is out of date: a manifest
+    /// that is kept elsewhere cannot follow.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub former_id: Option<String>,
     /// Id of the remote page that holds the object.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub page_id: Option<String>,

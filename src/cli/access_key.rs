@@ -12,7 +12,7 @@ use serde_json::json;
 use super::{Failure, Outcome};
 use crate::admin::caller::Scope;
 use crate::admin::identity::access_keys::{AccessKeyError, AccessKeys, NewKey, StoredKey};
-use crate::engine::parse_duration;
+use crate::api::parse_duration;
 
 /// Options of `access-key`.
 #[derive(Clone, Debug, Args)]

@@ -143,6 +143,12 @@ impl<'a> Planner<'a> {
 
     fn create<K: Rules>(&mut self, context: &Context<'a>, rules: &K, beside: Vec<String>) {
         let declaration = context.declaration;
+        if let Spec::Subscriber(spec) = &declaration.spec
+            && let Err(blocked) = self.consent(context, spec)
+        {
+            self.record(declaration, Outcome::blocked(declaration, blocked));
+            return;
+        }
         let planned = rules.fields(context, None).and_then(|fields| {
             let found = fields::creation(&fields);
             rules
@@ -374,7 +380,9 @@ impl<'a> Planner<'a> {
             let hold = step(declaration, Action::Hold, Priority::Incident, "put the finalizer on");
             self.plan.steps.push(hold);
         }
-        if declaration.id_annotation.as_deref() != Some(id) {
+        let annotated = declaration.id_annotation.as_deref();
+        let out_of_date = annotated.is_some() && annotated == declaration.status.object().former_id.as_deref();
+        if annotated != Some(id) && !out_of_date {
             self.plan.steps.push(step(
                 declaration,
                 Action::RecordId(id.to_owned()),

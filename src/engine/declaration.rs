@@ -289,9 +289,14 @@ impl Declaration {
         }
     }
 
-    /// The id that this declaration records: the annotation's, else the status's.
+    /// The id that this declaration records: the annotation's, else the status's. An annotation that names the object
+    /// before the present one counts for nothing.
     pub fn recorded_id(&self) -> Option<&str> {
-        self.id_annotation.as_deref().or(self.status.object().id.as_deref())
+        let object = self.status.object();
+        let annotated = self.id_annotation.as_deref();
+        annotated
+            .filter(|id| object.id.is_none() || object.former_id.as_deref() != Some(id))
+            .or(object.id.as_deref())
     }
 }
 

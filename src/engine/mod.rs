@@ -10,11 +10,11 @@
 
 mod claims;
 mod conditions;
+mod consent;
 mod context;
 mod converge;
 mod declaration;
 mod deletion;
-mod duration;
 mod failure;
 mod fields;
 mod identity;
@@ -33,7 +33,6 @@ mod world;
 pub use claims::Claims;
 pub use conditions::{READY, RECONCILING, STALLED, SYNCED, apply as apply_conditions, find as find_condition};
 pub use declaration::{Declaration, Deletion, ObjectKey, Policies, Spec, Status};
-pub use duration::parse_duration;
 pub use failure::Failure;
 pub use fields::{Change, hash};
 pub use plan::{Action, Finding, Plan, Read, ReadWhat, State, Step};

@@ -60,7 +60,7 @@ pub fn record(declaration: &mut Declaration, step: &Step, reply: &Reply) {
                 object.last_sync_time = Some(Time(whole_second(journal.at.0)));
             }
             object.adopted = false;
-            declaration.id_annotation = Some(id.clone());
+            annotate(declaration, id);
             if let Some(incident) = incident {
                 published(declaration, 0, incident);
             }
@@ -69,6 +69,7 @@ pub fn record(declaration: &mut Declaration, step: &Step, reply: &Reply) {
             declaration.status.object_mut().journal = None;
             published(declaration, *index, incident);
         }
+        (Action::RecordId(id), _) => annotate(declaration, id),
         (Action::Provide(_), _) => declaration.status.object_mut().journal = None,
         (Action::Delete(_), _) => {
             // Nothing is there any more: what is left is to let go of the declaration.
@@ -85,6 +86,14 @@ pub fn record(declaration: &mut Declaration, step: &Step, reply: &Reply) {
             }
         }
         _ => {}
+    }
+}
+
+/// Puts an id into the annotation, and remembers the one that it takes the place of.
+fn annotate(declaration: &mut Declaration, id: &str) {
+    let former = declaration.id_annotation.replace(id.to_owned());
+    if let Some(former) = former.filter(|former| former != id) {
+        declaration.status.object_mut().former_id = Some(former);
     }
 }
 

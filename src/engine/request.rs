@@ -195,7 +195,9 @@ impl Request {
             CreatePageAccessGroup(_) | UpdatePageAccessGroup(..) | DeletePageAccessGroup(_) => {
                 CollectionKind::PageAccessGroups
             }
-            CreateOrganizationUser(_) | DeleteOrganizationUser(_) | SetPermissions(..) => CollectionKind::OrganizationUsers,
+            CreateOrganizationUser(_) | DeleteOrganizationUser(_) | SetPermissions(..) => {
+                CollectionKind::OrganizationUsers
+            }
         }
     }
 }

@@ -31,7 +31,7 @@ pub use object::Object;
 pub use problem::{Problem, Severity, Source};
 pub use suggestion::nearest;
 
-use crate::api::Kind;
+use crate::api::{Kind, parse_duration};
 
 /// One declaration as it is written in a file.
 #[derive(Clone, Debug)]
@@ -198,7 +198,7 @@ fn old_data(manifest: &Manifest, now: Timestamp) -> Option<Problem> {
     };
     let too_old = |point: &crate::api::DataPoint| match (&point.at, &point.ago) {
         (Some(at), _) => now.duration_since(at.0) > KEPT,
-        (None, Some(ago)) => object::duration(ago).is_some_and(|age| age > KEPT),
+        (None, Some(ago)) => parse_duration(ago).is_some_and(|age| age > KEPT.unsigned_abs()),
         (None, None) => false,
     };
     let mut old = metric

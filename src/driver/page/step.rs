@@ -104,14 +104,9 @@ impl<S: Store> PageDriver<S> {
         let mut keys: BTreeSet<&ObjectKey> = step.applied.iter().map(|(key, ..)| key).collect();
         keys.insert(&step.key);
         for key in keys {
-            let Some(declaration) = find(view, key) else { continue };
-            let mut after = declaration.clone();
-            if let Some(known) = self.knowledge.get(key) {
-                after.status.clone_from(&known.status);
-                after.id_annotation.clone_from(&known.id_annotation);
+            if let Some(declaration) = find(view, key) {
+                self.fold(declaration, step, reply);
             }
-            engine::record(&mut after, step, reply);
-            self.know(declaration, after.status, after.id_annotation);
         }
         let Some(declaration) = find(view, &step.key) else {
             return;
@@ -228,6 +223,17 @@ impl<S: Store> PageDriver<S> {
         let mut hasher = DefaultHasher::new();
         (&self.key, self.totals.failures, self.gate_attempts).hash(&mut hasher);
         f64::from(u32::try_from(hasher.finish() >> 32).unwrap_or(0)) / f64::from(u32::MAX)
+    }
+
+    /// Adds what a successful step makes known of a declaration.
+    pub(super) fn fold(&mut self, declaration: &Declaration, step: &Step, reply: &Reply) {
+        let mut after = declaration.clone();
+        if let Some(known) = self.knowledge.get(&declaration.key) {
+            after.status.clone_from(&known.status);
+            after.id_annotation.clone_from(&known.id_annotation);
+        }
+        engine::record(&mut after, step, reply);
+        self.know(declaration, after.status, after.id_annotation);
     }
 
     pub(super) fn know(&mut self, declaration: &Declaration, status: Status, id_annotation: Option<String>) {

@@ -1,6 +1,7 @@
 //! Tests of the whole engine: worlds made by `builders`, played by `simulation`.
 
 mod builders;
+mod consent;
 mod deletion;
 mod groups;
 mod identity;

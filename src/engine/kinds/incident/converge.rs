@@ -3,12 +3,11 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::super::Rules;
-use crate::api::{IncidentSpec, Kind, ManagementPolicy, Reason};
+use crate::api::{IncidentSpec, Kind, ManagementPolicy, Reason, parse_duration};
 use crate::engine::conditions;
 use crate::engine::context::Context;
 use crate::engine::converge::{Start, creation};
 use crate::engine::declaration::{Declaration, Status};
-use crate::engine::duration::parse_duration;
 use crate::engine::fields::{self, Comparisons};
 use crate::engine::identity::Identity;
 use crate::engine::plan::{Action, ReadWhat, State};

@@ -68,6 +68,8 @@ pub(super) struct Simulation {
     failures: BTreeMap<ObjectKey, Failure>,
     missing: BTreeSet<String>,
     deletions: usize,
+    /// Annotations that nobody but their owner changes: those of a manifest that is kept elsewhere.
+    pub(super) pinned: BTreeMap<ObjectKey, String>,
     stored_annotations: BTreeMap<ObjectKey, Option<String>>,
     pub(super) gone: Vec<ObjectKey>,
     last_update: Option<Step>,
@@ -97,6 +99,7 @@ impl Simulation {
             metrics_providers: blank(),
             metrics: blank(),
             subscribers: blank(),
+            unsubscribed: blank(),
             incident_templates: blank(),
             page_access_users: blank(),
             page_access_groups: blank(),
@@ -124,6 +127,7 @@ impl Simulation {
             failures: BTreeMap::new(),
             missing: BTreeSet::new(),
             deletions: 0,
+            pinned: BTreeMap::new(),
             stored_annotations: BTreeMap::new(),
             gone: Vec::new(),
             last_update: None,
@@ -316,7 +320,9 @@ impl Simulation {
         for declaration in self.declarations.iter_mut().chain(std::iter::once(&mut self.page)) {
             declaration.status.clone_from(&declaration.stored);
             declaration.seen = self.now;
-            if let Some(annotation) = self.stored_annotations.get(&declaration.key) {
+            if let Some(pinned) = self.pinned.get(&declaration.key) {
+                declaration.id_annotation = Some(pinned.clone());
+            } else if let Some(annotation) = self.stored_annotations.get(&declaration.key) {
                 declaration.id_annotation.clone_from(annotation);
             } else if let Some(id) = declaration.id_annotation.clone() {
                 // Given by hand before the beginning.

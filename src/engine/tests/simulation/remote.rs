@@ -82,6 +82,7 @@ impl Simulation {
             CollectionKind::Subscribers => {
                 known.subscribers = shown(&remote.subscribers, now, |item| visible(item.created_at));
             }
+            CollectionKind::Unsubscribed => known.unsubscribed = shown(&remote.unsubscribed, now, |_| true),
             CollectionKind::IncidentTemplates => {
                 // Templates do not tell when they were created: these are shown at once.
                 known.incident_templates = shown(&remote.incident_templates, now, |_| true);

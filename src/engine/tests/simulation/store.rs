@@ -2,7 +2,7 @@
 
 use super::examine::examine;
 use super::{Fault, Simulation};
-use crate::engine::{Action, ObjectKey, Plan};
+use crate::engine::{Action, ObjectKey, Plan, Reply, record};
 
 impl Simulation {
     pub(super) fn fault(&mut self, what: impl FnOnce() -> String) -> Option<Fault> {
@@ -25,6 +25,9 @@ impl Simulation {
                 Action::RecordId(id) => {
                     if !self.store(|| format!("{} {}", step.key, step.summary)) {
                         return true;
+                    }
+                    for declaration in &mut self.declarations {
+                        record(declaration, step, &Reply::Done);
                     }
                     self.annotate(&step.key, Some(id.clone()));
                 }
@@ -54,7 +57,9 @@ impl Simulation {
     }
 
     pub(super) fn annotate(&mut self, key: &ObjectKey, id: Option<String>) {
-        self.stored_annotations.insert(key.clone(), id.clone());
+        if !self.pinned.contains_key(key) {
+            self.stored_annotations.insert(key.clone(), id.clone());
+        }
         for declaration in &mut self.declarations {
             if declaration.key == *key {
                 declaration.id_annotation.clone_from(&id);
@@ -77,6 +82,10 @@ impl Simulation {
             examine(declaration, status);
             declaration.status.clone_from(status);
             declaration.stored.clone_from(status);
+            // The store has caught up: from now on its word counts.
+            if let Some(id) = self.pinned.get(key) {
+                declaration.id_annotation = Some(id.clone());
+            }
         }
     }
 }
