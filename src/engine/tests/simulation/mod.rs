@@ -293,7 +293,7 @@ impl Simulation {
             let resynced = self
                 .declarations
                 .iter()
-                .all(|declaration| declaration.status.object().journal.is_none());
+                .all(|one| one.status.object().journal.is_none() || self.suspended(one));
             self.deletions = 0;
             self.pass();
             let waiting = self.failures.values().any(|failure| !failure.terminal);
@@ -307,6 +307,15 @@ impl Simulation {
             }
         }
         panic!("does not settle: {:#?}\n{:#?}", self.last, self.summaries());
+    }
+
+    /// Nothing is done for it, so that what was begun stays open.
+    fn suspended(&self, declaration: &Declaration) -> bool {
+        let page = match &self.page.spec {
+            crate::engine::Spec::StatusPage(spec) => Some(&**spec),
+            _ => None,
+        };
+        declaration.policies(page).suspend
     }
 
     /// The process ends and another one begins.
