@@ -22,6 +22,9 @@ pub enum Failure {
         /// Why.
         source: io::Error,
     },
+    /// A file is in the way.
+    #[error("{} is there already and may be somebody's work: export into another directory; nothing was written", .0.display())]
+    Exists(PathBuf),
     /// The manifests cannot be read.
     #[error(transparent)]
     Read(#[from] ReadError),

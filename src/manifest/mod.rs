@@ -26,7 +26,7 @@ use jiff::{SignedDuration, Timestamp};
 
 pub use directory::{LOCK_FILE, ReadError, read_directory};
 pub use document::{Place, Positions};
-pub use export::{ExportOptions, export};
+pub use export::{Export, ExportOptions, export};
 pub use object::Object;
 pub use problem::{Problem, Severity, Source};
 pub use suggestion::nearest;
