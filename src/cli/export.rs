@@ -10,7 +10,9 @@ use super::session::block_on;
 use super::{Connection, Failure, Outcome};
 use crate::api::{Kind, ManagementPolicy};
 use crate::manifest::{Export, ExportOptions, export};
-use crate::statuspage::{BaseUrl, Client, CollectionKind, Error, ErrorClass, PageHandle, Snapshot};
+use crate::statuspage::{
+    BaseUrl, Client, CollectionKind, Dated, Error, ErrorClass, IncidentStatus, PageHandle, Snapshot,
+};
 
 /// What happens after an export; for the help.
 const NEXT_HELP: &str = "\
@@ -22,8 +24,8 @@ The manifests say managementPolicy: ObserveOnly, in one place, the StatusPage: n
 you take it out. What was taken over stays on the page when its manifest goes.
 
 Left out, because the Statuspage API does not show it or cannot declare it: the order of components, credentials of
-metrics providers, values of metrics, drafts of postmortems, subscribers of one incident, what is granted to a page
-access user alone. The status of a component belongs to incidents and people and is not declared.";
+metrics providers, values of metrics, drafts of postmortems, what is granted to a page access user alone. The status
+of a component belongs to incidents and people and is not declared.";
 
 /// Above the StatusPage of an export that only observes.
 const OBSERVED: &str = "\
@@ -50,8 +52,8 @@ pub struct Arguments {
     /// Id of the organization that owns the page; needed for its members.
     #[arg(long, value_name = "ID")]
     pub organization: Option<String>,
-    /// Exports people too: subscribers, page access users and, with --organization, members with their roles on this
-    /// page. Think before you commit their addresses.
+    /// Exports people too: subscribers of the page and of open incidents, page access users and, with --organization,
+    /// members with their roles on this page. Think before you commit their addresses.
     #[arg(long)]
     pub personal_data: bool,
     /// Exports incidents that are over too, as far as the newest 100 reach.
@@ -167,6 +169,22 @@ async fn read(page: &PageHandle, options: &ExportOptions) -> Result<(Snapshot, V
                 ));
             }
             Err(error) => return Err(Failure::Statuspage(error)),
+        }
+    }
+    if options.personal_data {
+        let open = snapshot.incidents.iter().flat_map(|list| &list.items);
+        let open = open.filter(|incident| !incident.status.as_ref().is_some_and(IncidentStatus::is_over));
+        let open: Vec<String> = open.map(|incident| incident.id.clone()).collect();
+        for incident in open {
+            let read_at = jiff::Timestamp::now();
+            match page.incidents().subscribers(&incident).list().await {
+                Ok(value) => snapshot.store_incident_subscribers(&incident, Dated { value, read_at }),
+                Err(error) if is_left_out(CollectionKind::Subscribers, &error) => {
+                    let why = described(&error);
+                    notes.push(format!("the subscribers of incident {incident} are left out: {why}"));
+                }
+                Err(error) => return Err(Failure::Statuspage(error)),
+            }
         }
     }
     Ok((snapshot, notes))

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::preview::preview;
 use super::{Access, Event, PageDriver, PageOptions, Store, StoreChange, StoreError, View};
-use crate::engine::{self, Declaration, Finding, ObjectKey, State, Status, Step};
+use crate::engine::{self, Declaration, Deletion, Finding, ObjectKey, State, Status, Step};
 use crate::statuspage::{Component, Snapshot};
 
 /// What a binding would mean.
@@ -28,6 +28,8 @@ pub struct Binding {
     pub steps: Vec<Step>,
     /// What would keep it from being as declared.
     pub obstacle: Option<Finding>,
+    /// What happens to the object when the declaration goes.
+    pub deletion: Deletion,
 }
 
 /// Why a declaration is not bound.
@@ -221,6 +223,8 @@ pub async fn propose<S: Store>(
     let (view, _) = driver.observe().await.ok_or_else(not_declared)?;
     let shown = preview(&driver.world(&view), &view);
     let obstacle = |finding: &Finding| finding.key == *key && finding.state == State::Stalled;
+    let mut taken_over = declaration.clone();
+    taken_over.status.object_mut().adopted = true;
     Ok(Binding {
         known: recorded == Some(chosen.as_str()),
         instead_of: recorded.filter(|recorded| *recorded != chosen).map(str::to_owned),
@@ -229,6 +233,7 @@ pub async fn propose<S: Store>(
         page_id,
         steps: shown.steps.into_iter().filter(|step| step.key == *key).collect(),
         obstacle: shown.findings.into_iter().find(obstacle),
+        deletion: taken_over.policies(driver.world(&view).page_spec()).deletion,
         declaration,
     })
 }

@@ -5,10 +5,12 @@ use serde_json::{Map, Value, json};
 
 use super::{Exporter, said};
 use crate::api::{IncidentStatusName, Kind};
-use crate::statuspage::{Incident, IncidentStatus, IncidentTemplate, IncidentUpdate};
+use crate::statuspage::{Incident, IncidentStatus, IncidentTemplate, IncidentUpdate, Subscriber};
 
 /// A manifest may have so many updates.
 const MOST_UPDATES: usize = 200;
+/// And so many people who hear about the incident alone.
+const MOST_SUBSCRIBERS: usize = 100;
 
 impl Exporter<'_> {
     pub(super) fn incidents(&mut self) {
@@ -89,7 +91,23 @@ impl Exporter<'_> {
             "schedule": schedule,
             "backfillDate": backfill_date.map(Time),
             "postmortem": postmortem(incident),
+            "subscribers": self.followers(incident),
         }))
+    }
+
+    /// Who hears about this incident alone, where that was read: people, so only on request.
+    fn followers(&mut self, incident: &Incident) -> Option<Vec<Value>> {
+        let known = self.snapshot.incident_subscribers.get(&incident.id)?;
+        let followers: Vec<Value> = known.value.iter().filter_map(address).collect();
+        if followers.len() > MOST_SUBSCRIBERS {
+            self.note(format!(
+                "incident {}: its {} subscribers are left out, a manifest has at most {MOST_SUBSCRIBERS}",
+                incident.id,
+                followers.len()
+            ));
+            return None;
+        }
+        (!followers.is_empty()).then_some(followers)
     }
 
     /// The components and their statuses. What a closed incident did to components is history: declaring it would set
@@ -156,6 +174,18 @@ fn declared_update(update: &IncidentUpdate) -> Value {
         "body": update.body.as_deref().unwrap_or_default(),
         "at": update.display_at.map(Time),
     })
+}
+
+fn address(subscriber: &Subscriber) -> Option<Value> {
+    match (
+        said(&subscriber.email),
+        &subscriber.phone_country,
+        &subscriber.phone_number,
+    ) {
+        (Some(email), ..) => Some(json!({"email": email})),
+        (None, Some(country), Some(number)) => Some(json!({"sms": {"country": country, "number": number}})),
+        _ => None,
+    }
 }
 
 /// A published postmortem; drafts are not in the list of incidents.

@@ -125,6 +125,13 @@ async fn an_exported_page_is_taken_over_without_a_change() {
         .collect();
     assert_eq!(missing, Vec::<&&str>::new());
 
+    let followed = |incident: &&Value| {
+        incident["spec"]["subscribers"]
+            .as_array()
+            .is_some_and(|all| all.len() == 3)
+    };
+    assert_eq!(objects["Incident"].iter().filter(followed).count(), 1);
+
     let directory = exported.directory();
     run(&running, &["validate", directory], 0).await;
     running.server.log().clear();
@@ -246,7 +253,7 @@ async fn an_export_names_nobody_unless_asked_to() {
     page::fill(&running).await;
     running.server.log().clear();
     let printed = run(&running, &["export", "--page", PAGE], 0).await;
-    for person in ["@", "2025550123", "hook?", "O'Hara", "Zoë", "0e1"] {
+    for person in ["@", "2025550123", "2025550199", "hook?", "O'Hara", "Zoë", "0e1"] {
         // The page's own sender is no person.
         let printed = printed
             .replace("noreply@example.com", "")

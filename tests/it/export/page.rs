@@ -191,6 +191,14 @@ async fn incidents(running: &Running, components: &[String]) {
     // The status alone was moved, without a text.
     let body = json!({"incident": {"name": "no text", "status": "investigating", "body": "We look."}});
     let incident = made(running, "/incidents", body).await;
+    for follower in [
+        json!({"email": "Follower@example.com"}),
+        json!({"email": "no@example.com"}),
+        json!({"phone_country": "US", "phone_number": "2025550199"}),
+    ] {
+        let path = format!("/incidents/{incident}/subscribers");
+        running.ok("POST", &path, json!({"subscriber": follower})).await;
+    }
     let body = json!({"incident": {"status": "monitoring"}});
     running.ok("PATCH", &format!("/incidents/{incident}"), body).await;
     for day in 1..=3 {
