@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::session::block_on;
 use super::{Connection, Failure, Outcome};
 use crate::api::{Kind, ManagementPolicy};
-use crate::manifest::{Export, ExportOptions, export};
+use crate::manifest::{Export, ExportOptions, export, to_yaml};
 use crate::statuspage::{
     BaseUrl, Client, CollectionKind, Dated, Error, ErrorClass, IncidentStatus, PageHandle, Snapshot,
 };
@@ -115,7 +115,7 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<Outcome, Failur
     match &arguments.directory {
         None => {
             for (kind, objects) in &exported.objects {
-                write!(out, "{}", file_text(*kind, objects, &options)?).map_err(Failure::Output)?;
+                write!(out, "{}", file_text(*kind, objects, &options)).map_err(Failure::Output)?;
             }
         }
         Some(directory) => {
@@ -129,7 +129,7 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<Outcome, Failur
         notes.push("members of the organization are left out: give --organization with its id".to_owned());
     }
     for note in notes {
-        anstream::eprintln!("{}note{}: {note}", NOTE, NOTE.render_reset());
+        anstream::eprintln!("{NOTE}note{NOTE:#}: {note}");
     }
     Ok(Outcome::Success)
 }
@@ -144,7 +144,7 @@ async fn read(page: &PageHandle, options: &ExportOptions) -> Result<(Snapshot, V
         if !options.needs(kind) {
             continue;
         }
-        match page.read(kind).await {
+        match patiently(async || page.read(kind).await).await {
             Ok(reading) => snapshot.store(reading),
             Err(error) if kind == CollectionKind::Page && error.is_not_found() => {
                 return Err(Failure::UnknownPage(page.id().to_owned()));
@@ -155,12 +155,13 @@ async fn read(page: &PageHandle, options: &ExportOptions) -> Result<(Snapshot, V
             Err(error) => return Err(Failure::Statuspage(error)),
         }
     }
-    let open = page.read_open_incidents().await.map_err(Failure::Statuspage)?;
+    let open = patiently(async || page.read_open_incidents().await);
+    let open = open.await.map_err(Failure::Statuspage)?;
     snapshot.merge_incidents(open);
     let members = snapshot.organization_users.iter().flat_map(|list| &list.items);
     let members: Vec<String> = members.map(|member| member.id.clone()).collect();
     for member in members {
-        match page.read_permissions(&member).await {
+        match patiently(async || page.read_permissions(&member).await).await {
             Ok(permissions) => snapshot.store_permissions(&member, permissions),
             Err(error) if is_left_out(CollectionKind::OrganizationUsers, &error) => {
                 notes.push(format!(
@@ -177,7 +178,8 @@ async fn read(page: &PageHandle, options: &ExportOptions) -> Result<(Snapshot, V
         let open: Vec<String> = open.map(|incident| incident.id.clone()).collect();
         for incident in open {
             let read_at = jiff::Timestamp::now();
-            match page.incidents().subscribers(&incident).list().await {
+            let subscribers = page.incidents().subscribers(&incident);
+            match patiently(async || subscribers.list().await).await {
                 Ok(value) => snapshot.store_incident_subscribers(&incident, Dated { value, read_at }),
                 Err(error) if is_left_out(CollectionKind::Subscribers, &error) => {
                     let why = described(&error);
@@ -188,6 +190,20 @@ async fn read(page: &PageHandle, options: &ExportOptions) -> Result<(Snapshot, V
         }
     }
     Ok((snapshot, notes))
+}
+
+/// Asks again for as long as the service says that the token has sent too much: the client waits as it is told.
+async fn patiently<T>(ask: impl AsyncFn() -> Result<T, Error>) -> Result<T, Error> {
+    loop {
+        match ask().await {
+            Err(error) if matches!(error.class(), ErrorClass::Throttled { .. }) => {
+                anstream::eprintln!(
+                    "{NOTE}note{NOTE:#}: other programs use this token too; waiting as Statuspage asks"
+                );
+            }
+            answer => return answer,
+        }
+    }
 }
 
 /// True when a part that was refused does not keep the others from being exported.
@@ -239,7 +255,7 @@ fn write_files(directory: &Path, exported: &Export, options: &ExportOptions) -> 
         if path.exists() {
             return Err(Failure::Exists(path));
         }
-        files.push((path, file_text(*kind, objects, options)?, objects.len()));
+        files.push((path, file_text(*kind, objects, options), objects.len()));
     }
     let write = |(path, text, count): (PathBuf, String, usize)| {
         let mut file = std::fs::File::create_new(&path).map_err(failed(&path))?;
@@ -249,18 +265,14 @@ fn write_files(directory: &Path, exported: &Export, options: &ExportOptions) -> 
     files.into_iter().map(write).collect()
 }
 
-fn file_text(kind: Kind, objects: &[Value], options: &ExportOptions) -> Result<String, Failure> {
+fn file_text(kind: Kind, objects: &[Value], options: &ExportOptions) -> String {
     let mut text = String::new();
     for object in objects {
-        let yaml = serde_yaml::to_string(object).map_err(|error| Failure::Serialize {
-            what: "a manifest",
-            message: error.to_string(),
-        })?;
         text.push_str("---\n");
         if kind == Kind::StatusPage && options.management == ManagementPolicy::ObserveOnly {
             text.push_str(OBSERVED);
         }
-        text.push_str(&yaml);
+        text.push_str(&to_yaml(object));
     }
-    Ok(text)
+    text
 }

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::preview::preview;
 use super::{Access, Event, PageDriver, PageOptions, Store, StoreChange, StoreError, View};
+use crate::api::{Kind, Reason};
 use crate::engine::{self, Declaration, Deletion, Finding, ObjectKey, State, Status, Step};
 use crate::statuspage::{Component, Snapshot};
 
@@ -153,7 +154,8 @@ pub async fn propose<S: Store>(
     };
     let recorded = declaration.recorded_id();
     let is_there = |id: &str| candidates.iter().any(|candidate| candidate.id == id);
-    if let Some(recorded) = recorded.filter(|recorded| is_there(recorded) && id != Some(*recorded)) {
+    let bound = recorded.filter(|recorded| is_there(recorded));
+    if let (Some(recorded), Some(_)) = (bound.filter(|recorded| id != Some(*recorded)), id) {
         return Err(Refusal::Bound {
             key: key.clone(),
             id: recorded.to_owned(),
@@ -177,7 +179,7 @@ pub async fn propose<S: Store>(
             ),
         }
     };
-    let chosen = match id {
+    let chosen = match id.or(bound) {
         Some(id) if is_there(id) => id.to_owned(),
         Some(id) => {
             let hint = match engine::kind_of(snapshot, id) {
@@ -222,7 +224,16 @@ pub async fn propose<S: Store>(
     supposed.suppose(&chosen);
     let (view, _) = driver.observe().await.ok_or_else(not_declared)?;
     let shown = preview(&driver.world(&view), &view);
-    let obstacle = |finding: &Finding| finding.key == *key && finding.state == State::Stalled;
+    let steps: Vec<Step> = shown.steps.into_iter().filter(|step| step.key == *key).collect();
+    let stops = |finding: &Finding| match finding.state {
+        State::Stalled | State::Suspended => true,
+        State::Progressing => steps.is_empty() && finding.reason != Reason::Progressing,
+        State::InSync | State::Unknown => false,
+    };
+    let obstacle = shown
+        .findings
+        .into_iter()
+        .find(|finding| finding.key == *key && stops(finding));
     let mut taken_over = declaration.clone();
     taken_over.status.object_mut().adopted = true;
     Ok(Binding {
@@ -231,8 +242,8 @@ pub async fn propose<S: Store>(
         id: chosen,
         description,
         page_id,
-        steps: shown.steps.into_iter().filter(|step| step.key == *key).collect(),
-        obstacle: shown.findings.into_iter().find(obstacle),
+        steps,
+        obstacle,
         deletion: taken_over.policies(driver.world(&view).page_spec()).deletion,
         declaration,
     })
@@ -287,8 +298,7 @@ impl<S: Store> Store for Supposed<S> {
 }
 
 /// What a remote object is, in the words of the page. People are not named.
-fn description(snapshot: &Snapshot, kind: crate::api::Kind, id: &str) -> String {
-    use crate::api::Kind;
+fn description(snapshot: &Snapshot, kind: Kind, id: &str) -> String {
     let quoted = |text: &Option<String>| format!("{:?}", text.as_deref().unwrap_or_default());
     let since = |at: Option<jiff::Timestamp>| {
         at.map(|at| format!(", since {}", at.strftime("%Y-%m-%d")))

@@ -18,6 +18,7 @@ mod reader;
 mod references;
 mod schema;
 mod suggestion;
+mod write;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -30,6 +31,7 @@ pub use export::{Export, ExportOptions, export};
 pub use object::Object;
 pub use problem::{Problem, Severity, Source};
 pub use suggestion::nearest;
+pub use write::to_yaml;
 
 use crate::api::Kind;
 

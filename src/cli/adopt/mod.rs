@@ -52,8 +52,8 @@ pub struct Arguments {
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Cluster")]
 pub struct ClusterOptions {
-    /// Binds a declaration in a Kubernetes cluster; any of the options below means the same. The token is that of the
-    /// page's Secret, unless STATUSPAGE_TOKEN or --token-file gives one.
+    /// Binds a declaration in a Kubernetes cluster; --kubeconfig, --context and --namespace mean the same. The token is
+    /// that of the page's Secret, unless STATUSPAGE_TOKEN or --token-file gives one.
     #[arg(long)]
     pub cluster: bool,
     /// Kubeconfig to use [default: KUBECONFIG, ~/.kube/config, or the service account of the Pod].

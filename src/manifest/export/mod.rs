@@ -11,6 +11,8 @@ mod incidents;
 mod metrics;
 mod names;
 mod subscribers;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 

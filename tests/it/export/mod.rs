@@ -1,6 +1,6 @@
 //! A page that people made by hand, written down and taken over without a change.
 
-mod page;
+pub(super) mod page;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -25,7 +25,7 @@ async fn statuspage(running: &Running, arguments: &[&str]) -> Output {
 }
 
 /// Runs a command that has to end with this code, and gives what it printed.
-async fn run(running: &Running, arguments: &[&str], code: i32) -> String {
+pub(super) async fn run(running: &Running, arguments: &[&str], code: i32) -> String {
     let output = statuspage(running, arguments).await;
     let printed = text(&output);
     assert_eq!(output.status.code(), Some(code), "{arguments:?}\n{printed}");
@@ -41,16 +41,16 @@ fn text(output: &Output) -> String {
 }
 
 /// The options that leave nothing out.
-const EVERYTHING: [&str; 4] = ["--personal-data", "--closed-incidents", "--organization", ORGANIZATION];
+pub(super) const EVERYTHING: [&str; 4] = ["--personal-data", "--closed-incidents", "--organization", ORGANIZATION];
 
-struct Exported {
+pub(super) struct Exported {
     _directory: tempfile::TempDir,
-    path: PathBuf,
+    pub(super) path: PathBuf,
     printed: String,
 }
 
 impl Exported {
-    async fn of(running: &Running, options: &[&str]) -> Self {
+    pub(super) async fn of(running: &Running, options: &[&str]) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("page");
         let mut arguments = vec!["export", "--page", PAGE, "--directory", path.to_str().unwrap()];
@@ -63,7 +63,7 @@ impl Exported {
         }
     }
 
-    fn directory(&self) -> &str {
+    pub(super) fn directory(&self) -> &str {
         self.path.to_str().unwrap()
     }
 
@@ -78,7 +78,7 @@ impl Exported {
     }
 
     /// Changes the text of every file.
-    fn edit(&self, change: impl Fn(&str) -> String) {
+    pub(super) fn edit(&self, change: impl Fn(&str) -> String) {
         for file in self.files() {
             let text = std::fs::read_to_string(&file).unwrap();
             std::fs::write(&file, change(&text)).unwrap();
@@ -305,8 +305,19 @@ async fn what_the_plan_of_the_page_does_not_have_is_said() {
         };
         running.server.faults().next(1, "GET", path, refused);
     }
+    let busy = Effect::Answer {
+        status: 420,
+        body: None,
+        retry_after: Some(0),
+    };
+    running.server.faults().next(1, "GET", "/metrics_providers", busy);
     let exported = Exported::of(&running, &EVERYTHING).await;
     assert_eq!(running.server.faults().pending(), 0);
+    assert!(
+        exported.printed.contains("waiting as Statuspage asks"),
+        "{}",
+        exported.printed
+    );
     for left_out in [
         "page access users are",
         "page access groups are",

@@ -6,12 +6,12 @@ use statuspage_operator::server::{PageSeed, ServerOptions};
 
 use crate::server::{PAGE, Running, TOKEN, answer, options, text};
 
-pub(super) const ORGANIZATION: &str = "acme-org";
+pub(crate) const ORGANIZATION: &str = "acme-org";
 /// Another page of the same organization.
 const OTHER_PAGE: &str = "page00000002";
 
 /// Names for every kind that has some.
-pub(super) const ODD_NAMES: [&str; 18] = [
+pub(crate) const ODD_NAMES: [&str; 18] = [
     "API",
     "no",
     "1e3",
@@ -35,7 +35,7 @@ pub(super) const ODD_NAMES: [&str; 18] = [
 /// A text of several lines that a careless writer of YAML breaks.
 const ODD_TEXT: &str = "First: text\n\n  indented\n- a\n# b\n\ttab  \n---\n...\nlast line that is quite a bit longer than eighty characters, so that folding it would show at once";
 
-pub(super) fn server() -> ServerOptions {
+pub(crate) fn server() -> ServerOptions {
     let mut options = ServerOptions {
         organization: Some(ORGANIZATION.to_owned()),
         rate_limit: 0,
@@ -66,7 +66,7 @@ async fn of_organization(running: &Running, method: &str, path: &str, body: Valu
 }
 
 /// Fills the page.
-pub(super) async fn fill(running: &Running) {
+pub(crate) async fn fill(running: &Running) {
     settings(running).await;
     let components = components(running).await;
     let metrics = metrics(running).await;
