@@ -11,7 +11,7 @@ use super::{Connection, Failure, Outcome};
 use crate::api::{Kind, ManagementPolicy};
 use crate::manifest::{Export, ExportOptions, export, to_yaml};
 use crate::statuspage::{
-    BaseUrl, Client, CollectionKind, Dated, Error, ErrorClass, IncidentStatus, PageHandle, Snapshot,
+    BaseUrl, Client, CollectionKind, Dated, Error, ErrorClass, Identified, IncidentStatus, PageHandle, Snapshot,
 };
 
 /// What happens after an export; for the help.
@@ -24,8 +24,8 @@ The manifests say managementPolicy: ObserveOnly, in one place, the StatusPage: n
 you take it out. What was taken over stays on the page when its manifest goes.
 
 Left out, because the Statuspage API does not show it or cannot declare it: the order of components, credentials of
-metrics providers, values of metrics, drafts of postmortems, what is granted to a page access user alone. The status
-of a component belongs to incidents and people and is not declared.";
+metrics providers, values of metrics, drafts of postmortems. The status of a component belongs to incidents and people
+and is not declared.";
 
 /// Above the StatusPage of an export that only observes.
 const OBSERVED: &str = "\
@@ -56,6 +56,9 @@ pub struct Arguments {
     /// members with their roles on this page. Think before you commit their addresses.
     #[arg(long)]
     pub personal_data: bool,
+    /// With --personal-data: what is granted to each page access user beside its groups too. Takes two requests a user.
+    #[arg(long, requires = "personal_data")]
+    pub user_grants: bool,
     /// Exports incidents that are over too, as far as the newest 100 reach.
     #[arg(long)]
     pub closed_incidents: bool,
@@ -106,7 +109,7 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<Outcome, Failur
         let page = client
             .page(&arguments.page)
             .in_organization(options.organization.clone());
-        read(&page, &options).await
+        read(&page, &options, arguments.user_grants).await
     })?;
     let Some(page) = &snapshot.page else {
         return Err(Failure::UnknownPage(arguments.page.clone()));
@@ -137,7 +140,11 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<Outcome, Failur
 const NOTE: anstyle::Style = anstyle::AnsiColor::Cyan.on_default();
 
 /// Reads what the export needs. What the page's plan does not have, or the token's user may not see, is said.
-async fn read(page: &PageHandle, options: &ExportOptions) -> Result<(Snapshot, Vec<String>), Failure> {
+async fn read(
+    page: &PageHandle,
+    options: &ExportOptions,
+    user_grants: bool,
+) -> Result<(Snapshot, Vec<String>), Failure> {
     let mut snapshot = Snapshot::default();
     let mut notes = Vec::new();
     for kind in CollectionKind::ALL {
@@ -172,6 +179,9 @@ async fn read(page: &PageHandle, options: &ExportOptions) -> Result<(Snapshot, V
             Err(error) => return Err(Failure::Statuspage(error)),
         }
     }
+    if user_grants {
+        read_grants(page, &mut snapshot).await?;
+    }
     if options.personal_data {
         let open = snapshot.incidents.iter().flat_map(|list| &list.items);
         let open = open.filter(|incident| !incident.status.as_ref().is_some_and(IncidentStatus::is_over));
@@ -190,6 +200,31 @@ async fn read(page: &PageHandle, options: &ExportOptions) -> Result<(Snapshot, V
         }
     }
     Ok((snapshot, notes))
+}
+
+/// What each page access user may see beside its groups is in no list.
+async fn read_grants(page: &PageHandle, snapshot: &mut Snapshot) -> Result<(), Failure> {
+    fn ids<T: Identified>(granted: Vec<T>) -> Dated<Vec<String>> {
+        Dated {
+            value: granted.iter().map(|item| item.id().to_owned()).collect(),
+            read_at: jiff::Timestamp::now(),
+        }
+    }
+    let users = snapshot.page_access_users.iter().flat_map(|list| &list.items);
+    let users: Vec<String> = users.map(|user| user.id.clone()).collect();
+    for user in users {
+        let grants = page.page_access_users().components(&user);
+        let granted = patiently(async || grants.list().await)
+            .await
+            .map_err(Failure::Statuspage)?;
+        snapshot.store_user_components(&user, ids(granted));
+        let grants = page.page_access_users().metrics(&user);
+        let granted = patiently(async || grants.list().await)
+            .await
+            .map_err(Failure::Statuspage)?;
+        snapshot.store_user_metrics(&user, ids(granted));
+    }
+    Ok(())
 }
 
 /// Asks again for as long as the service says that the token has sent too much: the client waits as it is told.

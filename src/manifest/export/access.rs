@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::{Exporter, said};
 use crate::api::Kind;
+use crate::statuspage::Dated;
 
 impl Exporter<'_> {
     /// Without the personal data nobody is named: then the users of a group are not declared, and stay who they are.
@@ -34,6 +35,7 @@ impl Exporter<'_> {
     }
 
     pub(super) fn page_access_users(&mut self) {
+        let snapshot = self.snapshot;
         for user in self.snapshot.page_access_users.iter().flat_map(|list| &list.items) {
             let (email, login) = (said(&user.email), said(&user.external_login));
             if email.is_none() && login.is_none() {
@@ -43,7 +45,20 @@ impl Exporter<'_> {
                 ));
                 continue;
             }
-            let spec = json!({"email": email, "externalLogin": login});
+            // Read only on request: nobody else's lists are owned.
+            let of = format!("page access user {}", user.id);
+            let mut granted = |kind: Kind, granted: Option<&Dated<Vec<String>>>, field: &str| {
+                let ids = granted?.value.iter().map(String::as_str);
+                self.references(kind, ids, field, &of).filter(|names| !names.is_empty())
+            };
+            let components = granted(Kind::Component, snapshot.user_components.get(&user.id), "components");
+            let metrics = granted(Kind::Metric, snapshot.user_metrics.get(&user.id), "metrics");
+            let spec = json!({
+                "email": email,
+                "externalLogin": login,
+                "components": components,
+                "metrics": metrics,
+            });
             self.put(Kind::PageAccessUser, &user.id, spec);
         }
     }

@@ -41,7 +41,13 @@ fn text(output: &Output) -> String {
 }
 
 /// The options that leave nothing out.
-pub(super) const EVERYTHING: [&str; 4] = ["--personal-data", "--closed-incidents", "--organization", ORGANIZATION];
+pub(super) const EVERYTHING: [&str; 5] = [
+    "--personal-data",
+    "--user-grants",
+    "--closed-incidents",
+    "--organization",
+    ORGANIZATION,
+];
 
 pub(super) struct Exported {
     _directory: tempfile::TempDir,
@@ -185,6 +191,9 @@ async fn a_pass_over_every_resource_costs_what_the_lists_cost() {
         let path = request.path.replace(&format!("/v1/pages/{PAGE}"), "PAGE");
         let path = match path.rsplit_once('/') {
             Some((parent, _)) if parent.ends_with("/permissions") => parent.to_owned(),
+            Some((_, list)) if path.starts_with("PAGE/page_access_users/") => {
+                format!("PAGE/page_access_users/*/{list}")
+            }
             _ => path,
         };
         *read.entry(path).or_default() += 1;
@@ -200,7 +209,9 @@ async fn a_pass_over_every_resource_costs_what_the_lists_cost() {
         ("PAGE/page_access_groups", 1),
         ("PAGE/page_access_users", 1),
         ("PAGE/status_embed_config", 1),
-        // Beyond the page: the list of the organization's members, and the roles of each who has some on this page.
+        // What no list has: what is granted to one user alone, the members of the organization, and the roles of each
+        // who has some on this page.
+        ("PAGE/page_access_users/*/components", 1),
         ("/v1/organizations/acme-org/users", 1),
         ("/v1/organizations/acme-org/permissions", 2),
     ];
@@ -253,7 +264,7 @@ async fn an_export_names_nobody_unless_asked_to() {
     page::fill(&running).await;
     running.server.log().clear();
     let printed = run(&running, &["export", "--page", PAGE], 0).await;
-    for person in ["@", "2025550123", "2025550199", "hook?", "O'Hara", "Zoë", "0e1"] {
+    for person in ["@", "2025550123", "2025550199", "hook?", "O'Hara", "Zoë", "0e1-jo"] {
         // The page's own sender is no person.
         let printed = printed
             .replace("noreply@example.com", "")

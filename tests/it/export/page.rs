@@ -300,12 +300,15 @@ async fn subscribers(running: &Running, components: &[String]) {
 async fn access(running: &Running, components: &[String], metrics: &[String]) {
     let mut users = Vec::new();
     for user in [
-        json!({"email": "Viewer@Example.com", "external_login": "0e1"}),
+        json!({"email": "Viewer@Example.com", "external_login": "0e1-jo"}),
         json!({"email": "no@example.com"}),
         json!({"external_login": "- x"}),
     ] {
         users.push(made(running, "/page_access_users", json!({"page_access_user": user})).await);
     }
+    let granted = json!({"component_ids": components[..2]});
+    let path = format!("/page_access_users/{}/components", users[0]);
+    running.ok("POST", &path, granted).await;
     for (name, identifier, count) in [("Customers", "no", 3), ("Customers", "1e3", 2), ("数据 🚀", "", 0)] {
         let body = json!({"page_access_group": {
             "name": name, "external_identifier": identifier, "page_access_user_ids": users[..count],
