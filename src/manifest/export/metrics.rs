@@ -10,6 +10,7 @@ impl Exporter<'_> {
     /// The references to Secrets name where the credentials are to be put: a provider of most types needs them to be
     /// valid, and they are only read when it is created.
     pub(super) fn metrics_providers(&mut self) {
+        let mut with_credentials = Vec::new();
         for provider in self.snapshot.metrics_providers.iter().flat_map(|list| &list.items) {
             let kind = provider_type(provider);
             if !is_known(&kind) {
@@ -44,11 +45,15 @@ impl Exporter<'_> {
                 spec[*field] = value.clone();
             }
             if !credentials.is_empty() {
-                self.note(format!(
-                    "MetricsProvider {name} names credentials in a Secret that you have to make: Statuspage never shows them, and they are needed only to create the provider anew"
-                ));
+                with_credentials.push(name);
             }
             self.put(Kind::MetricsProvider, &provider.id, spec);
+        }
+        if !with_credentials.is_empty() {
+            self.note(format!(
+                "the credentials of MetricsProvider {} are in Secrets that do not exist, because Statuspage never shows them: needed only to create the provider anew",
+                with_credentials.join(", ")
+            ));
         }
     }
 

@@ -144,3 +144,100 @@ proptest! {
         }
     }
 }
+
+fn part<T>(items: Value) -> Option<Collection<T>>
+where
+    T: serde::de::DeserializeOwned,
+{
+    Some(Collection {
+        items: serde_json::from_value(items).unwrap(),
+        read_at: Timestamp::UNIX_EPOCH,
+        complete: true,
+    })
+}
+
+#[test]
+fn what_cannot_be_declared_is_left_out_and_said() {
+    let update =
+        |status: &str| json!({"id": status, "status": status, "body": "text", "display_at": "2026-01-01T00:00:00.5Z"});
+    let snapshot = Snapshot {
+        components: part(json!([{"id": "c1", "name": "API"}])),
+        incidents: part(json!([
+            {"id": "none", "name": "none", "status": "investigating"},
+            {"id": "window", "name": "window", "status": "scheduled", "incident_updates": [update("scheduled")]},
+            {"id": "long", "name": "long", "status": "identified", "incident_updates": vec![update("identified"); 201]},
+            {
+                "id": "told", "name": "told", "status": "postmortem", "postmortem_body": "Why.",
+                "postmortem_published_at": "2026-01-02T00:00:00Z", "components": [{"id": "c1", "status": "major_outage"}],
+                "incident_updates": [update("postmortem"), update("resolved"), update("investigating")],
+            },
+            {
+                "id": "other", "name": "other", "status": "identified", "incident_updates": [update("identified")],
+                "components": [{"id": "c1", "status": "major_outage"}, {"id": "gone", "status": "operational"}],
+            },
+        ])),
+        metrics_providers: part(json!([{"id": "p1", "type": "Prometheus"}])),
+        metrics: part(json!([
+            {"id": "m1", "name": "of the other", "metrics_provider_id": "p1"},
+            {"id": "m2", "name": "ours", "y_axis_min": 5, "y_axis_max": 5},
+        ])),
+        incident_templates: part(json!([{"id": "t1", "name": "empty", "title": "Title"}])),
+        page_access_groups: part(
+            json!([{"id": "a1", "name": "a", "component_ids": ["gone"], "page_access_user_ids": ["u1"]}]),
+        ),
+        page_access_users: part(json!([{"id": "u1"}])),
+        subscribers: part(json!([{"id": "s1", "mode": "slack"}])),
+        organization_users: part(json!([{"id": "o1"}])),
+        ..Default::default()
+    };
+    let options = ExportOptions {
+        personal_data: true,
+        closed_incidents: true,
+        ..Default::default()
+    };
+    let page = Page {
+        id: "page00000001".into(),
+        ..Default::default()
+    };
+    let exported = export(&page, &snapshot, &options);
+    let notes = exported.notes.join("\n");
+    for words in [
+        "metrics provider p1 is left out with its metrics: its type \"Prometheus\"",
+        "incident none is left out: nothing was published of it",
+        "incident window is left out: it is a maintenance without a start and an end",
+        "incident long is left out: it has 201 updates",
+        "incident other: components is left out, it has component gone",
+        "incident template t1 is left out",
+        "page access group a1: components is left out, it has component gone",
+        "page access user u1 is left out",
+        "1 subscribers in Slack",
+        "organization user o1 is left out",
+    ] {
+        assert!(notes.contains(words), "{words}\n{notes}");
+    }
+    assert_eq!(exported.notes.len(), 10, "{notes}");
+    let specs = |kind: Kind| -> Vec<&Value> { exported.objects[&kind].iter().map(|object| &object["spec"]).collect() };
+    let incidents = specs(Kind::Incident);
+    let told = json!({
+        "pageRef": {"name": "page-page00000001"},
+        "updates": [
+            {"status": "investigating", "body": "text", "at": "2026-01-01T00:00:00Z"},
+            {"status": "resolved", "body": "text", "at": "2026-01-01T00:00:00Z"},
+        ],
+        "postmortem": {"body": "Why."},
+    });
+    assert_eq!(incidents[0], &told, "what is over owns no component");
+    assert_eq!(incidents[1].get("components"), None, "a list is whole or absent");
+    assert_eq!(
+        specs(Kind::Metric),
+        [&json!({"pageRef": {"name": "page-page00000001"}})]
+    );
+    for kind in [
+        Kind::MetricsProvider,
+        Kind::IncidentTemplate,
+        Kind::PageAccessUser,
+        Kind::Subscriber,
+    ] {
+        assert!(!exported.objects.contains_key(&kind), "{kind}");
+    }
+}

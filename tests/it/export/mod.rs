@@ -1,5 +1,6 @@
 //! A page that people made by hand, written down and taken over without a change.
 
+mod cluster;
 pub(super) mod page;
 
 use std::collections::BTreeMap;
