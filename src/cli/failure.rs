@@ -22,6 +22,9 @@ pub enum Failure {
         /// Why.
         source: io::Error,
     },
+    /// A file is in the way.
+    #[error("{} is there already and may be somebody's work: export into another directory; nothing was written", .0.display())]
+    Exists(PathBuf),
     /// The manifests cannot be read.
     #[error(transparent)]
     Read(#[from] ReadError),
@@ -32,6 +35,46 @@ pub enum Failure {
         what: &'static str,
         /// Why not.
         message: String,
+    },
+    /// The command line cannot be understood.
+    #[error("{0}; see --help")]
+    Usage(String),
+    /// There is no such declaration.
+    #[error("no {what} is declared in {place}{hint}")]
+    Undeclared {
+        /// Kind and name.
+        what: String,
+        /// Directory or namespace.
+        place: String,
+        /// A better name.
+        hint: String,
+    },
+    /// A declaration is not bound to an object.
+    #[error(transparent)]
+    Refused(#[from] crate::driver::binding::Refusal),
+    /// A manifest says something else.
+    #[error("{place}: the manifest names {annotated}, which wins over what is recorded: write {id} there instead")]
+    Annotated {
+        /// File, line and column.
+        place: String,
+        /// The id that the manifest names.
+        annotated: String,
+        /// The id that was to be recorded.
+        id: String,
+    },
+    /// The id cannot be recorded.
+    #[error(transparent)]
+    Store(crate::driver::StoreError),
+    /// The cluster does not answer, or refuses.
+    #[error("the cluster refused: {0}")]
+    Cluster(String),
+    /// The declarations of the page could not be read.
+    #[error("the declarations of the page could not be read within {seconds} s: {missing}")]
+    ClusterSlow {
+        /// How long it was tried.
+        seconds: u64,
+        /// What is missing.
+        missing: String,
     },
     /// The operator ended.
     #[error(transparent)]

@@ -321,7 +321,7 @@ fn mark(action: &str) -> (&'static str, anstyle::Style) {
     }
 }
 
-fn change_line(change: &Change) -> String {
+pub(super) fn change_line(change: &Change) -> String {
     match &change.from {
         Some(from) => format!("{}: {} → {}", change.field, shown(from), shown(&change.to)),
         None => format!("{}: {}", change.field, shown(&change.to)),

@@ -357,8 +357,22 @@ impl<'a> Planner<'a> {
 
     /// Takes the remote object: id in the status and in the annotation, journal of its creation closed.
     pub(super) fn take(&mut self, declaration: &Declaration, id: &str, adopted: bool, status: &mut Status) {
+        let known = status.object();
+        // Written by the owner: what the declaration creates is recorded in the status as well, or has a journal.
+        let by_hand = known.id.as_deref() != Some(id)
+            && declaration.id_annotation.as_deref() == Some(id)
+            && known.journal.is_none();
+        if by_hand && known.id.is_some() {
+            // Nothing that was recorded of the other object is true of this one.
+            let mut blank = Status::empty(declaration.key.kind);
+            blank.object_mut().conditions.clone_from(&known.conditions);
+            blank
+                .object_mut()
+                .last_handled_request
+                .clone_from(&known.last_handled_request);
+            *status = blank;
+        }
         let object = status.object_mut();
-        let by_hand = object.id.is_none() && declaration.id_annotation.is_some() && object.journal.is_none();
         object.adopted |= adopted || by_hand;
         object.id = Some(id.to_owned());
         object.page_id = self.world.page_id.map(str::to_owned);

@@ -8,6 +8,7 @@
 //! [`Step`]s, `deletion` ends what was deleted, `conditions` tells the owner. The driver performs steps, folds what
 //! came back with [`record`] and plans again.
 
+mod candidates;
 mod claims;
 mod conditions;
 mod consent;
@@ -30,11 +31,13 @@ mod replacement;
 mod request;
 mod world;
 
+pub use candidates::{Candidate, candidates, kind_of};
 pub use claims::Claims;
 pub use conditions::{READY, RECONCILING, STALLED, SYNCED, apply as apply_conditions, find as find_condition};
 pub use declaration::{Declaration, Deletion, ObjectKey, Policies, Spec, Status};
 pub use failure::Failure;
 pub use fields::{Change, hash};
+pub use kinds::declared_settings;
 pub use plan::{Action, Finding, Plan, Read, ReadWhat, State, Step};
 pub use planner::plan;
 pub use record::{Reply, record, undone};

@@ -18,6 +18,7 @@ mod reader;
 mod references;
 mod schema;
 mod suggestion;
+mod write;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -26,10 +27,11 @@ use jiff::{SignedDuration, Timestamp};
 
 pub use directory::{LOCK_FILE, ReadError, read_directory};
 pub use document::{Place, Positions};
-pub use export::{ExportOptions, export};
+pub use export::{Export, ExportOptions, export};
 pub use object::Object;
 pub use problem::{Problem, Severity, Source};
 pub use suggestion::nearest;
+pub use write::to_yaml;
 
 use crate::api::{Kind, parse_duration};
 

@@ -1,5 +1,6 @@
 //! Clients of the API server: one that waits, one that writes, one for the Lease.
 
+use std::path::Path;
 use std::time::Duration;
 
 use kube::config::{KubeConfigOptions, Kubeconfig};
@@ -23,7 +24,7 @@ pub(super) struct Clients {
 
 impl Clients {
     pub async fn connect(options: &OperatorOptions) -> Result<Self, OperatorError> {
-        let mut config = configuration(options).await?;
+        let mut config = configuration(options.kubeconfig.as_deref(), options.context.as_deref()).await?;
         config.connect_timeout = Some(CONNECT_LIMIT);
         // Whoever asks knows better when to ask again: a write by the next plan, a watch after a pause, the Lease at
         // its next turn. The client's own retries would go on for minutes.
@@ -42,12 +43,24 @@ impl Clients {
     }
 }
 
-async fn configuration(options: &OperatorOptions) -> Result<Config, OperatorError> {
+/// A client for a short command, and the namespace of the context.
+///
+/// # Errors
+/// There is no cluster, or the kubeconfig cannot be used.
+pub async fn connect(kubeconfig: Option<&Path>, context: Option<&str>) -> Result<(Client, String), OperatorError> {
+    let mut config = configuration(kubeconfig, context).await?;
+    config.connect_timeout = Some(CONNECT_LIMIT);
+    config.default_retry = false;
+    let namespace = config.default_namespace.clone();
+    Ok((Client::try_from(config).map_err(OperatorError::Client)?, namespace))
+}
+
+async fn configuration(kubeconfig: Option<&Path>, context: Option<&str>) -> Result<Config, OperatorError> {
     let chosen = KubeConfigOptions {
-        context: options.context.clone(),
+        context: context.map(str::to_owned),
         ..KubeConfigOptions::default()
     };
-    match (&options.kubeconfig, &options.context) {
+    match (kubeconfig, context) {
         (Some(path), _) => {
             let kubeconfig = Kubeconfig::read_from(path).map_err(OperatorError::Kubeconfig)?;
             Config::from_custom_kubeconfig(kubeconfig, &chosen)

@@ -134,10 +134,9 @@ fn prints_version_and_completions() {
     assert_eq!(version["version"], env!("CARGO_PKG_VERSION"));
     assert!(text(&run(&["version"]).stdout).starts_with("statuspage "));
     for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
-        assert!(
-            text(&run(&["completions", shell]).stdout).contains("validate"),
-            "{shell}"
-        );
+        for command in ["validate", "adopt"] {
+            assert!(text(&run(&["completions", shell]).stdout).contains(command), "{shell}");
+        }
     }
 }
 

@@ -17,6 +17,7 @@ mod tests;
 
 pub(super) use incident::{converge as converge_incident, is_running_maintenance};
 pub(super) use metric::{data_points, implied_provider};
+pub use page::declared_settings;
 pub(super) use page::{embed_fields, settings_fields, settings_request};
 
 use jiff::Timestamp;

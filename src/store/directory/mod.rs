@@ -190,6 +190,13 @@ impl DirectoryStore {
             .collect()
     }
 
+    /// The StatusPage that a declaration belongs to, declared or not.
+    pub fn page_of(&self, key: &ObjectKey) -> Option<ObjectKey> {
+        let state = self.state();
+        let object = state.objects.iter().find(|object| object.key == *key)?;
+        Some(object.page.clone())
+    }
+
     /// Pages (`namespace/name`) that are not declared any more and how many recorded objects each has: nothing can be
     /// done about them.
     pub fn stranded(&self) -> BTreeMap<String, usize> {

@@ -160,6 +160,15 @@ pub(super) fn here<'a>(
             planner.plan.steps.push(follow);
             planner.record(declaration, outcome);
         }
+        Some(follow_up) if found.body.is_empty() => {
+            let field = follow_up.change.map_or("postmortem".to_owned(), |change| change.field);
+            outcome.drift.extend(fields_drift);
+            outcome.state = State::Stalled;
+            outcome.reason = Reason::ObserveOnly;
+            outcome.message =
+                format!("{field} differs on the page; managementPolicy is ObserveOnly: nothing is written");
+            planner.record(declaration, outcome);
+        }
         _ => {
             let own_drift = std::mem::take(&mut outcome.drift);
             let found = Comparisons {
