@@ -163,6 +163,11 @@ impl AdminServer {
         self.shared.identity().refused()
     }
 
+    /// Connections that are open now.
+    pub fn connections(&self) -> usize {
+        self.shared.connections()
+    }
+
     /// Serves until `shutdown`; then lets requests under way end.
     ///
     /// # Errors

@@ -74,6 +74,13 @@ macro_rules! counters {
             $(#[doc = $meaning] pub $name: u64,)*
         }
 
+        impl Counters {
+            /// All of them with their names and what they count.
+            pub fn all(&self) -> Vec<(&'static str, &'static str, u64)> {
+                vec![$((stringify!($name), $meaning, self.$name),)*]
+            }
+        }
+
         #[derive(Debug, Default)]
         struct Counts {
             $($name: AtomicU64,)*

@@ -11,8 +11,7 @@ use super::events_remote::Remote;
 use super::session::{asked_to_end, block_on};
 use super::{Failure, Outcome};
 use crate::audit::{
-    AuditError, AuditEvent, EventStore, Filter, Follower, Operator, Sort, SortKey, TraitFilter, TraitType, TraitValue,
-    read_time,
+    AuditEvent, EventStore, Filter, Follower, Operator, Sort, SortKey, TraitFilter, TraitType, TraitValue, read_time,
 };
 
 /// Options of `events`.
@@ -235,12 +234,6 @@ fn condition(text: &str) -> Result<TraitFilter, String> {
         operator,
         value,
     })
-}
-
-impl From<AuditError> for Failure {
-    fn from(error: AuditError) -> Self {
-        Failure::Events(Box::new(error))
-    }
 }
 
 #[cfg(test)]

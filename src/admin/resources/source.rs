@@ -45,20 +45,15 @@ impl<S: Store> ResourceSource for StoreSource<S> {
             for declaration in std::iter::once(&view.page).chain(&view.declarations) {
                 inventory.resources.push(Resource::of(
                     &declaration.key,
-                    &key,
+                    Some(&key),
                     declaration.status.object(),
                     declaration.generation,
                     declaration.deleting,
                 ));
             }
             if let Ok(access) = &view.access {
-                let stats = self.budgets.budget(&access.token, &access.base_url).stats();
-                let budget = RequestBudget {
-                    limit: stats.limit,
-                    used: stats.used,
-                    remaining: stats.remaining,
-                    waiting: stats.waiting,
-                };
+                let budget = self.budgets.budget(&access.token, &access.base_url);
+                let budget = RequestBudget::from(budget.stats());
                 inventory.budgets.insert((key.namespace, key.name), budget);
             }
         }

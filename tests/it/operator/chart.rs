@@ -71,7 +71,8 @@ async fn arguments(control_plane: &ControlPlane, namespace: &str) -> Vec<String>
         .succeeded();
     let filled = printed
         .replace("$(POD_NAMESPACE)", namespace)
-        .replace("0.0.0.0:8081", "127.0.0.1:0");
+        .replace("0.0.0.0:8081", "127.0.0.1:0")
+        .replace("127.0.0.1:8082", "127.0.0.1:0");
     assert!(filled.starts_with("operator\n"), "{filled}");
     filled.lines().map(str::to_owned).collect()
 }
