@@ -135,9 +135,13 @@ impl HttpApi {
             });
         }
         let listening = self.settings.listen(address).await?;
-        let store = Arc::clone(&session.store);
-        let pages = move || store.pages();
-        let source = StoreSource::new(Arc::clone(&session.store), pages, Arc::clone(&session.options.budgets));
+        let [listed, strays] = [Arc::clone(&session.store), Arc::clone(&session.store)];
+        let source = StoreSource::new(
+            Arc::clone(&session.store),
+            move || listed.pages(),
+            move || strays.without_page(),
+            Arc::clone(&session.options.budgets),
+        );
         let server = AdminServer::new(AdminOptions {
             identity,
             status: Arc::new(Standalone),

@@ -4,8 +4,10 @@ use std::path::Path;
 
 use statuspage_operator::api::Kind;
 
+use super::tenants::reader_of;
 use super::{Operator, SOON, Stage, component, components};
 use crate::support::control_plane::ControlPlane;
+use crate::support::eventually;
 use crate::support::process::OutputExt;
 
 #[tokio::test]
@@ -54,6 +56,15 @@ async fn it_works_with_the_permissions_of_the_chart() {
     assert_eq!(stage.component_names().await, ["c00", "c02", "guest"]);
     let events = stage.kubectl(&["get", "events.events.k8s.io"]).await;
     assert!(events.contains("Created"), "{events}");
+
+    // It may ask who a caller is.
+    let reader = reader_of(&stage, &stage.namespace).await;
+    eventually("what the caller may see", SOON, async || {
+        let list = reader.read(&operator, "/api/v1/resources/").await;
+        // The page and its two components; the guest is in another namespace.
+        (list["meta"]["count"] == 3).then_some(()).ok_or(list.to_string())
+    })
+    .await;
 
     operator.signal("TERM");
     assert_eq!(operator.ended().await.trim(), "exit status 0");

@@ -82,7 +82,7 @@ impl Keys {
 }
 
 /// A token of the namespace's default service account, which may list StatusPages there.
-async fn reader_of(stage: &Stage, namespace: &str) -> Who {
+pub(super) async fn reader_of(stage: &Stage, namespace: &str) -> Who {
     let rights = "{apiVersion: rbac.authorization.k8s.io/v1, kind: Role, metadata: {name: readers}, \
                   rules: [{apiGroups: [statuspage-operator.io], resources: [statuspages], verbs: [list]}]}\n---\n\
                   {apiVersion: rbac.authorization.k8s.io/v1, kind: RoleBinding, metadata: {name: readers}, \
