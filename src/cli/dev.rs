@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use clap::Args;
 
-use super::http_api::end;
 use super::progress::lines;
 use super::record::Record;
 use super::serve::{listen, location};
@@ -112,7 +111,7 @@ pub fn run(arguments: &Arguments, _out: &mut dyn Write) -> Result<Outcome, Failu
         }));
         let api = arguments.http.serve(&session, &print, true).await?;
         let worked = watch(&session, &arguments.directory, &print, hint, asked_to_end()).await;
-        tokio::join!(end(api), session.close_record());
+        session.end(api).await;
         drop(stop);
         let _ = serving.await;
         server.close().await;

@@ -91,6 +91,11 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<Outcome, Failur
             (Source::Store(store), true) => Some(store.follow(filter.clone()).await?),
             _ => None,
         };
+        // From where a stream goes on that breaks before its first event.
+        let newest = match (&source, arguments.follow) {
+            (Source::Remote(remote), true) => remote.newest().await?,
+            _ => None,
+        };
         let mut events = match &source {
             Source::Store(store) => store.query(&filter).await?,
             Source::Remote(remote) => remote.list(&filter, arguments.all_namespaces).await?,
@@ -100,7 +105,7 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<Outcome, Failur
         if arguments.follow {
             tokio::select! {
                 () = asked_to_end() => {}
-                result = follow(&source, follower.as_mut(), &filter, arguments, &events, out) => result?,
+                result = follow(&source, follower.as_mut(), newest, &filter, arguments, &events, out) => result?,
             }
         }
         Ok(Outcome::Success)
@@ -110,6 +115,7 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<Outcome, Failur
 async fn follow(
     source: &Source,
     follower: Option<&mut Follower>,
+    newest: Option<AuditEvent>,
     filter: &Filter,
     arguments: &Arguments,
     shown: &[AuditEvent],
@@ -124,7 +130,7 @@ async fn follow(
             }
         }
         (Source::Remote(remote), _) => {
-            let mut stream = remote.follow(filter, arguments.all_namespaces, shown.last());
+            let mut stream = remote.follow(filter, arguments.all_namespaces, newest.as_ref().or(shown.last()));
             loop {
                 let event = stream.next().await?;
                 if !known(&event) {

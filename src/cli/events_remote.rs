@@ -53,6 +53,15 @@ impl Remote {
         events.iter().map(read).collect()
     }
 
+    /// The newest of all events that the caller may see.
+    pub(super) async fn newest(&self) -> Result<Option<AuditEvent>, Failure> {
+        let filter = Filter {
+            limit: Some(1),
+            ..Filter::default()
+        };
+        Ok(self.list(&filter, false).await?.pop())
+    }
+
     /// What happens after an event, or from now on.
     pub(super) fn follow(&self, filter: &Filter, all: bool, after: Option<&AuditEvent>) -> Stream<'_> {
         let mut query = parameters(filter, all);

@@ -6,8 +6,6 @@ use std::sync::Arc;
 
 use clap::Args;
 use secrecy::SecretString;
-use tokio::sync::oneshot;
-use tokio::task::JoinHandle;
 
 use super::Failure;
 use super::progress::Lines;
@@ -17,7 +15,7 @@ use crate::admin::identity::access_keys::AccessKeys;
 use crate::admin::identity::{Gateway, Identity, Network};
 use crate::admin::resources::StoreSource;
 use crate::admin::status::Standalone;
-use crate::admin::{AdminError, AdminOptions, AdminServer, Limits, Listening, TlsFiles, events};
+use crate::admin::{AdminOptions, AdminServer, Limits, Listening, Serving, TlsFiles, events};
 
 /// Options of the HTTP API.
 #[derive(Clone, Debug, Default, Args)]
@@ -101,24 +99,6 @@ impl HttpSettings {
     }
 }
 
-/// A server that is running.
-pub(super) struct Serving {
-    stop: oneshot::Sender<()>,
-    task: JoinHandle<Result<(), AdminError>>,
-}
-
-/// Ends a server in order, if there is one.
-pub(super) async fn end(serving: Option<Serving>) {
-    let Some(serving) = serving else { return };
-    // Nobody listens when it has ended by itself.
-    let _ = serving.stop.send(());
-    match serving.task.await {
-        Ok(Ok(())) => {}
-        Ok(Err(error)) => tracing::warn!(%error, "the HTTP API did not end in order"),
-        Err(error) => tracing::error!(%error, "the HTTP API ended"),
-    }
-}
-
 impl HttpApi {
     /// Starts to serve what a session manages, if an address is given. `open` lets callers on this machine in without
     /// credentials, as long as the address is of this machine.
@@ -156,11 +136,6 @@ impl HttpApi {
         });
         let address = listening.address().unwrap_or(address);
         print(&format!("HTTP API at {}://{address}/openapi.json", listening.scheme()));
-        let (stop, stopped) = oneshot::channel();
-        let task = tokio::spawn(server.serve(listening, async {
-            // A dropped sender means the end too.
-            let _ = stopped.await;
-        }));
-        Ok(Some(Serving { stop, task }))
+        Ok(Some(server.start(listening)))
     }
 }

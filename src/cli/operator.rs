@@ -9,6 +9,7 @@ use clap::Args;
 
 use super::record::Record;
 use super::{Failure, HttpSettings, Outcome};
+use crate::audit::AuditOptions;
 use crate::operator::{self, ApiOptions, LeaderOptions, LeaseTimes, OperatorOptions};
 use crate::statuspage::{BaseUrl, DEFAULT_LIMIT};
 
@@ -96,7 +97,11 @@ pub fn run(arguments: Arguments, _out: &mut dyn Write) -> Result<Outcome, Failur
             identity: arguments.http.identity()?,
             public_details: arguments.http.public_status,
         },
-        events: arguments.record.options()?,
+        events: arguments.record.options()?.map(|events| AuditOptions {
+            // An incident does not wait for its record.
+            patient: true,
+            ..events
+        }),
         leader,
         namespaces: arguments.watch_namespaces,
         requests_per_minute: arguments.requests_per_minute,

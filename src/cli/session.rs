@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use super::progress::{Lines, Tally, event_line, waiting_line};
 use super::record::Record;
 use super::{Connection, Failure};
+use crate::admin::Serving;
 use crate::audit::AuditLog;
 use crate::driver::{Clock, Event, Interrupt, PageDriver, PageOptions, PassEnd, Totals};
 use crate::engine::{self, Declaration, Finding, ObjectKey, State};
@@ -139,6 +140,17 @@ impl Session {
     /// The event log, if what is done is recorded.
     pub(super) fn log(&self) -> Option<&AuditLog> {
         self.log.get()
+    }
+
+    /// Ends what serves and what records, at the same time: streams of events end with the log, the server with its
+    /// streams.
+    pub(super) async fn end(&self, serving: Option<Serving>) {
+        let served = async {
+            if let Some(serving) = serving {
+                serving.end().await;
+            }
+        };
+        tokio::join!(served, self.close_record());
     }
 
     /// Stores what is still to be stored.

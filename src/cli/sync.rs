@@ -9,7 +9,6 @@ use clap::Args;
 use notify::{RecursiveMode, Watcher};
 use tokio::sync::mpsc;
 
-use super::http_api::end;
 use super::progress::{Lines, Tally, finding_lines, lines, print_problems, stranded_lines, summary};
 use super::record::Record;
 use super::session::{Session, asked_to_end, block_on, result, until};
@@ -48,8 +47,7 @@ pub fn run(arguments: &Arguments, _out: &mut dyn Write) -> Result<Outcome, Failu
         let hint = format!("Watching {}. Ctrl-C ends.", arguments.directory.display());
         let serving = arguments.http.serve(&session, &print, false).await?;
         let watched = watch(&session, &arguments.directory, &print, vec![hint], asked_to_end()).await;
-        // At the same time: streams of events end with the log, and the server with its streams.
-        tokio::join!(end(serving), session.close_record());
+        session.end(serving).await;
         watched
     })?;
     Ok(Outcome::Success)

@@ -3,21 +3,17 @@
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use kube::Client;
-use tokio::sync::oneshot;
-use tokio::task::JoinHandle;
 
-use super::connection::Clients;
 use super::figures::Figures;
-use super::http::Monitor;
 use super::leader::Leadership;
 use crate::admin::identity::Identity;
-use crate::admin::identity::kubernetes::KubernetesTokens;
+use crate::admin::identity::kubernetes::{KEPT, KubernetesTokens};
 use crate::admin::resources::{Inventory, RequestBudget, Resource, ResourceSource};
 use crate::admin::status::{Cluster, StatusSource};
-use crate::admin::{AdminError, AdminOptions, AdminServer, Limits, Listening, TlsFiles, events};
+use crate::admin::{AdminOptions, AdminServer, Limits, TlsFiles, events};
 use crate::audit::AuditLog;
 use crate::statuspage::BudgetRegistry;
 use crate::store::kubernetes::KubernetesStore;
@@ -44,91 +40,85 @@ pub struct ApiOptions {
     pub public_details: bool,
 }
 
-/// What the API is made of, beside what probes and metrics tell of.
-pub(super) struct Setup {
+/// What the API is made of.
+pub(super) struct Parts {
     pub identity: Identity,
     pub public_details: bool,
-    pub clients: Clients,
+    /// For questions about callers.
+    pub reviewer: Client,
+    pub store: KubernetesStore,
+    pub figures: Arc<Figures>,
+    pub budgets: Arc<BudgetRegistry>,
+    pub leadership: Arc<Leadership>,
+    pub log: Option<AuditLog>,
 }
 
-/// The API at work.
-pub(super) struct Serving {
-    server: AdminServer,
-    stop: oneshot::Sender<()>,
-    task: JoinHandle<Result<(), AdminError>>,
+/// Puts the API together. Its view of the cluster is kept up to date until the process ends.
+pub(super) fn server(parts: Parts) -> AdminServer {
+    let cluster = Arc::new(Mutex::new(Cluster {
+        connected: false,
+        version: None,
+    }));
+    tokio::spawn(watch_cluster(parts.reviewer.clone(), Arc::clone(&cluster)));
+    let tenants = Arc::new(Tenants {
+        store: parts.store.clone(),
+        log: parts.log.clone(),
+        recorded: tokio::sync::Mutex::default(),
+    });
+    let namespaces = Arc::new(move || {
+        let tenants = Arc::clone(&tenants);
+        Box::pin(async move { tenants.all().await }) as _
+    });
+    AdminServer::new(AdminOptions {
+        identity: parts
+            .identity
+            .with_tokens(Arc::new(KubernetesTokens::new(parts.reviewer, namespaces))),
+        status: Arc::new(Health {
+            store: parts.store.clone(),
+            figures: parts.figures,
+            cluster,
+        }),
+        resources: Arc::new(Declared {
+            store: parts.store,
+            budgets: parts.budgets,
+            leadership: parts.leadership,
+        }),
+        mounts: parts.log.into_iter().map(events::mount).collect(),
+        limits: Limits {
+            grace: GRACE,
+            ..Limits::default()
+        },
+        public_details: parts.public_details,
+    })
 }
 
-impl Serving {
-    /// Serves until [`Serving::end`].
-    pub fn start(listening: Listening, setup: Setup, monitor: &Monitor) -> Self {
-        let cluster = Arc::new(Mutex::new(Cluster {
-            connected: false,
-            version: None,
-        }));
-        tokio::spawn(watch_cluster(setup.clients.reviewer.clone(), Arc::clone(&cluster)));
-        let tenants = {
-            let (store, log) = (monitor.store.clone(), monitor.log.clone());
-            Arc::new(move || {
-                let (store, log) = (store.clone(), log.clone());
-                Box::pin(async move { tenants(&store, log.as_ref()).await }) as _
-            })
-        };
-        let tokens = KubernetesTokens::new(setup.clients.reviewer, tenants);
-        let server = AdminServer::new(AdminOptions {
-            identity: setup.identity.with_tokens(Arc::new(tokens)),
-            status: Arc::new(Health {
-                store: monitor.store.clone(),
-                figures: Arc::clone(&monitor.figures),
-                cluster,
-            }),
-            resources: Arc::new(Declared {
-                store: monitor.store.clone(),
-                budgets: Arc::clone(&monitor.budgets),
-                leadership: Arc::clone(&monitor.leadership),
-            }),
-            mounts: monitor.log.iter().map(|log| events::mount(log.clone())).collect(),
-            limits: Limits {
-                grace: GRACE,
-                ..Limits::default()
-            },
-            public_details: setup.public_details,
-        });
-        let (stop, stopped) = oneshot::channel();
-        let task = tokio::spawn(server.clone().serve(listening, async {
-            // A dropped sender means the end too.
-            let _ = stopped.await;
-        }));
-        Serving { server, stop, task }
-    }
+/// The namespaces that there is something to tell about: those of declarations, and those of events, whose declarations
+/// may be gone.
+struct Tenants {
+    store: KubernetesStore,
+    log: Option<AuditLog>,
+    /// Those of events, and when they were looked for.
+    recorded: tokio::sync::Mutex<(Option<Instant>, BTreeSet<String>)>,
+}
 
-    pub fn server(&self) -> &AdminServer {
-        &self.server
-    }
-
-    /// Ends the server in order.
-    pub async fn end(self) {
-        // Nobody listens when it has ended by itself.
-        let _ = self.stop.send(());
-        match self.task.await {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => tracing::warn!(%error, "the HTTP API did not end in order"),
-            Err(error) => tracing::error!(%error, "the HTTP API ended"),
+impl Tenants {
+    async fn all(&self) -> BTreeSet<String> {
+        let mut all = self.store.namespaces();
+        if let Some(log) = &self.log {
+            let mut recorded = self.recorded.lock().await;
+            if recorded.0.is_none_or(|since| since.elapsed() >= KEPT) {
+                match tokio::time::timeout(TENANTS_LIMIT, log.store().tenants()).await {
+                    Ok(Ok(found)) => recorded.1 = found.into_iter().collect(),
+                    Ok(Err(error)) => tracing::warn!(?error, "the event log does not tell whose events it has"),
+                    Err(_) => tracing::warn!("the event log does not tell in time whose events it has"),
+                }
+                // After a failure too: nobody waits for a log that is down with each request.
+                recorded.0 = Some(Instant::now());
+            }
+            all.extend(recorded.1.iter().cloned());
         }
+        all
     }
-}
-
-/// The namespaces that there is something to tell about: those of declarations, and those of events about declarations
-/// that are gone.
-async fn tenants(store: &KubernetesStore, log: Option<&AuditLog>) -> BTreeSet<String> {
-    let mut tenants = store.namespaces();
-    if let Some(log) = log {
-        match tokio::time::timeout(TENANTS_LIMIT, log.store().tenants()).await {
-            Ok(Ok(more)) => tenants.extend(more),
-            Ok(Err(error)) => tracing::warn!(?error, "whose events there are is not known"),
-            Err(_) => tracing::warn!("whose events there are is not known in time"),
-        }
-    }
-    tenants
 }
 
 /// Keeps asking the API server for its version.

@@ -33,7 +33,7 @@ pub(super) struct Monitor {
     pub budgets: Arc<BudgetRegistry>,
     pub leadership: Arc<Leadership>,
     pub log: Option<AuditLog>,
-    pub api: Option<AdminServer>,
+    pub api: AdminServer,
 }
 
 type Labels = Vec<(&'static str, String)>;
@@ -151,7 +151,7 @@ impl Monitor {
     }
 
     fn api(&self, registry: &mut Registry) {
-        let Some(api) = &self.api else { return };
+        let api = &self.api;
         gauge(
             registry,
             "statuspage_http_connections",

@@ -32,7 +32,6 @@ pub(crate) use connection::configuration;
 pub use error::OperatorError;
 pub use leader::{LeaderOptions, LeaseTimes};
 
-use api::Serving;
 use connection::Clients;
 use figures::Figures;
 use leader::{Elector, Leadership};
@@ -113,21 +112,25 @@ pub async fn run(options: OperatorOptions) -> Result<(), OperatorError> {
     };
     let figures = Arc::new(Figures::default());
     tokio::spawn(figures::beat(Arc::clone(&figures)));
-    let mut monitor = http::Monitor {
+    let server = api::server(api::Parts {
+        identity: options.api.identity,
+        public_details: options.api.public_details,
+        reviewer: clients.reviewer.clone(),
         store: store.clone(),
         figures: Arc::clone(&figures),
         budgets: Arc::clone(&page_options.budgets),
         leadership: Arc::clone(&leadership),
         log: log.clone(),
-        api: None,
+    });
+    let serving = server.start(api);
+    let monitor = http::Monitor {
+        store: store.clone(),
+        figures: Arc::clone(&figures),
+        budgets: Arc::clone(&page_options.budgets),
+        leadership: Arc::clone(&leadership),
+        log: log.clone(),
+        api: server,
     };
-    let setup = api::Setup {
-        identity: options.api.identity,
-        public_details: options.api.public_details,
-        clients: clients.clone(),
-    };
-    let serving = Serving::start(api, setup, &monitor);
-    monitor.api = Some(serving.server().clone());
     tokio::spawn(http::serve(probes, monitor));
 
     let elector = options

@@ -77,3 +77,22 @@ fn shown(event: &AuditEvent) -> Event {
         .event(line(&event.event_type))
         .data(event.to_json().to_string())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::audit::{AuditOptions, Location};
+
+    #[tokio::test]
+    async fn a_stream_ends_when_its_time_is_over_and_hands_over_what_it_has() {
+        let log = AuditLog::open(AuditOptions::new(Location::Memory)).await.unwrap();
+        let state = State {
+            until: Instant::now(),
+            follower: log.follow(Filter::default()).await.unwrap(),
+            ready: VecDeque::from([AuditEvent::new("component.create", log.now())]),
+            closing: log.closing(),
+        };
+        let (_, state) = next(state).await.unwrap();
+        assert!(next(state).await.is_none());
+    }
+}

@@ -189,3 +189,27 @@ async fn every_replica_answers_and_they_share_the_event_log() {
         );
     }
 }
+
+/// An incident does not wait for its record: not at the start, and not at the end.
+#[tokio::test]
+async fn an_event_log_that_refuses_stops_nobody() {
+    let stage = Stage::set().await;
+    let url = postgres::Server::shared().database() + "-that-does-not-exist";
+    let operator = stage.operator("operator", &["--events", &url]).await;
+    stage.apply_page().await;
+    stage.apply(&components(1)).await;
+    stage.all_ready(Kind::Component, 1, SOON).await;
+    assert!(operator.figure("statuspage_event_log_waiting").await >= 2.0);
+    assert!(operator.figure("statuspage_event_log_store_failures_total").await > 0.0);
+    operator.signal("TERM");
+    assert_eq!(
+        operator.ended().await.trim(),
+        "exit status 0",
+        "{}",
+        operator.log_tail()
+    );
+    let log = operator.log();
+    assert!(log.contains("some events are not stored yet"), "{log}");
+    // The URL may hold a password.
+    assert!(!log.contains(&url), "{log}");
+}
