@@ -11,6 +11,9 @@ use serde_json::Value;
 use super::Failure;
 use crate::audit::{AuditEvent, Filter, Operator, TraitFilter, write_time};
 
+/// Pause before a stream that broke is asked for again.
+const AGAIN: Duration = Duration::from_secs(1);
+
 /// An events API.
 pub(super) struct Remote {
     http: reqwest::Client,
@@ -113,7 +116,8 @@ pub(super) struct Stream<'a> {
 }
 
 impl Stream<'_> {
-    /// The next event. A connection that breaks is made again, after the last event that came.
+    /// The next event. A connection that breaks is made again, after the last event that came, for as long as it takes:
+    /// an operator that is replaced is away for a while. A refusal ends it, such as of credentials that have expired.
     pub(super) async fn next(&mut self) -> Result<AuditEvent, Failure> {
         loop {
             if let Some(event) = self.ready.pop_front() {
@@ -125,15 +129,24 @@ impl Stream<'_> {
                 if let Some(last) = &self.last {
                     query.push(("marker", last.clone()));
                 }
-                self.response = Some(self.remote.get(&query).await?);
-                self.text.clear();
+                match self.remote.get(&query).await {
+                    Ok(response) => {
+                        self.response = Some(response);
+                        self.text.clear();
+                    }
+                    Err(failure) if is_outage(&failure) => {
+                        tracing::warn!(error = %failure, "the event log is away: trying again");
+                        tokio::time::sleep(AGAIN).await;
+                    }
+                    Err(failure) => return Err(failure),
+                }
                 continue;
             };
             match response.chunk().await {
                 Ok(Some(chunk)) => self.take(&chunk)?,
                 Ok(None) | Err(_) => {
                     self.response = None;
-                    tokio::time::sleep(Duration::from_secs(1)).await;
+                    tokio::time::sleep(AGAIN).await;
                 }
             }
         }
@@ -153,6 +166,14 @@ impl Stream<'_> {
             }
         }
         Ok(())
+    }
+}
+
+fn is_outage(failure: &Failure) -> bool {
+    match failure {
+        Failure::EventsAddress(_) => true,
+        Failure::EventsRefused { status, .. } => *status == 429 || *status >= 500,
+        _ => false,
     }
 }
 
