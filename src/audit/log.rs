@@ -41,6 +41,9 @@ pub struct AuditOptions {
     pub spool: usize,
     /// What is kept.
     pub retention: Retention,
+    /// True begins also when a PostgreSQL is there and refuses, and tries again: whoever has more urgent work than its
+    /// record. False fails, so that a wrong URL is noticed.
+    pub patient: bool,
     /// Time.
     pub clock: Clock,
 }
@@ -61,6 +64,7 @@ impl AuditOptions {
             journal,
             spool: 100_000,
             retention: Retention::default(),
+            patient: false,
             clock: Clock::System,
         }
     }
@@ -72,6 +76,13 @@ macro_rules! counters {
         #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
         pub struct Counters {
             $(#[doc = $meaning] pub $name: u64,)*
+        }
+
+        impl Counters {
+            /// All of them with their names and what they count.
+            pub fn all(&self) -> Vec<(&'static str, &'static str, u64)> {
+                vec![$((stringify!($name), $meaning, self.$name),)*]
+            }
         }
 
         #[derive(Debug, Default)]
@@ -126,7 +137,7 @@ pub struct AuditLog {
 
 impl AuditLog {
     /// Opens the log and stores what earlier processes left in its journal. A PostgreSQL that cannot be reached does
-    /// not stop it: it is tried again in the background.
+    /// not stop it, nor one that refuses when [`AuditOptions::patient`]: it is tried again in the background.
     ///
     /// # Errors
     /// The file, the journal or the URL cannot be used.
@@ -135,8 +146,9 @@ impl AuditLog {
         let mut migrated = false;
         match tokio::time::timeout(START_LIMIT, store.migrate()).await {
             Ok(Ok(())) => migrated = true,
-            Ok(Err(error)) if !store.postgres || !is_outage(&error) => return Err(error),
-            Ok(Err(_)) | Err(_) => tracing::warn!("the event log cannot be reached; events wait"),
+            Ok(Err(error)) if !(store.postgres && (options.patient || is_outage(&error))) => return Err(error),
+            Ok(Err(error)) => tracing::warn!(?error, "the event log cannot be used; events wait"),
+            Err(_) => tracing::warn!("the event log cannot be reached; events wait"),
         }
         let mut spool = VecDeque::new();
         let counts = Counts::default();

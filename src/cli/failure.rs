@@ -136,6 +136,25 @@ pub enum Failure {
     /// The access keys cannot be used.
     #[error(transparent)]
     AccessKeys(#[from] crate::admin::identity::access_keys::AccessKeyError),
+    /// Nothing says where the access keys are.
+    #[error("give --file or --secret: nothing says where the access keys are")]
+    NoKeys,
+    /// A Secret cannot be read or written.
+    #[error("cannot use Secret {secret}")]
+    Secret {
+        /// Its namespace and name.
+        secret: String,
+        /// Why.
+        source: Box<kube::Error>,
+    },
+    /// A Secret holds something else.
+    #[error("Secret {secret} holds something else than access keys under keys.json")]
+    NoKeysInSecret {
+        /// Its namespace and name.
+        secret: String,
+        /// Why.
+        source: serde_json::Error,
+    },
     /// A secret is empty, so everybody would know it.
     #[error("{} is empty: a secret that everybody knows is none", .0.display())]
     EmptySecret(PathBuf),

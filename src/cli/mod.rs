@@ -3,6 +3,7 @@
 //! Exit codes: 0 success, 1 error (wrong usage too), 2 changes found by `plan`.
 
 mod access_key;
+mod access_key_secret;
 mod adopt;
 mod apply;
 mod completions;
@@ -18,6 +19,8 @@ mod logging;
 mod operator;
 mod plan;
 mod progress;
+mod quantity;
+mod record;
 mod serve;
 mod session;
 mod sync;

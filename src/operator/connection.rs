@@ -18,6 +18,8 @@ pub(super) struct Clients {
     pub reader: Client,
     pub writer: Client,
     pub lease: Client,
+    /// For questions about callers of the HTTP API.
+    pub reviewer: Client,
     /// The namespace of the service account or of the context.
     pub namespace: String,
 }
@@ -37,7 +39,8 @@ impl Clients {
         Ok(Clients {
             reader: make(reader)?,
             writer: make(config.clone())?,
-            lease: make(config)?,
+            lease: make(config.clone())?,
+            reviewer: make(config)?,
             namespace,
         })
     }
@@ -55,6 +58,7 @@ pub async fn connect(kubeconfig: Option<&Path>, context: Option<&str>) -> Result
     Ok((Client::try_from(config).map_err(OperatorError::Client)?, namespace))
 }
 
+/// Finds the cluster: by a kubeconfig and its context if given, else the usual one, else by the service account.
 async fn configuration(kubeconfig: Option<&Path>, context: Option<&str>) -> Result<Config, OperatorError> {
     let chosen = KubeConfigOptions {
         context: context.map(str::to_owned),

@@ -5,7 +5,7 @@ mod contract;
 mod follow;
 mod guarantees;
 mod panko_client;
-mod postgres;
+pub(crate) mod postgres;
 mod queries;
 mod scope;
 
