@@ -8,7 +8,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions, AnyRow};
 use sqlx::migrate::{Migration, MigrationType, Migrator};
-use sqlx::{AnyConnection, AnyPool, Executor, Row, SqlStr};
+use sqlx::{AnyConnection, AnyPool, Connection, Executor, Row, SqlStr};
 
 use super::AuditError;
 use super::database_url::DatabaseUrl;
@@ -62,6 +62,8 @@ struct Words {
 pub struct EventStore {
     pub(super) pool: AnyPool,
     pub(super) postgres: bool,
+    /// How to connect apart from the pool; none for a memory database, which is its one connection.
+    apart: Option<AnyConnectOptions>,
     words: Arc<RwLock<Words>>,
 }
 
@@ -83,29 +85,14 @@ impl EventStore {
             }
         };
         let options: AnyConnectOptions = url.parse()?;
+        let apart = (*location != Location::Memory).then(|| options.clone());
         let pool = pool
-            .after_connect(move |connection, _| {
-                Box::pin(async move {
-                    if !postgres {
-                        // FULL: what was committed is there after a power cut too; the journal is shortened after it.
-                        // 64 MB of cache at most: a batch touches pages all over the indexes.
-                        connection
-                            .execute(
-                                "PRAGMA busy_timeout = 5000; PRAGMA foreign_keys = ON; PRAGMA synchronous = FULL; \
-                                 PRAGMA temp_store = MEMORY; PRAGMA cache_size = -65536",
-                            )
-                            .await?;
-                        if !read_only {
-                            connection.execute("PRAGMA journal_mode = WAL").await?;
-                        }
-                    }
-                    Ok(())
-                })
-            })
+            .after_connect(move |connection, _| Box::pin(prepare(connection, postgres, read_only)))
             .connect_lazy_with(options);
         Ok(EventStore {
             pool,
             postgres,
+            apart,
             words: Arc::default(),
         })
     }
@@ -135,7 +122,18 @@ impl EventStore {
             SqlStr::from_static(sql),
             false,
         );
-        Migrator::with_migrations(vec![migration]).run(&self.pool).await?;
+        let migrator = Migrator::with_migrations(vec![migration]);
+        match &self.apart {
+            None => migrator.run(&self.pool).await?,
+            // The pool would try again for a while, where the first answer says enough.
+            Some(options) => {
+                let mut connection = AnyConnection::connect_with(options).await?;
+                prepare(&mut connection, self.postgres, false).await?;
+                // `run` asks for more than a task can give, as its own comment says.
+                migrator.run_direct(None, &mut connection, false).await?;
+                connection.close().await?;
+            }
+        }
         Ok(())
     }
 
@@ -415,6 +413,25 @@ pub(super) fn read_value(kind: TraitType, row: &AnyRow, column: usize) -> Result
         TraitType::Float => TraitValue::Float(row.try_get(column)?),
         TraitType::Datetime => TraitValue::Datetime(microseconds(row.try_get(column)?)),
     })
+}
+
+/// Makes a new connection fit for use.
+async fn prepare(connection: &mut AnyConnection, postgres: bool, read_only: bool) -> Result<(), sqlx::Error> {
+    if postgres {
+        return Ok(());
+    }
+    // FULL: what was committed is there after a power cut too; the journal is shortened after it. 64 MB of cache at
+    // most: a batch touches pages all over the indexes.
+    connection
+        .execute(
+            "PRAGMA busy_timeout = 5000; PRAGMA foreign_keys = ON; PRAGMA synchronous = FULL; PRAGMA temp_store = \
+             MEMORY; PRAGMA cache_size = -65536",
+        )
+        .await?;
+    if !read_only {
+        connection.execute("PRAGMA journal_mode = WAL").await?;
+    }
+    Ok(())
 }
 
 pub(super) fn microseconds(since_epoch: i64) -> Timestamp {

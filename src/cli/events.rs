@@ -169,7 +169,7 @@ fn print(out: &mut dyn Write, events: &[AuditEvent], arguments: &Arguments) -> s
     out.flush()
 }
 
-/// One event for people: time, type, object, outcome, and what it was about.
+/// One event for people: time, type, object, outcome, who declared it, and what it was about.
 fn line(event: &AuditEvent) -> String {
     let get = |name: &str| event.get(name).unwrap_or_default();
     let outcome = match get("outcome") {
@@ -182,7 +182,11 @@ fn line(event: &AuditEvent) -> String {
         .unwrap_or_default();
     let object = format!("{}/{}", get("namespace"), get("name"));
     let at = event.generated.strftime("%Y-%m-%dT%H:%M:%SZ");
-    let text = format!("{at}  {:<24} {object:<32} {outcome:<12} {about}", event.event_type);
+    let who = get("who");
+    let text = format!(
+        "{at}  {:<24} {object:<32} {outcome:<12} {who:<16} {about}",
+        event.event_type
+    );
     // A text from elsewhere cannot steer the terminal.
     text.trim_end()
         .chars()

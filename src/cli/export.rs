@@ -258,6 +258,7 @@ fn noun(kind: CollectionKind) -> &'static str {
         CollectionKind::MetricsProviders => "metrics providers",
         CollectionKind::Metrics => "metrics",
         CollectionKind::Subscribers => "subscribers",
+        CollectionKind::Unsubscribed => "those who have unsubscribed",
         CollectionKind::SubscriberCounts => "numbers of subscribers",
         CollectionKind::IncidentTemplates => "incident templates",
         CollectionKind::PageAccessUsers => "page access users",

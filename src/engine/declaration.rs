@@ -54,6 +54,8 @@ pub struct Declaration {
     pub version: String,
     /// Grows with every change of the spec.
     pub generation: i64,
+    /// The field manager that last changed the spec, where the store knows it.
+    pub who: Option<String>,
     /// When it was written first; the older of two claimants keeps the remote object.
     pub created: Timestamp,
     /// When this process first saw it, or first saw its present requested-at: lists must be read after that before

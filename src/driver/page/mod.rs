@@ -174,6 +174,10 @@ impl<S: Store> PageDriver<S> {
     /// Not cancel safe: let it return, by way of [`super::Trigger::stop`].
     pub async fn pass(&mut self, interrupt: &mut Interrupt) -> PassEnd {
         self.totals.passes += 1;
+        if self.recorder.is_some() {
+            // What a store has just made up about new declarations is part of what is recorded of them.
+            self.flush().await;
+        }
         let end = self.work(interrupt).await;
         self.flush().await;
         end

@@ -252,10 +252,10 @@ fn conclude(ticket: Box<dyn Ticket>, result: &Result<Reply, Error>, trace: &Trac
     let error = result.as_ref().err();
     let text = error.map(described);
     ticket.conclude(Conclusion {
-        outcome: match error.map(Error::class) {
+        outcome: match error.map(Error::may_have_happened) {
             None => "succeeded",
-            Some(ErrorClass::Ambiguous) => "unknown",
-            Some(_) => "failed",
+            Some(true) => "unknown",
+            Some(false) => "failed",
         },
         created: match result {
             Ok(Reply::Created(id, _)) => Some(id),

@@ -9,7 +9,7 @@ use super::cache::{Cache, Grant};
 use super::object::Object;
 use super::write::Target;
 use crate::api::{Kind, Reason};
-use crate::driver::{Event, EventKind, Happening, Recorder, Store, StoreError};
+use crate::driver::{Event, EventKind, Expectation, Happening, Recorder, Store, StoreError};
 use crate::engine::{self, Declaration, Deletion, ObjectKey, READY, Spec, State, Status};
 
 /// A declaration that no driver sees.
@@ -59,9 +59,13 @@ impl KubernetesStore {
     }
 
     async fn settle(&self, stray: &Stray, recorder: Option<&dyn Recorder>) -> Result<(), StoreError> {
-        let note = |happening: Happening<'_>| {
-            if let (Some(recorder), Some((page, declaration))) = (recorder, &stray.read) {
-                recorder.note(page, None, declaration, happening);
+        let expect = |happening: Happening<'_>| {
+            let (page, declaration) = stray.read.as_ref()?;
+            Some(recorder?.expect(page, None, declaration, happening))
+        };
+        let conclude = |expectation: Option<Box<dyn Expectation>>, written: &Result<(), StoreError>| {
+            if let Some(expectation) = expectation {
+                expectation.conclude(written.is_ok());
             }
         };
         let target = Target {
@@ -71,9 +75,10 @@ impl KubernetesStore {
             stored: &stray.stored,
         };
         if stray.release {
-            self.release(target).await?;
-            note(Happening::Released);
-            return Ok(());
+            let expectation = expect(Happening::Released);
+            let released = self.release(target).await;
+            conclude(expectation, &released);
+            return released;
         }
         let mut status = stray.stored.clone();
         engine::apply_conditions(
@@ -87,8 +92,13 @@ impl KubernetesStore {
         );
         let reason = |status: &Status| engine::find_condition(status.object(), READY).map(|ready| ready.reason.clone());
         let news = reason(&status) != reason(&stray.stored);
-        self.replace_status(target, &status).await?;
-        note(Happening::Status(&status));
+        if status == stray.stored {
+            return Ok(());
+        }
+        let expectation = expect(Happening::Status(&status));
+        let replaced = self.replace_status(target, &status).await;
+        conclude(expectation, &replaced);
+        replaced?;
         if news {
             let event = Event {
                 kind: EventKind::Warning,

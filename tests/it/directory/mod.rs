@@ -376,6 +376,10 @@ impl Running {
         assert!(status.success());
     }
 
+    pub(super) fn has_ended(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_some()
+    }
+
     /// Waits for the end.
     pub(super) async fn ends(&mut self, limit: Duration) -> ExitStatus {
         eventually("the end of the process", limit, async || {

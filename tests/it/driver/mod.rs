@@ -4,6 +4,7 @@ mod beside;
 mod crashes;
 mod failures;
 mod figures;
+mod recorded;
 mod store;
 
 use std::collections::BTreeMap;
@@ -12,6 +13,7 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use statuspage_operator::api::{Kind, Reason};
+use statuspage_operator::audit::AuditLog;
 use statuspage_operator::clock::Clock;
 use statuspage_operator::driver::{Access, Interrupt, PageDriver, PageOptions, PassEnd, Trigger};
 use statuspage_operator::engine::{ObjectKey, READY, find_condition};
@@ -35,6 +37,8 @@ struct Stage {
     store: MemoryStore,
     budgets: Arc<BudgetRegistry>,
     trigger: Trigger,
+    /// Where the drivers record what they do.
+    log: Option<AuditLog>,
     _stop: tokio::sync::oneshot::Sender<()>,
 }
 
@@ -92,6 +96,7 @@ impl Stage {
             store,
             budgets: Arc::new(BudgetRegistry::new(limit)),
             trigger: Trigger::default(),
+            log: None,
             _stop: stop,
         }
     }
@@ -105,7 +110,11 @@ impl Stage {
             budgets: self.budgets.clone(),
             clock: Clock::Manual(self.clock.clone()),
         };
-        PageDriver::new(key(Kind::StatusPage, "page"), Arc::new(self.store.clone()), options)
+        let driver = PageDriver::new(key(Kind::StatusPage, "page"), Arc::new(self.store.clone()), options);
+        match &self.log {
+            Some(log) => driver.recorded_by(Arc::new(log.clone())),
+            None => driver,
+        }
     }
 
     fn interrupt(&self) -> Interrupt {

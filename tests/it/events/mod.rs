@@ -4,10 +4,13 @@ mod command_line;
 mod contract;
 mod follow;
 mod guarantees;
+pub(crate) mod oracle;
 mod panko_client;
 pub(crate) mod postgres;
 mod queries;
 mod scope;
+mod truth;
+mod who;
 
 use std::collections::BTreeSet;
 use std::path::Path;
