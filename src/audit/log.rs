@@ -42,6 +42,9 @@ pub struct AuditOptions {
     pub spool: usize,
     /// What is kept.
     pub retention: Retention,
+    /// True begins also when a PostgreSQL is there and refuses, and tries again: whoever has more urgent work than its
+    /// record. False fails, so that a wrong URL is noticed.
+    pub patient: bool,
     /// Time.
     pub clock: Clock,
 }
@@ -62,6 +65,7 @@ impl AuditOptions {
             journal,
             spool: 100_000,
             retention: Retention::default(),
+            patient: false,
             clock: Clock::System,
         }
     }
@@ -73,6 +77,13 @@ macro_rules! counters {
         #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
         pub struct Counters {
             $(#[doc = $meaning] pub $name: u64,)*
+        }
+
+        impl Counters {
+            /// All of them with their names and what they count.
+            pub fn all(&self) -> Vec<(&'static str, &'static str, u64)> {
+                vec![$((stringify!($name), $meaning, self.$name),)*]
+            }
         }
 
         #[derive(Debug, Default)]
@@ -128,7 +139,8 @@ pub struct AuditLog {
 impl AuditLog {
     /// Opens the log and stores what earlier processes left in its journal. A store that cannot be reached or written
     /// now, such as a PostgreSQL that is down or a file on a full disk, does not stop it: it is tried again in the
-    /// background. A journal that cannot be opened is done without.
+    /// background. With [`AuditOptions::patient`] neither does a PostgreSQL that refuses. A journal that cannot be opened
+    /// is done without.
     ///
     /// # Errors
     /// The file, the journal or the URL can never be used: it names a place that is not there, or what is there is no
@@ -141,8 +153,8 @@ impl AuditLog {
         let mut migrated = false;
         match tokio::time::timeout(START_LIMIT, store.migrate()).await {
             Ok(Ok(())) => migrated = true,
-            Ok(Err(error)) if !is_outage(&error) => return Err(error),
-            Ok(Err(error)) => tracing::warn!(?error, "the event log cannot be reached; events wait"),
+            Ok(Err(error)) if !(is_outage(&error) || store.postgres && options.patient) => return Err(error),
+            Ok(Err(error)) => tracing::warn!(?error, "the event log cannot be used; events wait"),
             Err(_) => tracing::warn!("the event log does not answer; events wait"),
         }
         let mut spool = VecDeque::new();

@@ -14,6 +14,7 @@
 //!
 //! A journal that cannot be written is counted and does not stop the write: an incident goes first.
 
+mod catalog;
 mod database_url;
 mod event;
 mod filter;

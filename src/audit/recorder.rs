@@ -192,7 +192,7 @@ fn operation(step: &Step) -> &'static str {
         Action::Hold => "hold",
         Action::Publish { .. } => "publish",
         Action::Update(_) => "update",
-        Action::Delete(_) => "delete",
+        Action::Delete(_) | Action::Replace(_) => "delete",
         Action::RecordId(_) => "adopt",
         Action::Release => "release",
         Action::Prune => "prune",

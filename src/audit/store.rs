@@ -230,74 +230,6 @@ impl EventStore {
         Ok((row.try_get(0)?, row.try_get(1)?))
     }
 
-    /// All types of which there are events, sorted.
-    ///
-    /// # Errors
-    /// The database fails.
-    pub async fn event_types(&self) -> Result<Vec<String>, AuditError> {
-        let rows = sqlx::query(
-            "SELECT w.word FROM words w WHERE EXISTS (SELECT 1 FROM events e WHERE e.event_type = w.id) ORDER BY w.word",
-        )
-        .fetch_all(&self.pool)
-        .await?;
-        rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
-    }
-
-    /// Names and types of the traits that events of a type have.
-    ///
-    /// # Errors
-    /// The database fails.
-    pub async fn traits(&self, event_type: &str) -> Result<Vec<(String, TraitType)>, AuditError> {
-        let Some(event_type) = self.word(event_type).await? else {
-            return Ok(Vec::new());
-        };
-        let mut found = Vec::new();
-        for kind in TraitType::ALL {
-            let sql = format!(
-                "SELECT w.word FROM words w WHERE EXISTS \
-                 (SELECT 1 FROM {} t WHERE t.event_type = $1 AND t.name = w.id) ORDER BY w.word",
-                table(kind)
-            );
-            let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
-                .bind(event_type)
-                .fetch_all(&self.pool)
-                .await?;
-            for row in rows {
-                found.push((row.try_get(0)?, kind));
-            }
-        }
-        Ok(found)
-    }
-
-    /// The values that a trait has in events of a type: one for each event, at most `limit`.
-    ///
-    /// # Errors
-    /// The database fails.
-    pub async fn trait_values(&self, event_type: &str, name: &str, limit: u32) -> Result<Vec<TraitValue>, AuditError> {
-        let (Some(event_type), Some(name)) = (self.word(event_type).await?, self.word(name).await?) else {
-            return Ok(Vec::new());
-        };
-        let mut found = Vec::new();
-        for kind in TraitType::ALL {
-            let left = usize::try_from(limit).unwrap_or(usize::MAX).saturating_sub(found.len());
-            let sql = format!(
-                "SELECT t.value FROM {} t WHERE t.event_type = $1 AND t.name = $2 \
-                 ORDER BY t.value, t.generated, t.event LIMIT $3",
-                table(kind)
-            );
-            let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
-                .bind(event_type)
-                .bind(name)
-                .bind(i64::try_from(left).unwrap_or(i64::MAX))
-                .fetch_all(&self.pool)
-                .await?;
-            for row in rows {
-                found.push(read_value(kind, &row, 0)?);
-            }
-        }
-        Ok(found)
-    }
-
     /// Looks up all words of a filter; none when one is unknown, because then nothing can match.
     async fn resolve<'a>(
         &self,
@@ -364,7 +296,7 @@ impl EventStore {
     }
 
     /// The id of a word that is in use.
-    async fn word(&self, word: &str) -> Result<Option<i64>, AuditError> {
+    pub(super) async fn word(&self, word: &str) -> Result<Option<i64>, AuditError> {
         let known = self.known(|words| words.ids.get(word).copied());
         if known.is_some() {
             return Ok(known);
@@ -474,7 +406,7 @@ impl EventStore {
     }
 }
 
-fn read_value(kind: TraitType, row: &AnyRow, column: usize) -> Result<TraitValue, AuditError> {
+pub(super) fn read_value(kind: TraitType, row: &AnyRow, column: usize) -> Result<TraitValue, AuditError> {
     Ok(match kind {
         TraitType::String => TraitValue::String(row.try_get(column)?),
         TraitType::Integer => TraitValue::Integer(row.try_get(column)?),

@@ -11,6 +11,9 @@ use serde_json::Value;
 use super::Failure;
 use crate::audit::{AuditEvent, Filter, Operator, TraitFilter, write_time};
 
+/// Pause before a stream that broke is asked for again.
+const AGAIN: Duration = Duration::from_secs(1);
+
 /// An events API.
 pub(super) struct Remote {
     http: reqwest::Client,
@@ -51,6 +54,15 @@ impl Remote {
         let body: Value = self.get(&query).await?.json().await.map_err(Failure::EventsAddress)?;
         let events = body.as_array().map(Vec::as_slice).unwrap_or_default();
         events.iter().map(read).collect()
+    }
+
+    /// The newest of all events that the caller may see.
+    pub(super) async fn newest(&self) -> Result<Option<AuditEvent>, Failure> {
+        let filter = Filter {
+            limit: Some(1),
+            ..Filter::default()
+        };
+        Ok(self.list(&filter, false).await?.pop())
     }
 
     /// What happens after an event, or from now on.
@@ -104,7 +116,8 @@ pub(super) struct Stream<'a> {
 }
 
 impl Stream<'_> {
-    /// The next event. A connection that breaks is made again, after the last event that came.
+    /// The next event. A connection that breaks is made again, after the last event that came, for as long as it takes:
+    /// an operator that is replaced is away for a while. A refusal ends it, such as of credentials that have expired.
     pub(super) async fn next(&mut self) -> Result<AuditEvent, Failure> {
         loop {
             if let Some(event) = self.ready.pop_front() {
@@ -116,15 +129,24 @@ impl Stream<'_> {
                 if let Some(last) = &self.last {
                     query.push(("marker", last.clone()));
                 }
-                self.response = Some(self.remote.get(&query).await?);
-                self.text.clear();
+                match self.remote.get(&query).await {
+                    Ok(response) => {
+                        self.response = Some(response);
+                        self.text.clear();
+                    }
+                    Err(failure) if is_outage(&failure) => {
+                        tracing::warn!(error = %failure, "the event log is away: trying again");
+                        tokio::time::sleep(AGAIN).await;
+                    }
+                    Err(failure) => return Err(failure),
+                }
                 continue;
             };
             match response.chunk().await {
                 Ok(Some(chunk)) => self.take(&chunk)?,
                 Ok(None) | Err(_) => {
                     self.response = None;
-                    tokio::time::sleep(Duration::from_secs(1)).await;
+                    tokio::time::sleep(AGAIN).await;
                 }
             }
         }
@@ -144,6 +166,14 @@ impl Stream<'_> {
             }
         }
         Ok(())
+    }
+}
+
+fn is_outage(failure: &Failure) -> bool {
+    match failure {
+        Failure::EventsAddress(_) => true,
+        Failure::EventsRefused { status, .. } => *status == 429 || *status >= 500,
+        _ => false,
     }
 }
 

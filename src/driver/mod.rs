@@ -6,6 +6,7 @@
 //!
 //! Invariant: create = finalizer, journal, request, record. Between the request and its record nothing cancels it.
 
+pub mod binding;
 mod interrupt;
 mod page;
 mod perform;

@@ -10,8 +10,8 @@ use crate::api::{
     DeletionPolicy, DriftPolicy, IncidentDeletionPolicy, IncidentSpec, IncidentStatus, IncidentTemplateSpec,
     IncidentTemplateStatus, Kind, ManagementPolicy, MetricSpec, MetricStatus, MetricsProviderSpec,
     MetricsProviderStatus, ObjectStatus, OrganizationUserSpec, OrganizationUserStatus, PageAccessGroupSpec,
-    PageAccessGroupStatus, PageAccessUserSpec, PageAccessUserStatus, SecretReference, StatusPageSpec, StatusPageStatus,
-    SubscriberSpec, SubscriberStatus,
+    PageAccessGroupStatus, PageAccessUserSpec, PageAccessUserStatus, ReplacePolicy, SecretReference, StatusPageSpec,
+    StatusPageStatus, SubscriberSpec, SubscriberStatus,
 };
 use crate::statuspage::Secret;
 
@@ -154,6 +154,8 @@ pub struct Policies {
     pub drift: DriftPolicy,
     /// What deletion does.
     pub deletion: Deletion,
+    /// What to do about a change that only another object can have.
+    pub replace: ReplacePolicy,
     /// Stops everything.
     pub suspend: bool,
 }
@@ -206,6 +208,17 @@ impl Spec {
         }
     }
 
+    /// What the spec says about replacing its object; none for kinds that never are.
+    pub fn replace_policy(&self) -> Option<ReplacePolicy> {
+        match self {
+            Spec::MetricsProvider(spec) => Some(spec.replace_policy.unwrap_or_default()),
+            Spec::Metric(spec) => Some(spec.replace_policy.unwrap_or_default()),
+            Spec::PageAccessUser(spec) => Some(spec.replace_policy.unwrap_or_default()),
+            Spec::OrganizationUser(spec) => Some(spec.replace_policy.unwrap_or_default()),
+            _ => None,
+        }
+    }
+
     fn own_deletion(&self) -> Option<Deletion> {
         match self {
             Spec::StatusPage(_) => Some(Deletion::Orphan),
@@ -249,6 +262,7 @@ impl Declaration {
                 adoption: AdoptionPolicy::ByName,
                 drift: page.drift_policy.unwrap_or_default(),
                 deletion: Deletion::Orphan,
+                replace: ReplacePolicy::Never,
                 suspend: page.suspend,
             },
             spec => Policies {
@@ -271,14 +285,20 @@ impl Declaration {
                         defaults.deletion_policy.map_or(Deletion::Delete, Into::into)
                     }
                 }),
+                replace: spec.replace_policy().unwrap_or_default(),
                 suspend: page_suspended || common.is_some_and(|common| common.suspend),
             },
         }
     }
 
-    /// The id that this declaration records: the annotation's, else the status's.
+    /// The id that this declaration records: the annotation's, else the status's. An annotation that names the object
+    /// before the present one counts for nothing.
     pub fn recorded_id(&self) -> Option<&str> {
-        self.id_annotation.as_deref().or(self.status.object().id.as_deref())
+        let object = self.status.object();
+        let annotated = self.id_annotation.as_deref();
+        annotated
+            .filter(|id| object.id.is_none() || object.former_id.as_deref() != Some(id))
+            .or(object.id.as_deref())
     }
 }
 

@@ -7,6 +7,7 @@
 //! The caller comes from the request's extensions ([`Caller`]); who put it there checked the credentials. A request
 //! without one is anonymous and sees the capabilities only.
 
+mod description;
 mod error;
 mod query;
 mod scope;
@@ -23,7 +24,8 @@ use serde_json::{Value, json};
 
 use self::error::{EventsError, METHODS};
 use super::caller::Caller;
-use crate::audit::{AuditLog, Filter};
+use super::server::Mount;
+use crate::audit::{AuditLog, Filter, Tenants};
 
 /// Most values of one trait in an answer. The contract has no paging here; the newest deployments have millions.
 const TRAIT_VALUES: u32 = 10_000;
@@ -38,6 +40,14 @@ pub fn router(log: AuditLog) -> Router {
         .route("/v2/", any(answer))
         .route("/v2/{*path}", any(answer))
         .with_state(log)
+}
+
+/// The family and its list of versions at `/`, for an [`AdminServer`](super::AdminServer).
+pub fn mount(log: AuditLog) -> Mount {
+    Mount {
+        router: router(log).merge(root()),
+        operations: description::operations(),
+    }
 }
 
 /// The list of versions, which clients of this family look for at `/`.
@@ -146,7 +156,7 @@ async fn handle(log: &AuditLog, request: &Parts) -> Result<Response<Body>, Event
                 return Err(EventsError::forbidden("Only an admin may see the types of events."));
             }
             query::refuse(&pairs)?;
-            types(log, rest).await
+            types(log, &scope::tenants(caller, scope::Ask::default())?, rest).await
         }
         _ => Err(EventsError::not_found()),
     }
@@ -182,23 +192,24 @@ async fn event(log: &AuditLog, caller: &Caller, id: &str) -> Result<Response<Bod
     }
 }
 
-async fn types(log: &AuditLog, path: &[&str]) -> Result<Response<Body>, EventsError> {
+async fn types(log: &AuditLog, tenants: &Tenants, path: &[&str]) -> Result<Response<Body>, EventsError> {
+    let store = log.store();
     let body = match path {
         [event_type, "traits", name] => {
-            let values = log.store().trait_values(event_type, name, TRAIT_VALUES).await?;
+            let values = store.trait_values(event_type, name, TRAIT_VALUES, tenants).await?;
             values
                 .iter()
                 .map(|value| json!({"name": name, "value": value.to_string(), "type": value.kind().as_str()}))
                 .collect()
         }
         [event_type, "traits"] => {
-            let traits = log.store().traits(event_type).await?;
+            let traits = store.traits(event_type, tenants).await?;
             traits
                 .iter()
                 .map(|(name, kind)| json!({"name": name, "type": kind.as_str()}))
                 .collect()
         }
-        _ => log.store().event_types().await?.into_iter().map(Value::from).collect(),
+        _ => store.event_types(tenants).await?.into_iter().map(Value::from).collect(),
     };
     Ok(json_response(&Value::Array(body)))
 }

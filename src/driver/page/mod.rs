@@ -281,9 +281,13 @@ impl<S: Store> PageDriver<S> {
         }
         // A journal is open: whether the attempt succeeded shows in a while.
         self.look().is_some_and(|view| {
-            view.declarations
-                .iter()
-                .any(|declaration| declaration.status.object().journal.is_some())
+            let page = match &view.page.spec {
+                Spec::StatusPage(spec) => Some(&**spec),
+                _ => None,
+            };
+            let open = |declaration: &&Declaration| declaration.status.object().journal.is_some();
+            let mut open = view.declarations.iter().filter(open);
+            open.any(|declaration| !declaration.policies(page).suspend)
         })
     }
 

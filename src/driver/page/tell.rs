@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use super::{PageDriver, STORE_RETRY, by_key};
 use crate::api::Reason;
 use crate::driver::{Event, EventKind, Expectation, Happening, Store, StoreChange, StoreError, View};
-use crate::engine::{self, Action, Declaration, ObjectKey, Plan, READY, Status};
+use crate::engine::{self, Action, Declaration, ObjectKey, Plan, READY, Reply, Status};
 
 impl<S: Store> PageDriver<S> {
     /// Performs the steps that need no request. True when there were any: then it is time to plan again.
@@ -41,10 +41,8 @@ impl<S: Store> PageDriver<S> {
             match result {
                 Ok(()) => {
                     any = true;
-                    if let Action::RecordId(id) = &step.action
-                        && let Some(known) = self.knowledge.get_mut(&step.key)
-                    {
-                        known.id_annotation = Some(id.clone());
+                    if let Action::RecordId(_) = &step.action {
+                        self.fold(declaration, step, &Reply::Done);
                     }
                 }
                 Err(StoreError::Gone(_)) => any = true,

@@ -190,6 +190,27 @@ impl DirectoryStore {
             .collect()
     }
 
+    /// The StatusPage that a declaration belongs to, declared or not.
+    pub fn page_of(&self, key: &ObjectKey) -> Option<ObjectKey> {
+        let state = self.state();
+        let object = state.objects.iter().find(|object| object.key == *key)?;
+        Some(object.page.clone())
+    }
+
+    /// Declarations of pages that are not declared, with those pages: no view has them.
+    pub fn without_page(&self) -> Vec<(ObjectKey, Declaration)> {
+        let state = self.state();
+        let is_declared = |page: &ObjectKey| state.objects.iter().any(|object| object.key == *page);
+        let strays = state.objects.iter().filter(|object| !is_declared(&object.page));
+        strays
+            .filter_map(|object| {
+                let name = entry_name(&object.key);
+                let declaration = object.declaration(state.lock.objects.get(&name), state.statuses.get(&name))?;
+                Some((object.page.clone(), declaration))
+            })
+            .collect()
+    }
+
     /// Pages (`namespace/name`) that are not declared any more and how many recorded objects each has: nothing can be
     /// done about them.
     pub fn stranded(&self) -> BTreeMap<String, usize> {

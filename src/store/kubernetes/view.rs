@@ -73,7 +73,7 @@ impl KubernetesStore {
             .collect()
     }
 
-    fn access(&self, page: &ObjectKey, spec: &StatusPageSpec) -> Result<Access, (Reason, String)> {
+    pub(super) fn access(&self, page: &ObjectKey, spec: &StatusPageSpec) -> Result<Access, (Reason, String)> {
         let base_url = match (&self.base_url, &spec.api.url) {
             (Some(base_url), _) => base_url.clone(),
             (None, url) => {

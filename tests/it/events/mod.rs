@@ -6,7 +6,7 @@ mod follow;
 mod guarantees;
 pub(crate) mod oracle;
 mod panko_client;
-mod postgres;
+pub(crate) mod postgres;
 mod queries;
 mod scope;
 mod truth;
