@@ -61,7 +61,7 @@ impl KubernetesStore {
     async fn settle(&self, stray: &Stray, recorder: Option<&dyn Recorder>) -> Result<(), StoreError> {
         let expect = |happening: Happening<'_>| {
             let (page, declaration) = stray.read.as_ref()?;
-            Some(recorder?.expect(page, None, declaration, happening))
+            recorder?.expect(page, None, declaration, happening)
         };
         let conclude = |expectation: Option<Box<dyn Expectation>>, written: &Result<(), StoreError>| {
             if let Some(expectation) = expectation {

@@ -7,6 +7,7 @@ mod crashes;
 mod definitions;
 mod http_api;
 mod memory;
+mod recorded;
 mod tenants;
 
 use std::collections::BTreeMap;
