@@ -74,6 +74,7 @@ impl Remote {
             query,
             last: after.map(|event| event.message_id.clone()),
             response: None,
+            away: false,
             text: Vec::new(),
             ready: VecDeque::new(),
         }
@@ -111,6 +112,8 @@ pub(super) struct Stream<'a> {
     query: Vec<(&'static str, String)>,
     last: Option<String>,
     response: Option<Response>,
+    /// True since it was told that there is no connection.
+    away: bool,
     text: Vec<u8>,
     ready: VecDeque<AuditEvent>,
 }
@@ -132,10 +135,13 @@ impl Stream<'_> {
                 match self.remote.get(&query).await {
                     Ok(response) => {
                         self.response = Some(response);
+                        self.away = false;
                         self.text.clear();
                     }
                     Err(failure) if is_outage(&failure) => {
-                        tracing::warn!(error = %failure, "the event log is away: trying again");
+                        if !std::mem::replace(&mut self.away, true) {
+                            tracing::warn!(error = %failure, "the event log is away: trying until it is back");
+                        }
                         tokio::time::sleep(AGAIN).await;
                     }
                     Err(failure) => return Err(failure),

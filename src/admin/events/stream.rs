@@ -12,6 +12,7 @@ use axum::http::Response;
 use axum::http::request::Parts;
 use axum::response::IntoResponse;
 use axum::response::sse::{Event, KeepAlive, Sse};
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -28,9 +29,16 @@ struct State {
     follower: Follower,
     ready: VecDeque<AuditEvent>,
     closing: CancellationToken,
+    /// Given back when the stream is gone, however it ended.
+    _place: OwnedSemaphorePermit,
 }
 
-pub(super) async fn follow(log: &AuditLog, mut filter: Filter, request: &Parts) -> Result<Response<Body>, EventsError> {
+pub(super) async fn follow(
+    log: &AuditLog,
+    mut filter: Filter,
+    request: &Parts,
+    place: OwnedSemaphorePermit,
+) -> Result<Response<Body>, EventsError> {
     let last = request.headers.get("last-event-id").and_then(|id| id.to_str().ok());
     if let Some(last) = last.filter(|last| !last.is_empty()) {
         // Newer than the parameter, which a reconnecting browser repeats.
@@ -41,6 +49,7 @@ pub(super) async fn follow(log: &AuditLog, mut filter: Filter, request: &Parts) 
         follower: log.follow(filter).await?,
         ready: VecDeque::new(),
         closing: log.closing(),
+        _place: place,
     };
     let stream = futures::stream::unfold(state, next);
     Ok(Sse::new(stream).keep_alive(KeepAlive::default()).into_response())
@@ -80,6 +89,10 @@ fn shown(event: &AuditEvent) -> Event {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use tokio::sync::Semaphore;
+
     use super::*;
     use crate::audit::{AuditOptions, Location};
 
@@ -91,6 +104,7 @@ mod tests {
             follower: log.follow(Filter::default()).await.unwrap(),
             ready: VecDeque::from([AuditEvent::new("component.create", log.now())]),
             closing: log.closing(),
+            _place: Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap(),
         };
         let (_, state) = next(state).await.unwrap();
         assert!(next(state).await.is_none());

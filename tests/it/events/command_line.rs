@@ -236,7 +236,7 @@ async fn a_follower_outlives_the_operator_and_misses_nothing() {
     };
     assert_eq!(next(), "old");
     first.end().await;
-    assert!(told.next().unwrap().unwrap().contains("trying again"));
+    assert!(told.next().unwrap().unwrap().contains("trying until it is back"));
     record("while it was away").await;
     let (_, second) = serve(address).await;
     assert_eq!(next(), "while it was away");

@@ -220,7 +220,7 @@ async fn sees_only_a(who: &Who, operator: &Operator, b: &str, id_of_b: &str) {
         "/v2/event_types/component.create/traits/name",
         "/v2/event_types/component.create/traits/namespace",
         "/v2/event_types/incident.create/traits/name",
-        "/v2/event_types/statuspage.condition/traits/reason",
+        "/v2/event_types/page.condition/traits/reason",
         "/openapi.json",
     ];
     for path in everything {
