@@ -8,7 +8,7 @@ mod kubernetes;
 mod process_status;
 mod resources;
 mod status;
-mod tls;
+pub(crate) mod tls;
 mod transport;
 
 use std::collections::BTreeSet;

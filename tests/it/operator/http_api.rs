@@ -8,6 +8,7 @@ use statuspage_operator::server::Effect;
 
 use super::tenants::{Keys, Who};
 use super::{Operator, SOON, Stage, components};
+use crate::admin::tls;
 use crate::events::postgres;
 use crate::support::eventually;
 use crate::support::process::OutputExt;
@@ -212,4 +213,25 @@ async fn an_event_log_that_refuses_stops_nobody() {
     assert!(log.contains("some events are not stored yet"), "{log}");
     // The URL may hold a password.
     assert!(!log.contains(&url), "{log}");
+}
+
+/// The API has TLS; the kubelet and Prometheus need none.
+#[tokio::test]
+async fn the_api_is_served_by_https_and_probes_are_not() {
+    let stage = Stage::set().await;
+    let directory = tempfile::tempdir().unwrap();
+    let keys = directory.path().join("pki");
+    tls::authority(&keys);
+    let file = |name: &str| keys.join(name).display().to_string();
+    let (certificate, key) = (file("apiserver.crt"), file("apiserver.key"));
+    let arguments = ["--http-tls-certificate", &certificate, "--http-tls-key", &key];
+    let operator = stage.operator("operator", &arguments).await;
+    operator.ready().await;
+    assert!(operator.origin.starts_with("https://"), "{}", operator.origin);
+    let get = async |url: String| tls::client(&keys).get(url).send().await;
+    let answer = get(format!("{}/api/v1/ready/", operator.origin)).await.unwrap();
+    assert_eq!(answer.status(), 200);
+    assert!(answer.headers().contains_key("strict-transport-security"));
+    let plain = format!("{}/api/v1/ready/", operator.origin.replace("https", "http"));
+    assert!(get(plain).await.is_err());
 }

@@ -207,6 +207,31 @@ async fn who_has_rights_in_one_namespace_sees_nothing_of_another() {
     follows_only_a(&stage, &operator, &Who::key(&of_a), &b).await;
 }
 
+/// What was done is not forgotten with what was declared.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_events_of_a_namespace_outlive_its_declarations() {
+    let stage = Stage::set().await;
+    let log = tempfile::tempdir().unwrap();
+    let events = log.path().join("events.db").display().to_string();
+    let operator = stage.operator("operator", &["--events", &events]).await;
+    stage.apply_page().await;
+    stage.apply(&components(1)).await;
+    stage.all_ready(Kind::Component, 1, SOON).await;
+    stage.kubectl(&["delete", "component", "c00", "--timeout=60s"]).await;
+    stage.kubectl(&["delete", "statuspage", "acme", "--timeout=60s"]).await;
+    let reader = reader_of(&stage, &stage.namespace).await;
+    eventually("the deletion among the events", SOON, async || {
+        let events = reader.read(&operator, "/v2/events?limit=1000").await;
+        let text = events.to_string();
+        (text.contains("component.create") && text.contains("component.delete"))
+            .then_some(())
+            .ok_or(text)
+    })
+    .await;
+    let list = reader.read(&operator, "/api/v1/resources/").await;
+    assert_eq!(list["meta"]["count"], 0, "{list}");
+}
+
 /// Asks everything that there is to ask.
 async fn sees_only_a(who: &Who, operator: &Operator, b: &str, id_of_b: &str) {
     let everything = [
