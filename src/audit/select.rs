@@ -66,7 +66,8 @@ impl Statement {
         self.push(")");
     }
 
-    /// ` AND …` for an event `e` of these tenants.
+    /// ` AND …` for an event `e` of these tenants that another index leads to: behind an expression that of the tenants is
+    /// not used, which for a type without events would walk through all events of a tenant.
     pub(super) fn of_tenants(&mut self, tenants: &Tenants) {
         if *tenants == Tenants::Owned {
             self.push(" AND e.tenant <> ''");
@@ -74,7 +75,7 @@ impl Statement {
         match tenants.names() {
             Some(names) if names.is_empty() => self.push(" AND 1 = 0"),
             Some(names) => {
-                self.push(" AND e.tenant IN ");
+                self.push(" AND (e.tenant || '') IN ");
                 self.list(names.into_iter().map(Bind::Text));
             }
             None => {}
