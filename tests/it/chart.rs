@@ -189,6 +189,7 @@ async fn the_http_api_and_the_event_log_are_set_up_by_values() {
     assert_eq!(reviews(&render(&["--set", "watchNamespaces={a}"]).await), 2);
 
     let all = "httpApi.service.enabled=true,httpApi.tlsSecret=tls,httpApi.accessKeysSecret=keys,\
+               httpApi.gatewaySecret=gateway,httpApi.gatewayAddresses={10.0.7.0/24},\
                events.urlSecret.name=database,events.maxAge=,events.maxSize=";
     let documents = render(&["--set", all]).await;
     let pod = container(&documents);
@@ -198,6 +199,7 @@ async fn the_http_api_and_the_event_log_are_set_up_by_values() {
         "--http-listen 0.0.0.0:8082",
         "--http-tls-certificate /etc/statuspage/tls/tls.crt --http-tls-key /etc/statuspage/tls/tls.key",
         "--access-keys /etc/statuspage/access-keys/keys.json",
+        "--gateway-secret-file /etc/statuspage/gateway/secret --gateway-address 10.0.7.0/24",
         "--events-journal /var/lib/statuspage/events.journal",
     ] {
         assert!(arguments.contains(expected), "{expected}: {arguments}");
@@ -210,8 +212,11 @@ async fn the_http_api_and_the_event_log_are_set_up_by_values() {
         let list = list.as_sequence().unwrap().iter();
         list.map(|entry| entry["name"].as_str().unwrap().to_owned()).collect()
     };
-    assert_eq!(named(&pod["volumes"]), ["events", "tls", "access-keys"]);
-    assert_eq!(named(&container_of["volumeMounts"]), ["events", "tls", "access-keys"]);
+    assert_eq!(named(&pod["volumes"]), ["events", "tls", "gateway", "access-keys"]);
+    assert_eq!(
+        named(&container_of["volumeMounts"]),
+        ["events", "tls", "gateway", "access-keys"]
+    );
     assert!(pod["volumes"][0]["emptyDir"].is_mapping());
     let services = of_kind(&documents, "Service");
     assert_eq!(services[0]["spec"]["ports"][0]["name"], "https");

@@ -131,6 +131,11 @@ with PostgreSQL the events that are not stored yet.
   secret:
     secretName: {{ . }}
 {{- end }}
+{{- with .Values.httpApi.gatewaySecret }}
+- name: gateway
+  secret:
+    secretName: {{ . }}
+{{- end }}
 {{- with .Values.httpApi.accessKeysSecret }}
 - name: access-keys
   secret:
@@ -148,6 +153,11 @@ with PostgreSQL the events that are not stored yet.
 {{- if .Values.httpApi.tlsSecret }}
 - name: tls
   mountPath: /etc/statuspage/tls
+  readOnly: true
+{{- end }}
+{{- if .Values.httpApi.gatewaySecret }}
+- name: gateway
+  mountPath: /etc/statuspage/gateway
   readOnly: true
 {{- end }}
 {{- if .Values.httpApi.accessKeysSecret }}
