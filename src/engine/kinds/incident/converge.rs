@@ -134,17 +134,7 @@ pub(super) fn here<'a>(
     outcome.drift = drift;
     let fields_drift = found.drift.clone();
     match follow_up {
-        Some(follow_up) if !write_allowed => {
-            outcome.drift.extend(fields_drift);
-            outcome.state = State::Stalled;
-            outcome.reason = Reason::ObserveOnly;
-            outcome.message = format!(
-                "the page differs and managementPolicy is ObserveOnly: nothing is written; Full would {}",
-                follow_up.summary
-            );
-            planner.record(declaration, outcome);
-        }
-        Some(follow_up) if found.body.is_empty() => {
+        Some(follow_up) if found.body.is_empty() && write_allowed => {
             let FollowUp { request, summary, .. } = follow_up;
             outcome.drift.extend(fields_drift);
             outcome.state = State::Progressing;
