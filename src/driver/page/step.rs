@@ -143,7 +143,13 @@ impl<S: Store> PageDriver<S> {
         tracing::info!(object = %step.key, step = step.summary, error = described(error), "a request failed");
         let class = error.class();
         let Some(request) = step.action.request() else { return };
-        if step.action.is_journalled() && class != ErrorClass::Ambiguous {
+        // A repeatable request that got no proper answer may have been carried out all the same.
+        let uncertain = match class {
+            ErrorClass::Ambiguous => true,
+            ErrorClass::Transient => step.action.is_repeatable(),
+            _ => false,
+        };
+        if step.action.is_journalled() && !uncertain {
             // It certainly did not happen: the journal is closed with the next status.
             if let Some(known) = self.knowledge.get_mut(&step.key) {
                 let journal = &mut known.status.object_mut().journal;

@@ -141,6 +141,10 @@ async fn replace(crash: impl Fn(usize) -> Option<Crash>, spoil: Option<(usize, E
         .store
         .respecify(&super::key(Kind::Metric, "latency"), metric("max"));
     stage.settle(driver).await;
+    let took = (
+        stage.store.attempts() - writes,
+        stage.server.log().entries().len() - requests,
+    );
     let metrics = stage.list("metrics").await;
     let done = stage.store.state().writes.clone();
     assert_eq!(metrics.len(), 1, "{spoil:?} {done:#?}");
@@ -153,10 +157,7 @@ async fn replace(crash: impl Fn(usize) -> Option<Crash>, spoil: Option<(usize, E
         let under_providers = format!("/v1/pages/{}/metrics_providers/", super::PAGE);
         assert_eq!(stage.server.log().count("POST", &under_providers), 2, "{done:#?}");
     }
-    (
-        stage.store.attempts() - writes,
-        stage.server.log().entries().len() - requests,
-    )
+    took
 }
 
 #[tokio::test]

@@ -296,7 +296,10 @@ impl Simulation {
                 .all(|one| one.status.object().journal.is_none() || self.suspended(one));
             self.deletions = 0;
             self.pass();
-            let waiting = self.failures.values().any(|failure| !failure.terminal);
+            let waiting = self.declarations.iter().filter(|one| !self.suspended(one)).any(|one| {
+                let failure = self.failures.get(&one.key);
+                failure.is_some_and(|failure| !failure.terminal)
+            });
             if before == self.effects && resynced && !waiting {
                 // Once more with everything read again.
                 self.now = self.now.saturating_add(SignedDuration::from_secs(400)).unwrap();
