@@ -66,9 +66,9 @@ reasons! {
     NotHonoured: "Statuspage accepted the request but did not keep a field, or the field cannot be changed any more.",
         "Remove the field, change it in the console, or delete the declaration and create it anew.";
     AlreadyExists: "The page has an object of this identity that no declaration owns.",
-        "Take it over with `statuspage adopt`, adoptionPolicy: ByName or the id annotation; or set adoptionPolicy: CreateNew.";
+        "Set adoptionPolicy: ByName or the id annotation to take it over, or adoptionPolicy: CreateNew.";
     Ambiguous: "Several objects match, or the outcome of an interrupted attempt cannot be told.",
-        "Choose one with `statuspage adopt`, or put its id into the annotation statuspage-operator.io/id.";
+        "Put the right id into the annotation statuspage-operator.io/id.";
     ClaimedByAnother: "An older declaration owns the same remote object.",
         "Delete one of the two declarations, or correct the id annotation.";
     RemoteNotFound: "The object whose id the annotation gives does not exist on the page.",

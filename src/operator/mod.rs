@@ -24,7 +24,7 @@ use crate::driver::{Clock, PageOptions};
 use crate::statuspage::{self, BaseUrl, BudgetRegistry};
 use crate::store::kubernetes::{KubernetesOptions, KubernetesStore};
 
-pub use connection::connect;
+pub(crate) use connection::configuration;
 pub use error::OperatorError;
 pub use leader::{LeaderOptions, LeaseTimes};
 
