@@ -5,8 +5,8 @@ use std::str::FromStr;
 
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Secret;
-use kube::Api;
 use kube::api::PostParams;
+use kube::{Api, Client};
 
 use super::Failure;
 use crate::admin::identity::access_keys::AccessKeyError;
@@ -102,7 +102,8 @@ impl KeySecret {
     }
 
     async fn api(&self) -> Result<Api<Secret>, Failure> {
-        let (client, _) = operator::connect(self.kubeconfig.as_deref(), self.context.as_deref()).await?;
+        let config = operator::configuration(self.kubeconfig.as_deref(), self.context.as_deref()).await?;
+        let client = Client::try_from(config).map_err(|source| self.failed(source))?;
         Ok(Api::namespaced(client, &self.name.namespace))
     }
 

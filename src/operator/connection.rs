@@ -46,20 +46,11 @@ impl Clients {
     }
 }
 
-/// A client for a short command, and the namespace of the context.
+/// Finds the cluster: by a kubeconfig and its context if given, else the usual one, else by the service account.
 ///
 /// # Errors
-/// There is no cluster, or the kubeconfig cannot be used.
-pub async fn connect(kubeconfig: Option<&Path>, context: Option<&str>) -> Result<(Client, String), OperatorError> {
-    let mut config = configuration(kubeconfig, context).await?;
-    config.connect_timeout = Some(CONNECT_LIMIT);
-    config.default_retry = false;
-    let namespace = config.default_namespace.clone();
-    Ok((Client::try_from(config).map_err(OperatorError::Client)?, namespace))
-}
-
-/// Finds the cluster: by a kubeconfig and its context if given, else the usual one, else by the service account.
-async fn configuration(kubeconfig: Option<&Path>, context: Option<&str>) -> Result<Config, OperatorError> {
+/// The kubeconfig cannot be used, or there is none.
+pub(crate) async fn configuration(kubeconfig: Option<&Path>, context: Option<&str>) -> Result<Config, OperatorError> {
     let chosen = KubeConfigOptions {
         context: context.map(str::to_owned),
         ..KubeConfigOptions::default()

@@ -28,7 +28,7 @@ use crate::statuspage::{self, BaseUrl, BudgetRegistry};
 use crate::store::kubernetes::{KubernetesOptions, KubernetesStore};
 
 pub use api::ApiOptions;
-pub use connection::connect;
+pub(crate) use connection::configuration;
 pub use error::OperatorError;
 pub use leader::{LeaderOptions, LeaseTimes};
 

@@ -18,12 +18,18 @@ use crate::operator;
 use crate::statuspage::BaseUrl;
 use crate::store::kubernetes::{KubernetesOptions, KubernetesStore};
 
+const CONNECT_LIMIT: Duration = Duration::from_secs(5);
 /// The declarations of a page are read within this, or not at all.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 pub(super) async fn adopt(arguments: &Arguments, wanted: Wanted, out: &mut dyn Write) -> Result<Outcome, Failure> {
     let cluster = &arguments.cluster;
-    let (client, usual) = operator::connect(cluster.kubeconfig.as_deref(), cluster.context.as_deref()).await?;
+    let mut config = operator::configuration(cluster.kubeconfig.as_deref(), cluster.context.as_deref()).await?;
+    config.connect_timeout = Some(CONNECT_LIMIT);
+    // Who waits at a terminal asks again by hand.
+    config.default_retry = false;
+    let usual = config.default_namespace.clone();
+    let client = Client::try_from(config).map_err(|error| Failure::Cluster(error.to_string()))?;
     let namespace = wanted.namespace.or_else(|| cluster.namespace.clone()).unwrap_or(usual);
     let key = ObjectKey::new(wanted.kind, namespace, wanted.name);
     let object = read(&client, &key).await?;

@@ -70,6 +70,48 @@ fn by_name_does_not_choose_among_several() {
 }
 
 #[test]
+fn another_id_given_by_hand_is_taken_over_with_nothing_of_the_old_one() {
+    let spec = json!({"updates": super::builders::updates(&[("investigating", "Looking"), ("monitoring", "")])});
+    let mut simulation = Simulation::new(vec![incident("down", spec)]);
+    simulation.settle();
+    let ours = simulation.id(Kind::Incident, "down");
+    let posts = [("investigating", "Looking"), ("monitoring", "")];
+    simulation
+        .remote
+        .put_incident(foreign_incident("theirs", "down", &posts));
+    let sent = simulation.sent.len();
+    simulation.edit(Kind::Incident, "down", |declaration| {
+        declaration.id_annotation = Some("theirs".into());
+    });
+    simulation.settle();
+    assert_eq!(
+        simulation.stands(Kind::Incident, "down"),
+        (State::InSync, Reason::Synced)
+    );
+    let Status::Incident(status) = &simulation.get(Kind::Incident, "down").status else {
+        panic!("an incident")
+    };
+    assert_eq!(
+        (status.object.id.as_deref(), status.object.adopted),
+        (Some("theirs"), true)
+    );
+    assert!(status.updates.iter().all(|update| update.id.starts_with("theirs")));
+    assert_eq!(status.updates.len(), 2);
+    assert_eq!(
+        simulation.sent.len(),
+        sent,
+        "nothing is published again: {:?}",
+        simulation.summaries()
+    );
+    // What was taken over is orphaned.
+    simulation.delete(Kind::Incident, "down");
+    simulation.settle();
+    for id in [ours.as_str(), "theirs"] {
+        assert!(simulation.remote.incidents.as_ref().unwrap().get(id).is_some(), "{id}");
+    }
+}
+
+#[test]
 fn create_new_creates_beside_what_is_there() {
     let mut simulation = with_foreign(json!({"adoptionPolicy": "CreateNew"}), &["old1", "old2"]);
     simulation.settle();
@@ -514,46 +556,4 @@ fn an_annotation_that_was_never_right_is_still_reported() {
         (State::Stalled, Reason::RemoteNotFound)
     );
     assert_eq!(remote_ids(&simulation), [present.as_str()]);
-}
-
-#[test]
-fn another_id_given_by_hand_is_taken_over_with_nothing_of_the_old_one() {
-    let spec = json!({"updates": super::builders::updates(&[("investigating", "Looking"), ("monitoring", "")])});
-    let mut simulation = Simulation::new(vec![incident("down", spec)]);
-    simulation.settle();
-    let ours = simulation.id(Kind::Incident, "down");
-    let posts = [("investigating", "Looking"), ("monitoring", "")];
-    simulation
-        .remote
-        .put_incident(foreign_incident("theirs", "down", &posts));
-    let sent = simulation.sent.len();
-    simulation.edit(Kind::Incident, "down", |declaration| {
-        declaration.id_annotation = Some("theirs".into());
-    });
-    simulation.settle();
-    assert_eq!(
-        simulation.stands(Kind::Incident, "down"),
-        (State::InSync, Reason::Synced)
-    );
-    let Status::Incident(status) = &simulation.get(Kind::Incident, "down").status else {
-        panic!("an incident")
-    };
-    assert_eq!(
-        (status.object.id.as_deref(), status.object.adopted),
-        (Some("theirs"), true)
-    );
-    assert!(status.updates.iter().all(|update| update.id.starts_with("theirs")));
-    assert_eq!(status.updates.len(), 2);
-    assert_eq!(
-        simulation.sent.len(),
-        sent,
-        "nothing is published again: {:?}",
-        simulation.summaries()
-    );
-    // What was taken over is orphaned.
-    simulation.delete(Kind::Incident, "down");
-    simulation.settle();
-    for id in [ours.as_str(), "theirs"] {
-        assert!(simulation.remote.incidents.as_ref().unwrap().get(id).is_some(), "{id}");
-    }
 }

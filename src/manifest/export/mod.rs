@@ -65,7 +65,8 @@ pub struct Export {
 
 /// Writes down what was read of a page.
 pub fn export(page: &Page, snapshot: &Snapshot, options: &ExportOptions) -> Export {
-    let page_name = slug(page.subdomain.as_deref().or(page.name.as_deref()).unwrap_or_default());
+    let label = page.subdomain.as_deref().or(page.name.as_deref()).unwrap_or_default();
+    let page_name = slug(label.trim_end_matches(".statuspage.io"));
     let page_name = if page_name.is_empty() {
         format!("page-{}", page.id)
     } else {

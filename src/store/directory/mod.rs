@@ -180,6 +180,13 @@ impl DirectoryStore {
         &self.lock_path
     }
 
+    /// The StatusPage that a declaration belongs to, declared or not.
+    pub fn page_of(&self, key: &ObjectKey) -> Option<ObjectKey> {
+        let state = self.state();
+        let object = state.objects.iter().find(|object| object.key == *key)?;
+        Some(object.page.clone())
+    }
+
     /// The pages that are declared.
     pub fn pages(&self) -> Vec<ObjectKey> {
         self.state()
@@ -188,13 +195,6 @@ impl DirectoryStore {
             .filter(|object| object.key.kind == Kind::StatusPage)
             .map(|object| object.key.clone())
             .collect()
-    }
-
-    /// The StatusPage that a declaration belongs to, declared or not.
-    pub fn page_of(&self, key: &ObjectKey) -> Option<ObjectKey> {
-        let state = self.state();
-        let object = state.objects.iter().find(|object| object.key == *key)?;
-        Some(object.page.clone())
     }
 
     /// Declarations of pages that are not declared, with those pages: no view has them.
