@@ -134,14 +134,13 @@ pub(super) fn here<'a>(
     outcome.drift = drift;
     let fields_drift = found.drift.clone();
     match follow_up {
-        Some(follow_up) if !write_allowed => {
+        Some(follow_up) if !write_allowed && found.body.is_empty() => {
+            let field = follow_up.change.map_or("postmortem".to_owned(), |change| change.field);
             outcome.drift.extend(fields_drift);
             outcome.state = State::Stalled;
             outcome.reason = Reason::ObserveOnly;
-            outcome.message = format!(
-                "the page differs and managementPolicy is ObserveOnly: nothing is written; Full would {}",
-                follow_up.summary
-            );
+            outcome.message =
+                format!("{field} differs on the page; managementPolicy is ObserveOnly: nothing is written");
             planner.record(declaration, outcome);
         }
         Some(follow_up) if found.body.is_empty() => {
