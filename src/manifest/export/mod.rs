@@ -48,7 +48,7 @@ impl ExportOptions {
         match part {
             CollectionKind::Subscribers | CollectionKind::PageAccessUsers => self.personal_data,
             CollectionKind::OrganizationUsers => self.personal_data && self.organization.is_some(),
-            CollectionKind::SubscriberCounts => false,
+            CollectionKind::Unsubscribed | CollectionKind::SubscriberCounts => false,
             _ => true,
         }
     }
