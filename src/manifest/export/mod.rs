@@ -48,8 +48,15 @@ impl ExportOptions {
         match part {
             CollectionKind::Subscribers | CollectionKind::PageAccessUsers => self.personal_data,
             CollectionKind::OrganizationUsers => self.personal_data && self.organization.is_some(),
-            CollectionKind::SubscriberCounts => false,
-            _ => true,
+            CollectionKind::SubscriberCounts | CollectionKind::Unsubscribed => false,
+            CollectionKind::Page
+            | CollectionKind::Components
+            | CollectionKind::Incidents
+            | CollectionKind::MetricsProviders
+            | CollectionKind::Metrics
+            | CollectionKind::IncidentTemplates
+            | CollectionKind::PageAccessGroups
+            | CollectionKind::StatusEmbed => true,
         }
     }
 }
