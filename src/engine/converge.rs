@@ -46,7 +46,7 @@ impl<'a> Planner<'a> {
             deletion::plan(self, declaration);
             return;
         }
-        match &declaration.spec {
+        match &*declaration.spec {
             Spec::Component(spec) => {
                 self.uptime(declaration, spec.observe.as_ref(), ReadWhat::Uptime);
                 self.object(declaration, spec);
@@ -147,7 +147,7 @@ impl<'a> Planner<'a> {
                 self.begin_creation(declaration, step);
             }
             Err(blocked) => {
-                if let Spec::Metric(spec) = &declaration.spec
+                if let Spec::Metric(spec) = &*declaration.spec
                     && let Some(request) = kinds::implied_provider(spec, context)
                     && !std::mem::replace(&mut self.provider_implied, true)
                     && self.provider_is_absent()
@@ -225,7 +225,7 @@ impl<'a> Planner<'a> {
         );
         if settled && policies.management == ManagementPolicy::Full {
             let asked = self.once(declaration, K::id(remote));
-            if let (Spec::Metric(spec), false) = (&declaration.spec, asked) {
+            if let (Spec::Metric(spec), false) = (&*declaration.spec, asked) {
                 self.collect_points(declaration, spec, K::id(remote));
             }
         }

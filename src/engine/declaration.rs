@@ -1,6 +1,7 @@
 //! A declaration as the engine sees it: the same shape for every kind and every store.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -71,12 +72,13 @@ pub struct Declaration {
     pub allow_deletes: Option<String>,
     /// All annotations.
     pub annotations: BTreeMap<String, String>,
-    /// What is declared.
-    pub spec: Spec,
+    /// What is declared. Shared with the store, as is `stored`: a view of ten thousand declarations is made anew for every
+    /// plan.
+    pub spec: Arc<Spec>,
     /// What is known, possibly not stored yet.
     pub status: Status,
     /// What the store holds as status.
-    pub stored: Status,
+    pub stored: Arc<Status>,
     /// Values of the Secrets that the spec names, by spec field; the error is a sentence.
     pub secrets: BTreeMap<&'static str, Result<Secret, String>>,
 }
@@ -192,18 +194,6 @@ impl Spec {
             .collect()
     }
 
-    /// Puts the ids of pages in the place of names of StatusPages, as far as `id_of` knows them. A declaration may
-    /// name other pages than its own, which the engine does not see.
-    pub fn resolve_pages(&mut self, id_of: impl Fn(&str) -> Option<String>) {
-        if let Spec::OrganizationUser(spec) = self {
-            for permission in &mut spec.permissions {
-                if let (None, Some(name)) = (&permission.page_id, &permission.page) {
-                    permission.page_id = id_of(name);
-                }
-            }
-        }
-    }
-
     fn own_deletion(&self) -> Option<Deletion> {
         match self {
             Spec::StatusPage(_) => Some(Deletion::Orphan),
@@ -241,7 +231,7 @@ impl Declaration {
             defaults.drift_policy
         };
         let page_suspended = page.is_some_and(|page| page.suspend);
-        match &self.spec {
+        match &*self.spec {
             Spec::StatusPage(page) => Policies {
                 management: page.management_policy.unwrap_or_default(),
                 adoption: AdoptionPolicy::ByName,
@@ -271,6 +261,21 @@ impl Declaration {
                 }),
                 suspend: page_suspended || common.is_some_and(|common| common.suspend),
             },
+        }
+    }
+
+    /// Puts the ids of pages in the place of names of StatusPages, as far as `id_of` knows them. A declaration may
+    /// name other pages than its own, which the engine does not see.
+    pub fn resolve_pages(&mut self, id_of: impl Fn(&str) -> Option<String>) {
+        if !matches!(*self.spec, Spec::OrganizationUser(_)) {
+            return;
+        }
+        if let Spec::OrganizationUser(spec) = Arc::make_mut(&mut self.spec) {
+            for permission in &mut spec.permissions {
+                if let (None, Some(name)) = (&permission.page_id, &permission.page) {
+                    permission.page_id = id_of(name);
+                }
+            }
         }
     }
 

@@ -129,7 +129,7 @@ pub(super) fn identify_all(world: &World<'_>, index: &Index<'_>) -> Known {
             declaration,
             sent_title: None,
         };
-        let identified = match &declaration.spec {
+        let identified = match &*declaration.spec {
             Spec::Component(spec) => identify(&context, spec),
             Spec::ComponentGroup(spec) => identify(&context, spec),
             Spec::Incident(spec) => identify(&context, &**spec),

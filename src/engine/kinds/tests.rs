@@ -1,6 +1,7 @@
 //! Rules of the kinds around access and members, planned on a world of one page.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde_json::json;
@@ -25,9 +26,9 @@ fn declaration(kind: Kind, name: &str, spec: Spec) -> Declaration {
         requested_at: None,
         allow_deletes: None,
         annotations: BTreeMap::new(),
-        spec,
+        spec: Arc::new(spec),
         status: Status::empty(kind),
-        stored: Status::empty(kind),
+        stored: Arc::new(Status::empty(kind)),
         secrets: BTreeMap::new(),
     }
 }
@@ -195,7 +196,7 @@ fn a_group_is_recognised_by_its_identifier_else_by_its_name() {
 #[test]
 fn members_need_an_organization() {
     let mut page = page(json!({}));
-    let Spec::StatusPage(spec) = &mut page.spec else {
+    let Spec::StatusPage(spec) = Arc::make_mut(&mut page.spec) else {
         unreachable!()
     };
     spec.organization_id = None;
@@ -280,7 +281,7 @@ fn who_was_shut_out_stays_out() {
     status.object.id = Some("u1".to_owned());
     let refused = plan(&page(json!({})), std::slice::from_ref(&gone), &snapshot());
     assert_eq!(state(&refused, "one"), (State::Stalled, Reason::RemoteDeleted));
-    let Spec::PageAccessUser(spec) = &mut gone.spec else {
+    let Spec::PageAccessUser(spec) = Arc::make_mut(&mut gone.spec) else {
         unreachable!()
     };
     spec.common.drift_policy = Some(DriftPolicy::Correct);

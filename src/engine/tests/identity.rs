@@ -1,5 +1,7 @@
 //! Which remote object a declaration means.
 
+use std::sync::Arc;
+
 use jiff::SignedDuration;
 use serde_json::json;
 
@@ -219,8 +221,8 @@ fn several_matches_of_an_interrupted_create_stall() {
     // record nobody can tell.
     simulation.edit(Kind::Component, "api", |declaration| {
         declaration.id_annotation = None;
-        declaration.stored.object_mut().id = None;
-        declaration.stored.object_mut().journal = Some(crate::api::Journal {
+        Arc::make_mut(&mut declaration.stored).object_mut().id = None;
+        Arc::make_mut(&mut declaration.stored).object_mut().journal = Some(crate::api::Journal {
             operation: "create".into(),
             attempt: "a".into(),
             at: k8s_openapi::apimachinery::pkg::apis::meta::v1::Time(super::builders::start()),
@@ -366,7 +368,7 @@ fn what_has_to_be_created_again_may_wait_for_the_budget() {
         for declaration in &mut simulation.declarations {
             if declaration.key == *key {
                 declaration.status.clone_from(status);
-                declaration.stored.clone_from(status);
+                declaration.stored = Arc::new(status.clone());
             }
         }
     }

@@ -255,14 +255,14 @@ fn claimable(simulation: &Simulation, before: &Snapshot) -> BTreeSet<String> {
         .filter_map(|declaration| declaration.id_annotation.clone())
         .collect();
     for declaration in &simulation.declarations {
-        let policies = declaration.policies(match &simulation.page.spec {
+        let policies = declaration.policies(match &*simulation.page.spec {
             Spec::StatusPage(spec) => Some(spec),
             _ => None,
         });
         if policies.adoption != crate::api::AdoptionPolicy::ByName {
             continue;
         }
-        let name = match &declaration.spec {
+        let name = match &*declaration.spec {
             Spec::Component(spec) => spec.name.clone(),
             Spec::ComponentGroup(spec) => spec.name.clone(),
             Spec::Incident(spec) => spec.name.clone(),
@@ -398,7 +398,7 @@ fn what_is_in_sync_is_as_declared(simulation: &Simulation) {
         if !object.drift.is_empty() {
             continue;
         }
-        match (&declaration.spec, &declaration.status) {
+        match (&*declaration.spec, &declaration.status) {
             (Spec::Component(spec), _) => {
                 let remote = simulation.remote_component(&id);
                 assert_eq!(remote.name, spec.name);
@@ -458,7 +458,7 @@ fn delete_some(scenario: &Scenario, simulation: &mut Simulation) {
         }
         let position = usize::from(*which) % simulation.declarations.len();
         let doomed = simulation.declarations[position].clone();
-        let page = match &simulation.page.spec {
+        let page = match &*simulation.page.spec {
             Spec::StatusPage(spec) => Some((**spec).clone()),
             _ => None,
         };

@@ -4,6 +4,7 @@
 //! is written is examined for the rules of kstatus.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
@@ -305,7 +306,7 @@ impl Simulation {
         self.last_update = None;
         self.now = self.now.saturating_add(SignedDuration::from_secs(2)).unwrap();
         for declaration in self.declarations.iter_mut().chain(std::iter::once(&mut self.page)) {
-            declaration.status.clone_from(&declaration.stored);
+            declaration.status = Status::clone(&declaration.stored);
             declaration.seen = self.now;
             if let Some(annotation) = self.stored_annotations.get(&declaration.key) {
                 declaration.id_annotation.clone_from(annotation);
@@ -387,7 +388,7 @@ impl Simulation {
                 .unwrap();
             examine(declaration, status);
             declaration.status.clone_from(status);
-            declaration.stored.clone_from(status);
+            declaration.stored = Arc::new(status.clone());
         }
     }
 
@@ -469,7 +470,7 @@ impl Simulation {
                 return;
             }
             let declaration = &mut self.declarations[index];
-            declaration.stored.object_mut().journal = Some(journal.clone());
+            Arc::make_mut(&mut declaration.stored).object_mut().journal = Some(journal.clone());
             declaration.status.object_mut().journal = Some(journal);
         }
         let fault = self.fault(|| format!("{} {} {request:?}", step.key, step.summary));
@@ -650,7 +651,7 @@ fn examine(declaration: &Declaration, status: &Status) {
         .last_sync_time
         .clone_from(&before.last_sync_time);
     assert!(
-        without_sync != declaration.stored,
+        without_sync != *declaration.stored,
         "{}: only lastSyncTime changed",
         declaration.key
     );

@@ -26,7 +26,7 @@ impl KubernetesStore {
             // Only pages of the declaration's own namespace can be named: who may write there may read them too.
             for declaration in &mut declarations {
                 let namespace = declaration.key.namespace.clone();
-                declaration.spec.resolve_pages(|name| {
+                declaration.resolve_pages(|name| {
                     let key = ObjectKey::new(Kind::StatusPage, namespace.as_str(), name);
                     cache.get(&key)?.remote_page_id()
                 });
@@ -44,7 +44,7 @@ impl KubernetesStore {
         for declaration in &mut declarations {
             declaration.secrets = self.secrets_of(declaration);
         }
-        let Spec::StatusPage(spec) = &page.spec else {
+        let Spec::StatusPage(spec) = &*page.spec else {
             return None;
         };
         let access = self.access(&page.key, spec);
@@ -56,7 +56,7 @@ impl KubernetesStore {
     }
 
     fn secrets_of(&self, declaration: &Declaration) -> BTreeMap<&'static str, Result<Secret, String>> {
-        secrets::references(&declaration.spec)
+        secrets::references(&*declaration.spec)
             .into_iter()
             .map(|(field, reference)| {
                 let namespace = &declaration.key.namespace;
