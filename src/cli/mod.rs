@@ -4,6 +4,7 @@
 
 mod access_key;
 mod apply;
+mod bar;
 mod completions;
 mod connection;
 mod crds;
@@ -17,6 +18,7 @@ mod logging;
 mod operator;
 mod plan;
 mod progress;
+mod screen;
 mod serve;
 mod session;
 mod sync;
@@ -143,6 +145,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         }
     };
     cli.global.color.apply();
+    screen::prepare(cli.global.log.log_format == LogFormat::Text);
     // Not locked: long commands print from several tasks.
     let mut out = AutoStream::auto(std::io::stdout());
     let result = logging::start(&cli.global.log, cli.command.log_level())

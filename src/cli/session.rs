@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::Args;
 use jiff::Timestamp;
 
+use super::bar::Bar;
 use super::progress::{Lines, Tally, event_line, waiting_line};
 use super::{Connection, Failure};
 use crate::audit::{AuditLog, AuditOptions};
@@ -23,6 +24,8 @@ pub(super) struct Session {
     pub(super) options: PageOptions,
     /// What was done so far.
     pub(super) tally: Tally,
+    /// What is still to be done.
+    pub(super) bar: Bar,
     /// False when the pages are not those of Statuspage itself, whose public addresses would mislead.
     pub(super) public: bool,
     log: OnceLock<AuditLog>,
@@ -86,6 +89,7 @@ impl Session {
                 clock: Clock::System,
             },
             tally,
+            bar: Bar::default(),
             public: connection.is_public()?,
             log: OnceLock::new(),
         })
@@ -108,6 +112,7 @@ impl Session {
                 clock: Clock::System,
             },
             tally: Tally::default(),
+            bar: Bar::default(),
             public: connection.is_public()?,
             log: OnceLock::new(),
         })
@@ -130,6 +135,7 @@ impl Session {
 
     pub(super) fn driver(&self, page: ObjectKey) -> PageDriver<DirectoryStore> {
         let driver = PageDriver::new(page, Arc::clone(&self.store), self.options.clone());
+        self.bar.follow(driver.pending());
         match self.log.get() {
             Some(log) => driver.recorded_by(Arc::new(log.clone())),
             None => driver,
