@@ -5,6 +5,7 @@ mod chart;
 mod conditions;
 mod crashes;
 mod definitions;
+mod drift;
 mod memory;
 
 use std::collections::BTreeMap;
