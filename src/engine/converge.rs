@@ -315,8 +315,7 @@ impl<'a> Planner<'a> {
     /// Takes the remote object: id in the status and in the annotation, journal of its creation closed.
     pub(super) fn take(&mut self, declaration: &Declaration, id: &str, adopted: bool, status: &mut Status) {
         let object = status.object_mut();
-        let by_hand = object.id.is_none() && declaration.id_annotation.is_some() && object.journal.is_none();
-        object.adopted |= adopted || by_hand;
+        object.adopted |= adopted || declaration.is_to_take_over();
         object.id = Some(id.to_owned());
         object.page_id = self.world.page_id.map(str::to_owned);
         if object

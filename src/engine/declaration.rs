@@ -6,6 +6,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::identity::CREATE;
 use crate::api::{
     AdoptionPolicy, CommonSpec, ComponentGroupSpec, ComponentGroupStatus, ComponentSpec, ComponentStatus,
     DeletionPolicy, DriftPolicy, IncidentDeletionPolicy, IncidentSpec, IncidentStatus, IncidentTemplateSpec,
@@ -253,7 +254,7 @@ impl Declaration {
                     .or(default_drift)
                     .unwrap_or(built_in_drift),
                 deletion: spec.own_deletion().unwrap_or_else(|| {
-                    if self.status.object().adopted {
+                    if self.status.object().adopted || self.is_to_take_over() {
                         Deletion::Orphan
                     } else {
                         defaults.deletion_policy.map_or(Deletion::Delete, Into::into)
@@ -277,6 +278,18 @@ impl Declaration {
                 }
             }
         }
+    }
+
+    /// True when its annotation gives the id of an object that it is not known to have: the object was neither created
+    /// nor taken over for it yet.
+    pub fn is_to_take_over(&self) -> bool {
+        let object = self.status.object();
+        // What was just created gets its id into the annotation first, and then into the status.
+        let created = object
+            .journal
+            .as_ref()
+            .is_some_and(|journal| journal.operation == CREATE);
+        self.id_annotation.is_some() && self.id_annotation != object.id && !created
     }
 
     /// The id that this declaration records: the annotation's, else the status's.

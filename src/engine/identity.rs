@@ -176,7 +176,11 @@ fn identify<K: Rules>(context: &Context<'_>, rules: &K) -> Identified {
         return Identified::stop(
             State::Stalled,
             Reason::ClaimedByAnother,
-            format!("{owner} is older and owns the same {noun}: delete one of the two, or correct the id annotation"),
+            // Nothing is told of another namespace.
+            match owner.namespace == declaration.key.namespace {
+                true => format!("{owner} owns the same {noun}: delete one of the two, or correct the id annotation"),
+                false => format!("a declaration of another namespace owns this {noun}: correct the id annotation"),
+            },
         );
     }
     if let Err(blocked) = rules.possible(context) {

@@ -153,6 +153,83 @@ fn of_two_declarations_of_one_id_the_younger_stalls() {
 }
 
 #[test]
+fn an_older_declaration_takes_nothing_from_its_owner_by_giving_its_id() {
+    let mut thief = component("thief", json!({"name": "mine", "deletionPolicy": "Delete"}));
+    thief.key.namespace = "others".into();
+    let mut owner = component("owner", json!({"name": "api"}));
+    owner.created = thief.created.saturating_add(SignedDuration::from_secs(60)).unwrap();
+    let mut simulation = Simulation::new(vec![thief, owner]);
+    simulation.settle();
+    let owned = simulation.id(Kind::Component, "owner").to_owned();
+    let key = crate::engine::ObjectKey::new(Kind::Component, "others", "thief");
+    let sent = simulation.sent.len();
+    for declaration in simulation.declarations.iter_mut().filter(|one| one.key == key) {
+        declaration.id_annotation = Some(owned.clone());
+    }
+    simulation.settle();
+    let finding = simulation
+        .last
+        .findings
+        .iter()
+        .find(|finding| finding.key == key)
+        .unwrap();
+    assert_eq!(
+        (finding.state, finding.reason),
+        (State::Stalled, Reason::ClaimedByAnother)
+    );
+    assert!(
+        !finding.message.contains("owner") && !finding.message.contains("team"),
+        "{}",
+        finding.message
+    );
+    assert_eq!(
+        simulation.stands(Kind::Component, "owner"),
+        (State::InSync, Reason::Synced)
+    );
+    assert_eq!(simulation.sent.len(), sent, "nothing was renamed");
+    for declaration in simulation.declarations.iter_mut().filter(|one| one.key == key) {
+        declaration.deleting = true;
+    }
+    simulation.settle();
+    assert!(simulation.remote.components.as_ref().unwrap().get(&owned).is_some());
+    assert_eq!(simulation.sent.len(), sent, "{:?}", simulation.summaries());
+}
+
+#[test]
+fn what_was_taken_over_by_its_id_is_deleted_only_if_the_manifest_says_so() {
+    let present = |simulation: &Simulation, id: &str| simulation.remote.components.as_ref().unwrap().get(id).is_some();
+    for (policy, stays) in [(None, true), (Some("Orphan"), true), (Some("Delete"), false)] {
+        // New, or one that has an object of its own, and deleted a while after it was given the id or at once.
+        for (had_another, at_once) in [(false, false), (false, true), (true, false), (true, true)] {
+            let mut spec = json!({"name": "own"});
+            if let Some(policy) = policy {
+                spec["deletionPolicy"] = json!(policy);
+            }
+            let mut simulation = Simulation::new(vec![component("api", spec)]);
+            simulation.remote.put_component(foreign_component("foreign", "foreign"));
+            if had_another {
+                simulation.settle();
+            }
+            simulation.edit(Kind::Component, "api", |declaration| {
+                declaration.id_annotation = Some("foreign".into());
+                declaration.finalizer = true;
+            });
+            if !at_once {
+                simulation.settle();
+            }
+            simulation.delete(Kind::Component, "api");
+            simulation.settle();
+            assert!(simulation.declarations.is_empty());
+            assert_eq!(
+                present(&simulation, "foreign"),
+                stays,
+                "{policy:?} {had_another} {at_once}"
+            );
+        }
+    }
+}
+
+#[test]
 fn a_lost_reply_is_found_again_and_not_sent_twice() {
     for fault in [Fault::LostReply, Fault::LostRequest, Fault::Crash] {
         for effect in 0..12 {

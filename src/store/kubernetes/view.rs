@@ -56,7 +56,7 @@ impl KubernetesStore {
     }
 
     fn secrets_of(&self, declaration: &Declaration) -> BTreeMap<&'static str, Result<Secret, String>> {
-        secrets::references(&*declaration.spec)
+        secrets::references(&declaration.spec)
             .into_iter()
             .map(|(field, reference)| {
                 let namespace = &declaration.key.namespace;

@@ -7,6 +7,7 @@ mod crashes;
 mod definitions;
 mod drift;
 mod memory;
+mod tenancy;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -371,6 +372,13 @@ impl Operator {
             .await
             .unwrap();
         (response.status().as_u16(), response.text().await.unwrap())
+    }
+
+    /// The status of the answer to a request without a body.
+    pub async fn send(&self, method: &str, path: &str) -> u16 {
+        let client = reqwest::Client::builder().no_proxy().build().unwrap();
+        let request = client.request(method.parse().unwrap(), format!("http://{}{path}", self.address));
+        request.send().await.unwrap().status().as_u16()
     }
 
     pub async fn ready(&self) {
