@@ -217,6 +217,19 @@ fn members_need_an_organization() {
 }
 
 #[test]
+fn a_guest_of_a_page_is_no_master_of_its_organization() {
+    let mut guest = member(vec![]);
+    guest.key.namespace = "guests".to_owned();
+    let plan = plan(&page(json!({})), &[guest.clone()], &with_member(snapshot(), &[]));
+    let finding = plan.findings.iter().find(|finding| finding.key == guest.key).unwrap();
+    assert_eq!(
+        (finding.state, finding.reason),
+        (State::Stalled, Reason::PageNotGranted)
+    );
+    assert!(plan.steps.is_empty(), "{:?}", plan.steps);
+}
+
+#[test]
 fn permissions_are_read_before_they_are_written_and_only_where_declared() {
     let mut snapshot = with_member(snapshot(), &[]);
     snapshot.permissions.clear();
