@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use statuspage_operator::api::Kind;
 
-use super::{PAGE, SOON, Stage, TOKEN, component, components, names, secret};
+use super::{PAGE, SOON, Stage, TOKEN, component, components, condition, names, secret};
 use crate::support::eventually;
 
 /// The example for a cluster, in the namespace of the test.
@@ -186,6 +186,16 @@ async fn an_incident_passes_a_full_backlog() {
     })
     .await;
     assert!(writes < 80, "{writes}");
+    let told = eventually("the StatusPage tells", SOON, async || {
+        let page = stage.api(Kind::StatusPage).get("acme").await.unwrap();
+        let message = condition(&page.data, "Ready")["message"].to_string();
+        match message.contains("for the request budget of 60 a minute, about 1 minute; incidents go first") {
+            true => Ok(message),
+            false => Err(message),
+        }
+    })
+    .await;
+    assert!(told.contains(&format!("{} changes wait", 80 - writes)), "{writes} of 80 written: {told}");
     let begun = std::time::Instant::now();
     stage
         .apply("apiVersion: statuspage-operator.io/v1alpha1\nkind: Incident\nmetadata: {name: urgent}\nspec:\n  pageRef: {name: acme}\n  name: Nothing works\n  updates: [{status: investigating, body: We look into it.}]\n")
