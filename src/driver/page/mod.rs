@@ -239,9 +239,11 @@ impl<S: Store> PageDriver<S> {
                 Err(_) => {
                     // The page's own status counts what waits: told now and then, not after every request.
                     let now = self.options.clock.now();
-                    let page_due = self
+                    let told = self
                         .page_told_at
-                        .is_none_or(|told| now.duration_since(told) >= PAGE_STATUS_PAUSE);
+                        .map_or(SignedDuration::MAX, |told| now.duration_since(told));
+                    let page_due = told >= PAGE_STATUS_PAUSE;
+                    let until_due = (PAGE_STATUS_PAUSE.saturating_sub(told)).unsigned_abs();
                     if page_due {
                         self.page_told_at = Some(now);
                     }
@@ -251,6 +253,7 @@ impl<S: Store> PageDriver<S> {
                     tokio::select! {
                         permit = client.budget().acquire(work.priority(), &page_id) => permit,
                         () = interrupt.wait() => continue,
+                        () = tokio::time::sleep(until_due), if !page_due => continue,
                     }
                 }
             };
