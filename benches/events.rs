@@ -185,8 +185,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
         );
     }
     let started = Instant::now();
-    let types = log.store().event_types().await?.len();
-    let traits = log.store().traits("component.update").await?.len();
+    let types = log.store().event_types(&Tenants::All).await?.len();
+    let traits = log.store().traits("component.update", &Tenants::All).await?.len();
     println!(
         "{types} types and {traits} traits of one: {:.2} ms",
         started.elapsed().as_secs_f64() * 1e3

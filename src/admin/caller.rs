@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 pub struct Caller {
     /// The name of the user or of the access key, for logs.
     pub user: String,
-    /// May ask beyond its own namespaces where a family has a way to ask so.
+    /// Sees what is for the administrators of its namespaces: types and traits of events, and events of no namespace.
     pub admin: bool,
     /// The namespaces that it sees: its tenants.
     pub namespaces: Scope,

@@ -19,4 +19,4 @@ pub mod server;
 pub mod status;
 
 pub use listener::{Listening, TlsError, TlsFiles};
-pub use server::{AdminError, AdminOptions, AdminServer, Limits, Mount};
+pub use server::{AdminError, AdminOptions, AdminServer, Limits, Mount, Serving};

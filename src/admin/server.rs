@@ -15,7 +15,8 @@ use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, oneshot};
+use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -163,6 +164,21 @@ impl AdminServer {
         self.shared.identity().refused()
     }
 
+    /// Connections that are open now.
+    pub fn connections(&self) -> usize {
+        self.shared.connections()
+    }
+
+    /// Serves in a task of its own.
+    pub fn start(&self, listening: Listening) -> Serving {
+        let (stop, stopped) = oneshot::channel();
+        let task = tokio::spawn(self.clone().serve(listening, async {
+            // A dropped sender means the end too.
+            let _ = stopped.await;
+        }));
+        Serving { stop, task }
+    }
+
     /// Serves until `shutdown`; then lets requests under way end.
     ///
     /// # Errors
@@ -263,6 +279,26 @@ impl AdminServer {
         };
         if let Err(error) = result {
             tracing::debug!(%peer, %error, "a connection broke");
+        }
+    }
+}
+
+/// A server at work.
+#[derive(Debug)]
+pub struct Serving {
+    stop: oneshot::Sender<()>,
+    task: JoinHandle<Result<(), AdminError>>,
+}
+
+impl Serving {
+    /// Ends the server in order.
+    pub async fn end(self) {
+        // Nobody listens when it has ended by itself.
+        let _ = self.stop.send(());
+        match self.task.await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::warn!(%error, "the HTTP API did not end in order"),
+            Err(error) => tracing::error!(%error, "the HTTP API ended"),
         }
     }
 }

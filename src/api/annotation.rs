@@ -9,7 +9,8 @@ pub const ALLOW_DELETES: &str = "statuspage-operator.io/allow-deletes";
 /// On a Subscriber: any new value asks once for another confirmation mail. A reply that is lost on the way back may lead to
 /// a second one.
 pub const RESEND_CONFIRMATION: &str = "statuspage-operator.io/resend-confirmation";
-/// On a Subscriber: any new value takes it out of quarantine once.
+/// On a Subscriber: any new value takes it out of quarantine once, or subscribes it once although its address has
+/// unsubscribed.
 pub const REACTIVATE: &str = "statuspage-operator.io/reactivate";
 /// On a Metric: any new value removes all its data points from the page once; the declared ones are sent again.
 pub const RESET_DATA: &str = "statuspage-operator.io/reset-data";

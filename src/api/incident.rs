@@ -84,8 +84,9 @@ impl ImpactName {
 pub struct IncidentUpdate {
     /// The incident's status from this update on. Cannot be changed once published.
     pub status: IncidentStatusName,
-    /// The text. Changing it after publication edits the published text in place and notifies nobody.
-    #[schemars(length(min = 1, max = 25000))]
+    /// The text. Changing it after publication edits the published text in place and notifies nobody. An empty text
+    /// moves the status alone.
+    #[schemars(length(max = 25000))]
     pub body: String,
     /// The time shown for the update; the time of publication when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -117,6 +118,9 @@ pub struct Schedule {
     /// True (default) sets the components to under_maintenance at the start and to operational at the end.
     #[serde(default = "yes")]
     pub transition_components: bool,
+    /// True sets the components to operational at the end; as transitionComponents when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restore_components: Option<bool>,
     /// True (default) tells the subscribers when the maintenance starts by itself.
     #[serde(default = "yes")]
     pub notify_at_start: bool,

@@ -5,7 +5,7 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{CommonSpec, DeletionPolicy, LocalReference, ObjectStatus};
+use super::{CommonSpec, DeletionPolicy, LocalReference, ObjectStatus, ReplacePolicy};
 
 /// How the provider's values become one value. The last two are for Pingdom.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -155,6 +155,10 @@ pub struct MetricSpec {
     /// Delete, but Orphan for an adopted one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deletion_policy: Option<DeletionPolicy>,
+    /// What to do when a declared change can only be made by deleting the remote metric, with its data, and creating it
+    /// again: Never (default) reports it, WhenNeeded does it. Only where deletionPolicy is Delete.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replace_policy: Option<ReplacePolicy>,
 }
 
 /// What is known of the remote metric.

@@ -4,7 +4,7 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{CommonSpec, DeletionPolicy, ObjectStatus, SecretReference};
+use super::{CommonSpec, DeletionPolicy, ObjectStatus, ReplacePolicy, SecretReference};
 
 /// The provider types of the Statuspage API. `Self` takes values that are sent to the page; the others are asked by it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -113,6 +113,11 @@ pub struct MetricsProviderSpec {
     /// Default: Delete, but Orphan for an adopted one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deletion_policy: Option<DeletionPolicy>,
+    /// What to do when a declared change, such as another key in a Secret, can only be made by deleting the remote provider
+    /// and creating it again: Never (default) reports it, WhenNeeded does it. Only where deletionPolicy is Delete, and where
+    /// every metric of the provider is declared with replacePolicy: WhenNeeded, because they go and come with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replace_policy: Option<ReplacePolicy>,
 }
 
 /// What is known of the remote provider.

@@ -12,6 +12,7 @@ mod annotation;
 mod common;
 mod component;
 mod component_group;
+mod duration;
 mod incident;
 mod incident_template;
 mod kind;
@@ -32,6 +33,7 @@ pub use annotation::{ALLOW_DELETES, FINALIZER, ID, REACTIVATE, REQUESTED_AT, RES
 pub use common::CommonSpec;
 pub use component::{Component, ComponentObservation, ComponentSpec, ComponentStatus, ComponentStatusName, Uptime};
 pub use component_group::{ComponentGroup, ComponentGroupSpec, ComponentGroupStatus};
+pub use duration::parse_duration;
 pub use incident::{
     ImpactName, Incident, IncidentSpec, IncidentStatus, IncidentStatusName, IncidentSubscriber, IncidentUpdate,
     PostmortemSpec, PublishedUpdate, Schedule,
@@ -45,6 +47,7 @@ pub use page_access_group::{PageAccessGroup, PageAccessGroupSpec, PageAccessGrou
 pub use page_access_user::{PageAccessUser, PageAccessUserSpec, PageAccessUserStatus};
 pub use policy::{
     AdoptionPolicy, DeletionPolicy, DriftPolicy, IncidentDeletionPolicy, ManagementPolicy, PolicyDefaults,
+    ReplacePolicy,
 };
 pub use reason::{Reason, conditions_page};
 pub use reference::{LocalReference, PageReference, SecretReference};

@@ -3,7 +3,7 @@
 use kube::{CustomResource, KubeSchema};
 use serde::{Deserialize, Serialize};
 
-use super::{CommonSpec, DeletionPolicy, ObjectStatus, SecretReference};
+use super::{CommonSpec, DeletionPolicy, ObjectStatus, ReplacePolicy, SecretReference};
 
 /// What a member of the team may do on one page. A role that is absent belongs to whoever sets it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
@@ -99,6 +99,10 @@ pub struct OrganizationUserSpec {
     /// Delete, but Orphan for an adopted one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deletion_policy: Option<DeletionPolicy>,
+    /// What to do when a declared change can only be made by deleting the remote member and creating it again: Never
+    /// (default) reports it, WhenNeeded does it. Only where deletionPolicy is Delete.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replace_policy: Option<ReplacePolicy>,
 }
 
 /// What is known of the remote member.

@@ -3,7 +3,7 @@
 use kube::{CustomResource, KubeSchema};
 use serde::{Deserialize, Serialize};
 
-use super::{CommonSpec, DeletionPolicy, ObjectStatus};
+use super::{CommonSpec, DeletionPolicy, ObjectStatus, ReplacePolicy};
 
 /// Somebody who may see parts of an audience-specific page. Membership in a group is declared by the PageAccessGroup,
 /// so that it has one writer.
@@ -79,6 +79,10 @@ pub struct PageAccessUserSpec {
     /// Delete, but Orphan for an adopted one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deletion_policy: Option<DeletionPolicy>,
+    /// What to do when a declared change can only be made by deleting the remote user and creating it again: Never (default)
+    /// reports it, WhenNeeded does it. Only where deletionPolicy is Delete.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replace_policy: Option<ReplacePolicy>,
 }
 
 /// What is known of the remote user.

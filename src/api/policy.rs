@@ -68,6 +68,18 @@ pub enum DriftPolicy {
     Ignore,
 }
 
+/// What to do when a declared change can only be made by deleting the remote object and creating it again: `Never`
+/// (default) reports it, `WhenNeeded` does it. It needs `deletionPolicy: Delete` in force, and gives the object a new id.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(transform = super::schema::left_to_the_field)]
+pub enum ReplacePolicy {
+    /// Report the change.
+    #[default]
+    Never,
+    /// Delete the remote object and create it again.
+    WhenNeeded,
+}
+
 /// Defaults that a StatusPage gives to all declarations of its page. A declaration's own field wins.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]

@@ -64,9 +64,11 @@ reasons! {
     Rejected: "Statuspage refused the request; its words are in the message.",
         "Correct the declaration. It is examined again on every change and once an hour.";
     NotHonoured: "Statuspage accepted the request but did not keep a field, or the field cannot be changed any more.",
-        "Remove the field, change it in the console, or delete the declaration and create it anew.";
+        "Remove the field, change it in the console, or set replacePolicy: WhenNeeded where the kind has it.";
     AlreadyExists: "The page has an object of this identity that no declaration owns.",
         "Set adoptionPolicy: ByName or the id annotation to take it over, or adoptionPolicy: CreateNew.";
+    Unsubscribed: "The address of the subscriber has unsubscribed from the page, by itself or by a deleted declaration.",
+        "Delete the declaration. If its owner agrees, give the annotation statuspage-operator.io/reactivate a new value.";
     Ambiguous: "Several objects match, or the outcome of an interrupted attempt cannot be told.",
         "Put the right id into the annotation statuspage-operator.io/id.";
     ClaimedByAnother: "An older declaration owns the same remote object.",

@@ -16,6 +16,10 @@ pub struct ObjectStatus {
     /// Id of the remote object.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,
+    /// Id that the object had before it was created again. An id annotation that still has it is out of date: a manifest
+    /// that is kept elsewhere cannot follow.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub former_id: Option<String>,
     /// Id of the remote page that holds the object.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub page_id: Option<String>,
@@ -64,8 +68,8 @@ pub struct Drift {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Journal {
-    /// `create`, `provide` for another object that this one needs, or `update/<number>` for the incident update of that
-    /// position.
+    /// `create`, `provide` for another object that this one needs, `replace` for the deletion of an object that is to be
+    /// created again, or `update/<number>` for the incident update of that position.
     pub operation: String,
     /// Unique name of this attempt.
     pub attempt: String,
@@ -82,4 +86,7 @@ pub struct Journal {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[x_kube(merge_strategy = ListMerge::Atomic)]
     pub beside: Vec<String>,
+    /// Id of the object that is deleted, or was, so that it can be created again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replaces: Option<String>,
 }

@@ -89,6 +89,15 @@ pub enum Tenants {
 }
 
 impl Tenants {
+    /// The names, if only events of some are seen; nobody is the empty name.
+    pub(super) fn names(&self) -> Option<Vec<String>> {
+        match self {
+            Tenants::All | Tenants::Owned => None,
+            Tenants::Only(names) => Some(names.iter().cloned().collect()),
+            Tenants::OnlyAndUnowned(names) => Some(names.iter().cloned().chain([String::new()]).collect()),
+        }
+    }
+
     /// True when events of this namespace are seen; the empty name is nobody's.
     pub(super) fn include(&self, tenant: &str) -> bool {
         match self {

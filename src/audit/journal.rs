@@ -77,6 +77,9 @@ impl Journal {
             let Ok(line) = serde_json::from_slice::<Value>(line) else {
                 continue;
             };
+            if let Some(id) = line.get("forgotten").and_then(Value::as_str) {
+                outstanding.remove(id);
+            }
             for (word, known) in [("begun", false), ("event", true)] {
                 if let Some(event) = line.get(word).and_then(AuditEvent::from_json) {
                     outstanding.insert(event.message_id.clone(), (event, known));
@@ -108,7 +111,11 @@ impl Journal {
     fn append(&mut self, event: &AuditEvent, known: bool) -> std::io::Result<()> {
         self.outstanding
             .insert(event.message_id.clone(), (event.clone(), known));
-        let mut text = line(event, known).to_string();
+        self.append_line(&line(event, known))
+    }
+
+    fn append_line(&mut self, line: &Value) -> std::io::Result<()> {
+        let mut text = line.to_string();
         text.push('\n');
         // One write: a process that is killed leaves a whole line or a cut one, never two mixed.
         self.file.seek(SeekFrom::End(0))?;
@@ -119,13 +126,24 @@ impl Journal {
 
     /// Notes what is about to happen. Returns once it is on the disk.
     pub(super) fn begin(&mut self, event: &AuditEvent) -> std::io::Result<()> {
-        self.append(event, false)?;
+        self.expect(event)?;
         self.file.sync_data()
+    }
+
+    /// Notes what is about to happen. In the hands of the operating system it survives the process.
+    pub(super) fn expect(&mut self, event: &AuditEvent) -> std::io::Result<()> {
+        self.append(event, false)
     }
 
     /// Notes an event that is to be stored. In the hands of the operating system it survives the process.
     pub(super) fn note(&mut self, event: &AuditEvent) -> std::io::Result<()> {
         self.append(event, true)
+    }
+
+    /// What was about to happen did not.
+    pub(super) fn forget(&mut self, id: &str) -> std::io::Result<()> {
+        self.append_line(&json!({ "forgotten": id }))?;
+        self.settle([id])
     }
 
     /// Forgets events: they are stored, or given up.
@@ -207,10 +225,12 @@ mod tests {
     fn what_a_dead_process_began_is_found() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("events.journal");
-        let [began, done, stored] = ["began", "done", "stored"].map(event);
+        let [began, done, stored, not] = ["began", "done", "stored", "not"].map(event);
         let (mut journal, ..) = open(&path);
         journal.begin(&began).unwrap();
         journal.begin(&done).unwrap();
+        journal.expect(&not).unwrap();
+        journal.forget(&not.message_id).unwrap();
         journal.note(&done).unwrap();
         journal.note(&stored).unwrap();
         journal.settle([stored.message_id.as_str()]).unwrap();

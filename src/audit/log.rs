@@ -15,6 +15,7 @@ use super::event::{AuditEvent, UNKNOWN};
 use super::filter::Filter;
 use super::follow::Follower;
 use super::journal::Journal;
+use super::outage::{check_place, is_no_place, is_outage, is_refusal};
 use super::store::{EventStore, Location};
 use super::value::TraitValue;
 use super::write::Retention;
@@ -27,8 +28,8 @@ const PRUNE_EVERY: Duration = Duration::from_secs(3600);
 /// The first pause after the store failed, doubled each time up to the last.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 const LAST_PAUSE: Duration = Duration::from_secs(30);
-/// So long a PostgreSQL that does not answer may delay the start.
-const START_LIMIT: Duration = Duration::from_secs(5);
+/// So long a store that does not answer may delay the start, and with it an incident.
+const START_LIMIT: Duration = Duration::from_secs(2);
 
 /// How a log is kept.
 #[derive(Clone, Debug)]
@@ -41,6 +42,9 @@ pub struct AuditOptions {
     pub spool: usize,
     /// What is kept.
     pub retention: Retention,
+    /// True begins also when a PostgreSQL is there and refuses, and tries again: whoever has more urgent work than its
+    /// record. False fails, so that a wrong URL is noticed.
+    pub patient: bool,
     /// Time.
     pub clock: Clock,
 }
@@ -61,6 +65,7 @@ impl AuditOptions {
             journal,
             spool: 100_000,
             retention: Retention::default(),
+            patient: false,
             clock: Clock::System,
         }
     }
@@ -72,6 +77,13 @@ macro_rules! counters {
         #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
         pub struct Counters {
             $(#[doc = $meaning] pub $name: u64,)*
+        }
+
+        impl Counters {
+            /// All of them with their names and what they count.
+            pub fn all(&self) -> Vec<(&'static str, &'static str, u64)> {
+                vec![$((stringify!($name), $meaning, self.$name),)*]
+            }
         }
 
         #[derive(Debug, Default)]
@@ -125,25 +137,42 @@ pub struct AuditLog {
 }
 
 impl AuditLog {
-    /// Opens the log and stores what earlier processes left in its journal. A PostgreSQL that cannot be reached does
-    /// not stop it: it is tried again in the background.
+    /// Opens the log and stores what earlier processes left in its journal. A store that cannot be reached or written
+    /// now, such as a PostgreSQL that is down or a file on a full disk, does not stop it: it is tried again in the
+    /// background. With [`AuditOptions::patient`] neither does a PostgreSQL that refuses. A journal that cannot be opened
+    /// is done without.
     ///
     /// # Errors
-    /// The file, the journal or the URL cannot be used.
+    /// The file, the journal or the URL can never be used: it names a place that is not there, or what is there is no
+    /// event log.
     pub async fn open(options: AuditOptions) -> Result<AuditLog, AuditError> {
+        if let Location::File(path) = &options.location {
+            check_place(path)?;
+        }
         let store = EventStore::connect(&options.location, false)?;
         let mut migrated = false;
         match tokio::time::timeout(START_LIMIT, store.migrate()).await {
             Ok(Ok(())) => migrated = true,
-            Ok(Err(error)) if !store.postgres || !is_outage(&error) => return Err(error),
-            Ok(Err(_)) | Err(_) => tracing::warn!("the event log cannot be reached; events wait"),
+            Ok(Err(error)) if !(is_outage(&error) || store.postgres && options.patient) => return Err(error),
+            Ok(Err(error)) => tracing::warn!(?error, "the event log cannot be used; events wait"),
+            Err(_) => tracing::warn!("the event log does not answer; events wait"),
         }
         let mut spool = VecDeque::new();
         let counts = Counts::default();
-        let journal = match options.journal {
-            Some(path) => {
-                let (journal, finished, begun) =
-                    Journal::open(&path).map_err(|source| AuditError::File { path, source })?;
+        let opened = match options.journal {
+            Some(path) => match Journal::open(&path) {
+                Ok(opened) => Some(opened),
+                Err(source) if is_no_place(&source) => return Err(AuditError::File { path, source }),
+                Err(error) => {
+                    counts.journal_failures.store(1, Ordering::Relaxed);
+                    tracing::warn!(%error, "the journal of the event log cannot be used; the work goes on without it");
+                    None
+                }
+            },
+            None => None,
+        };
+        let journal = match opened {
+            Some((journal, finished, begun)) => {
                 let lost = begun.into_iter().map(|mut event| {
                     event.set("outcome", TraitValue::String(UNKNOWN.to_owned()));
                     event.sort_traits();
@@ -203,6 +232,17 @@ impl AuditLog {
         }
     }
 
+    /// Takes an event that is about to happen in a store of its own: [`AuditLog::begin`] without waiting for the disk.
+    #[must_use = "an event of which nothing more is said is stored with the outcome unknown"]
+    pub(super) fn expect(&self, mut event: AuditEvent) -> Pending {
+        event.normalise();
+        self.shared.with_journal(|journal| journal.expect(&event));
+        Pending {
+            shared: Arc::clone(&self.shared),
+            event: Some(event),
+        }
+    }
+
     /// The store, for reading.
     pub fn store(&self) -> &EventStore {
         &self.shared.store
@@ -248,6 +288,12 @@ impl AuditLog {
         self.shared.prune().await
     }
 
+    /// True when what is not stored at the end is kept for the next process.
+    pub fn has_journal(&self) -> bool {
+        let journal = self.shared.journal.lock();
+        journal.unwrap_or_else(PoisonError::into_inner).is_some()
+    }
+
     /// Stores what waits, for as long as `limit`, and closes the log. What is left stays in the journal. False when
     /// something is left.
     pub async fn close(&self, limit: Duration) -> bool {
@@ -281,6 +327,20 @@ impl Pending {
     pub fn complete(mut self, outcome: &str, more: impl FnOnce(AuditEvent) -> AuditEvent) {
         if let Some(event) = self.event.take() {
             self.shared.finish(more(event), outcome);
+        }
+    }
+
+    /// It happened: stores the event as it is.
+    pub(super) fn happened(mut self) {
+        if let Some(event) = self.event.take() {
+            self.shared.accept(event);
+        }
+    }
+
+    /// It did not happen, and is no event.
+    pub(super) fn forget(mut self) {
+        if let Some(event) = self.event.take() {
+            self.shared.with_journal(|journal| journal.forget(&event.message_id));
         }
     }
 }
@@ -430,41 +490,5 @@ async fn write(shared: Arc<Shared>, mut migrated: bool) {
                 pause = (pause * 2).min(LAST_PAUSE);
             }
         }
-    }
-}
-
-/// True when the database cannot be reached, as opposed to reached and refusing.
-fn is_outage(error: &AuditError) -> bool {
-    use sqlx::migrate::MigrateError;
-    let error = match error {
-        AuditError::Database(error) | AuditError::Migrate(MigrateError::Execute(error)) => error,
-        _ => return false,
-    };
-    match error {
-        sqlx::Error::Database(error) => {
-            // Connection failures, too many of them, and a server that starts or stops.
-            let code = error.code().unwrap_or_default();
-            ["08", "53", "57"].iter().any(|class| code.starts_with(class))
-        }
-        sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::Tls(_) | sqlx::Error::WorkerCrashed => true,
-        _ => false,
-    }
-}
-
-/// True when the database refuses the event itself: it will do so again.
-fn is_refusal(error: &AuditError) -> bool {
-    match error {
-        AuditError::Database(sqlx::Error::Database(error)) => {
-            let code = error.code().unwrap_or_default();
-            if code.len() == 5 {
-                // PostgreSQL: wrong data, broken constraint.
-                return code.starts_with("22") || code.starts_with("23");
-            }
-            // SQLite, in the low byte: too big, constraint, mismatch.
-            code.parse::<u32>()
-                .is_ok_and(|code| [18, 19, 20].contains(&(code & 0xff)))
-        }
-        AuditError::Database(sqlx::Error::Encode(_)) => true,
-        _ => false,
     }
 }

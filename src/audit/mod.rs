@@ -14,12 +14,14 @@
 //!
 //! A journal that cannot be written is counted and does not stop the write: an incident goes first.
 
+mod catalog;
 mod database_url;
 mod event;
 mod filter;
 mod follow;
 mod journal;
 mod log;
+mod outage;
 mod recorder;
 mod select;
 mod store;

@@ -1,12 +1,14 @@
 //! From what a driver does to events.
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 
 use super::event::AuditEvent;
 use super::log::{AuditLog, Pending};
 use super::value::TraitValue;
 use crate::api::Kind;
-use crate::driver::{Conclusion, Effect, Happening, Recorder, Ticket};
+use crate::driver::{Conclusion, Effect, Expectation, Happening, Recorder, Ticket};
 use crate::engine::{Action, Declaration, ObjectKey, Status, Step};
 
 /// The conditions whose transitions are events.
@@ -28,20 +30,42 @@ impl Recorder for AuditLog {
             )
             // Changes carry `(secret)` in the place of secrets; the request itself does not.
             .raw(json!({"summary": effect.step.summary, "changes": effect.step.changes}));
+        let event = match is_declared_anew(effect.declaration, effect.step) {
+            true => by_owner(event, effect.declaration),
+            false => event,
+        };
         Box::new(AuditLog::begin(self, event))
     }
 
-    fn note(&self, page: &ObjectKey, page_id: Option<&str>, declaration: &Declaration, happening: Happening<'_>) {
-        let event = |operation| self.about(operation, page, page_id, declaration);
-        match happening {
-            Happening::Adopted { id, recovered } => {
-                let operation = if recovered { "recover" } else { "adopt" };
-                self.record(event(operation).text("remote_id", id).text("outcome", "succeeded"));
+    fn expect(
+        &self,
+        page: &ObjectKey,
+        page_id: Option<&str>,
+        declaration: &Declaration,
+        happening: Happening<'_>,
+    ) -> Option<Box<dyn Expectation>> {
+        let event = |operation: &str| self.about(operation, page, page_id, declaration);
+        let done = |operation: &str| event(operation).text("outcome", "succeeded");
+        let events = match happening {
+            Happening::Adopted { id, recovered: false } => {
+                vec![by_owner(done("adopt"), declaration).text("remote_id", id)]
             }
-            Happening::Released => self.record(event("release").text("outcome", "succeeded")),
-            Happening::Pruned => self.record(event("prune").text("outcome", "succeeded")),
-            Happening::Status(status) => self.transitions(page, page_id, declaration, status),
-        }
+            Happening::Adopted { id, recovered: true } => vec![done("recover").text("remote_id", id)],
+            Happening::Released => vec![done("release")],
+            Happening::Pruned => vec![done("prune")],
+            Happening::Status(status) => transitions(declaration, status, event),
+        };
+        (!events.is_empty()).then(|| Box::new(self.all(declaration, events)) as Box<dyn Expectation>)
+    }
+}
+
+/// What is about to be written to the store, as events.
+struct Expected(Vec<Pending>);
+
+impl Expectation for Expected {
+    fn conclude(self: Box<Self>, happened: bool) {
+        let end = if happened { Pending::happened } else { Pending::forget };
+        self.0.into_iter().for_each(end);
     }
 }
 
@@ -79,49 +103,96 @@ impl AuditLog {
             .with("generation", TraitValue::Integer(declaration.generation))
     }
 
-    /// One event for each condition that changed, and one for drift that was not there before.
-    fn transitions(&self, page: &ObjectKey, page_id: Option<&str>, declaration: &Declaration, after: &Status) {
-        let (before, after) = (declaration.stored.object(), after.object());
-        for kind in CONDITIONS {
-            let [old, new] = [before, after].map(|status| crate::engine::find_condition(status, kind));
-            let told = |condition: Option<&k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition>| {
-                condition.map(|condition| (condition.status.clone(), condition.reason.clone()))
-            };
-            if told(old) == told(new) {
-                continue;
-            }
-            // A condition that is only there while true has ended when it is gone.
-            let status = new.map_or("False", |condition| condition.status.as_str());
-            let reason = new.or(old).map_or("", |condition| condition.reason.as_str());
-            let event = self
-                .about("condition", page, page_id, declaration)
-                .text("condition", kind)
-                .text("status", status)
-                .text("reason", reason)
-                .raw(json!({
-                    "from": old.map(|condition| json!({"status": condition.status, "reason": condition.reason})),
-                    "message": new.map(|condition| &condition.message),
-                }));
-            self.record(event);
-        }
-        if !after.drift.is_empty() && after.drift != before.drift {
-            let fields: Vec<&str> = after.drift.iter().map(|drift| drift.field.as_str()).collect();
-            let event = self
-                .about("drift", page, page_id, declaration)
-                .text("field", fields.join(","))
-                .raw(json!({"drift": after.drift}));
-            self.record(event);
-        }
+    /// Puts events of one store write on the record. Their ids follow from what they are about and what was stored
+    /// before: the process after one that ended in between tells the same event.
+    fn all(&self, declaration: &Declaration, events: Vec<AuditEvent>) -> Expected {
+        let before = declaration.stored.to_json().unwrap_or_default().to_string();
+        let told = events.into_iter().map(|mut event| {
+            let told = ["condition", "status", "reason"].map(|name| event.get(name).unwrap_or_default());
+            let drift = event.raw.get("drift").map(ToString::to_string).unwrap_or_default();
+            let parts = [&declaration.uid, &before, &event.event_type, &drift];
+            event.message_id = identifier(parts.into_iter().chain(&told));
+            self.expect(event)
+        });
+        Expected(told.collect())
     }
+}
+
+/// An id that follows from texts.
+fn identifier<'a>(texts: impl Iterator<Item = &'a String>) -> String {
+    let mut digest = Sha256::new();
+    for text in texts {
+        digest.update(text.len().to_le_bytes());
+        digest.update(text);
+    }
+    let mut bytes = [0; 16];
+    bytes.copy_from_slice(&digest.finalize()[..16]);
+    uuid::Builder::from_custom_bytes(bytes).into_uuid().to_string()
+}
+
+/// The event with the field manager that declared what it carries out, where the store knows that.
+fn by_owner(event: AuditEvent, declaration: &Declaration) -> AuditEvent {
+    event.text("who", declaration.who.as_deref().unwrap_or_default())
+}
+
+/// True when a step carries out what its owner declared anew, and does not undo what somebody did on the page.
+fn is_declared_anew(declaration: &Declaration, step: &Step) -> bool {
+    let applied = &declaration.status.object().applied;
+    let mine = step.applied.iter().filter(|(key, ..)| *key == declaration.key);
+    match &step.action {
+        Action::Publish { .. } => true,
+        Action::Delete(_) => false,
+        _ => mine
+            .into_iter()
+            .any(|(_, field, hash)| applied.get(field) != Some(hash)),
+    }
+}
+
+/// One event for each condition that changes, and one for drift that was not there before.
+fn transitions(declaration: &Declaration, after: &Status, event: impl Fn(&str) -> AuditEvent) -> Vec<AuditEvent> {
+    let mut events = Vec::new();
+    let (before, after) = (declaration.stored.object(), after.object());
+    for kind in CONDITIONS {
+        let [old, new] = [before, after].map(|status| crate::engine::find_condition(status, kind));
+        let told = |condition: Option<&Condition>| {
+            condition.map(|condition| (condition.status.clone(), condition.reason.clone()))
+        };
+        if told(old) == told(new) {
+            continue;
+        }
+        // A condition that is only there while true has ended when it is gone.
+        let status = new.map_or("False", |condition| condition.status.as_str());
+        let reason = new.or(old).map_or("", |condition| condition.reason.as_str());
+        let event = event("condition")
+            .text("condition", kind)
+            .text("status", status)
+            .text("reason", reason)
+            .raw(json!({
+                "from": old.map(|condition| json!({"status": condition.status, "reason": condition.reason})),
+                "message": new.map(|condition| &condition.message),
+            }));
+        // Told for the first time of what is declared now.
+        let anew = before.observed_generation != after.observed_generation;
+        events.push(if anew { by_owner(event, declaration) } else { event });
+    }
+    if !after.drift.is_empty() && after.drift != before.drift {
+        let fields: Vec<&str> = after.drift.iter().map(|drift| drift.field.as_str()).collect();
+        let event = event("drift")
+            .text("field", fields.join(","))
+            .raw(json!({"drift": after.drift}));
+        events.push(event);
+    }
+    events
 }
 
 fn operation(step: &Step) -> &'static str {
     match &step.action {
-        Action::Create(_) | Action::Provide(_) => "create",
+        Action::Create(_) => "create",
+        Action::Provide(_) => "provide",
         Action::Hold => "hold",
         Action::Publish { .. } => "publish",
         Action::Update(_) => "update",
-        Action::Delete(_) => "delete",
+        Action::Delete(_) | Action::Replace(_) => "delete",
         Action::RecordId(_) => "adopt",
         Action::Release => "release",
         Action::Prune => "prune",

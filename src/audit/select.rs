@@ -66,6 +66,22 @@ impl Statement {
         self.push(")");
     }
 
+    /// ` AND …` for an event `e` of these tenants that another index leads to: behind an expression that of the tenants is
+    /// not used, which for a type without events would walk through all events of a tenant.
+    pub(super) fn of_tenants(&mut self, tenants: &Tenants) {
+        if *tenants == Tenants::Owned {
+            self.push(" AND e.tenant <> ''");
+        }
+        match tenants.names() {
+            Some(names) if names.is_empty() => self.push(" AND 1 = 0"),
+            Some(names) => {
+                self.push(" AND (e.tenant || '') IN ");
+                self.list(names.into_iter().map(Bind::Text));
+            }
+            None => {}
+        }
+    }
+
     /// The query with all its values. Nothing but table names, operators and placeholders is ever in its text.
     pub(super) fn query(&self) -> Query<'_, Any, AnyArguments> {
         let mut query = sqlx::query(sqlx::AssertSqlSafe(self.sql.clone()));
@@ -137,7 +153,7 @@ impl Resolved<'_> {
 
     /// Counts the rows of several tenants, up to a bound.
     pub(super) fn count_tenants(&self, bound: i64) -> Option<Statement> {
-        let tenants = self.tenants().filter(|tenants| tenants.len() > 1)?;
+        let tenants = self.filter.tenants.names().filter(|tenants| tenants.len() > 1)?;
         let mut statement = Statement::default();
         statement.push("SELECT COUNT(*) FROM (SELECT 1 AS one FROM events e WHERE e.tenant IN ");
         statement.list(tenants.into_iter().map(Bind::Text));
@@ -146,15 +162,6 @@ impl Resolved<'_> {
         statement.integer(bound);
         statement.push(") AS counted");
         Some(statement)
-    }
-
-    fn tenants(&self) -> Option<Vec<String>> {
-        match &self.filter.tenants {
-            Tenants::All | Tenants::Owned => None,
-            Tenants::Only(names) => Some(names.iter().cloned().collect()),
-            // Nobody is the empty name.
-            Tenants::OnlyAndUnowned(names) => Some(names.iter().cloned().chain([String::new()]).collect()),
-        }
     }
 
     fn driver_conditions(&self, statement: &mut Statement, test: &TraitTest) {
@@ -236,7 +243,9 @@ impl Resolved<'_> {
         if self.filter.tenants == Tenants::Owned {
             statement.push(" AND e.tenant <> ''");
         }
-        let Some(tenants) = self.tenants() else { return };
+        let Some(tenants) = self.filter.tenants.names() else {
+            return;
+        };
         match tenants.as_slice() {
             [] => statement.push(" AND 1 = 0"),
             [tenant] => {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions, AnyRow};
 use sqlx::migrate::{Migration, MigrationType, Migrator};
-use sqlx::{AnyConnection, AnyPool, Executor, Row, SqlStr};
+use sqlx::{AnyConnection, AnyPool, Connection, Executor, Row, SqlStr};
 
 use super::AuditError;
 use super::database_url::DatabaseUrl;
@@ -62,6 +62,8 @@ struct Words {
 pub struct EventStore {
     pub(super) pool: AnyPool,
     pub(super) postgres: bool,
+    /// How to connect apart from the pool; none for a memory database, which is its one connection.
+    apart: Option<AnyConnectOptions>,
     words: Arc<RwLock<Words>>,
 }
 
@@ -83,29 +85,14 @@ impl EventStore {
             }
         };
         let options: AnyConnectOptions = url.parse()?;
+        let apart = (*location != Location::Memory).then(|| options.clone());
         let pool = pool
-            .after_connect(move |connection, _| {
-                Box::pin(async move {
-                    if !postgres {
-                        // FULL: what was committed is there after a power cut too; the journal is shortened after it.
-                        // 64 MB of cache at most: a batch touches pages all over the indexes.
-                        connection
-                            .execute(
-                                "PRAGMA busy_timeout = 5000; PRAGMA foreign_keys = ON; PRAGMA synchronous = FULL; \
-                                 PRAGMA temp_store = MEMORY; PRAGMA cache_size = -65536",
-                            )
-                            .await?;
-                        if !read_only {
-                            connection.execute("PRAGMA journal_mode = WAL").await?;
-                        }
-                    }
-                    Ok(())
-                })
-            })
+            .after_connect(move |connection, _| Box::pin(prepare(connection, postgres, read_only)))
             .connect_lazy_with(options);
         Ok(EventStore {
             pool,
             postgres,
+            apart,
             words: Arc::default(),
         })
     }
@@ -135,7 +122,18 @@ impl EventStore {
             SqlStr::from_static(sql),
             false,
         );
-        Migrator::with_migrations(vec![migration]).run(&self.pool).await?;
+        let migrator = Migrator::with_migrations(vec![migration]);
+        match &self.apart {
+            None => migrator.run(&self.pool).await?,
+            // The pool would try again for a while, where the first answer says enough.
+            Some(options) => {
+                let mut connection = AnyConnection::connect_with(options).await?;
+                prepare(&mut connection, self.postgres, false).await?;
+                // `run` asks for more than a task can give, as its own comment says.
+                migrator.run_direct(None, &mut connection, false).await?;
+                connection.close().await?;
+            }
+        }
         Ok(())
     }
 
@@ -232,74 +230,6 @@ impl EventStore {
         Ok((row.try_get(0)?, row.try_get(1)?))
     }
 
-    /// All types of which there are events, sorted.
-    ///
-    /// # Errors
-    /// The database fails.
-    pub async fn event_types(&self) -> Result<Vec<String>, AuditError> {
-        let rows = sqlx::query(
-            "SELECT w.word FROM words w WHERE EXISTS (SELECT 1 FROM events e WHERE e.event_type = w.id) ORDER BY w.word",
-        )
-        .fetch_all(&self.pool)
-        .await?;
-        rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
-    }
-
-    /// Names and types of the traits that events of a type have.
-    ///
-    /// # Errors
-    /// The database fails.
-    pub async fn traits(&self, event_type: &str) -> Result<Vec<(String, TraitType)>, AuditError> {
-        let Some(event_type) = self.word(event_type).await? else {
-            return Ok(Vec::new());
-        };
-        let mut found = Vec::new();
-        for kind in TraitType::ALL {
-            let sql = format!(
-                "SELECT w.word FROM words w WHERE EXISTS \
-                 (SELECT 1 FROM {} t WHERE t.event_type = $1 AND t.name = w.id) ORDER BY w.word",
-                table(kind)
-            );
-            let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
-                .bind(event_type)
-                .fetch_all(&self.pool)
-                .await?;
-            for row in rows {
-                found.push((row.try_get(0)?, kind));
-            }
-        }
-        Ok(found)
-    }
-
-    /// The values that a trait has in events of a type: one for each event, at most `limit`.
-    ///
-    /// # Errors
-    /// The database fails.
-    pub async fn trait_values(&self, event_type: &str, name: &str, limit: u32) -> Result<Vec<TraitValue>, AuditError> {
-        let (Some(event_type), Some(name)) = (self.word(event_type).await?, self.word(name).await?) else {
-            return Ok(Vec::new());
-        };
-        let mut found = Vec::new();
-        for kind in TraitType::ALL {
-            let left = usize::try_from(limit).unwrap_or(usize::MAX).saturating_sub(found.len());
-            let sql = format!(
-                "SELECT t.value FROM {} t WHERE t.event_type = $1 AND t.name = $2 \
-                 ORDER BY t.value, t.generated, t.event LIMIT $3",
-                table(kind)
-            );
-            let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
-                .bind(event_type)
-                .bind(name)
-                .bind(i64::try_from(left).unwrap_or(i64::MAX))
-                .fetch_all(&self.pool)
-                .await?;
-            for row in rows {
-                found.push(read_value(kind, &row, 0)?);
-            }
-        }
-        Ok(found)
-    }
-
     /// Looks up all words of a filter; none when one is unknown, because then nothing can match.
     async fn resolve<'a>(
         &self,
@@ -366,7 +296,7 @@ impl EventStore {
     }
 
     /// The id of a word that is in use.
-    async fn word(&self, word: &str) -> Result<Option<i64>, AuditError> {
+    pub(super) async fn word(&self, word: &str) -> Result<Option<i64>, AuditError> {
         let known = self.known(|words| words.ids.get(word).copied());
         if known.is_some() {
             return Ok(known);
@@ -476,13 +406,32 @@ impl EventStore {
     }
 }
 
-fn read_value(kind: TraitType, row: &AnyRow, column: usize) -> Result<TraitValue, AuditError> {
+pub(super) fn read_value(kind: TraitType, row: &AnyRow, column: usize) -> Result<TraitValue, AuditError> {
     Ok(match kind {
         TraitType::String => TraitValue::String(row.try_get(column)?),
         TraitType::Integer => TraitValue::Integer(row.try_get(column)?),
         TraitType::Float => TraitValue::Float(row.try_get(column)?),
         TraitType::Datetime => TraitValue::Datetime(microseconds(row.try_get(column)?)),
     })
+}
+
+/// Makes a new connection fit for use.
+async fn prepare(connection: &mut AnyConnection, postgres: bool, read_only: bool) -> Result<(), sqlx::Error> {
+    if postgres {
+        return Ok(());
+    }
+    // FULL: what was committed is there after a power cut too; the journal is shortened after it. 64 MB of cache at
+    // most: a batch touches pages all over the indexes.
+    connection
+        .execute(
+            "PRAGMA busy_timeout = 5000; PRAGMA foreign_keys = ON; PRAGMA synchronous = FULL; PRAGMA temp_store = \
+             MEMORY; PRAGMA cache_size = -65536",
+        )
+        .await?;
+    if !read_only {
+        connection.execute("PRAGMA journal_mode = WAL").await?;
+    }
+    Ok(())
 }
 
 pub(super) fn microseconds(since_epoch: i64) -> Timestamp {

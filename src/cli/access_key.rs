@@ -9,10 +9,12 @@ use jiff::Timestamp;
 use secrecy::ExposeSecret;
 use serde_json::json;
 
-use super::{Failure, Outcome};
+use super::access_key_secret::{KeySecret, SecretName};
+use super::session::block_on;
+use super::{Failure, Outcome, quantity};
 use crate::admin::caller::Scope;
-use crate::admin::identity::access_keys::{AccessKeyError, AccessKeys, NewKey, StoredKey};
-use crate::engine::parse_duration;
+use crate::admin::identity::access_keys::{AccessKeyError, AccessKeys};
+use crate::admin::identity::key_ring::{IssuedKey, KeyRingError, NewKey, StoredKey};
 
 /// Options of `access-key`.
 #[derive(Clone, Debug, Args)]
@@ -29,24 +31,80 @@ pub enum Command {
     Create(Create),
     /// Lists the keys.
     List(List),
-    /// Takes a key out of the file; a running server refuses it at once.
+    /// Takes a key out; a running server refuses it at once, in a Secret once the kubelet has replaced the file.
     Revoke(Revoke),
 }
 
-/// The file of keys.
+/// Where the keys are.
 #[derive(Clone, Debug, Args)]
-pub struct KeyFile {
+pub struct Place {
     /// File of access keys; made when absent, readable by its owner alone.
-    #[arg(long, env = "STATUSPAGE_ACCESS_KEYS", value_name = "FILE")]
-    pub file: PathBuf,
+    #[arg(
+        long,
+        env = "STATUSPAGE_ACCESS_KEYS",
+        value_name = "FILE",
+        required_unless_present = "secret"
+    )]
+    pub file: Option<PathBuf>,
+    /// Secret of a cluster in place of a file; made when absent. The operator reads its mount: --access-keys.
+    #[arg(long, value_name = "NAMESPACE/NAME")]
+    pub secret: Option<SecretName>,
+    /// Kubeconfig for the Secret [default: KUBECONFIG, ~/.kube/config, or the service account of the Pod].
+    #[arg(long, value_name = "FILE", requires = "secret")]
+    pub kubeconfig: Option<PathBuf>,
+    /// Context of the kubeconfig.
+    #[arg(long, value_name = "NAME", requires = "secret")]
+    pub context: Option<String>,
+}
+
+impl Place {
+    /// All keys.
+    fn read(&self) -> Result<Vec<StoredKey>, Failure> {
+        match self.kept()? {
+            Kept::File(keys) => Ok(keys.list()?),
+            Kept::Secret(secret) => block_on(async { Ok(secret.read().await?.keys().to_vec()) }),
+        }
+    }
+
+    fn create(&self, key: &NewKey) -> Result<IssuedKey, Failure> {
+        match self.kept()? {
+            Kept::File(keys) => Ok(keys.create(key.clone())?),
+            Kept::Secret(secret) => block_on(secret.change(|ring| ring.create(key.clone()))),
+        }
+    }
+
+    fn revoke(&self, id: &str) -> Result<(), Failure> {
+        match self.kept()? {
+            Kept::File(keys) => Ok(keys.revoke(id)?),
+            Kept::Secret(secret) => block_on(secret.change(|ring| ring.revoke(id))),
+        }
+    }
+
+    fn kept(&self) -> Result<Kept, Failure> {
+        match (&self.secret, &self.file) {
+            (Some(name), _) => Ok(Kept::Secret(KeySecret {
+                name: name.clone(),
+                kubeconfig: self.kubeconfig.clone(),
+                context: self.context.clone(),
+            })),
+            (None, Some(file)) => Ok(Kept::File(AccessKeys::of(file))),
+            // clap has asked for one of them.
+            (None, None) => Err(Failure::NoKeys),
+        }
+    }
+}
+
+enum Kept {
+    File(AccessKeys),
+    Secret(KeySecret),
 }
 
 /// Options of `create`.
 #[derive(Clone, Debug, Args)]
 pub struct Create {
-    /// The file.
+    /// Where the keys are.
     #[command(flatten)]
-    pub file: KeyFile,
+    pub place: Place,
     /// Who uses the key; the user in logs.
     #[arg(long, value_name = "NAME")]
     pub user: String,
@@ -61,11 +119,11 @@ pub struct Create {
     /// Lets the key see every namespace.
     #[arg(long)]
     pub all_namespaces: bool,
-    /// Lets the key ask for what belongs to the administrators of its namespaces: types and traits of events.
+    /// Makes its user an administrator of these namespaces, who sees types and traits of events too.
     #[arg(long)]
     pub admin: bool,
     /// How long the key is valid: days, or hours, minutes and seconds, such as 90d or 12h.
-    #[arg(long, value_name = "DURATION", default_value = "90d", value_parser = lifetime)]
+    #[arg(long, value_name = "DURATION", default_value = "90d", value_parser = quantity::duration)]
     pub expires_in: Duration,
     /// Form of the output.
     #[arg(short, long, value_enum, value_name = "FORMAT", default_value_t = Format::Text)]
@@ -75,9 +133,9 @@ pub struct Create {
 /// Options of `list`.
 #[derive(Clone, Debug, Args)]
 pub struct List {
-    /// The file.
+    /// Where the keys are.
     #[command(flatten)]
-    pub file: KeyFile,
+    pub place: Place,
     /// Form of the output.
     #[arg(short, long, value_enum, value_name = "FORMAT", default_value_t = Format::Text)]
     pub output: Format,
@@ -86,9 +144,9 @@ pub struct List {
 /// Options of `revoke`.
 #[derive(Clone, Debug, Args)]
 pub struct Revoke {
-    /// The file.
+    /// Where the keys are.
     #[command(flatten)]
-    pub file: KeyFile,
+    pub place: Place,
     /// Id of the key.
     #[arg(value_name = "ID")]
     pub id: String,
@@ -109,7 +167,7 @@ pub fn run(arguments: Arguments, out: &mut dyn Write) -> Result<Outcome, Failure
         Command::Create(create) => make(create, out),
         Command::List(list) => show(&list, out),
         Command::Revoke(revoke) => {
-            AccessKeys::of(&revoke.file.file).revoke(&revoke.id)?;
+            revoke.place.revoke(&revoke.id)?;
             writeln!(out, "revoked {}", revoke.id).map_err(Failure::Output)
         }
     }?;
@@ -119,13 +177,13 @@ pub fn run(arguments: Arguments, out: &mut dyn Write) -> Result<Outcome, Failure
 fn make(create: Create, out: &mut dyn Write) -> Result<(), Failure> {
     let expires = Timestamp::now()
         .checked_add(create.expires_in)
-        .map_err(|_| AccessKeyError::Expiry)?;
+        .map_err(|_| AccessKeyError::Keys(KeyRingError::Expiry))?;
     let namespaces = if create.all_namespaces {
         Scope::All
     } else {
         Scope::Only(create.namespaces.into_iter().collect())
     };
-    let key = AccessKeys::of(&create.file.file).create(NewKey {
+    let key = create.place.create(&NewKey {
         user: create.user,
         admin: create.admin,
         namespaces,
@@ -148,7 +206,7 @@ fn make(create: Create, out: &mut dyn Write) -> Result<(), Failure> {
 }
 
 fn show(list: &List, out: &mut dyn Write) -> Result<(), Failure> {
-    let keys = AccessKeys::of(&list.file.file).list()?;
+    let keys = list.place.read()?;
     let now = Timestamp::now();
     let scope = |key: &StoredKey| match &key.namespaces {
         None => "*".to_owned(),
@@ -186,17 +244,4 @@ fn show(list: &List, out: &mut dyn Write) -> Result<(), Failure> {
         }
     };
     write(out).map_err(Failure::Output)
-}
-
-/// Days, or what manifests take for a duration.
-fn lifetime(text: &str) -> Result<Duration, String> {
-    let days = text.strip_suffix('d').and_then(|days| days.parse::<u64>().ok());
-    let found = match days {
-        Some(days) if days <= 36_500 => Some(Duration::from_secs(days * 24 * 3600)),
-        Some(_) => None,
-        None => parse_duration(text),
-    };
-    found
-        .filter(|duration| !duration.is_zero())
-        .ok_or_else(|| "a duration is days or hours, minutes and seconds, such as 90d or 12h".to_owned())
 }

@@ -9,7 +9,8 @@ use clap::{Args, ValueEnum};
 use serde::Serialize;
 
 use super::progress::{Counts, finding_lines, left_out, lines, print_problems, stranded_lines, summary};
-use super::session::{PageResult, Record, Session, asked_to_end, block_on, settle};
+use super::record::Record;
+use super::session::{PageResult, Session, asked_to_end, block_on, settle};
 use super::{Connection, Failure, Outcome};
 use crate::driver::Trigger;
 use crate::engine::State;

@@ -1,18 +1,19 @@
 //! `statuspage dev`: a directory and the local server in one process.
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::Args;
 
 use super::progress::lines;
+use super::record::Record;
 use super::serve::{listen, location};
 use super::session::{Session, asked_to_end, block_on};
 use super::sync::watch;
 use super::{Connection, Failure, HttpApi, Outcome};
 use crate::manifest::{Manifests, Object, read_directory};
-use crate::server::{PageSeed, Server, ServerOptions};
+use crate::server::{DataLocation, PageSeed, Server, ServerOptions};
 use crate::store::directory::LOCAL_STATE;
 
 /// Options of `dev`.
@@ -30,6 +31,9 @@ pub struct Arguments {
     /// Requests of one token in any 60 seconds, as the local server counts them; 0 is no limit.
     #[arg(long, value_name = "NUMBER", default_value_t = 60)]
     pub rate_limit: u32,
+    /// Where what is done is recorded [default: .statuspage/events.db in the directory].
+    #[command(flatten)]
+    pub record: Record,
     /// The HTTP API. On a loopback address it lets this machine in without credentials.
     #[command(flatten)]
     pub http: HttpApi,
@@ -73,6 +77,11 @@ pub fn run(arguments: &Arguments, _out: &mut dyn Write) -> Result<Outcome, Failu
             print(&format!("  page {}  {}", page.id, page.name));
         }
         print("");
+        let record = Record {
+            events: arguments.record.events.clone().or_else(|| default_log(&data)),
+            ..arguments.record.clone()
+        };
+        session.record(&record).await?;
         let directory = arguments.directory.display();
         let mut hint = vec![
             String::new(),
@@ -80,6 +89,13 @@ pub fn run(arguments: &Arguments, _out: &mut dyn Write) -> Result<Outcome, Failu
             format!("  export STATUSPAGE_API_URL={api_url} STATUSPAGE_TOKEN={TOKEN}"),
             format!("  statuspage plan {directory}"),
         ];
+        // A URL may hold a password.
+        hint.extend(
+            record
+                .events
+                .filter(|place| !place.contains("://"))
+                .map(|place| format!("  statuspage events --from {place}")),
+        );
         hint.extend(server.pages().first().map(|page| {
             format!(
                 "  curl -H 'Authorization: OAuth {TOKEN}' {api_url}/pages/{}/components",
@@ -95,15 +111,21 @@ pub fn run(arguments: &Arguments, _out: &mut dyn Write) -> Result<Outcome, Failu
         }));
         let api = arguments.http.serve(&session, &print, true).await?;
         let worked = watch(&session, &arguments.directory, &print, hint, asked_to_end()).await;
-        if let Some(api) = api {
-            api.end().await;
-        }
+        session.end(api).await;
         drop(stop);
         let _ = serving.await;
         server.close().await;
         worked
     })?;
     Ok(Outcome::Success)
+}
+
+/// The event log beside the data; none beside data that are not kept.
+fn default_log(data: &Path) -> Option<String> {
+    match location(data) {
+        DataLocation::Memory => None,
+        DataLocation::File(file) => Some(file.with_file_name("events.db").to_string_lossy().into_owned()),
+    }
 }
 
 /// The pages that the manifests mean.

@@ -11,8 +11,7 @@ use super::events_remote::Remote;
 use super::session::{asked_to_end, block_on};
 use super::{Failure, Outcome};
 use crate::audit::{
-    AuditError, AuditEvent, EventStore, Filter, Follower, Operator, Sort, SortKey, TraitFilter, TraitType, TraitValue,
-    read_time,
+    AuditEvent, EventStore, Filter, Follower, Operator, Sort, SortKey, TraitFilter, TraitType, TraitValue, read_time,
 };
 
 /// Options of `events`.
@@ -92,6 +91,11 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<Outcome, Failur
             (Source::Store(store), true) => Some(store.follow(filter.clone()).await?),
             _ => None,
         };
+        // From where a stream goes on that breaks before its first event.
+        let newest = match (&source, arguments.follow) {
+            (Source::Remote(remote), true) => remote.newest().await?,
+            _ => None,
+        };
         let mut events = match &source {
             Source::Store(store) => store.query(&filter).await?,
             Source::Remote(remote) => remote.list(&filter, arguments.all_namespaces).await?,
@@ -101,7 +105,7 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<Outcome, Failur
         if arguments.follow {
             tokio::select! {
                 () = asked_to_end() => {}
-                result = follow(&source, follower.as_mut(), &filter, arguments, &events, out) => result?,
+                result = follow(&source, follower.as_mut(), newest, &filter, arguments, &events, out) => result?,
             }
         }
         Ok(Outcome::Success)
@@ -111,6 +115,7 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<Outcome, Failur
 async fn follow(
     source: &Source,
     follower: Option<&mut Follower>,
+    newest: Option<AuditEvent>,
     filter: &Filter,
     arguments: &Arguments,
     shown: &[AuditEvent],
@@ -125,7 +130,7 @@ async fn follow(
             }
         }
         (Source::Remote(remote), _) => {
-            let mut stream = remote.follow(filter, arguments.all_namespaces, shown.last());
+            let mut stream = remote.follow(filter, arguments.all_namespaces, newest.as_ref().or(shown.last()));
             loop {
                 let event = stream.next().await?;
                 if !known(&event) {
@@ -164,7 +169,7 @@ fn print(out: &mut dyn Write, events: &[AuditEvent], arguments: &Arguments) -> s
     out.flush()
 }
 
-/// One event for people: time, type, object, outcome, and what it was about.
+/// One event for people: time, type, object, outcome, who declared it, and what it was about.
 fn line(event: &AuditEvent) -> String {
     let get = |name: &str| event.get(name).unwrap_or_default();
     let outcome = match get("outcome") {
@@ -177,7 +182,11 @@ fn line(event: &AuditEvent) -> String {
         .unwrap_or_default();
     let object = format!("{}/{}", get("namespace"), get("name"));
     let at = event.generated.strftime("%Y-%m-%dT%H:%M:%SZ");
-    let text = format!("{at}  {:<24} {object:<32} {outcome:<12} {about}", event.event_type);
+    let who = get("who");
+    let text = format!(
+        "{at}  {:<24} {object:<32} {outcome:<12} {who:<16} {about}",
+        event.event_type
+    );
     // A text from elsewhere cannot steer the terminal.
     text.trim_end()
         .chars()
@@ -235,12 +244,6 @@ fn condition(text: &str) -> Result<TraitFilter, String> {
         operator,
         value,
     })
-}
-
-impl From<AuditError> for Failure {
-    fn from(error: AuditError) -> Self {
-        Failure::Events(Box::new(error))
-    }
 }
 
 #[cfg(test)]

@@ -11,6 +11,9 @@ use serde_json::Value;
 use super::Failure;
 use crate::audit::{AuditEvent, Filter, Operator, TraitFilter, write_time};
 
+/// Pause before a stream that broke is asked for again.
+const AGAIN: Duration = Duration::from_secs(1);
+
 /// An events API.
 pub(super) struct Remote {
     http: reqwest::Client,
@@ -53,6 +56,15 @@ impl Remote {
         events.iter().map(read).collect()
     }
 
+    /// The newest of all events that the caller may see.
+    pub(super) async fn newest(&self) -> Result<Option<AuditEvent>, Failure> {
+        let filter = Filter {
+            limit: Some(1),
+            ..Filter::default()
+        };
+        Ok(self.list(&filter, false).await?.pop())
+    }
+
     /// What happens after an event, or from now on.
     pub(super) fn follow(&self, filter: &Filter, all: bool, after: Option<&AuditEvent>) -> Stream<'_> {
         let mut query = parameters(filter, all);
@@ -62,6 +74,7 @@ impl Remote {
             query,
             last: after.map(|event| event.message_id.clone()),
             response: None,
+            away: false,
             text: Vec::new(),
             ready: VecDeque::new(),
         }
@@ -99,12 +112,15 @@ pub(super) struct Stream<'a> {
     query: Vec<(&'static str, String)>,
     last: Option<String>,
     response: Option<Response>,
+    /// True since it was told that there is no connection.
+    away: bool,
     text: Vec<u8>,
     ready: VecDeque<AuditEvent>,
 }
 
 impl Stream<'_> {
-    /// The next event. A connection that breaks is made again, after the last event that came.
+    /// The next event. A connection that breaks is made again, after the last event that came, for as long as it takes:
+    /// an operator that is replaced is away for a while. A refusal ends it, such as of credentials that have expired.
     pub(super) async fn next(&mut self) -> Result<AuditEvent, Failure> {
         loop {
             if let Some(event) = self.ready.pop_front() {
@@ -116,15 +132,27 @@ impl Stream<'_> {
                 if let Some(last) = &self.last {
                     query.push(("marker", last.clone()));
                 }
-                self.response = Some(self.remote.get(&query).await?);
-                self.text.clear();
+                match self.remote.get(&query).await {
+                    Ok(response) => {
+                        self.response = Some(response);
+                        self.away = false;
+                        self.text.clear();
+                    }
+                    Err(failure) if is_outage(&failure) => {
+                        if !std::mem::replace(&mut self.away, true) {
+                            tracing::warn!(error = %failure, "the event log is away: trying until it is back");
+                        }
+                        tokio::time::sleep(AGAIN).await;
+                    }
+                    Err(failure) => return Err(failure),
+                }
                 continue;
             };
             match response.chunk().await {
                 Ok(Some(chunk)) => self.take(&chunk)?,
                 Ok(None) | Err(_) => {
                     self.response = None;
-                    tokio::time::sleep(Duration::from_secs(1)).await;
+                    tokio::time::sleep(AGAIN).await;
                 }
             }
         }
@@ -144,6 +172,14 @@ impl Stream<'_> {
             }
         }
         Ok(())
+    }
+}
+
+fn is_outage(failure: &Failure) -> bool {
+    match failure {
+        Failure::EventsAddress(_) => true,
+        Failure::EventsRefused { status, .. } => *status == 429 || *status >= 500,
+        _ => false,
     }
 }
 

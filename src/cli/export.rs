@@ -3,17 +3,39 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use serde_json::Value;
 
 use super::session::block_on;
 use super::{Connection, Failure, Outcome};
-use crate::api::Kind;
-use crate::manifest::{ExportOptions, export};
-use crate::statuspage::{BaseUrl, Client, CollectionKind, Snapshot};
+use crate::api::{Kind, ManagementPolicy};
+use crate::manifest::{Export, ExportOptions, export, to_yaml};
+use crate::statuspage::{
+    BaseUrl, Client, CollectionKind, Dated, Error, ErrorClass, Identified, IncidentStatus, PageHandle, Snapshot,
+};
+
+/// What happens after an export; for the help.
+const NEXT_HELP: &str = "\
+Then:
+  statuspage validate DIR     the manifests are good
+  statuspage plan DIR         nothing to do: the page is as they say
+  statuspage apply DIR        records the ids in statuspage.lock.json; sends nothing
+The manifests say managementPolicy: ObserveOnly, in one place, the StatusPage: nothing is written to the page until
+you take it out. What was taken over stays on the page when its manifest goes.
+
+Left out, because the Statuspage API does not show it or cannot declare it: the order of components, credentials of
+metrics providers, values of metrics, drafts of postmortems. The status of a component belongs to incidents and people
+and is not declared.";
+
+/// Above the StatusPage of an export that only observes.
+const OBSERVED: &str = "\
+# Both lines with ObserveOnly keep the page as it is. Take them out once `statuspage plan` finds nothing to do: from then
+# on the page follows these files.
+";
 
 /// Options of `export`.
 #[derive(Clone, Debug, Args)]
+#[command(after_long_help = NEXT_HELP)]
 pub struct Arguments {
     /// Id of the page.
     #[arg(long, value_name = "ID")]
@@ -27,15 +49,36 @@ pub struct Arguments {
     /// Name of the Secret with the API token that the StatusPage will name.
     #[arg(long, value_name = "NAME", default_value = "statuspage-token")]
     pub secret: String,
-    /// Exports subscribers too. Their addresses are personal data: think before you commit them.
+    /// Id of the organization that owns the page; needed for its members.
+    #[arg(long, value_name = "ID")]
+    pub organization: Option<String>,
+    /// Exports people too: subscribers of the page and of open incidents, page access users and, with --organization,
+    /// members with their roles on this page. Think before you commit their addresses.
     #[arg(long)]
-    pub subscribers: bool,
+    pub personal_data: bool,
+    /// With --personal-data: what is granted to each page access user beside its groups too. Takes two requests a user.
+    #[arg(long, requires = "personal_data")]
+    pub user_grants: bool,
     /// Exports incidents that are over too, as far as the newest 100 reach.
     #[arg(long)]
     pub closed_incidents: bool,
+    /// Whether the manifests may be written to the page at once.
+    #[arg(long, value_enum, value_name = "POLICY", ignore_case = true, default_value_t = Management::ObserveOnly)]
+    pub management_policy: Management,
     /// How Statuspage is reached.
     #[command(flatten)]
     pub connection: Connection,
+}
+
+/// What the manifests say about writing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Management {
+    /// Nothing is written until you say so.
+    #[value(name = "ObserveOnly")]
+    ObserveOnly,
+    /// What differs from then on is written.
+    #[value(name = "Full")]
+    Full,
 }
 
 /// Reads a page and writes it down. Applying the result changes nothing.
@@ -49,16 +92,24 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<Outcome, Failur
         namespace: arguments.namespace.clone(),
         secret: arguments.secret.clone(),
         api_url: Some(base_url.to_string()).filter(|address| address != BaseUrl::DEFAULT),
-        subscribers: arguments.subscribers,
+        organization: arguments.organization.clone(),
+        personal_data: arguments.personal_data,
         closed_incidents: arguments.closed_incidents,
+        management: match arguments.management_policy {
+            Management::ObserveOnly => ManagementPolicy::ObserveOnly,
+            Management::Full => ManagementPolicy::Full,
+        },
     };
-    let snapshot = block_on(async {
+    let (snapshot, mut notes) = block_on(async {
         let budget = arguments.connection.budgets().budget(&token, &base_url);
         let client = Client::builder(base_url, token)
             .budget(budget)
             .build()
             .map_err(Failure::Statuspage)?;
-        read(&client, arguments).await.map_err(Failure::Statuspage)
+        let page = client
+            .page(&arguments.page)
+            .in_organization(options.organization.clone());
+        read(&page, &options, arguments.user_grants).await
     })?;
     let Some(page) = &snapshot.page else {
         return Err(Failure::UnknownPage(arguments.page.clone()));
@@ -66,55 +117,198 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<Outcome, Failur
     let exported = export(page, &snapshot, &options);
     match &arguments.directory {
         None => {
-            for object in exported.values().flatten() {
-                write!(out, "---\n{}", yaml(object)?).map_err(Failure::Output)?;
+            for (kind, objects) in &exported.objects {
+                write!(out, "{}", file_text(*kind, objects, &options)).map_err(Failure::Output)?;
             }
         }
         Some(directory) => {
-            std::fs::create_dir_all(directory).map_err(|source| Failure::Write {
-                path: directory.clone(),
-                source,
-            })?;
-            for (kind, objects) in &exported {
-                let path = write_kind(directory, *kind, objects)?;
-                writeln!(out, "{}: {}", path.display(), objects.len()).map_err(Failure::Output)?;
+            for (path, count) in write_files(directory, &exported, &options)? {
+                writeln!(out, "{}: {count}", path.display()).map_err(Failure::Output)?;
             }
         }
+    }
+    notes.extend(exported.notes);
+    if options.personal_data && options.organization.is_none() {
+        notes.push("members of the organization are left out: give --organization with its id".to_owned());
+    }
+    for note in notes {
+        anstream::eprintln!("{NOTE}note{NOTE:#}: {note}");
     }
     Ok(Outcome::Success)
 }
 
-async fn read(client: &Client, arguments: &Arguments) -> Result<Snapshot, crate::statuspage::Error> {
-    let page = client.page(&arguments.page);
+const NOTE: anstyle::Style = anstyle::AnsiColor::Cyan.on_default();
+
+/// Reads what the export needs. What the page's plan does not have, or the token's user may not see, is said.
+async fn read(
+    page: &PageHandle,
+    options: &ExportOptions,
+    user_grants: bool,
+) -> Result<(Snapshot, Vec<String>), Failure> {
     let mut snapshot = Snapshot::default();
+    let mut notes = Vec::new();
     for kind in CollectionKind::ALL {
-        // Only what is written to manifests, and subscribers only when they are asked for.
-        let wanted = kind.is_on_every_page() && (kind != CollectionKind::Subscribers || arguments.subscribers);
-        if wanted {
-            snapshot.store(page.read(kind).await?);
+        if !options.needs(kind) {
+            continue;
+        }
+        match patiently(async || page.read(kind).await).await {
+            Ok(reading) => snapshot.store(reading),
+            Err(error) if kind == CollectionKind::Page && error.is_not_found() => {
+                return Err(Failure::UnknownPage(page.id().to_owned()));
+            }
+            Err(error) if is_left_out(kind, &error) => {
+                notes.push(format!("{} are left out: {}", noun(kind), described(&error)));
+            }
+            Err(error) => return Err(Failure::Statuspage(error)),
         }
     }
-    snapshot.merge_incidents(page.read_open_incidents().await?);
-    Ok(snapshot)
-}
-
-/// One file of a kind. An existing file is not overwritten: it may be somebody's work.
-fn write_kind(directory: &Path, kind: Kind, objects: &[Value]) -> Result<PathBuf, Failure> {
-    let path = directory.join(format!("{}.yaml", kind.definition().spec.names.plural));
-    let failed = |source| Failure::Write {
-        path: path.clone(),
-        source,
-    };
-    let mut file = std::fs::File::create_new(&path).map_err(failed)?;
-    for object in objects {
-        write!(file, "---\n{}", yaml(object)?).map_err(failed)?;
+    let open = patiently(async || page.read_open_incidents().await);
+    let open = open.await.map_err(Failure::Statuspage)?;
+    snapshot.merge_incidents(open);
+    let members = snapshot.organization_users.iter().flat_map(|list| &list.items);
+    let members: Vec<String> = members.map(|member| member.id.clone()).collect();
+    for member in members {
+        match patiently(async || page.read_permissions(&member).await).await {
+            Ok(permissions) => snapshot.store_permissions(&member, permissions),
+            Err(error) if is_left_out(CollectionKind::OrganizationUsers, &error) => {
+                notes.push(format!(
+                    "the roles of member {member} are left out: {}",
+                    described(&error)
+                ));
+            }
+            Err(error) => return Err(Failure::Statuspage(error)),
+        }
     }
-    Ok(path)
+    if user_grants {
+        read_grants(page, &mut snapshot).await?;
+    }
+    if options.personal_data {
+        let open = snapshot.incidents.iter().flat_map(|list| &list.items);
+        let open = open.filter(|incident| !incident.status.as_ref().is_some_and(IncidentStatus::is_over));
+        let open: Vec<String> = open.map(|incident| incident.id.clone()).collect();
+        for incident in open {
+            let read_at = jiff::Timestamp::now();
+            let subscribers = page.incidents().subscribers(&incident);
+            match patiently(async || subscribers.list().await).await {
+                Ok(value) => snapshot.store_incident_subscribers(&incident, Dated { value, read_at }),
+                Err(error) if is_left_out(CollectionKind::Subscribers, &error) => {
+                    let why = described(&error);
+                    notes.push(format!("the subscribers of incident {incident} are left out: {why}"));
+                }
+                Err(error) => return Err(Failure::Statuspage(error)),
+            }
+        }
+    }
+    Ok((snapshot, notes))
 }
 
-fn yaml(object: &Value) -> Result<String, Failure> {
-    serde_yaml::to_string(object).map_err(|error| Failure::Serialize {
-        what: "a manifest",
-        message: error.to_string(),
-    })
+/// What each page access user may see beside its groups is in no list.
+async fn read_grants(page: &PageHandle, snapshot: &mut Snapshot) -> Result<(), Failure> {
+    fn ids<T: Identified>(granted: Vec<T>) -> Dated<Vec<String>> {
+        Dated {
+            value: granted.iter().map(|item| item.id().to_owned()).collect(),
+            read_at: jiff::Timestamp::now(),
+        }
+    }
+    let users = snapshot.page_access_users.iter().flat_map(|list| &list.items);
+    let users: Vec<String> = users.map(|user| user.id.clone()).collect();
+    for user in users {
+        let grants = page.page_access_users().components(&user);
+        let granted = patiently(async || grants.list().await)
+            .await
+            .map_err(Failure::Statuspage)?;
+        snapshot.store_user_components(&user, ids(granted));
+        let grants = page.page_access_users().metrics(&user);
+        let granted = patiently(async || grants.list().await)
+            .await
+            .map_err(Failure::Statuspage)?;
+        snapshot.store_user_metrics(&user, ids(granted));
+    }
+    Ok(())
+}
+
+/// Asks again for as long as the service says that the token has sent too much: the client waits as it is told.
+async fn patiently<T>(ask: impl AsyncFn() -> Result<T, Error>) -> Result<T, Error> {
+    loop {
+        match ask().await {
+            Err(error) if matches!(error.class(), ErrorClass::Throttled { .. }) => {
+                anstream::eprintln!(
+                    "{NOTE}note{NOTE:#}: other programs use this token too; waiting as Statuspage asks"
+                );
+            }
+            answer => return answer,
+        }
+    }
+}
+
+/// True when a part that was refused does not keep the others from being exported.
+fn is_left_out(kind: CollectionKind, error: &Error) -> bool {
+    let optional = !matches!(
+        kind,
+        CollectionKind::Page | CollectionKind::Components | CollectionKind::Incidents
+    );
+    optional && matches!(error.class(), ErrorClass::NotFound | ErrorClass::Terminal)
+}
+
+fn noun(kind: CollectionKind) -> &'static str {
+    match kind {
+        CollectionKind::Page => "settings",
+        CollectionKind::Components => "components",
+        CollectionKind::Incidents => "incidents",
+        CollectionKind::MetricsProviders => "metrics providers",
+        CollectionKind::Metrics => "metrics",
+        CollectionKind::Subscribers => "subscribers",
+        CollectionKind::Unsubscribed => "those who have unsubscribed",
+        CollectionKind::SubscriberCounts => "numbers of subscribers",
+        CollectionKind::IncidentTemplates => "incident templates",
+        CollectionKind::PageAccessUsers => "page access users",
+        CollectionKind::PageAccessGroups => "page access groups",
+        CollectionKind::StatusEmbed => "settings of the status embed",
+        CollectionKind::OrganizationUsers => "members of the organization",
+    }
+}
+
+fn described(error: &Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        text.push_str(&format!(": {error}"));
+        cause = error.source();
+    }
+    text
+}
+
+/// One file of each kind. An existing file is not overwritten, it may be somebody's work: then nothing is written.
+fn write_files(directory: &Path, exported: &Export, options: &ExportOptions) -> Result<Vec<(PathBuf, usize)>, Failure> {
+    let failed = |path: &Path| {
+        let path = path.to_owned();
+        move |source| Failure::Write { path, source }
+    };
+    std::fs::create_dir_all(directory).map_err(failed(directory))?;
+    let mut files = Vec::new();
+    for (kind, objects) in &exported.objects {
+        let path = directory.join(format!("{}.yaml", kind.definition().spec.names.plural));
+        if path.exists() {
+            return Err(Failure::Exists(path));
+        }
+        files.push((path, file_text(*kind, objects, options), objects.len()));
+    }
+    let write = |(path, text, count): (PathBuf, String, usize)| {
+        let mut file = std::fs::File::create_new(&path).map_err(failed(&path))?;
+        file.write_all(text.as_bytes()).map_err(failed(&path))?;
+        Ok((path, count))
+    };
+    files.into_iter().map(write).collect()
+}
+
+fn file_text(kind: Kind, objects: &[Value], options: &ExportOptions) -> String {
+    let mut text = String::new();
+    for object in objects {
+        text.push_str("---\n");
+        if kind == Kind::StatusPage && options.management == ManagementPolicy::ObserveOnly {
+            text.push_str(OBSERVED);
+        }
+        text.push_str(&to_yaml(object));
+    }
+    text
 }

@@ -22,6 +22,9 @@ pub enum Failure {
         /// Why.
         source: io::Error,
     },
+    /// A file is in the way.
+    #[error("{} is there already and may be somebody's work: export into another directory; nothing was written", .0.display())]
+    Exists(PathBuf),
     /// The manifests cannot be read.
     #[error(transparent)]
     Read(#[from] ReadError),
@@ -32,6 +35,46 @@ pub enum Failure {
         what: &'static str,
         /// Why not.
         message: String,
+    },
+    /// The command line cannot be understood.
+    #[error("{0}; see --help")]
+    Usage(String),
+    /// There is no such declaration.
+    #[error("no {what} is declared in {place}{hint}")]
+    Undeclared {
+        /// Kind and name.
+        what: String,
+        /// Directory or namespace.
+        place: String,
+        /// A better name.
+        hint: String,
+    },
+    /// A declaration is not bound to an object.
+    #[error(transparent)]
+    Refused(#[from] crate::driver::binding::Refusal),
+    /// A manifest says something else.
+    #[error("{place}: the manifest names {annotated}, which wins over what is recorded: write {id} there instead")]
+    Annotated {
+        /// File, line and column.
+        place: String,
+        /// The id that the manifest names.
+        annotated: String,
+        /// The id that was to be recorded.
+        id: String,
+    },
+    /// The id cannot be recorded.
+    #[error(transparent)]
+    Store(crate::driver::StoreError),
+    /// The cluster does not answer, or refuses.
+    #[error("the cluster refused: {0}")]
+    Cluster(String),
+    /// The declarations of the page could not be read.
+    #[error("the declarations of the page could not be read within {seconds} s: {missing}")]
+    ClusterSlow {
+        /// How long it was tried.
+        seconds: u64,
+        /// What is missing.
+        missing: String,
     },
     /// The operator ended.
     #[error(transparent)]
@@ -93,6 +136,25 @@ pub enum Failure {
     /// The access keys cannot be used.
     #[error(transparent)]
     AccessKeys(#[from] crate::admin::identity::access_keys::AccessKeyError),
+    /// Nothing says where the access keys are.
+    #[error("give --file or --secret: nothing says where the access keys are")]
+    NoKeys,
+    /// A Secret cannot be read or written.
+    #[error("cannot use Secret {secret}")]
+    Secret {
+        /// Its namespace and name.
+        secret: String,
+        /// Why.
+        source: Box<kube::Error>,
+    },
+    /// A Secret holds something else.
+    #[error("Secret {secret} holds something else than access keys under keys.json")]
+    NoKeysInSecret {
+        /// Its namespace and name.
+        secret: String,
+        /// Why.
+        source: serde_json::Error,
+    },
     /// A secret is empty, so everybody would know it.
     #[error("{} is empty: a secret that everybody knows is none", .0.display())]
     EmptySecret(PathBuf),

@@ -6,18 +6,16 @@ use std::sync::Arc;
 
 use clap::Args;
 use secrecy::SecretString;
-use tokio::sync::oneshot;
-use tokio::task::JoinHandle;
 
 use super::Failure;
 use super::progress::Lines;
 use super::session::Session;
 use crate::admin::caller::{Caller, Scope};
 use crate::admin::identity::access_keys::AccessKeys;
-use crate::admin::identity::{Gateway, Identity};
+use crate::admin::identity::{Gateway, Identity, Network};
 use crate::admin::resources::StoreSource;
 use crate::admin::status::Standalone;
-use crate::admin::{AdminError, AdminOptions, AdminServer, Limits, Listening, TlsFiles};
+use crate::admin::{AdminOptions, AdminServer, Limits, Listening, Serving, TlsFiles, events};
 
 /// Options of the HTTP API.
 #[derive(Clone, Debug, Default, Args)]
@@ -44,9 +42,13 @@ pub struct HttpSettings {
     /// File of access keys, made with `statuspage access-key create`. Read again when it changes.
     #[arg(long, env = "STATUSPAGE_ACCESS_KEYS", value_name = "FILE")]
     pub access_keys: Option<PathBuf>,
-    /// File with the secret of a gateway whose x-rh-identity is believed when it shows the secret.
+    /// File with the secret of a gateway whose x-rh-identity is believed.
     #[arg(long, value_name = "FILE")]
     pub gateway_secret_file: Option<PathBuf>,
+    /// Address or network of the gateway, such as 10.0.7.0/24; may be repeated. With a secret it needs both; alone, every
+    /// process at these addresses is believed.
+    #[arg(long = "gateway-address", value_name = "ADDRESS")]
+    pub gateway_addresses: Vec<Network>,
     /// Shows the details of /api/v1/status/ to callers without credentials too.
     #[arg(long)]
     pub public_status: bool,
@@ -59,46 +61,41 @@ impl HttpSettings {
         if let Some(path) = &self.access_keys {
             identity = identity.with_access_keys(AccessKeys::of(path));
         }
-        if let Some(path) = &self.gateway_secret_file {
-            let text = std::fs::read_to_string(path).map_err(|source| Failure::TokenFile {
-                path: path.clone(),
-                source,
-            })?;
-            let gateway = Gateway::new(SecretString::from(text.trim()));
-            identity = identity.with_gateway(gateway.ok_or_else(|| Failure::EmptySecret(path.clone()))?);
+        let secret = match &self.gateway_secret_file {
+            Some(path) => {
+                let text = std::fs::read_to_string(path).map_err(|source| Failure::TokenFile {
+                    path: path.clone(),
+                    source,
+                })?;
+                if text.trim().is_empty() {
+                    return Err(Failure::EmptySecret(path.clone()));
+                }
+                Some(SecretString::from(text.trim()))
+            }
+            None => None,
+        };
+        if let Some(gateway) = Gateway::new(secret, self.gateway_addresses.clone()) {
+            identity = identity.with_gateway(gateway);
         }
         Ok(identity)
     }
 
+    /// The certificate, if there is one.
+    pub fn tls(&self) -> Result<Option<TlsFiles>, Failure> {
+        match (&self.http_tls_certificate, &self.http_tls_key) {
+            (Some(certificate), Some(key)) => TlsFiles::open(certificate, key).map(Some).map_err(Failure::Tls),
+            _ => Ok(None),
+        }
+    }
+
     /// Listens, with TLS if there is a certificate.
     pub async fn listen(&self, address: SocketAddr) -> Result<Listening, Failure> {
-        let tls = match (&self.http_tls_certificate, &self.http_tls_key) {
-            (Some(certificate), Some(key)) => Some(TlsFiles::open(certificate, key).map_err(Failure::Tls)?),
-            _ => None,
-        };
-        Listening::bind(address, tls).await.map_err(|source| Failure::Listen {
-            address: address.to_string(),
-            source,
-        })
-    }
-}
-
-/// A server that is running.
-pub(super) struct Serving {
-    stop: oneshot::Sender<()>,
-    task: JoinHandle<Result<(), AdminError>>,
-}
-
-impl Serving {
-    /// Ends the server in order.
-    pub(super) async fn end(self) {
-        // Nobody listens when it has ended by itself.
-        let _ = self.stop.send(());
-        match self.task.await {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => tracing::warn!(%error, "the HTTP API did not end in order"),
-            Err(error) => tracing::error!(%error, "the HTTP API ended"),
-        }
+        Listening::bind(address, self.tls()?)
+            .await
+            .map_err(|source| Failure::Listen {
+                address: address.to_string(),
+                source,
+            })
     }
 }
 
@@ -118,24 +115,27 @@ impl HttpApi {
             });
         }
         let listening = self.settings.listen(address).await?;
-        let store = Arc::clone(&session.store);
-        let pages = move || store.pages();
-        let source = StoreSource::new(Arc::clone(&session.store), pages, Arc::clone(&session.options.budgets));
+        let [listed, strays] = [Arc::clone(&session.store), Arc::clone(&session.store)];
+        let source = StoreSource::new(
+            Arc::clone(&session.store),
+            move || listed.pages(),
+            move || strays.without_page(),
+            Arc::clone(&session.options.budgets),
+        );
         let server = AdminServer::new(AdminOptions {
             identity,
             status: Arc::new(Standalone),
             resources: Arc::new(source),
-            mounts: Vec::new(),
+            mounts: session
+                .log()
+                .map(|log| events::mount(log.clone()))
+                .into_iter()
+                .collect(),
             limits: Limits::default(),
             public_details: self.settings.public_status,
         });
         let address = listening.address().unwrap_or(address);
         print(&format!("HTTP API at {}://{address}/openapi.json", listening.scheme()));
-        let (stop, stopped) = oneshot::channel();
-        let task = tokio::spawn(server.serve(listening, async {
-            // A dropped sender means the end too.
-            let _ = stopped.await;
-        }));
-        Ok(Some(Serving { stop, task }))
+        Ok(Some(server.start(listening)))
     }
 }

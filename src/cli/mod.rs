@@ -3,6 +3,8 @@
 //! Exit codes: 0 success, 1 error (wrong usage too), 2 changes found by `plan`.
 
 mod access_key;
+mod access_key_secret;
+mod adopt;
 mod apply;
 mod bar;
 mod completions;
@@ -18,6 +20,8 @@ mod logging;
 mod operator;
 mod plan;
 mod progress;
+mod quantity;
+mod record;
 mod screen;
 mod serve;
 mod session;
@@ -91,6 +95,8 @@ pub enum Command {
     Sync(sync::Arguments),
     /// Writes an existing page down as manifests; applying them changes nothing.
     Export(export::Arguments),
+    /// Binds a declaration to an object that is on the page already; writes nothing to the page.
+    Adopt(Box<adopt::Arguments>),
     /// Shows who changed what on which page, when: the event log of a file, a database or an operator.
     Events(events::Arguments),
     /// Runs the local Statuspage-compatible server.
@@ -178,6 +184,7 @@ impl Command {
             Command::Apply(arguments) => apply::run(&arguments, out),
             Command::Sync(arguments) => sync::run(&arguments, out),
             Command::Export(arguments) => export::run(&arguments, out),
+            Command::Adopt(arguments) => adopt::run(&arguments, out),
             Command::Events(arguments) => events::run(&arguments, out),
             Command::Serve(arguments) => serve::run(&arguments, out),
             Command::Validate(arguments) => validate::run(&arguments, out),

@@ -7,16 +7,18 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::{Failure, Outcome};
-use crate::operator::{self, LeaderOptions, LeaseTimes, OperatorOptions};
+use super::record::Record;
+use super::{Failure, HttpSettings, Outcome};
+use crate::audit::AuditOptions;
+use crate::operator::{self, ApiOptions, LeaderOptions, LeaseTimes, OperatorOptions};
 use crate::statuspage::{BaseUrl, DEFAULT_LIMIT};
 
 /// Options of `operator`.
 #[derive(Clone, Debug, Args)]
 pub struct Arguments {
-    /// Address of /healthz, /readyz and /metrics.
+    /// Address of /healthz, /readyz and /metrics: plain HTTP without credentials, for the kubelet and Prometheus.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8081")]
-    pub http_listen: SocketAddr,
+    pub probe_listen: SocketAddr,
     /// Acts only while holding a Lease, so that several replicas can run.
     #[arg(long)]
     pub leader_elect: bool,
@@ -50,6 +52,20 @@ pub struct Arguments {
     /// Context of the kubeconfig.
     #[arg(long, value_name = "NAME")]
     pub context: Option<String>,
+    /// Where what is done is recorded.
+    #[command(flatten)]
+    pub record: Record,
+    /// Address of the HTTP API: status, managed resources, events.
+    #[arg(
+        long,
+        value_name = "ADDRESS",
+        default_value = "127.0.0.1:8082",
+        help_heading = "HTTP API"
+    )]
+    pub http_listen: SocketAddr,
+    /// Who is let in, beside the users of the cluster.
+    #[command(flatten)]
+    pub http: HttpSettings,
 }
 
 /// Runs the operator until it is told to end.
@@ -74,7 +90,18 @@ pub fn run(arguments: Arguments, _out: &mut dyn Write) -> Result<Outcome, Failur
         None
     };
     let options = OperatorOptions {
-        http_listen: arguments.http_listen,
+        probe_listen: arguments.probe_listen,
+        api: ApiOptions {
+            listen: arguments.http_listen,
+            tls: arguments.http.tls()?,
+            identity: arguments.http.identity()?,
+            public_details: arguments.http.public_status,
+        },
+        events: arguments.record.options()?.map(|events| AuditOptions {
+            // An incident does not wait for its record.
+            patient: true,
+            ..events
+        }),
         leader,
         namespaces: arguments.watch_namespaces,
         requests_per_minute: arguments.requests_per_minute,

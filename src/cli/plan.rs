@@ -163,8 +163,8 @@ fn page_report(
         page: format!("{}/{}", page.namespace, page.name),
         page_id,
         create: count(|action| matches!(action, Action::Create(_))),
-        update: count(|action| !matches!(action, Action::Create(_) | Action::Delete(_))),
-        delete: count(|action| matches!(action, Action::Delete(_))),
+        update: count(|action| !matches!(action, Action::Create(_)) && !action.is_deletion()),
+        delete: count(Action::is_deletion),
         requests: shown.steps.len(),
         seconds,
         requests_to_plan,
@@ -198,7 +198,7 @@ fn step_report(step: Step) -> StepReport {
     StepReport {
         action: match step.action {
             Action::Create(_) => "create",
-            Action::Delete(_) => "delete",
+            Action::Delete(_) | Action::Replace(_) => "delete",
             _ => "update",
         },
         kind: step.key.kind.as_str(),
@@ -321,7 +321,7 @@ fn mark(action: &str) -> (&'static str, anstyle::Style) {
     }
 }
 
-fn change_line(change: &Change) -> String {
+pub(super) fn change_line(change: &Change) -> String {
     match &change.from {
         Some(from) => format!("{}: {} → {}", change.field, shown(from), shown(&change.to)),
         None => format!("{}: {}", change.field, shown(&change.to)),

@@ -4,13 +4,14 @@ use std::path::Path;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use clap::Args;
 use jiff::Timestamp;
 
 use super::bar::Bar;
 use super::progress::{Lines, Tally, event_line, waiting_line};
+use super::record::Record;
 use super::{Connection, Failure};
-use crate::audit::{AuditLog, AuditOptions};
+use crate::admin::Serving;
+use crate::audit::AuditLog;
 use crate::driver::{Clock, Event, Interrupt, PageDriver, PageOptions, PassEnd, Totals};
 use crate::engine::{self, Declaration, Finding, ObjectKey, State};
 use crate::manifest::Manifests;
@@ -29,15 +30,6 @@ pub(super) struct Session {
     /// False when the pages are not those of Statuspage itself, whose public addresses would mislead.
     pub(super) public: bool,
     log: OnceLock<AuditLog>,
-}
-
-/// Where what is done is recorded.
-#[derive(Clone, Debug, Args)]
-#[command(next_help_heading = "Record")]
-pub struct Record {
-    /// Records every change as an event in this log: a SQLite file, or a postgres:// URL. `statuspage events` shows it.
-    #[arg(long, value_name = "PLACE", env = "STATUSPAGE_EVENTS", hide_env_values = true)]
-    pub events: Option<String>,
 }
 
 /// A log that is away delays the end of a command by so much.
@@ -144,23 +136,47 @@ impl Session {
 
     /// Opens the event log, if there is to be one. Drivers made from here on record in it.
     pub(super) async fn record(&self, record: &Record) -> Result<(), Failure> {
-        if let Some(place) = &record.events {
-            let options = AuditOptions {
-                clock: self.options.clock.clone(),
-                ..AuditOptions::new(place.parse()?)
-            };
+        if let Some(options) = record.options()? {
             // Set once, before any driver is made.
             let _ = self.log.set(AuditLog::open(options).await?);
         }
         Ok(())
     }
 
+    /// The event log, if what is done is recorded.
+    pub(super) fn log(&self) -> Option<&AuditLog> {
+        self.log.get()
+    }
+
+    /// Ends what serves and what records, at the same time: streams of events end with the log, the server with its
+    /// streams.
+    pub(super) async fn end(&self, serving: Option<Serving>) {
+        let served = async {
+            if let Some(serving) = serving {
+                serving.end().await;
+            }
+        };
+        tokio::join!(served, self.close_record());
+    }
+
     /// Stores what is still to be stored.
     pub(super) async fn close_record(&self) {
-        if let Some(log) = self.log.get()
-            && !log.close(LAST_EVENTS).await
-        {
-            tracing::warn!("some events are not stored yet; the next command with this log stores them");
+        let Some(log) = self.log.get() else { return };
+        let kept = log.has_journal();
+        if log.close(LAST_EVENTS).await {
+            return;
+        }
+        let count = log.waiting();
+        if kept {
+            tracing::warn!(
+                count,
+                "events are not stored yet; the next command with this log stores them"
+            );
+        } else {
+            tracing::warn!(
+                count,
+                "events are lost: they could not be stored, and there is no journal to keep them"
+            );
         }
     }
 }

@@ -10,7 +10,8 @@ use notify::{RecursiveMode, Watcher};
 use tokio::sync::mpsc;
 
 use super::progress::{Lines, Tally, finding_lines, lines, print_problems, stranded_lines, summary};
-use super::session::{Record, Session, asked_to_end, block_on, result, until};
+use super::record::Record;
+use super::session::{Session, asked_to_end, block_on, result, until};
 use super::{Connection, Failure, HttpApi, Outcome};
 use crate::driver::{PageDriver, PassEnd, Trigger};
 use crate::engine::ObjectKey;
@@ -46,10 +47,7 @@ pub fn run(arguments: &Arguments, _out: &mut dyn Write) -> Result<Outcome, Failu
         let hint = format!("Watching {}. Ctrl-C ends.", arguments.directory.display());
         let serving = arguments.http.serve(&session, &print, false).await?;
         let watched = watch(&session, &arguments.directory, &print, vec![hint], asked_to_end()).await;
-        if let Some(serving) = serving {
-            serving.end().await;
-        }
-        session.close_record().await;
+        session.end(serving).await;
         watched
     })?;
     Ok(Outcome::Success)

@@ -5,6 +5,7 @@ use std::io::Write;
 use clap::{Args, ValueEnum};
 
 use super::{Failure, Outcome};
+use crate::admin::status::{commit, rust_version};
 use crate::api::{GROUP, VERSION};
 
 /// Options of `version`.
@@ -28,10 +29,17 @@ pub enum Format {
 pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<Outcome, Failure> {
     let version = env!("CARGO_PKG_VERSION");
     match arguments.output {
-        Format::Text => writeln!(out, "statuspage {version} ({GROUP}/{VERSION})"),
+        Format::Text => writeln!(
+            out,
+            "statuspage {version} ({GROUP}/{VERSION}), commit {}, Rust {}",
+            commit(),
+            rust_version()
+        ),
         Format::Json => {
             let about = serde_json::json!({
                 "version": version,
+                "commit": commit(),
+                "rustVersion": rust_version(),
                 "apiVersion": format!("{GROUP}/{VERSION}"),
                 "platform": format!("{}/{}", std::env::consts::OS, std::env::consts::ARCH),
             });

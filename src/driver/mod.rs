@@ -6,6 +6,7 @@
 //!
 //! Invariant: create = finalizer, journal, request, record. Between the request and its record nothing cancels it.
 
+pub mod binding;
 mod interrupt;
 mod page;
 mod perform;
@@ -16,5 +17,5 @@ mod store;
 pub use crate::clock::Clock;
 pub use interrupt::{Interrupt, Trigger};
 pub use page::{PageDriver, PageOptions, PassEnd, Pending, Totals};
-pub use recorder::{Conclusion, Effect, Happening, Recorder, Ticket};
+pub use recorder::{Conclusion, Effect, Expectation, Happening, Recorder, Ticket};
 pub use store::{Access, Event, EventKind, Store, StoreChange, StoreError, View};

@@ -1,7 +1,7 @@
 //! Sends one request of a plan and folds the reply into the snapshot.
 
 use crate::engine::{Reply, Request};
-use crate::statuspage::{CollectionKind, Error, PageHandle, Snapshot, SubscriberSelection};
+use crate::statuspage::{Error, PageHandle, Snapshot, SubscriberSelection};
 
 /// Sends a request. The snapshot shows its effect afterwards.
 pub(super) async fn perform(page: &PageHandle, snapshot: &mut Snapshot, request: &Request) -> Result<Reply, Error> {
@@ -223,50 +223,5 @@ fn gone_is_done(result: Result<(), Error>) -> Result<(), Error> {
     match result {
         Err(error) if error.is_not_found() => Ok(()),
         other => other,
-    }
-}
-
-/// The list that a request's object is in: what to read again when the outcome is not known.
-pub(super) fn collection_of(request: &Request) -> CollectionKind {
-    use Request::*;
-    match request {
-        UpdatePage(_) => CollectionKind::Page,
-        CreateComponent(_)
-        | UpdateComponent(..)
-        | DeleteComponent(_)
-        | CreateComponentGroup(_)
-        | UpdateComponentGroup(..)
-        | DeleteComponentGroup(_) => CollectionKind::Components,
-        CreateIncident(_)
-        | UpdateIncident(..)
-        | DeleteIncident(_)
-        | UpdateIncidentUpdate(..)
-        | WritePostmortem(..)
-        | PublishPostmortem(..)
-        | RevertPostmortem(_)
-        | CreateIncidentSubscriber(..)
-        | DeleteIncidentSubscriber(..) => CollectionKind::Incidents,
-        CreateMetricsProvider(_) | UpdateMetricsProvider(..) | DeleteMetricsProvider(_) => {
-            CollectionKind::MetricsProviders
-        }
-        CreateMetric(..) | UpdateMetric(..) | DeleteMetric(_) | SubmitMetricData(_) | ResetMetricData(_) => {
-            CollectionKind::Metrics
-        }
-        CreateSubscriber(_)
-        | UpdateSubscriber(..)
-        | DeleteSubscriber(..)
-        | ResendConfirmation(_)
-        | ReactivateSubscriber(_) => CollectionKind::Subscribers,
-        UpdateStatusEmbed(_) => CollectionKind::StatusEmbed,
-        CreateIncidentTemplate(_) => CollectionKind::IncidentTemplates,
-        CreatePageAccessUser(_)
-        | UpdatePageAccessUser(..)
-        | GrantComponents(..)
-        | GrantMetrics(..)
-        | DeletePageAccessUser(_) => CollectionKind::PageAccessUsers,
-        CreatePageAccessGroup(_) | UpdatePageAccessGroup(..) | DeletePageAccessGroup(_) => {
-            CollectionKind::PageAccessGroups
-        }
-        CreateOrganizationUser(_) | DeleteOrganizationUser(_) | SetPermissions(..) => CollectionKind::OrganizationUsers,
     }
 }

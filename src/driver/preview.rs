@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use jiff::SignedDuration;
 use serde_json::Value;
 
 use crate::engine::{self, Action, Finding, Plan, Reply, Step, World, model};
@@ -79,6 +80,20 @@ pub fn preview(world: &World<'_>, view: &View) -> Preview {
             break;
         }
         if let Some(request) = step.action.request() {
+            if let Action::Replace(_) = step.action {
+                // The plan after the deletion knows by its note that the object is to be created again. The time is
+                // after that of the lists, as it would be.
+                let at = world
+                    .now
+                    .saturating_add(SignedDuration::from_secs(1))
+                    .unwrap_or(world.now);
+                for declaration in declarations
+                    .iter_mut()
+                    .filter(|declaration| declaration.key == step.key)
+                {
+                    declaration.status.object_mut().journal = step.journal(String::new(), at);
+                }
+            }
             let reply: Reply = model::perform(&mut snapshot, request, &format!("{NEW}{number})"), world.now);
             for declaration in &mut declarations {
                 engine::record(declaration, &step, &reply);

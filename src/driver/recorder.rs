@@ -20,7 +20,7 @@ pub struct Effect<'a> {
 /// How a remote write ended.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Conclusion<'a> {
-    /// `succeeded`, `failed`, or `unknown` when no answer came.
+    /// `succeeded`, `failed`, or `unknown` when no answer came, or one that leaves it open.
     pub outcome: &'static str,
     /// The id of the object that was created.
     pub created: Option<&'a str>,
@@ -32,21 +32,21 @@ pub struct Conclusion<'a> {
     pub request_id: Option<&'a str>,
 }
 
-/// Something that happened without a remote write.
+/// Something that happens without a remote write.
 #[derive(Clone, Copy, Debug)]
 pub enum Happening<'a> {
-    /// The status of a declaration was replaced by this one.
+    /// The status of a declaration is replaced by this one.
     Status(&'a Status),
-    /// A remote object was taken over: by adoption, or found again after an interrupted attempt.
+    /// A remote object is taken over: by adoption, or found again after an interrupted attempt.
     Adopted {
         /// Its id.
         id: &'a str,
         /// True when an attempt of ours had been interrupted.
         recovered: bool,
     },
-    /// The finalizer was taken off.
+    /// The finalizer is taken off.
     Released,
-    /// The declaration was deleted, because its incident was resolved long enough ago.
+    /// The declaration is deleted, because its incident was resolved long enough ago.
     Pruned,
 }
 
@@ -55,8 +55,21 @@ pub trait Recorder: Debug + Send + Sync {
     /// Before a remote write is sent.
     fn begin(&self, effect: Effect<'_>) -> Box<dyn Ticket>;
 
-    /// After something happened.
-    fn note(&self, page: &ObjectKey, page_id: Option<&str>, declaration: &Declaration, happening: Happening<'_>);
+    /// Before something is written to the store; none when nothing of it is recorded. The same happening told again, by
+    /// a process that takes over from one that ended in between, is the same to the record.
+    fn expect(
+        &self,
+        page: &ObjectKey,
+        page_id: Option<&str>,
+        declaration: &Declaration,
+        happening: Happening<'_>,
+    ) -> Option<Box<dyn Expectation>>;
+}
+
+/// Something that is about to be written to the store. Dropped without a word it may have happened.
+pub trait Expectation: Send {
+    /// It happened, or it did not.
+    fn conclude(self: Box<Self>, happened: bool);
 }
 
 /// A remote write that was recorded as begun. Dropped without a conclusion its outcome is unknown.

@@ -13,6 +13,7 @@ use super::kinds::{self, Rules};
 use super::once;
 use super::plan::{Action, ReadWhat, State, Step};
 use super::planner::{Outcome, Planner, PointsToSend, step};
+use super::replacement::{self, Replacement};
 use super::request::Request;
 use crate::api::{Kind, ManagementPolicy, MetricSpec, Reason};
 use crate::statuspage::{CollectionKind, MetricPoint, Priority};
@@ -101,6 +102,14 @@ impl<'a> Planner<'a> {
             Some(Identity::Here { id, adopted }) => Start::Here { id, adopted },
         };
         match self.failure(declaration) {
+            // What the page does not keep may be given to another object.
+            Some(outcome)
+                if outcome.reason == Reason::NotHonoured
+                    && declaration.spec.replace_policy().is_some()
+                    && matches!(start, Start::Here { .. }) =>
+            {
+                start
+            }
             Some(mut outcome) => {
                 if let Start::Here { id, adopted } = start {
                     self.take(declaration, &id, adopted, &mut outcome.status);
@@ -134,6 +143,12 @@ impl<'a> Planner<'a> {
 
     fn create<K: Rules>(&mut self, context: &Context<'a>, rules: &K, beside: Vec<String>) {
         let declaration = context.declaration;
+        if let Spec::Subscriber(spec) = &*declaration.spec
+            && let Err(blocked) = self.consent(context, spec)
+        {
+            self.record(declaration, Outcome::blocked(declaration, blocked));
+            return;
+        }
         let planned = rules.fields(context, None).and_then(|fields| {
             let found = fields::creation(&fields);
             rules
@@ -143,7 +158,8 @@ impl<'a> Planner<'a> {
         match planned {
             Ok((request, found)) => {
                 let summary = format!("create {} {:?}", declaration.key.kind.noun(), rules.title(context));
-                let step = creation(declaration, request, found, K::PRIORITY, summary, beside);
+                let mut step = creation(declaration, request, found, K::PRIORITY, summary, beside);
+                replacement::carry_on(declaration, &mut step);
                 self.begin_creation(declaration, step);
             }
             Err(blocked) => {
@@ -205,7 +221,27 @@ impl<'a> Planner<'a> {
             }
         };
         let policies = context.policies();
-        let found = fields::compare(&fields, &outcome.status.object().applied, policies.drift);
+        self.note_replacement(context, rules, &mut outcome.status);
+        let mut found = fields::compare(&fields, &outcome.status.object().applied, policies.drift);
+        match self.replacement(context, rules, remote, &found, &outcome.status) {
+            Replacement::Due(step) => {
+                outcome.state = State::Progressing;
+                outcome.reason = Reason::Progressing;
+                outcome.message = format!("will {}", step.summary);
+                self.plan.steps.push(*step);
+                self.record(declaration, outcome);
+                return;
+            }
+            Replacement::Blocked(blocked) => {
+                outcome.state = blocked.state;
+                outcome.reason = blocked.reason;
+                outcome.message = blocked.message;
+                self.record(declaration, outcome);
+                return;
+            }
+            Replacement::Not(way_out) => found.way_out = way_out,
+        }
+        self.close_replacement::<K>(declaration, &mut outcome.status);
         let only_status =
             found.body.len() == 1 && declaration.key.kind == Kind::Component && found.body.contains_key("status");
         let priority = if only_status {
@@ -259,11 +295,12 @@ impl<'a> Planner<'a> {
         } else if !found.immutable.is_empty() {
             outcome.state = State::Stalled;
             outcome.reason = Reason::NotHonoured;
-            let way_out = match declaration.key.kind {
-                Kind::IncidentTemplate => "edit the template in the console to match, or declare another one",
-                Kind::OrganizationUser => "edit the member in the console to match",
-                _ => "delete the declaration and create it anew",
-            };
+            let way_out = found.way_out.unwrap_or_else(|| match declaration.key.kind {
+                Kind::IncidentTemplate => {
+                    "edit the template in the console to match, or declare another one".to_owned()
+                }
+                _ => "delete the declaration and create it anew".to_owned(),
+            });
             outcome.message = format!(
                 "{} can only be given when the {} is created: change it back, or {way_out}",
                 found.immutable.join(", "),
@@ -273,7 +310,12 @@ impl<'a> Planner<'a> {
             if let Some(failure) = self.failure(declaration) {
                 outcome.state = failure.state;
                 outcome.reason = failure.reason;
-                outcome.message = failure.message;
+                outcome.message = match &found.way_out {
+                    Some(way_out) if failure.reason == Reason::NotHonoured => {
+                        format!("{}; or {way_out}", failure.message)
+                    }
+                    _ => failure.message,
+                };
             } else {
                 let names: Vec<String> = found.changes.iter().map(|change| change.field.clone()).collect();
                 let summary = format!("update {noun}: {}", names.join(", "));
@@ -290,6 +332,7 @@ impl<'a> Planner<'a> {
                             changes: found.changes,
                             applied: applied(declaration, &found.applied),
                             beside: Vec::new(),
+                            replaces: None,
                         });
                     }
                     Err(blocked) => {
@@ -314,16 +357,31 @@ impl<'a> Planner<'a> {
 
     /// Takes the remote object: id in the status and in the annotation, journal of its creation closed.
     pub(super) fn take(&mut self, declaration: &Declaration, id: &str, adopted: bool, status: &mut Status) {
+        let known = status.object();
+        let by_hand = declaration.is_to_take_over() && declaration.recorded_id() == Some(id);
+        if by_hand && known.id.is_some() {
+            // Nothing that was recorded of the other object is true of this one.
+            let mut blank = Status::empty(declaration.key.kind);
+            blank.object_mut().conditions.clone_from(&known.conditions);
+            blank
+                .object_mut()
+                .last_handled_request
+                .clone_from(&known.last_handled_request);
+            *status = blank;
+        }
         let object = status.object_mut();
-        object.adopted |= adopted || declaration.is_to_take_over();
+        object.adopted |= adopted || by_hand;
         object.id = Some(id.to_owned());
         object.page_id = self.world.page_id.map(str::to_owned);
-        if object
-            .journal
-            .as_ref()
-            .is_some_and(|journal| [CREATE, PROVIDE].contains(&journal.operation.as_str()))
-        {
-            object.journal = None;
+        match object.journal.as_ref().map(|journal| journal.operation.as_str()) {
+            Some(CREATE) => {
+                object.journal = None;
+                // What was recorded is about the object before it, if there was one.
+                let done = once::done_by_creation(declaration).into_iter();
+                object.applied = done.map(|(_, name, hash)| (name, hash)).collect();
+            }
+            Some(PROVIDE) => object.journal = None,
+            _ => {}
         }
         let policies = declaration.policies(self.world.page_spec());
         if !declaration.finalizer
@@ -333,7 +391,9 @@ impl<'a> Planner<'a> {
             let hold = step(declaration, Action::Hold, Priority::Incident, "put the finalizer on");
             self.plan.steps.push(hold);
         }
-        if declaration.id_annotation.as_deref() != Some(id) {
+        let annotated = declaration.id_annotation.as_deref();
+        let out_of_date = annotated.is_some() && annotated == declaration.status.object().former_id.as_deref();
+        if annotated != Some(id) && !out_of_date {
             self.plan.steps.push(step(
                 declaration,
                 Action::RecordId(id.to_owned()),
@@ -400,6 +460,7 @@ impl<'a> Planner<'a> {
             changes: Vec::new(),
             applied,
             beside: Vec::new(),
+            replaces: None,
         });
     }
 }
@@ -423,6 +484,7 @@ pub(super) fn creation(
         changes: found.changes,
         applied,
         beside,
+        replaces: None,
     }
 }
 

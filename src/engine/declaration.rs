@@ -12,8 +12,8 @@ use crate::api::{
     DeletionPolicy, DriftPolicy, IncidentDeletionPolicy, IncidentSpec, IncidentStatus, IncidentTemplateSpec,
     IncidentTemplateStatus, Kind, ManagementPolicy, MetricSpec, MetricStatus, MetricsProviderSpec,
     MetricsProviderStatus, ObjectStatus, OrganizationUserSpec, OrganizationUserStatus, PageAccessGroupSpec,
-    PageAccessGroupStatus, PageAccessUserSpec, PageAccessUserStatus, SecretReference, StatusPageSpec, StatusPageStatus,
-    SubscriberSpec, SubscriberStatus,
+    PageAccessGroupStatus, PageAccessUserSpec, PageAccessUserStatus, ReplacePolicy, SecretReference, StatusPageSpec,
+    StatusPageStatus, SubscriberSpec, SubscriberStatus,
 };
 use crate::statuspage::Secret;
 
@@ -56,6 +56,8 @@ pub struct Declaration {
     pub version: String,
     /// Grows with every change of the spec.
     pub generation: i64,
+    /// The field manager that last changed the spec, where the store knows it.
+    pub who: Option<String>,
     /// When it was written first; the older of two claimants keeps the remote object.
     pub created: Timestamp,
     /// When this process first saw it, or first saw its present requested-at: lists must be read after that before
@@ -155,6 +157,8 @@ pub struct Policies {
     pub drift: DriftPolicy,
     /// What deletion does.
     pub deletion: Deletion,
+    /// What to do about a change that only another object can have.
+    pub replace: ReplacePolicy,
     /// Stops everything.
     pub suspend: bool,
 }
@@ -193,6 +197,17 @@ impl Spec {
             .into_iter()
             .filter_map(|(field, reference)| Some((field, reference.as_ref()?)))
             .collect()
+    }
+
+    /// What the spec says about replacing its object; none for kinds that never are.
+    pub fn replace_policy(&self) -> Option<ReplacePolicy> {
+        match self {
+            Spec::MetricsProvider(spec) => Some(spec.replace_policy.unwrap_or_default()),
+            Spec::Metric(spec) => Some(spec.replace_policy.unwrap_or_default()),
+            Spec::PageAccessUser(spec) => Some(spec.replace_policy.unwrap_or_default()),
+            Spec::OrganizationUser(spec) => Some(spec.replace_policy.unwrap_or_default()),
+            _ => None,
+        }
     }
 
     fn own_deletion(&self) -> Option<Deletion> {
@@ -238,6 +253,7 @@ impl Declaration {
                 adoption: AdoptionPolicy::ByName,
                 drift: page.drift_policy.unwrap_or_default(),
                 deletion: Deletion::Orphan,
+                replace: ReplacePolicy::Never,
                 suspend: page.suspend,
             },
             spec => Policies {
@@ -260,6 +276,7 @@ impl Declaration {
                         defaults.deletion_policy.map_or(Deletion::Delete, Into::into)
                     }
                 }),
+                replace: spec.replace_policy().unwrap_or_default(),
                 suspend: page_suspended || common.is_some_and(|common| common.suspend),
             },
         }
@@ -289,12 +306,17 @@ impl Declaration {
             .journal
             .as_ref()
             .is_some_and(|journal| journal.operation == CREATE);
-        self.id_annotation.is_some() && self.id_annotation != object.id && !created
+        self.id_annotation.is_some() && self.recorded_id() != object.id.as_deref() && !created
     }
 
-    /// The id that this declaration records: the annotation's, else the status's.
+    /// The id that this declaration records: the annotation's, else the status's. An annotation that names the object
+    /// before the present one counts for nothing.
     pub fn recorded_id(&self) -> Option<&str> {
-        self.id_annotation.as_deref().or(self.status.object().id.as_deref())
+        let object = self.status.object();
+        let annotated = self.id_annotation.as_deref();
+        annotated
+            .filter(|id| object.id.is_none() || object.former_id.as_deref() != Some(id))
+            .or(object.id.as_deref())
     }
 }
 

@@ -27,12 +27,14 @@ pub(super) fn plan<'a>(planner: &mut Planner<'a>, declaration: &'a Declaration) 
         return;
     }
     let journal_open = open_creation(declaration).is_some();
-    let id = match (declaration.recorded_id(), planner.identities.get(&declaration.key)) {
-        (Some(id), _) => id.to_owned(),
-        (None, _) if !journal_open => return release(planner, declaration),
-        (None, Some(Identity::Here { id, .. })) => id.clone(),
-        (None, Some(Identity::Absent { .. } | Identity::BeyondList { .. })) => return release(planner, declaration),
-        (None, Some(Identity::Stop { state, reason, message })) => {
+    let identity = planner.identities.get(&declaration.key).filter(|_| journal_open);
+    let id = match (declaration.recorded_id(), identity) {
+        // What was being created in the place of the recorded object.
+        (_, Some(Identity::Here { id, .. } | Identity::BeyondList { id })) => id.clone(),
+        (Some(id), None) => id.to_owned(),
+        (None, None) if !journal_open => return release(planner, declaration),
+        (_, Some(Identity::Absent { .. })) => return release(planner, declaration),
+        (_, Some(Identity::Stop { state, reason, message })) => {
             let outcome = Outcome::new(declaration, *state, *reason, message.clone());
             return planner.record(declaration, outcome);
         }
@@ -53,7 +55,7 @@ pub(super) fn plan<'a>(planner: &mut Planner<'a>, declaration: &'a Declaration) 
     if let Some(outcome) = planner.failure(declaration) {
         return planner.record(declaration, outcome);
     }
-    if let Some(request) = kinds::delete_request(declaration.key.kind, &id, &declaration.spec) {
+    if let Some(request) = kinds::delete_request(declaration.key.kind, &id, &*declaration.spec) {
         let summary = format!("delete {} {id}", declaration.key.kind.noun());
         let outcome = Outcome::new(
             declaration,
@@ -216,12 +218,11 @@ fn group_ends_by_itself<'a>(planner: &mut Planner<'a>, declaration: &'a Declarat
 /// Takes all deletions out of a plan that has too many of them.
 pub(super) fn cap(planner: &mut Planner<'_>) {
     let world = planner.world;
-    let is_deletion = |action: &Action| matches!(action, Action::Delete(_));
     let planned = planner
         .plan
         .steps
         .iter()
-        .filter(|step| is_deletion(&step.action))
+        .filter(|step| step.action.is_deletion())
         .count();
     let allowed = world.deletions_allowed();
     if planned == 0 || planned.saturating_add(world.recent_deletions) <= allowed {
@@ -236,7 +237,7 @@ pub(super) fn cap(planner: &mut Planner<'_>) {
     );
     let (held, kept) = std::mem::take(&mut planner.plan.steps)
         .into_iter()
-        .partition(|step| is_deletion(&step.action));
+        .partition(|step| step.action.is_deletion());
     planner.plan.steps = kept;
     let held: Vec<super::plan::Step> = held;
     let keys = held

@@ -130,6 +130,8 @@ pub struct Comparisons {
     pub left: Vec<Drift>,
     /// Fields that can only be given at creation and were changed since.
     pub immutable: Vec<&'static str>,
+    /// What to do about those, or why they are not replaced.
+    pub way_out: Option<String>,
     /// The hashes to record once the object matches.
     pub applied: BTreeMap<String, String>,
 }

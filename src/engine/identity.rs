@@ -26,6 +26,8 @@ const SKEW: SignedDuration = SignedDuration::from_secs(120);
 pub(super) const CREATE: &str = "create";
 /// The journal's word for the creation of another object that this one needs.
 pub(super) const PROVIDE: &str = "provide";
+/// The journal's word for the deletion of an object that is to be created again.
+pub(super) const REPLACE: &str = "replace";
 
 /// The note of a creation whose outcome is not recorded.
 pub(super) fn open_creation(declaration: &Declaration) -> Option<&Journal> {
@@ -248,7 +250,7 @@ fn identify<K: Rules>(context: &Context<'_>, rules: &K) -> Identified {
         if !fresh {
             return Identified::unknown().reading(ReadWhat::Collection(K::COLLECTION), urgency);
         }
-        if let Some(stop) = gone(context, id, collection.read_at) {
+        if let Some(stop) = gone::<K>(context, id, collection.read_at) {
             return refresh(stop);
         }
     } else if !fresh {
@@ -269,14 +271,25 @@ fn identify<K: Rules>(context: &Context<'_>, rules: &K) -> Identified {
         .filter(|remote| rules.same_identity(&sought, remote))
         .filter(unclaimed)
         .collect();
+    let replaced = declaration
+        .recorded_id()
+        .and_then(|id| open_replacement(declaration, id));
     refresh(match journal {
         Some(journal) => recover(context, rules, journal, &candidates, collection.read_at, urgency),
+        // Whatever else has its name was there beside the object before.
+        None if replaced.is_some() => Identified::of(absent::<K>(&candidates)),
         None => adopt(context, rules, &candidates),
     })
 }
 
+/// The note of a deletion, after which the object is to be created again.
+fn open_replacement<'d>(declaration: &'d Declaration, id: &str) -> Option<&'d Journal> {
+    let journal = declaration.status.object().journal.as_ref();
+    journal.filter(|journal| journal.replaces.as_deref() == Some(id))
+}
+
 /// What to do when the recorded object is not on the page: none when it is to be created again.
-fn gone(context: &Context<'_>, id: &str, read_at: Timestamp) -> Option<Identified> {
+fn gone<K: Rules>(context: &Context<'_>, id: &str, read_at: Timestamp) -> Option<Identified> {
     let declaration = context.declaration;
     let noun = declaration.key.kind.noun();
     let object = declaration.status.object();
@@ -288,14 +301,17 @@ fn gone(context: &Context<'_>, id: &str, read_at: Timestamp) -> Option<Identifie
         .into_iter()
         .chain(begun.map(|journal| &journal.at))
         .max();
-    if let Some(seen) = last_seen {
+    let replacement = open_replacement(declaration, id);
+    // Nothing but our own deletion takes an object out of a list that was read before it was asked for.
+    let deleted_by_us = replacement.is_some_and(|journal| journal.operation == REPLACE && read_at < journal.at.0);
+    if let Some(seen) = last_seen.filter(|_| !deleted_by_us) {
         let settled = seen.0.saturating_add(GRACE).unwrap_or(Timestamp::MAX);
         if read_at < settled {
             let unknown = Identified::unknown();
             return Some(if context.world.now < settled {
                 unknown.waking(settled)
             } else {
-                unknown.reading(ReadWhat::Collection(collection_of(declaration)), Priority::Read)
+                unknown.reading(ReadWhat::Collection(K::COLLECTION), Priority::Read)
             });
         }
     }
@@ -308,6 +324,10 @@ fn gone(context: &Context<'_>, id: &str, read_at: Timestamp) -> Option<Identifie
                 crate::api::ID
             ),
         ));
+    }
+    // It was decided before to create it again.
+    if replacement.is_some() || begun.is_some() {
+        return None;
     }
     let policies = context.policies();
     // People unsubscribe by themselves, an incident that somebody deleted must not be announced again, and who was
@@ -332,22 +352,6 @@ fn gone(context: &Context<'_>, id: &str, read_at: Timestamp) -> Option<Identifie
             "somebody deleted {noun} {id} on the page: delete this declaration too, or set driftPolicy: Correct to create it again"
         ),
     ))
-}
-
-fn collection_of(declaration: &Declaration) -> crate::statuspage::CollectionKind {
-    use crate::statuspage::CollectionKind;
-    match declaration.key.kind {
-        Kind::Incident => CollectionKind::Incidents,
-        Kind::MetricsProvider => CollectionKind::MetricsProviders,
-        Kind::Metric => CollectionKind::Metrics,
-        Kind::Subscriber => CollectionKind::Subscribers,
-        Kind::IncidentTemplate => CollectionKind::IncidentTemplates,
-        Kind::PageAccessUser => CollectionKind::PageAccessUsers,
-        Kind::PageAccessGroup => CollectionKind::PageAccessGroups,
-        Kind::OrganizationUser => CollectionKind::OrganizationUsers,
-        Kind::StatusPage => CollectionKind::Page,
-        Kind::Component | Kind::ComponentGroup => CollectionKind::Components,
-    }
 }
 
 /// A create was begun and its outcome is not known: look for its object.

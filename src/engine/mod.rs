@@ -9,13 +9,14 @@
 //! owner. The driver performs steps, folds what came back with [`record`] and plans again.
 
 mod backlog;
+mod candidates;
 mod claims;
 mod conditions;
+mod consent;
 mod context;
 mod converge;
 mod declaration;
 mod deletion;
-mod duration;
 mod failure;
 mod fields;
 mod identity;
@@ -27,18 +28,20 @@ mod once;
 mod plan;
 mod planner;
 mod record;
+mod replacement;
 mod request;
 mod world;
 
+pub use candidates::{Candidate, candidates, kind_of};
 pub use claims::Claims;
 pub use conditions::{READY, RECONCILING, STALLED, SYNCED, apply as apply_conditions, find as find_condition};
 pub use declaration::{Declaration, Deletion, ObjectKey, Policies, Spec, Status};
-pub use duration::parse_duration;
 pub use failure::Failure;
 pub use fields::{Change, hash};
+pub use kinds::declared_settings;
 pub use plan::{Action, Backlog, Finding, Plan, Read, ReadWhat, State, Step};
 pub use planner::plan;
-pub use record::{Reply, record};
+pub use record::{Reply, record, undone};
 pub use request::Request;
 pub use world::{DELETION_WINDOW, Gate, World, resync_interval};
 

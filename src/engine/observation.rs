@@ -38,7 +38,7 @@ impl Planner<'_> {
     }
 
     /// True while a part could not be read and is not to be tried again yet.
-    fn unreadable(&mut self, kind: CollectionKind) -> Option<Blocked> {
+    pub(super) fn unreadable(&mut self, kind: CollectionKind) -> Option<Blocked> {
         let failure = self.world.read_failures.get(&kind)?;
         if self.world.now >= failure.retry_at() {
             return None;

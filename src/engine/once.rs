@@ -69,6 +69,14 @@ pub(super) fn done_by_creation(declaration: &Declaration) -> Vec<(ObjectKey, Str
         .collect()
 }
 
+/// True when an annotation has a value that was not acted on yet.
+pub(super) fn is_asked(declaration: &Declaration, annotation: &str) -> bool {
+    let applied = &declaration.status.object().applied;
+    asked(declaration)
+        .filter(|(operation, _)| operation.annotation == annotation)
+        .any(|(operation, hash)| applied.get(operation.name) != Some(&hash))
+}
+
 impl Planner<'_> {
     /// Plans what the annotations of an object ask for and what was not done yet. False when there is nothing.
     pub(super) fn once(&mut self, declaration: &Declaration, id: &str) -> bool {
@@ -98,6 +106,7 @@ impl Planner<'_> {
                 changes: Vec::new(),
                 applied,
                 beside: Vec::new(),
+                replaces: None,
             });
         }
         planned

@@ -5,7 +5,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use super::declaration::{ObjectKey, Status};
 use super::fields::Change;
-use super::identity::{CREATE, PROVIDE};
+use super::identity::{CREATE, PROVIDE, REPLACE};
 use super::request::Request;
 use crate::api::{Journal, Reason};
 use crate::statuspage::{BudgetStats, CollectionKind, Priority};
@@ -119,6 +119,8 @@ pub struct Step {
     pub applied: Vec<(ObjectKey, String, String)>,
     /// For a creation: ids of the objects of the same identity that are there already.
     pub beside: Vec<String>,
+    /// The id of the object that is deleted by this step, or was before it, to be created again.
+    pub replaces: Option<String>,
 }
 
 impl Step {
@@ -127,6 +129,7 @@ impl Step {
         let (operation, after) = match &self.action {
             Action::Create(_) => (CREATE.to_owned(), None),
             Action::Provide(_) => (PROVIDE.to_owned(), None),
+            Action::Replace(_) => (REPLACE.to_owned(), None),
             Action::Publish { index, after, .. } => (format!("update/{index}"), after.clone()),
             _ => return None,
         };
@@ -137,6 +140,7 @@ impl Step {
             after,
             title: self.action.request().and_then(Request::title).map(str::to_owned),
             beside: self.beside.clone(),
+            replaces: self.replaces.clone(),
         })
     }
 
@@ -194,6 +198,8 @@ pub enum Action {
     Update(Request),
     /// Deletes the remote object.
     Delete(Request),
+    /// Deletes the remote object to create it again: journal, request. The next plan creates it.
+    Replace(Request),
     /// Records the id of the remote object in the id annotation.
     RecordId(String),
     /// Puts the finalizer on a declaration whose deletion will have to be carried out on the page.
@@ -208,17 +214,29 @@ impl Action {
     /// The remote request of this effect, if it has one.
     pub fn request(&self) -> Option<&Request> {
         match self {
-            Action::Create(request) | Action::Provide(request) | Action::Update(request) | Action::Delete(request) => {
-                Some(request)
-            }
+            Action::Create(request)
+            | Action::Provide(request)
+            | Action::Update(request)
+            | Action::Delete(request)
+            | Action::Replace(request) => Some(request),
             Action::Publish { request, .. } => Some(request),
             Action::RecordId(_) | Action::Hold | Action::Release | Action::Prune => None,
         }
     }
 
-    /// True when a lost reply must not lead to a second request.
+    /// True when it is on record before it is sent, because what follows from it depends on whether it was.
     pub fn is_journalled(&self) -> bool {
-        matches!(self, Action::Create(_) | Action::Provide(_) | Action::Publish { .. })
+        !self.is_repeatable() || matches!(self, Action::Replace(_))
+    }
+
+    /// False when a lost reply must not lead to a second request.
+    pub fn is_repeatable(&self) -> bool {
+        !matches!(self, Action::Create(_) | Action::Provide(_) | Action::Publish { .. })
+    }
+
+    /// True when it takes an object from the page.
+    pub fn is_deletion(&self) -> bool {
+        matches!(self, Action::Delete(_) | Action::Replace(_))
     }
 }
 
@@ -266,6 +284,7 @@ mod tests {
                 changes: Vec::new(),
                 applied: Vec::new(),
                 beside: Vec::new(),
+                replaces: None,
             }
             .done()
         };

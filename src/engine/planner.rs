@@ -13,6 +13,7 @@ use super::fields;
 use super::identity::{CREATE, GRACE, Identity, PROVIDE, elapsed, identify_all};
 use super::kinds;
 use super::plan::{Action, Finding, Plan, Read, ReadWhat, State, Step};
+use super::record::undone;
 use super::world::World;
 use crate::api::{Drift, Kind, ManagementPolicy, Reason};
 use crate::statuspage::{CollectionKind, MetricPoint, Priority};
@@ -285,7 +286,8 @@ impl<'a> Planner<'a> {
 
     pub(super) fn record(&mut self, declaration: &Declaration, mut outcome: Outcome) {
         if self.attempt_is_over(declaration) {
-            outcome.status.object_mut().journal = None;
+            let journal = &mut outcome.status.object_mut().journal;
+            *journal = journal.take().and_then(undone);
         }
         self.outcomes.insert(declaration.key.clone(), outcome);
     }
@@ -388,11 +390,7 @@ fn kind_rank(step: &Step) -> i8 {
         Kind::OrganizationUser => 9,
         Kind::Subscriber => 10,
     };
-    if matches!(step.action, Action::Delete(_)) {
-        -rank
-    } else {
-        rank
-    }
+    if step.action.is_deletion() { -rank } else { rank }
 }
 
 /// A step that declares no field.
@@ -405,6 +403,7 @@ pub(super) fn step(declaration: &Declaration, action: Action, priority: Priority
         changes: Vec::new(),
         applied: Vec::new(),
         beside: Vec::new(),
+        replaces: None,
     }
 }
 

@@ -6,9 +6,10 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use super::conditions::whole_second;
 use super::declaration::{Declaration, Spec, Status};
 use super::fields::hash;
+use super::identity::{CREATE, REPLACE};
 use super::plan::{Action, Step};
 use super::request::Request;
-use crate::api::{IncidentUpdate, PublishedUpdate};
+use crate::api::{IncidentUpdate, Journal, PublishedUpdate};
 use crate::statuspage::{Incident, IncidentUpdate as RemoteUpdate};
 
 /// What the remote side answered to a write.
@@ -20,6 +21,18 @@ pub enum Reply {
     Incident(Box<Incident>),
     /// Anything else that succeeded.
     Done,
+}
+
+/// What is left of the note of an attempt that is known to have had no effect: a deleted object that is still to be
+/// created again.
+pub fn undone(journal: Journal) -> Option<Journal> {
+    let created = journal.operation == CREATE && journal.replaces.is_some();
+    created.then(|| Journal {
+        operation: REPLACE.to_owned(),
+        title: None,
+        beside: Vec::new(),
+        ..journal
+    })
 }
 
 /// Folds a successful step into the status of its declaration. Conditions follow with the next plan.
@@ -47,7 +60,7 @@ pub fn record(declaration: &mut Declaration, step: &Step, reply: &Reply) {
                 object.last_sync_time = Some(Time(whole_second(journal.at.0)));
             }
             object.adopted = false;
-            declaration.id_annotation = Some(id.clone());
+            annotate(declaration, id);
             if let Some(incident) = incident {
                 published(declaration, 0, incident);
             }
@@ -56,6 +69,7 @@ pub fn record(declaration: &mut Declaration, step: &Step, reply: &Reply) {
             declaration.status.object_mut().journal = None;
             published(declaration, *index, incident);
         }
+        (Action::RecordId(id), _) => annotate(declaration, id),
         (Action::Provide(_), _) => declaration.status.object_mut().journal = None,
         (Action::Delete(_), _) => {
             // Nothing is there any more: what is left is to let go of the declaration.
@@ -72,6 +86,14 @@ pub fn record(declaration: &mut Declaration, step: &Step, reply: &Reply) {
             }
         }
         _ => {}
+    }
+}
+
+/// Puts an id into the annotation, and remembers the one that it takes the place of.
+fn annotate(declaration: &mut Declaration, id: &str) {
+    let former = declaration.id_annotation.replace(id.to_owned());
+    if let Some(former) = former.filter(|former| former != id) {
+        declaration.status.object_mut().former_id = Some(former);
     }
 }
 

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use crate::statuspage::{
-    ComponentGroupWrite, ComponentWrite, IncidentTemplateWrite, IncidentUpdateWrite, IncidentWrite, MetricPoint,
-    MetricWrite, MetricsProviderWrite, OrganizationUserWrite, PageAccessGroupWrite, PageAccessUserWrite, PageWrite,
-    Permissions, PostmortemPublish, PostmortemWrite, StatusEmbedConfigWrite, SubscriberWrite,
+    CollectionKind, ComponentGroupWrite, ComponentWrite, IncidentTemplateWrite, IncidentUpdateWrite, IncidentWrite,
+    MetricPoint, MetricWrite, MetricsProviderWrite, OrganizationUserWrite, PageAccessGroupWrite, PageAccessUserWrite,
+    PageWrite, Permissions, PostmortemPublish, PostmortemWrite, StatusEmbedConfigWrite, SubscriberWrite,
 };
 
 /// One remote write: exactly one HTTP request.
@@ -151,6 +151,53 @@ impl Request {
             | UpdateMetricsProvider(..)
             | UpdateMetric(..)
             | UpdateSubscriber(..) => "PATCH",
+        }
+    }
+
+    /// The list that a request's object is in: what to read again when the outcome is not known.
+    pub fn collection(&self) -> CollectionKind {
+        use Request::*;
+        match self {
+            UpdatePage(_) => CollectionKind::Page,
+            CreateComponent(_)
+            | UpdateComponent(..)
+            | DeleteComponent(_)
+            | CreateComponentGroup(_)
+            | UpdateComponentGroup(..)
+            | DeleteComponentGroup(_) => CollectionKind::Components,
+            CreateIncident(_)
+            | UpdateIncident(..)
+            | DeleteIncident(_)
+            | UpdateIncidentUpdate(..)
+            | WritePostmortem(..)
+            | PublishPostmortem(..)
+            | RevertPostmortem(_)
+            | CreateIncidentSubscriber(..)
+            | DeleteIncidentSubscriber(..) => CollectionKind::Incidents,
+            CreateMetricsProvider(_) | UpdateMetricsProvider(..) | DeleteMetricsProvider(_) => {
+                CollectionKind::MetricsProviders
+            }
+            CreateMetric(..) | UpdateMetric(..) | DeleteMetric(_) | SubmitMetricData(_) | ResetMetricData(_) => {
+                CollectionKind::Metrics
+            }
+            CreateSubscriber(_)
+            | UpdateSubscriber(..)
+            | DeleteSubscriber(..)
+            | ResendConfirmation(_)
+            | ReactivateSubscriber(_) => CollectionKind::Subscribers,
+            UpdateStatusEmbed(_) => CollectionKind::StatusEmbed,
+            CreateIncidentTemplate(_) => CollectionKind::IncidentTemplates,
+            CreatePageAccessUser(_)
+            | UpdatePageAccessUser(..)
+            | GrantComponents(..)
+            | GrantMetrics(..)
+            | DeletePageAccessUser(_) => CollectionKind::PageAccessUsers,
+            CreatePageAccessGroup(_) | UpdatePageAccessGroup(..) | DeletePageAccessGroup(_) => {
+                CollectionKind::PageAccessGroups
+            }
+            CreateOrganizationUser(_) | DeleteOrganizationUser(_) | SetPermissions(..) => {
+                CollectionKind::OrganizationUsers
+            }
         }
     }
 }

@@ -6,9 +6,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::declaration::{Declaration, ObjectKey, Spec};
-use super::duration::parse_duration;
 use super::failure::Failure;
-use crate::api::{Reason, StatusPageSpec};
+use crate::api::{Reason, StatusPageSpec, parse_duration};
 use crate::statuspage::{BudgetStats, CollectionKind, Snapshot};
 
 /// Deletions are counted over this time for the page's deletion cap.

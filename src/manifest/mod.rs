@@ -18,6 +18,7 @@ mod reader;
 mod references;
 mod schema;
 mod suggestion;
+mod write;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -26,12 +27,13 @@ use jiff::{SignedDuration, Timestamp};
 
 pub use directory::{LOCK_FILE, ReadError, read_directory};
 pub use document::{Place, Positions};
-pub use export::{ExportOptions, export};
+pub use export::{Export, ExportOptions, export};
 pub use object::Object;
 pub use problem::{Problem, Severity, Source};
 pub use suggestion::nearest;
+pub use write::to_yaml;
 
-use crate::api::Kind;
+use crate::api::{Kind, parse_duration};
 
 /// One declaration as it is written in a file.
 #[derive(Clone, Debug)]
@@ -198,7 +200,7 @@ fn old_data(manifest: &Manifest, now: Timestamp) -> Option<Problem> {
     };
     let too_old = |point: &crate::api::DataPoint| match (&point.at, &point.ago) {
         (Some(at), _) => now.duration_since(at.0) > KEPT,
-        (None, Some(ago)) => object::duration(ago).is_some_and(|age| age > KEPT),
+        (None, Some(ago)) => parse_duration(ago).is_some_and(|age| age > KEPT.unsigned_abs()),
         (None, None) => false,
     };
     let mut old = metric

@@ -1,6 +1,5 @@
 //! A declaration of any kind.
 
-use jiff::SignedDuration;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde::Serialize;
 use serde_json::Value;
@@ -117,37 +116,5 @@ impl Object {
             Object::PageAccessGroup(object) => Some(&object.spec.common),
             Object::OrganizationUser(object) => Some(&object.spec.common),
         }
-    }
-}
-
-/// A duration such as `1h30m`, as the schema of the kinds allows it.
-pub fn duration(text: &str) -> Option<SignedDuration> {
-    let mut seconds: i64 = 0;
-    let mut rest = text;
-    for (unit, factor) in [('h', 3600), ('m', 60), ('s', 1)] {
-        let digits = rest
-            .find(|character: char| !character.is_ascii_digit())
-            .unwrap_or(rest.len());
-        if digits > 0 && rest[digits..].starts_with(unit) {
-            let number: i64 = rest[..digits].parse().ok()?;
-            seconds = seconds.checked_add(number.checked_mul(factor)?)?;
-            rest = &rest[digits + 1..];
-        }
-    }
-    (rest.is_empty() && !text.is_empty()).then(|| SignedDuration::from_secs(seconds))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn reads_durations() {
-        assert_eq!(duration("1h30m"), Some(SignedDuration::from_mins(90)));
-        assert_eq!(duration("90m5s"), Some(SignedDuration::from_secs(5405)));
-        assert_eq!(duration("5"), None);
-        assert_eq!(duration("5m1h"), None);
-        assert_eq!(duration(""), None);
-        assert_eq!(duration("99999999999999999h"), None);
     }
 }

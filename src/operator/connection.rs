@@ -1,5 +1,6 @@
 //! Clients of the API server: one that waits, one that writes, one for the Lease.
 
+use std::path::Path;
 use std::time::Duration;
 
 use kube::config::{KubeConfigOptions, Kubeconfig};
@@ -17,13 +18,15 @@ pub(super) struct Clients {
     pub reader: Client,
     pub writer: Client,
     pub lease: Client,
+    /// For questions about callers of the HTTP API.
+    pub reviewer: Client,
     /// The namespace of the service account or of the context.
     pub namespace: String,
 }
 
 impl Clients {
     pub async fn connect(options: &OperatorOptions) -> Result<Self, OperatorError> {
-        let mut config = configuration(options).await?;
+        let mut config = configuration(options.kubeconfig.as_deref(), options.context.as_deref()).await?;
         config.connect_timeout = Some(CONNECT_LIMIT);
         // Whoever asks knows better when to ask again: a write by the next plan, a watch after a pause, the Lease at
         // its next turn. The client's own retries would go on for minutes.
@@ -36,18 +39,23 @@ impl Clients {
         Ok(Clients {
             reader: make(reader)?,
             writer: make(config.clone())?,
-            lease: make(config)?,
+            lease: make(config.clone())?,
+            reviewer: make(config)?,
             namespace,
         })
     }
 }
 
-async fn configuration(options: &OperatorOptions) -> Result<Config, OperatorError> {
+/// Finds the cluster: by a kubeconfig and its context if given, else the usual one, else by the service account.
+///
+/// # Errors
+/// The kubeconfig cannot be used, or there is none.
+pub(crate) async fn configuration(kubeconfig: Option<&Path>, context: Option<&str>) -> Result<Config, OperatorError> {
     let chosen = KubeConfigOptions {
-        context: options.context.clone(),
+        context: context.map(str::to_owned),
         ..KubeConfigOptions::default()
     };
-    match (&options.kubeconfig, &options.context) {
+    match (kubeconfig, context) {
         (Some(path), _) => {
             let kubeconfig = Kubeconfig::read_from(path).map_err(OperatorError::Kubeconfig)?;
             Config::from_custom_kubeconfig(kubeconfig, &chosen)

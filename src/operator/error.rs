@@ -15,7 +15,7 @@ pub enum OperatorError {
     /// The client cannot be made.
     #[error("cannot make a client for the cluster")]
     Client(#[source] kube::Error),
-    /// The address of health and metrics is taken.
+    /// An address to serve at is taken.
     #[error("cannot listen on {address}")]
     Listen {
         /// The address.
@@ -23,6 +23,9 @@ pub enum OperatorError {
         /// Why not.
         source: std::io::Error,
     },
+    /// The event log cannot be used.
+    #[error("the event log cannot be opened")]
+    Events(#[source] crate::audit::AuditError),
     /// Signals cannot be waited for.
     #[error("cannot wait for signals")]
     Signals(#[source] std::io::Error),

@@ -17,6 +17,8 @@ use tokio::net::TcpListener;
 
 use super::figures::Figures;
 use super::leader::Leadership;
+use crate::admin::AdminServer;
+use crate::audit::AuditLog;
 use crate::driver::Totals;
 use crate::statuspage::{BudgetRegistry, BudgetStats};
 use crate::store::kubernetes::KubernetesStore;
@@ -30,6 +32,8 @@ pub(super) struct Monitor {
     pub figures: Arc<Figures>,
     pub budgets: Arc<BudgetRegistry>,
     pub leadership: Arc<Leadership>,
+    pub log: Option<AuditLog>,
+    pub api: AdminServer,
 }
 
 type Labels = Vec<(&'static str, String)>;
@@ -125,6 +129,8 @@ impl Monitor {
         );
         self.budgets(&mut registry);
         self.pages(&mut registry);
+        self.api(&mut registry);
+        self.log(&mut registry);
         let managed: Vec<(Labels, i64)> = self
             .store
             .counts()
@@ -161,6 +167,37 @@ impl Monitor {
             drifted,
         );
         registry
+    }
+
+    fn api(&self, registry: &mut Registry) {
+        let api = &self.api;
+        gauge(
+            registry,
+            "statuspage_http_connections",
+            "Open connections to the HTTP API",
+            [(vec![], i64::try_from(api.connections()).unwrap_or(i64::MAX))],
+        );
+        counter(
+            registry,
+            "statuspage_http_refused_credentials",
+            "Credentials that the HTTP API refused",
+            [(vec![], api.refused_credentials())],
+        );
+    }
+
+    fn log(&self, registry: &mut Registry) {
+        let Some(log) = &self.log else { return };
+        gauge(
+            registry,
+            "statuspage_event_log_waiting",
+            "Events that wait for the store of the event log",
+            [(vec![], i64::try_from(log.waiting()).unwrap_or(i64::MAX))],
+        );
+        for (name, help, value) in log.counters().all() {
+            let name = format!("statuspage_event_log_{name}");
+            // The encoder ends the sentence itself.
+            counter(registry, &name, help.trim_end_matches('.'), [(vec![], value)]);
+        }
     }
 
     fn budgets(&self, registry: &mut Registry) {

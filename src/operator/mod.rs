@@ -3,6 +3,7 @@
 //! Invariant: only the leader writes. Whoever loses the Lease writes nothing more and ends; whoever is told to end
 //! finishes the request under way, records it, and only then lets the Lease go.
 
+mod api;
 mod connection;
 mod error;
 mod figures;
@@ -20,10 +21,14 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
-use crate::driver::{Clock, PageOptions};
+use crate::admin::Listening;
+use crate::audit::{AuditLog, AuditOptions};
+use crate::driver::{Clock, PageOptions, Recorder};
 use crate::statuspage::{self, BaseUrl, BudgetRegistry};
 use crate::store::kubernetes::{KubernetesOptions, KubernetesStore};
 
+pub use api::ApiOptions;
+pub(crate) use connection::configuration;
 pub use error::OperatorError;
 pub use leader::{LeaderOptions, LeaseTimes};
 
@@ -31,16 +36,25 @@ use connection::Clients;
 use figures::Figures;
 use leader::{Elector, Leadership};
 
-/// How long pages may take to finish what is under way; less than the 60 seconds that a Pod is given.
-const SHUTDOWN_LIMIT: Duration = Duration::from_secs(50);
-/// How long Events may take to be sent at the end.
+/// How long pages may take to finish what is under way. With what comes after it, less than the 60 seconds that a Pod is
+/// given.
+const SHUTDOWN_LIMIT: Duration = Duration::from_secs(45);
+/// How long Kubernetes Events may take to be sent at the end.
 const FLUSH_LIMIT: Duration = Duration::from_secs(2);
+/// How long the last events may take to be stored; what is left stays in the journal.
+const LAST_EVENTS: Duration = Duration::from_secs(5);
+/// The same for a process that lost the Lease and should be gone.
+const LAST_EVENTS_OF_A_LOSER: Duration = Duration::from_secs(1);
 
 /// How the operator is set up.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct OperatorOptions {
-    /// Where health and metrics are served.
-    pub http_listen: SocketAddr,
+    /// Where probes and metrics are served.
+    pub probe_listen: SocketAddr,
+    /// How the HTTP API is served.
+    pub api: ApiOptions,
+    /// The event log, if what is done is recorded.
+    pub events: Option<AuditOptions>,
     /// How replicas choose the one that acts; none when there is only one.
     pub leader: Option<LeaderOptions>,
     /// The namespaces to watch; empty is all of them.
@@ -65,14 +79,19 @@ pub async fn run(options: OperatorOptions) -> Result<(), OperatorError> {
     statuspage::install_crypto();
     let mut signals = Signals::install()?;
     let clients = Clients::connect(&options).await?;
-    let listener = TcpListener::bind(options.http_listen)
+    let taken = |address| move |source| OperatorError::Listen { address, source };
+    let probes = TcpListener::bind(options.probe_listen)
         .await
-        .map_err(|source| OperatorError::Listen {
-            address: options.http_listen,
-            source,
-        })?;
+        .map_err(taken(options.probe_listen))?;
+    let api = Listening::bind(options.api.listen, options.api.tls)
+        .await
+        .map_err(taken(options.api.listen))?;
+    let log = match options.events {
+        Some(events) => Some(AuditLog::open(events).await.map_err(OperatorError::Events)?),
+        None => None,
+    };
     // The port may have been left to the system.
-    let address = listener.local_addr().unwrap_or(options.http_listen);
+    let address = probes.local_addr().unwrap_or(options.probe_listen);
     tracing::info!(%address, identity = options.identity, "started");
     let leadership = Arc::new(Leadership::default());
     let may_write = {
@@ -82,8 +101,8 @@ pub async fn run(options: OperatorOptions) -> Result<(), OperatorError> {
     let store = KubernetesStore::start(KubernetesOptions {
         reader: clients.reader.clone(),
         writer: clients.writer.clone(),
-        namespaces: options.namespaces.clone(),
-        base_url: options.base_url.clone(),
+        namespaces: options.namespaces,
+        base_url: options.base_url,
         instance: options.identity.clone(),
         may_write,
     });
@@ -93,64 +112,125 @@ pub async fn run(options: OperatorOptions) -> Result<(), OperatorError> {
     };
     let figures = Arc::new(Figures::default());
     tokio::spawn(figures::beat(Arc::clone(&figures)));
+    let server = api::server(api::Parts {
+        identity: options.api.identity,
+        public_details: options.api.public_details,
+        reviewer: clients.reviewer.clone(),
+        store: store.clone(),
+        figures: Arc::clone(&figures),
+        budgets: Arc::clone(&page_options.budgets),
+        leadership: Arc::clone(&leadership),
+        log: log.clone(),
+    });
+    let serving = server.start(api);
     let monitor = http::Monitor {
         store: store.clone(),
         figures: Arc::clone(&figures),
         budgets: Arc::clone(&page_options.budgets),
         leadership: Arc::clone(&leadership),
+        log: log.clone(),
+        api: server,
     };
-    tokio::spawn(http::serve(listener, monitor));
+    tokio::spawn(http::serve(probes, monitor));
 
     let elector = options
         .leader
         .as_ref()
         .map(|leader| Elector::new(&clients, leader, &options.identity, Arc::clone(&leadership)));
-    let Some(elector) = elector else {
-        leadership.always();
-        let result = act(&store, &page_options, &figures, &mut signals).await;
-        store.flush_events(FLUSH_LIMIT).await;
+    let work = Work {
+        store: &store,
+        options: &page_options,
+        figures: &figures,
+        log: log.as_ref(),
+    };
+    let result = match &elector {
+        Some(elector) => work.as_leader(elector, &mut signals).await,
+        None => {
+            leadership.always();
+            work.act(&mut signals).await
+        }
+    };
+    if matches!(result, Err(OperatorError::LeaseLost)) {
+        close(log.as_ref(), LAST_EVENTS_OF_A_LOSER).await;
         return result;
-    };
-    // A candidate holds nothing, and ends at once.
-    tokio::select! {
-        () = elector.acquire() => {}
-        () = signals.next() => return Ok(()),
     }
-    let result = tokio::select! {
-        // First, so that a loss is noticed before anything else goes on.
-        biased;
-        error = elector.keep() => return Err(error),
-        result = act(&store, &page_options, &figures, &mut signals) => result,
+    let release = async {
+        // Not after a failure: what is under way may go on until the process is gone.
+        if let (Some(elector), Ok(())) = (&elector, &result)
+            && leadership.leads()
+        {
+            elector.release().await;
+        }
     };
-    store.flush_events(FLUSH_LIMIT).await;
-    if result.is_ok() {
-        elector.release().await;
-    }
+    tokio::join!(
+        store.flush_events(FLUSH_LIMIT),
+        release,
+        // Streams of events end once the log is closed, so that the server can end.
+        close(log.as_ref(), LAST_EVENTS),
+        serving.end(),
+    );
     result
 }
 
-/// Runs all pages until told to end, and ends them.
-async fn act(
-    store: &KubernetesStore,
-    options: &PageOptions,
-    figures: &Arc<Figures>,
-    signals: &mut Signals,
-) -> Result<(), OperatorError> {
-    let (stop, stopped) = watch::channel(false);
-    let pages = pages::run(store.clone(), options.clone(), Arc::clone(figures), stopped.clone());
-    let strays = pages::settle_strays(store.clone(), stopped);
-    let mut work = tokio::spawn(async move { tokio::join!(pages, strays) });
-    tokio::select! {
-        () = signals.next() => {}
-        result = &mut work => return Err(OperatorError::Supervisor(describe_end(result))),
+/// Stores what is still to be stored.
+async fn close(log: Option<&AuditLog>, limit: Duration) {
+    if let Some(log) = log
+        && !log.close(limit).await
+    {
+        tracing::warn!("some events are not stored yet: the next process stores them, if they are in the journal");
     }
-    tracing::info!("told to end: finishing what is under way");
-    stop.send_replace(true);
-    let ended = with_second_signal(tokio::time::timeout(SHUTDOWN_LIMIT, work), signals).await?;
-    match ended {
-        Ok(Ok(_)) => Ok(()),
-        Ok(result) => Err(OperatorError::Supervisor(describe_end(result))),
-        Err(_) => Err(OperatorError::Unfinished(SHUTDOWN_LIMIT)),
+}
+
+/// What a replica works with.
+#[derive(Clone, Copy)]
+struct Work<'a> {
+    store: &'a KubernetesStore,
+    options: &'a PageOptions,
+    figures: &'a Arc<Figures>,
+    log: Option<&'a AuditLog>,
+}
+
+impl Work<'_> {
+    /// Acts once this replica leads, until told to end or until another one may lead.
+    async fn as_leader(self, elector: &Elector, signals: &mut Signals) -> Result<(), OperatorError> {
+        // A candidate holds nothing, and ends at once.
+        tokio::select! {
+            () = elector.acquire() => {}
+            () = signals.next() => return Ok(()),
+        }
+        tokio::select! {
+            // First, so that a loss is noticed before anything else goes on.
+            biased;
+            error = elector.keep() => Err(error),
+            result = self.act(signals) => result,
+        }
+    }
+
+    /// Runs all pages until told to end, and ends them.
+    async fn act(self, signals: &mut Signals) -> Result<(), OperatorError> {
+        let (stop, stopped) = watch::channel(false);
+        let recorder = self.log.map(|log| Arc::new(log.clone()) as Arc<dyn Recorder>);
+        let pages = pages::run(
+            self.store.clone(),
+            self.options.clone(),
+            Arc::clone(self.figures),
+            recorder.clone(),
+            stopped.clone(),
+        );
+        let strays = pages::settle_strays(self.store.clone(), recorder, stopped);
+        let mut work = tokio::spawn(async move { tokio::join!(pages, strays) });
+        tokio::select! {
+            () = signals.next() => {}
+            result = &mut work => return Err(OperatorError::Supervisor(describe_end(result))),
+        }
+        tracing::info!("told to end: finishing what is under way");
+        stop.send_replace(true);
+        let ended = with_second_signal(tokio::time::timeout(SHUTDOWN_LIMIT, work), signals).await?;
+        match ended {
+            Ok(Ok(_)) => Ok(()),
+            Ok(result) => Err(OperatorError::Supervisor(describe_end(result))),
+            Err(_) => Err(OperatorError::Unfinished(SHUTDOWN_LIMIT)),
+        }
     }
 }
 

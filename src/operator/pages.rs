@@ -11,7 +11,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::figures::{self, Figures};
-use crate::driver::{Interrupt, PageDriver, PageOptions, PassEnd, Totals, Trigger};
+use crate::driver::{Interrupt, PageDriver, PageOptions, PassEnd, Recorder, Totals, Trigger};
 use crate::engine::ObjectKey;
 use crate::store::kubernetes::KubernetesStore;
 
@@ -32,6 +32,7 @@ pub(super) async fn run(
     store: KubernetesStore,
     options: PageOptions,
     figures: Arc<Figures>,
+    recorder: Option<Arc<dyn Recorder>>,
     mut stop: watch::Receiver<bool>,
 ) {
     let mut tasks: JoinSet<ObjectKey> = JoinSet::new();
@@ -52,6 +53,7 @@ pub(super) async fn run(
                     store.clone(),
                     options.clone(),
                     Arc::clone(&figures),
+                    recorder.clone(),
                     interrupt,
                 ));
             }
@@ -81,6 +83,7 @@ async fn drive(
     store: KubernetesStore,
     options: PageOptions,
     figures: Arc<Figures>,
+    recorder: Option<Arc<dyn Recorder>>,
     mut interrupt: Interrupt,
 ) -> ObjectKey {
     let shared = Arc::new(store.clone());
@@ -88,6 +91,9 @@ async fn drive(
     let mut pause = FIRST_PAUSE;
     loop {
         let mut driver = PageDriver::new(page.clone(), Arc::clone(&shared), options.clone());
+        if let Some(recorder) = &recorder {
+            driver = driver.recorded_by(Arc::clone(recorder));
+        }
         loop {
             tokio::select! {
                 () = store.settled(&page) => {}
@@ -152,12 +158,16 @@ async fn until_stopped(mut interrupt: Interrupt) {
 }
 
 /// Tells declarations without a page so, until told to stop.
-pub(super) async fn settle_strays(store: KubernetesStore, mut stop: watch::Receiver<bool>) {
+pub(super) async fn settle_strays(
+    store: KubernetesStore,
+    recorder: Option<Arc<dyn Recorder>>,
+    mut stop: watch::Receiver<bool>,
+) {
     let mut changes = store.strays_watch();
     loop {
         let work = async {
             until_quiet(&mut changes).await;
-            if store.settle_strays().await {
+            if store.settle_strays(recorder.as_deref()).await {
                 tokio::time::sleep(STRAYS_AGAIN).await;
             } else {
                 // The sender lives as long as the store.

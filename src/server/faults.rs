@@ -21,6 +21,10 @@ pub enum Effect {
     LoseReply,
     /// The connection is closed before anything is done.
     LoseRequest,
+    /// It is worked on and committed, and never answered: the connection stays open.
+    WithholdReply,
+    /// Nothing is done about it, and it is never answered: the connection stays open.
+    Ignore,
     /// It waits this long before it is worked on.
     Delay(Duration),
     /// It is worked on and committed, and half of the body is sent before the connection closes.

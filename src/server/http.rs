@@ -14,7 +14,8 @@ use serde_json::Value;
 use super::errors::{ApiError, ErrorShape};
 use super::faults::{Behaviour, Effect};
 use super::routes::{self, Call, Reply, Verb};
-use super::{Server, auth, body, ids, incident_timeline};
+use super::state::State;
+use super::{Server, auth, body, ids, incident_timeline, public};
 
 /// The largest body that is read.
 const BODY_LIMIT: usize = 16 * 1024 * 1024;
@@ -33,6 +34,7 @@ struct Outcome {
 enum Ending {
     Whole,
     Lost,
+    Withheld,
     Truncated,
 }
 
@@ -77,10 +79,19 @@ pub(super) async fn handle(Shared(server): Shared<Server>, request: Request) -> 
     let (parts, content) = request.into_parts();
     let content = axum::body::to_bytes(content, BODY_LIMIT).await.ok();
     let shape = server.faults().behaviour().error_shape;
+    let public = parts.uri.path().starts_with("/api/v2/");
     let outcome = tokio::spawn(async move { work(&server, &parts, content, arrival).await })
         .await
         .unwrap_or_else(|_| Outcome::refusal(&ApiError::internal("The server failed"), shape));
-    respond(outcome)
+    let mut response = respond(outcome);
+    if public {
+        // Widgets in the pages of others read it.
+        let anybody = HeaderValue::from_static("*");
+        response
+            .headers_mut()
+            .insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, anybody);
+    }
+    response
 }
 
 /// The path below `/v1` in its segments, without the `.json` suffix.
@@ -106,6 +117,15 @@ async fn work(server: &Server, parts: &request::Parts, content: Option<Bytes>, a
     let number = server
         .request_log()
         .arrived(arrival, token, method, path, &query, shown);
+    if let Some(document) = public::document(parts.uri.path()) {
+        let host = parts.uri.host().or_else(|| text(header::HOST)).unwrap_or_default();
+        let outcome = match public(server, host, Verb::of(method), document).await {
+            Ok(reply) => Outcome::from(reply),
+            Err(error) => Outcome::refusal(&error, behaviour.error_shape),
+        };
+        server.request_log().answered_with(number, outcome.status);
+        return outcome;
+    }
     let request = Arrived {
         verb: Verb::of(method),
         method,
@@ -129,6 +149,10 @@ async fn work(server: &Server, parts: &request::Parts, content: Option<Bytes>, a
     };
     if outcome.ending != Ending::Lost {
         server.request_log().answered_with(number, outcome.status);
+    }
+    if outcome.ending == Ending::Withheld {
+        // Ends with the connection, or with the server.
+        return std::future::pending().await;
     }
     outcome
 }
@@ -159,8 +183,10 @@ async fn admit(server: &Server, request: &Arrived<'_>, behaviour: &Behaviour) ->
     match server.faults().take(request.method, request.path) {
         None => Ok(Ending::Whole),
         Some(Effect::LoseReply) => Ok(Ending::Lost),
+        Some(Effect::WithholdReply) => Ok(Ending::Withheld),
         Some(Effect::TruncateBody) => Ok(Ending::Truncated),
         Some(Effect::LoseRequest) => Err(Outcome::lost()),
+        Some(Effect::Ignore) => std::future::pending().await,
         Some(Effect::Delay(duration)) => {
             tokio::time::sleep(duration).await;
             Ok(Ending::Whole)
@@ -193,17 +219,15 @@ async fn operate(server: &Server, request: &Arrived<'_>, behaviour: &Behaviour) 
         _ => body::decode(request.content_type, content)?,
     };
     let mut state = server.state().await;
+    let now = server.now();
     // Only a request that panicked can have left something behind.
     state.rollback();
-    let now = server.now();
-    let failed = |_| ApiError::internal("The database failed");
     let page = match path.as_slice() {
         ["pages", page, ..] => Some(*page),
         _ => None,
     };
-    if let Some(page) = page.and_then(|id| state.pages.get_mut(id)) {
-        incident_timeline::advance(page, now);
-        server.persist(&mut state).await.map_err(failed)?;
+    if let Some(page) = page {
+        bring_up_to_date(server, &mut state, page, now).await?;
     }
     let call = Call {
         now,
@@ -221,8 +245,30 @@ async fn operate(server: &Server, request: &Arrived<'_>, behaviour: &Behaviour) 
     {
         page.touch(now);
     }
-    server.persist(&mut state).await.map_err(failed)?;
+    server.persist(&mut state).await.map_err(|_| database_failed())?;
     answer
+}
+
+/// What everybody may read: no token, no budget, no faults.
+async fn public(server: &Server, host: &str, verb: Verb, document: &str) -> Result<Reply, ApiError> {
+    let mut state = server.state().await;
+    state.rollback();
+    let page = public::page_of(&state, host)?;
+    bring_up_to_date(server, &mut state, &page, server.now()).await?;
+    public::read(state.page_mut(&page)?, verb, document)
+}
+
+/// Lets time do to a page what it has done by now.
+async fn bring_up_to_date(server: &Server, state: &mut State, page: &str, now: Timestamp) -> Result<(), ApiError> {
+    let Some(page) = state.pages.get_mut(page) else {
+        return Ok(());
+    };
+    incident_timeline::advance(page, now);
+    server.persist(state).await.map_err(|_| database_failed())
+}
+
+fn database_failed() -> ApiError {
+    ApiError::internal("The database failed")
 }
 
 fn respond(outcome: Outcome) -> Response<Body> {
@@ -231,7 +277,7 @@ fn respond(outcome: Outcome) -> Response<Body> {
     let length = content.len();
     let body = match outcome.ending {
         Ending::Whole => Body::from(content.clone()),
-        Ending::Lost => broken(Vec::new()),
+        Ending::Lost | Ending::Withheld => broken(Vec::new()),
         Ending::Truncated => broken(content.get(..length / 2).unwrap_or_default().to_vec()),
     };
     let mut response = Response::new(body);

@@ -57,6 +57,12 @@ impl Incident {
     pub(super) fn is_maintenance(&self) -> bool {
         self.status.is_maintenance()
     }
+
+    /// When it began, as its first update says: a backfilled one began before it was made.
+    pub(super) fn started_at(&self) -> Timestamp {
+        let shown = self.updates.iter().map(|update| update.display_at);
+        shown.min().unwrap_or(self.created_at)
+    }
 }
 
 /// How bad a state of one component makes an incident.

@@ -1,4 +1,5 @@
-//! A local server that speaks the management API of Statuspage: for `statuspage serve`, `statuspage dev` and tests.
+//! A local server that speaks the management API of Statuspage and the public one of its pages: for `statuspage serve`,
+//! `statuspage dev` and tests.
 //!
 //! One file per resource decides what a request does to the state in memory; everything that a request changed is
 //! committed to SQLite in one transaction before it is answered. Requests are worked on one after the other.
@@ -33,6 +34,7 @@ mod page_access_users;
 mod pages;
 mod pagination;
 mod postmortems;
+mod public;
 mod rate;
 mod request_log;
 mod routes;
@@ -243,7 +245,7 @@ impl Server {
         Ok(server)
     }
 
-    /// The routes, all below `/v1`.
+    /// The routes: the management API below `/v1`, what everybody may read below `/api/v2`.
     pub fn router(&self) -> axum::Router {
         axum::Router::new().fallback(http::handle).with_state(self.clone())
     }

@@ -32,7 +32,8 @@ pub struct LoggedRequest {
     pub query: Vec<(String, String)>,
     /// The body as text, its beginning only if it was long.
     pub body: String,
-    /// The status of the answer; none while it is worked on or when the connection was closed instead.
+    /// The status of the answer, a withheld one included; none while it is worked on or when the connection was closed
+    /// instead.
     pub status: Option<u16>,
 }
 

@@ -198,10 +198,19 @@ impl Error {
                 420 | 429 => ErrorClass::Throttled {
                     retry_after: *retry_after,
                 },
-                // A gateway may have given up on a request that went through behind it.
-                408 | 500..=599 => repeatable_unless(*effectful),
+                status if leaves_open(status) => repeatable_unless(*effectful),
                 0..=u16::MAX => ErrorClass::Terminal,
             },
+        }
+    }
+
+    /// Whether the remote service may have done what was asked: no reply came, or one that does not say.
+    #[must_use]
+    pub fn may_have_happened(&self) -> bool {
+        match self {
+            Self::Lost { .. } | Self::Undecodable { .. } | Self::TooLarge { .. } => true,
+            Self::Status { status, .. } => leaves_open(*status),
+            _ => false,
         }
     }
 
@@ -245,6 +254,11 @@ impl Error {
     }
 }
 
+/// A gateway may have given up on a request that went through behind it.
+fn leaves_open(status: u16) -> bool {
+    matches!(status, 408 | 500..=599)
+}
+
 fn repeatable_unless(effectful: bool) -> ErrorClass {
     if effectful {
         ErrorClass::Ambiguous
@@ -273,6 +287,7 @@ mod tests {
     fn statuses_have_classes() {
         for status in [301, 400, 403, 405, 409, 410, 418, 422] {
             assert_eq!(answered(status, true).class(), ErrorClass::Terminal, "{status}");
+            assert!(!answered(status, true).may_have_happened(), "{status}");
         }
         assert_eq!(answered(401, true).class(), ErrorClass::Unauthorized);
         assert_eq!(answered(404, true).class(), ErrorClass::NotFound);
@@ -283,6 +298,7 @@ mod tests {
         for status in [500, 502, 503, 504] {
             assert_eq!(answered(status, true).class(), ErrorClass::Ambiguous, "{status}");
             assert_eq!(answered(status, false).class(), ErrorClass::Transient, "{status}");
+            assert!(answered(status, false).may_have_happened(), "{status}");
         }
     }
 

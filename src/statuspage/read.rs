@@ -45,6 +45,10 @@ impl PageHandle {
                 let read = self.subscribers().list(&SubscriberQuery::default()).await?;
                 Reading::Subscribers(collection(began, complete(read)))
             }
+            CollectionKind::Unsubscribed => {
+                let read = complete(self.subscribers().unsubscribed().await?);
+                Reading::Unsubscribed(collection(began, read))
+            }
             CollectionKind::SubscriberCounts => Reading::SubscriberCounts(Dated {
                 value: self.subscribers().histogram().await?,
                 read_at: began,

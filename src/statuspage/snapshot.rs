@@ -28,6 +28,8 @@ pub enum CollectionKind {
     Metrics,
     /// Subscribers in every state.
     Subscribers,
+    /// Those who have unsubscribed.
+    Unsubscribed,
     /// Numbers of subscribers by type and state.
     SubscriberCounts,
     /// Incident templates.
@@ -44,13 +46,14 @@ pub enum CollectionKind {
 
 impl CollectionKind {
     /// Every kind.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Page,
         Self::Components,
         Self::Incidents,
         Self::MetricsProviders,
         Self::Metrics,
         Self::Subscribers,
+        Self::Unsubscribed,
         Self::SubscriberCounts,
         Self::IncidentTemplates,
         Self::PageAccessUsers,
@@ -70,7 +73,8 @@ impl CollectionKind {
             | Self::MetricsProviders
             | Self::Metrics
             | Self::Subscribers => true,
-            Self::SubscriberCounts
+            Self::Unsubscribed
+            | Self::SubscriberCounts
             | Self::IncidentTemplates
             | Self::PageAccessUsers
             | Self::PageAccessGroups
@@ -154,6 +158,8 @@ pub enum Reading {
     Metrics(Collection<Metric>),
     /// Subscribers.
     Subscribers(Collection<Subscriber>),
+    /// Those who have unsubscribed.
+    Unsubscribed(Collection<Subscriber>),
     /// Numbers of subscribers.
     SubscriberCounts(Dated<SubscriberHistogram>),
     /// Incident templates.
@@ -179,6 +185,7 @@ impl Reading {
             Reading::MetricsProviders(read) => read.read_at = at,
             Reading::Metrics(read) => read.read_at = at,
             Reading::Subscribers(read) => read.read_at = at,
+            Reading::Unsubscribed(read) => read.read_at = at,
             Reading::SubscriberCounts(read) => read.read_at = at,
             Reading::IncidentTemplates(read) => read.read_at = at,
             Reading::PageAccessUsers(read) => read.read_at = at,
@@ -205,6 +212,8 @@ pub struct Snapshot {
     pub metrics: Option<Collection<Metric>>,
     /// Subscribers.
     pub subscribers: Option<Collection<Subscriber>>,
+    /// Those who have unsubscribed.
+    pub unsubscribed: Option<Collection<Subscriber>>,
     /// Numbers of subscribers.
     pub subscriber_counts: Option<Dated<SubscriberHistogram>>,
     /// Incident templates.
@@ -239,6 +248,7 @@ impl Snapshot {
             Reading::MetricsProviders(read) => self.metrics_providers = Some(read),
             Reading::Metrics(read) => self.metrics = Some(read),
             Reading::Subscribers(read) => self.subscribers = Some(read),
+            Reading::Unsubscribed(read) => self.unsubscribed = Some(read),
             Reading::SubscriberCounts(read) => self.subscriber_counts = Some(read),
             Reading::IncidentTemplates(read) => self.incident_templates = Some(read),
             Reading::PageAccessUsers(read) => self.page_access_users = Some(read),
@@ -258,6 +268,7 @@ impl Snapshot {
             CollectionKind::MetricsProviders => self.metrics_providers.is_some(),
             CollectionKind::Metrics => self.metrics.is_some(),
             CollectionKind::Subscribers => self.subscribers.is_some(),
+            CollectionKind::Unsubscribed => self.unsubscribed.is_some(),
             CollectionKind::SubscriberCounts => self.subscriber_counts.is_some(),
             CollectionKind::IncidentTemplates => self.incident_templates.is_some(),
             CollectionKind::PageAccessUsers => self.page_access_users.is_some(),
@@ -277,6 +288,7 @@ impl Snapshot {
             CollectionKind::MetricsProviders => self.metrics_providers.as_ref().map(|list| list.read_at),
             CollectionKind::Metrics => self.metrics.as_ref().map(|list| list.read_at),
             CollectionKind::Subscribers => self.subscribers.as_ref().map(|list| list.read_at),
+            CollectionKind::Unsubscribed => self.unsubscribed.as_ref().map(|list| list.read_at),
             CollectionKind::SubscriberCounts => self.subscriber_counts.as_ref().map(|counts| counts.read_at),
             CollectionKind::IncidentTemplates => self.incident_templates.as_ref().map(|list| list.read_at),
             CollectionKind::PageAccessUsers => self.page_access_users.as_ref().map(|list| list.read_at),
@@ -298,6 +310,7 @@ impl Snapshot {
             CollectionKind::MetricsProviders => self.metrics_providers = None,
             CollectionKind::Metrics => self.metrics = None,
             CollectionKind::Subscribers => self.subscribers = None,
+            CollectionKind::Unsubscribed => self.unsubscribed = None,
             CollectionKind::SubscriberCounts => self.subscriber_counts = None,
             CollectionKind::IncidentTemplates => self.incident_templates = None,
             CollectionKind::PageAccessUsers => {

@@ -1,9 +1,12 @@
 """Drives the published package statuspageio 0.0.1 against a local server: ORIGIN TOKEN PAGE SCENARIO."""
 
+import functools
+import inspect
 import sys
 import time
 
 import statuspageio
+from statuspageio import services
 
 
 def client(origin, token, page):
@@ -27,10 +30,33 @@ def refused(kind, status, call):
     raise AssertionError("no %s" % kind.__name__)
 
 
+def noted(called):
+    """Has every method of the package's services say that it was called; returns their names."""
+    names = set()
+    for title, service in inspect.getmembers(services, inspect.isclass):
+        for name, method in inspect.getmembers(service, inspect.isfunction):
+            if name.startswith("_") or not title.endswith("Service"):
+                continue
+
+            def wrapped(*args, __full="%s.%s" % (title, name), __method=method, **kwargs):
+                called.add(__full)
+                return __method(*args, **kwargs)
+
+            setattr(service, name, functools.wraps(method)(wrapped))
+            names.add("%s.%s" % (title, name))
+    return names
+
+
 def everything(origin, token, page):
+    called = set()
+    methods = noted(called)
+    equal(len(methods), 26)
     one = client(origin, token, page)
 
-    # Its own pages.get cannot build a path, so the page is read through its transport.
+    # Its own methods for pages end before they send anything, because they cannot build a path (a bug of the package);
+    # so the page is read and changed through its transport.
+    refused(KeyError, None, one.pages.get)
+    refused(KeyError, None, lambda: one.pages.update(name="Acme Status"))
     status, _, body = one.http_client.get("/pages/%s.json" % page)
     equal((status, body.id, body.name), (200, page, "Acme"))
     status, _, pages = one.http_client.get("/pages.json")
@@ -91,6 +117,7 @@ def everything(origin, token, page):
     equal(error.errors, {"error": "Could not authenticate"})
     one.components.delete(component_id=api.id)
     equal(one.components.list(), [])
+    equal(sorted(methods - called), [])
 
 
 def limit(origin, token, page):

@@ -82,7 +82,9 @@ async fn helm_lints_it_strictly() {
         .await
         .succeeded();
     let all = "watchNamespaces={a,b},operator.requestsPerMinute=0,metricsService.enabled=true,\
-               secrets.names={token},serviceAccount.create=false,image.tag=v1,replicas=1";
+               secrets.names={token},serviceAccount.create=false,image.tag=v1,replicas=1,\
+               httpApi.service.enabled=true,httpApi.tlsSecret=tls,httpApi.accessKeysSecret=keys,\
+               events.persistence.enabled=true";
     control_plane
         .helm(&["lint", "--strict", &chart_path(), "--set", all])
         .await
@@ -99,6 +101,12 @@ async fn it_refuses_what_it_does_not_know() {
         ("operator.logFormat=xml", "value must be one of"),
         ("watchNamespaces={Not A Namespace}", "does not match pattern"),
         ("image.repository=", "minLength"),
+        ("events.maxAge=soon", "does not match pattern"),
+        ("events.persistence.enabled=true", "set replicas to 1"),
+        (
+            "replicas=1,events.persistence.enabled=true,events.urlSecret.name=database",
+            "either persistence or urlSecret",
+        ),
     ] {
         let arguments = ["template", "release", &chart_path(), "--set", value];
         let error = control_plane.helm(&arguments).await.failed();
@@ -117,8 +125,10 @@ async fn the_deployment_runs_the_operator_as_it_is_called() {
     let container = &deployment["spec"]["template"]["spec"]["containers"][0];
     let usual = [
         "operator",
-        "--http-listen",
+        "--probe-listen",
         "0.0.0.0:8081",
+        "--http-listen",
+        "127.0.0.1:8082",
         "--leader-elect",
         "--lease-namespace",
         "$(POD_NAMESPACE)",
@@ -157,6 +167,82 @@ async fn the_deployment_runs_the_operator_as_it_is_called() {
     assert!(container["image"].as_str().unwrap().contains("@sha256:0"));
     // It would keep the only replica from ever being moved.
     assert!(of_kind(&documents, "PodDisruptionBudget").is_empty());
+}
+
+/// The port, the arguments, the volumes and the roles of the HTTP API and of the event log belong together.
+#[tokio::test]
+async fn the_http_api_and_the_event_log_are_set_up_by_values() {
+    let container = |documents: &[Value]| of_kind(documents, "Deployment")[0]["spec"]["template"]["spec"].clone();
+    let reviews = |documents: &[Value]| {
+        let roles = of_kind(documents, "ClusterRole");
+        let rules = roles.iter().flat_map(|role| role["rules"].as_sequence().unwrap());
+        let names = rules.flat_map(|rule| strings(&rule["resources"]));
+        names.filter(|name| name.ends_with("reviews")).count()
+    };
+    let documents = render(&[]).await;
+    let pod = container(&documents);
+    assert!(pod["volumes"].is_null() && pod["containers"][0]["volumeMounts"].is_null());
+    assert!(of_kind(&documents, "Service").is_empty(), "inside of the Pod only");
+    assert_eq!(reviews(&documents), 2);
+    assert_eq!(reviews(&render(&["--set", "httpApi.clusterTokens=false"]).await), 0);
+    // Reviews are of the cluster, wherever declarations are.
+    assert_eq!(reviews(&render(&["--set", "watchNamespaces={a}"]).await), 2);
+
+    let all = "httpApi.service.enabled=true,httpApi.tlsSecret=tls,httpApi.accessKeysSecret=keys,\
+               httpApi.gatewaySecret=gateway,httpApi.gatewayAddresses={10.0.7.0/24},\
+               events.urlSecret.name=database,events.maxAge=,events.maxSize=";
+    let documents = render(&["--set", all]).await;
+    let pod = container(&documents);
+    let container_of = &pod["containers"][0];
+    let arguments = strings(&container_of["args"]).join(" ");
+    for expected in [
+        "--http-listen 0.0.0.0:8082",
+        "--http-tls-certificate /etc/statuspage/tls/tls.crt --http-tls-key /etc/statuspage/tls/tls.key",
+        "--access-keys /etc/statuspage/access-keys/keys.json",
+        "--gateway-secret-file /etc/statuspage/gateway/secret --gateway-address 10.0.7.0/24",
+        "--events-journal /var/lib/statuspage/events.journal",
+    ] {
+        assert!(arguments.contains(expected), "{expected}: {arguments}");
+    }
+    assert!(!arguments.contains("max-"), "{arguments}");
+    let url = &container_of["env"][2];
+    assert_eq!(url["name"], "STATUSPAGE_EVENTS");
+    assert_eq!(url["valueFrom"]["secretKeyRef"]["name"], "database");
+    let named = |list: &Value| -> Vec<String> {
+        let list = list.as_sequence().unwrap().iter();
+        list.map(|entry| entry["name"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(named(&pod["volumes"]), ["events", "tls", "gateway", "access-keys"]);
+    assert_eq!(
+        named(&container_of["volumeMounts"]),
+        ["events", "tls", "gateway", "access-keys"]
+    );
+    assert!(pod["volumes"][0]["emptyDir"].is_mapping());
+    let services = of_kind(&documents, "Service");
+    assert_eq!(services[0]["spec"]["ports"][0]["name"], "https");
+    assert_eq!(services[0]["spec"]["ports"][0]["targetPort"], "http-api");
+    assert_eq!(container_of["ports"][1]["name"], "http-api");
+
+    let single = "replicas=1,events.persistence.enabled=true";
+    let documents = render(&["--set", single]).await;
+    let pod = container(&documents);
+    let arguments = strings(&pod["containers"][0]["args"]).join(" ");
+    let kept = "--events /var/lib/statuspage/events.db --events-max-age 365d --events-max-size 500Mi";
+    assert!(arguments.contains(kept), "{arguments}");
+    let claims = of_kind(&documents, "PersistentVolumeClaim");
+    let name = &claims[0]["metadata"]["name"];
+    assert_eq!(&pod["volumes"][0]["persistentVolumeClaim"]["claimName"], name);
+    assert_eq!(
+        of_kind(&documents, "Deployment")[0]["spec"]["strategy"]["type"],
+        "Recreate"
+    );
+    let given = format!("{single},events.persistence.existingClaim=mine");
+    let documents = render(&["--set", &given]).await;
+    assert!(of_kind(&documents, "PersistentVolumeClaim").is_empty());
+    assert_eq!(
+        container(&documents)["volumes"][0]["persistentVolumeClaim"]["claimName"],
+        "mine"
+    );
 }
 
 /// A kind that the roles do not name is a kind that the operator may not see.

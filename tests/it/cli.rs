@@ -132,12 +132,19 @@ fn prints_version_and_completions() {
     let output = run(&["version", "--output", "json"]);
     let version: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(version["version"], env!("CARGO_PKG_VERSION"));
+    let rust = version["rustVersion"].as_str().unwrap();
+    // Exact, as the compiler said it: 1.95.0.
+    assert_eq!(
+        rust.split('.').filter(|part| part.parse::<u32>().is_ok()).count(),
+        3,
+        "{rust}"
+    );
+    assert!(!version["commit"].as_str().unwrap().is_empty());
     assert!(text(&run(&["version"]).stdout).starts_with("statuspage "));
     for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
-        assert!(
-            text(&run(&["completions", shell]).stdout).contains("validate"),
-            "{shell}"
-        );
+        for command in ["validate", "adopt"] {
+            assert!(text(&run(&["completions", shell]).stdout).contains(command), "{shell}");
+        }
     }
 }
 

@@ -4,6 +4,8 @@
 #[cfg(test)]
 mod admin;
 #[cfg(test)]
+mod adopt;
+#[cfg(test)]
 mod api_coverage;
 #[cfg(test)]
 mod chart;

@@ -111,3 +111,59 @@ deletes none, except Incidents that say when they may be pruned
   name: {{ include "statuspage-operator.serviceAccountName" . }}
   namespace: {{ .Release.Namespace }}
 {{- end -}}
+
+{{/*
+Where the event log keeps what is not to be lost with the container: its file, or
+with PostgreSQL the events that are not stored yet.
+*/}}
+{{- define "statuspage-operator.volumes" -}}
+{{- if .Values.events.persistence.enabled }}
+- name: events
+  persistentVolumeClaim:
+    claimName: {{ default (printf "%s-events" (include "statuspage-operator.fullname" .)) .Values.events.persistence.existingClaim }}
+{{- else if .Values.events.urlSecret.name }}
+- name: events
+  emptyDir:
+    sizeLimit: 1Gi
+{{- end }}
+{{- with .Values.httpApi.tlsSecret }}
+- name: tls
+  secret:
+    secretName: {{ . }}
+{{- end }}
+{{- with .Values.httpApi.gatewaySecret }}
+- name: gateway
+  secret:
+    secretName: {{ . }}
+{{- end }}
+{{- with .Values.httpApi.accessKeysSecret }}
+- name: access-keys
+  secret:
+    secretName: {{ . }}
+    # Made by the first `statuspage access-key create --secret`.
+    optional: true
+{{- end }}
+{{- end -}}
+
+{{- define "statuspage-operator.volumeMounts" -}}
+{{- if or .Values.events.persistence.enabled .Values.events.urlSecret.name }}
+- name: events
+  mountPath: /var/lib/statuspage
+{{- end }}
+{{- if .Values.httpApi.tlsSecret }}
+- name: tls
+  mountPath: /etc/statuspage/tls
+  readOnly: true
+{{- end }}
+{{- if .Values.httpApi.gatewaySecret }}
+- name: gateway
+  mountPath: /etc/statuspage/gateway
+  readOnly: true
+{{- end }}
+{{- if .Values.httpApi.accessKeysSecret }}
+# A directory, not a file of it: the kubelet replaces the files of directories only.
+- name: access-keys
+  mountPath: /etc/statuspage/access-keys
+  readOnly: true
+{{- end }}
+{{- end -}}

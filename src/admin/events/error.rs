@@ -52,6 +52,13 @@ impl EventsError {
         Self::new(StatusCode::FORBIDDEN, text)
     }
 
+    pub(super) fn too_many_streams() -> Self {
+        Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "Too many streams of events are open; try again later.",
+        )
+    }
+
     pub(super) fn response(&self) -> Response<Body> {
         let faultcode = if self.status.is_server_error() {
             "Server"

@@ -7,10 +7,13 @@
 //! The caller comes from the request's extensions ([`Caller`]); who put it there checked the credentials. A request
 //! without one is anonymous and sees the capabilities only.
 
+mod description;
 mod error;
 mod query;
 mod scope;
 mod stream;
+
+use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
@@ -20,15 +23,28 @@ use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue, Method, Response, StatusCode};
 use axum::routing::any;
 use serde_json::{Value, json};
+use tokio::sync::Semaphore;
 
 use self::error::{EventsError, METHODS};
 use super::caller::Caller;
-use crate::audit::{AuditLog, Filter};
+use super::server::Mount;
+use crate::audit::{AuditLog, Filter, Tenants};
 
 /// Most values of one trait in an answer. The contract has no paging here; the newest deployments have millions.
 const TRAIT_VALUES: u32 = 10_000;
 
+/// Streams at a time: each holds a connection, and others are to have some too.
+const STREAMS: usize = 64;
+
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-openstack-request-id");
+
+/// What all requests share.
+#[derive(Clone)]
+struct Shared {
+    log: AuditLog,
+    /// Places for streams.
+    streams: Arc<Semaphore>,
+}
 
 /// The family's routes: `/v2` with everything below, in the family's own shape. Merge it into a server that puts a
 /// [`Caller`] into the extensions.
@@ -37,7 +53,18 @@ pub fn router(log: AuditLog) -> Router {
         .route("/v2", any(answer))
         .route("/v2/", any(answer))
         .route("/v2/{*path}", any(answer))
-        .with_state(log)
+        .with_state(Shared {
+            log,
+            streams: Arc::new(Semaphore::new(STREAMS)),
+        })
+}
+
+/// The family and its list of versions at `/`, for an [`AdminServer`](super::AdminServer).
+pub fn mount(log: AuditLog) -> Mount {
+    Mount {
+        router: router(log).merge(root()),
+        operations: description::operations(),
+    }
 }
 
 /// The list of versions, which clients of this family look for at `/`.
@@ -68,12 +95,12 @@ pub fn root() -> Router {
     )
 }
 
-async fn answer(State(log): State<AuditLog>, request: Request) -> Response<Body> {
+async fn answer(State(shared): State<Shared>, request: Request) -> Response<Body> {
     // A body means nothing on any of these requests.
     let (request, _) = request.into_parts();
     let head = request.method == Method::HEAD;
     let options = request.method == Method::OPTIONS;
-    let mut response = match handle(&log, &request).await {
+    let mut response = match handle(&shared, &request).await {
         Ok(response) => response,
         Err(error) => error.response(),
     };
@@ -89,7 +116,8 @@ async fn answer(State(log): State<AuditLog>, request: Request) -> Response<Body>
     response
 }
 
-async fn handle(log: &AuditLog, request: &Parts) -> Result<Response<Body>, EventsError> {
+async fn handle(shared: &Shared, request: &Parts) -> Result<Response<Body>, EventsError> {
+    let log = &shared.log;
     let path = query::decode(request.uri.path(), false).ok_or_else(EventsError::not_found)?;
     let path = path.strip_prefix("/v2").unwrap_or(&path);
     let path = path.strip_suffix('/').unwrap_or(path);
@@ -134,7 +162,7 @@ async fn handle(log: &AuditLog, request: &Parts) -> Result<Response<Body>, Event
         .get::<Caller>()
         .ok_or_else(EventsError::no_credentials)?;
     match segments.as_slice() {
-        ["events"] => events(log, caller, request, &pairs).await,
+        ["events"] => events(shared, caller, request, &pairs).await,
         ["events", id] => {
             query::refuse(&pairs)?;
             event(log, caller, id).await
@@ -146,14 +174,14 @@ async fn handle(log: &AuditLog, request: &Parts) -> Result<Response<Body>, Event
                 return Err(EventsError::forbidden("Only an admin may see the types of events."));
             }
             query::refuse(&pairs)?;
-            types(log, rest).await
+            types(log, &scope::tenants(caller, scope::Ask::default())?, rest).await
         }
         _ => Err(EventsError::not_found()),
     }
 }
 
 async fn events(
-    log: &AuditLog,
+    shared: &Shared,
     caller: &Caller,
     request: &Parts,
     pairs: &[(String, String)],
@@ -161,9 +189,11 @@ async fn events(
     let mut asked = query::read(pairs)?;
     asked.filter.tenants = scope::tenants(caller, asked.ask)?;
     if asked.follow {
-        return stream::follow(log, asked.filter, request).await;
+        let place = Arc::clone(&shared.streams).try_acquire_owned();
+        let place = place.map_err(|_| EventsError::too_many_streams())?;
+        return stream::follow(&shared.log, asked.filter, request, place).await;
     }
-    let events = log.store().query(&asked.filter).await?;
+    let events = shared.log.store().query(&asked.filter).await?;
     Ok(json_response(&Value::Array(
         events.iter().map(|event| event.to_json()).collect(),
     )))
@@ -182,23 +212,24 @@ async fn event(log: &AuditLog, caller: &Caller, id: &str) -> Result<Response<Bod
     }
 }
 
-async fn types(log: &AuditLog, path: &[&str]) -> Result<Response<Body>, EventsError> {
+async fn types(log: &AuditLog, tenants: &Tenants, path: &[&str]) -> Result<Response<Body>, EventsError> {
+    let store = log.store();
     let body = match path {
         [event_type, "traits", name] => {
-            let values = log.store().trait_values(event_type, name, TRAIT_VALUES).await?;
+            let values = store.trait_values(event_type, name, TRAIT_VALUES, tenants).await?;
             values
                 .iter()
                 .map(|value| json!({"name": name, "value": value.to_string(), "type": value.kind().as_str()}))
                 .collect()
         }
         [event_type, "traits"] => {
-            let traits = log.store().traits(event_type).await?;
+            let traits = store.traits(event_type, tenants).await?;
             traits
                 .iter()
                 .map(|(name, kind)| json!({"name": name, "type": kind.as_str()}))
                 .collect()
         }
-        _ => log.store().event_types().await?.into_iter().map(Value::from).collect(),
+        _ => store.event_types(tenants).await?.into_iter().map(Value::from).collect(),
     };
     Ok(json_response(&Value::Array(body)))
 }

@@ -13,13 +13,11 @@ pub(super) struct Ask {
     pub(super) all_tenants: Option<bool>,
 }
 
-/// The events that a caller sees: those of its namespaces; an admin those of nobody too, and all when it asks so.
+/// The events that a caller sees: those of its namespaces; an admin those of nobody too. `all_tenants` are all those that
+/// it may see: an admin of some namespaces is nobody in the others.
 pub(super) fn tenants(caller: &Caller, ask: Ask) -> Result<Tenants, EventsError> {
     if ask.all_tenants.is_some() && !caller.admin {
         return Err(EventsError::forbidden("Only an admin may ask for all_tenants."));
-    }
-    if ask.all_tenants == Some(true) {
-        return Ok(Tenants::All);
     }
     Ok(match (&caller.namespaces, caller.admin) {
         (Scope::All, true) => Tenants::All,

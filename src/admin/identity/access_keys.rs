@@ -1,25 +1,17 @@
-//! Access keys in a file: made, listed and revoked by `statuspage access-key`, read by the server.
-//!
-//! Invariant: the file alone lets nobody in. It holds hashes of tokens; a token that is signed with the file's secret
-//! but was never issued has no hash there.
+//! Access keys in a file: made, listed and revoked by `statuspage access-key`, read by the server. The file may be the
+//! mount of a Secret.
 
-use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
-use secrecy::SecretString;
-use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
-use subtle::ConstantTimeEq;
 
-use super::{Refusal, signed_token};
-use crate::admin::caller::{Caller, Scope};
+use super::Refusal;
+use super::key_ring::{IssuedKey, KeyRing, KeyRingError, NewKey, StoredKey};
+use crate::admin::caller::Caller;
 use crate::admin::file_stamp::FileStamp;
 
 /// Why the file of access keys cannot be used.
@@ -41,12 +33,9 @@ pub enum AccessKeyError {
         /// Why.
         source: serde_json::Error,
     },
-    /// There is no such key.
-    #[error("there is no access key {0}")]
-    NoKey(String),
-    /// The end lies before the beginning, or beyond the calendar.
-    #[error("the access key would never be valid: choose another expiry")]
-    Expiry,
+    /// The keys do not allow it.
+    #[error(transparent)]
+    Keys(#[from] KeyRingError),
 }
 
 /// Why a token is not accepted.
@@ -58,72 +47,11 @@ pub(super) enum CheckError {
     File(AccessKeyError),
 }
 
-/// What a new key is to be.
-#[derive(Clone, Debug)]
-pub struct NewKey {
-    /// Who uses it; the user in logs.
-    pub user: String,
-    /// May ask beyond its namespaces where there is a way to ask so.
-    pub admin: bool,
-    /// What it sees.
-    pub namespaces: Scope,
-    /// When it ends.
-    pub expires: Timestamp,
-}
-
-/// A key that was just made. The token is shown once and stored nowhere.
-#[derive(Debug)]
-pub struct IssuedKey {
-    /// Its id: `X-Key`.
-    pub id: String,
-    /// Its token: `X-Access-Token`, `X-Auth-Token` or a bearer token.
-    pub token: SecretString,
-}
-
-/// A key as the file holds it.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct StoredKey {
-    /// Its id.
-    pub id: String,
-    /// Who uses it.
-    pub user: String,
-    /// May ask beyond its namespaces.
-    pub admin: bool,
-    /// What it sees; null is all namespaces.
-    pub namespaces: Option<BTreeSet<String>>,
-    /// When it was made.
-    pub created: Timestamp,
-    /// When it ends.
-    pub expires: Timestamp,
-    /// SHA-256 of the token, hexadecimal.
-    token_sha256: String,
-}
-
-#[derive(Default, Serialize, Deserialize)]
-struct Contents {
-    version: u32,
-    /// Base64 of the secret that tokens are signed with.
-    signing_secret: String,
-    keys: Vec<StoredKey>,
-}
-
 /// The access keys of a file, read again when it changes.
 #[derive(Debug)]
 pub struct AccessKeys {
     path: PathBuf,
-    loaded: Mutex<Option<Loaded>>,
-}
-
-struct Loaded {
-    stamp: FileStamp,
-    secret: Vec<u8>,
-    keys: Vec<StoredKey>,
-}
-
-impl std::fmt::Debug for Loaded {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(formatter, "{} keys", self.keys.len())
-    }
+    loaded: Mutex<Option<(FileStamp, KeyRing)>>,
 }
 
 impl AccessKeys {
@@ -140,37 +68,7 @@ impl AccessKeys {
     /// # Errors
     /// The file cannot be used, or the key would never be valid.
     pub fn create(&self, key: NewKey) -> Result<IssuedKey, AccessKeyError> {
-        let created = Timestamp::now();
-        if key.expires <= created {
-            return Err(AccessKeyError::Expiry);
-        }
-        let id = uuid::Uuid::new_v4().to_string();
-        let token = self.change(|contents| {
-            if contents.signing_secret.is_empty() {
-                contents.signing_secret = STANDARD.encode(random_bytes());
-            }
-            let secret = self.secret_of(contents)?;
-            let issued = created.as_millisecond();
-            let token =
-                signed_token::sign(&secret, &id, issued, key.expires.as_millisecond()).map_err(|e| self.format(e))?;
-            contents.keys.push(StoredKey {
-                id: id.clone(),
-                user: key.user,
-                admin: key.admin,
-                namespaces: match key.namespaces {
-                    Scope::All => None,
-                    Scope::Only(namespaces) => Some(namespaces),
-                },
-                created,
-                expires: key.expires,
-                token_sha256: hash(&token),
-            });
-            Ok(token)
-        })?;
-        Ok(IssuedKey {
-            id,
-            token: SecretString::from(token),
-        })
+        self.change(|ring| ring.create(key))
     }
 
     /// The keys of the file, in the order in which they were made.
@@ -178,7 +76,7 @@ impl AccessKeys {
     /// # Errors
     /// The file cannot be used.
     pub fn list(&self) -> Result<Vec<StoredKey>, AccessKeyError> {
-        Ok(self.read()?.keys)
+        Ok(self.read()?.keys().to_vec())
     }
 
     /// Takes a key out of the file.
@@ -186,42 +84,20 @@ impl AccessKeys {
     /// # Errors
     /// The file cannot be used, or there is no such key.
     pub fn revoke(&self, id: &str) -> Result<(), AccessKeyError> {
-        self.change(|contents| {
-            let before = contents.keys.len();
-            contents.keys.retain(|key| key.id != id);
-            if contents.keys.len() == before {
-                return Err(AccessKeyError::NoKey(id.to_owned()));
-            }
-            Ok(())
-        })
+        self.change(|ring| ring.revoke(id))
     }
 
     /// The caller of a token, and of its key where one is named beside it.
     pub(super) fn caller(&self, key: Option<&str>, token: &str, now: Timestamp) -> Result<Caller, CheckError> {
         let mut loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
         self.refresh(&mut loaded).map_err(CheckError::File)?;
-        let Some(loaded) = loaded.as_ref() else {
-            return Err(CheckError::Refused(Refusal::Malformed));
-        };
-        let verified = signed_token::verify(&loaded.secret, token).map_err(CheckError::Refused)?;
-        let stored = loaded
-            .keys
-            .iter()
-            .find(|stored| stored.id == key.unwrap_or(&verified.key))
-            .filter(|stored| bool::from(stored.token_sha256.as_bytes().ct_eq(hash(token).as_bytes())))
-            .ok_or(CheckError::Refused(Refusal::Unknown))?;
-        let end = stored.expires.as_millisecond().min(verified.expires);
-        if end <= now.as_millisecond() {
-            return Err(CheckError::Refused(Refusal::Expired));
+        match loaded.as_ref() {
+            Some((_, ring)) => ring.caller(key, token, now).map_err(CheckError::Refused),
+            None => Err(CheckError::Refused(Refusal::Malformed)),
         }
-        Ok(Caller {
-            user: stored.user.clone(),
-            admin: stored.admin,
-            namespaces: stored.namespaces.clone().map_or(Scope::All, Scope::Only),
-        })
     }
 
-    fn refresh(&self, loaded: &mut Option<Loaded>) -> Result<(), AccessKeyError> {
+    fn refresh(&self, loaded: &mut Option<(FileStamp, KeyRing)>) -> Result<(), AccessKeyError> {
         let stamp = match FileStamp::of(&self.path) {
             Ok(stamp) => stamp,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -230,31 +106,22 @@ impl AccessKeys {
             }
             Err(error) => return Err(self.io(error)),
         };
-        if loaded.as_ref().is_some_and(|loaded| loaded.stamp == stamp) {
-            return Ok(());
+        if loaded.as_ref().is_none_or(|(read, _)| *read != stamp) {
+            *loaded = Some((stamp, self.read()?));
         }
-        let contents = self.read()?;
-        *loaded = Some(Loaded {
-            stamp,
-            secret: self.secret_of(&contents)?,
-            keys: contents.keys,
-        });
         Ok(())
     }
 
-    fn read(&self) -> Result<Contents, AccessKeyError> {
+    fn read(&self) -> Result<KeyRing, AccessKeyError> {
         match fs::read(&self.path) {
-            Ok(json) => serde_json::from_slice(&json).map_err(|error| self.format(error)),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Contents {
-                version: 1,
-                ..Contents::default()
-            }),
+            Ok(json) => KeyRing::from_json(&json).map_err(|error| self.format(error)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(KeyRing::default()),
             Err(error) => Err(self.io(error)),
         }
     }
 
     /// Changes the file as a whole: readers see it before or after, and two changes never lose one another.
-    fn change<T>(&self, change: impl FnOnce(&mut Contents) -> Result<T, AccessKeyError>) -> Result<T, AccessKeyError> {
+    fn change<T>(&self, change: impl FnOnce(&mut KeyRing) -> Result<T, KeyRingError>) -> Result<T, AccessKeyError> {
         let directory = match self.path.parent() {
             Some(parent) if !parent.as_os_str().is_empty() => parent,
             _ => Path::new("."),
@@ -263,9 +130,9 @@ impl AccessKeys {
         // The directory is locked: the file itself is replaced.
         let exclusion = File::open(directory).map_err(|error| self.io(error))?;
         exclusion.lock().map_err(|error| self.io(error))?;
-        let mut contents = self.read()?;
-        let result = change(&mut contents)?;
-        let json = serde_json::to_vec_pretty(&contents).map_err(|error| self.format(error))?;
+        let mut ring = self.read()?;
+        let result = change(&mut ring)?;
+        let json = ring.to_json().map_err(|error| self.format(error))?;
         let name = self.path.file_name().unwrap_or_default().to_string_lossy();
         let temporary = directory.join(format!(".{name}.{}", uuid::Uuid::new_v4()));
         let write = || {
@@ -285,14 +152,6 @@ impl AccessKeys {
         Ok(result)
     }
 
-    fn secret_of(&self, contents: &Contents) -> Result<Vec<u8>, AccessKeyError> {
-        STANDARD
-            .decode(&contents.signing_secret)
-            .ok()
-            .filter(|secret| secret.len() >= 32)
-            .ok_or_else(|| self.format(serde::de::Error::custom("the signing secret is missing or too short")))
-    }
-
     fn io(&self, source: io::Error) -> AccessKeyError {
         AccessKeyError::Io {
             path: self.path.clone(),
@@ -308,27 +167,19 @@ impl AccessKeys {
     }
 }
 
-fn hash(token: &str) -> String {
-    Sha256::digest(token).iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-/// 32 bytes that nobody guesses: 366 random bits of three identifiers from the system's generator, mixed.
-fn random_bytes() -> [u8; 32] {
-    let mut mixed = Sha256::new();
-    for _ in 0..3 {
-        mixed.update(uuid::Uuid::new_v4().as_bytes());
-    }
-    mixed.finalize().into()
-}
-
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::PermissionsExt;
+    use std::collections::BTreeSet;
+    use std::os::unix::fs::{PermissionsExt, symlink};
     use std::time::Duration;
 
+    use base64::Engine;
+    use base64::engine::general_purpose::STANDARD;
     use secrecy::ExposeSecret;
 
     use super::*;
+    use crate::admin::caller::Scope;
+    use crate::admin::identity::signed_token;
 
     fn refusal(result: Result<Caller, CheckError>) -> Refusal {
         match result {
@@ -370,8 +221,8 @@ mod tests {
         assert!(!text.contains(token) && !text.contains(token.rsplit('.').next().unwrap()));
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         // Whoever reads the file can sign, and still gets nowhere.
-        let contents: Contents = serde_json::from_str(&text).unwrap();
-        let secret = STANDARD.decode(contents.signing_secret).unwrap();
+        let contents: serde_json::Value = serde_json::from_str(&text).unwrap();
+        let secret = STANDARD.decode(contents["signing_secret"].as_str().unwrap()).unwrap();
         let forged = signed_token::sign(&secret, &ann.id, 0, expires.as_millisecond()).unwrap();
         assert_eq!(refusal(keys.caller(None, &forged, now)), Refusal::Unknown);
 
@@ -379,13 +230,16 @@ mod tests {
         AccessKeys::of(&path).revoke(&ann.id).unwrap();
         assert_eq!(refusal(keys.caller(None, token, now)), Refusal::Unknown);
         assert_eq!(keys.list().unwrap().len(), 1);
-        assert!(matches!(keys.revoke(&ann.id), Err(AccessKeyError::NoKey(_))));
+        assert!(matches!(
+            keys.revoke(&ann.id),
+            Err(AccessKeyError::Keys(KeyRingError::NoKey(_)))
+        ));
         assert!(matches!(
             keys.create(NewKey {
                 expires: now,
                 ..new("late")
             }),
-            Err(AccessKeyError::Expiry)
+            Err(AccessKeyError::Keys(KeyRingError::Expiry))
         ));
     }
 
@@ -398,5 +252,38 @@ mod tests {
             let answer = AccessKeys::of(&path).caller(None, "a.b.c", Timestamp::now());
             assert!(matches!(answer, Err(CheckError::File(_))), "{text}");
         }
+    }
+
+    /// The kubelet writes a new directory and puts a link to it in the place of the old one.
+    #[test]
+    fn a_mounted_secret_is_read_again_when_it_is_replaced() {
+        let mount = tempfile::tempdir().unwrap();
+        let swap = |name: &str, ring: &KeyRing| {
+            let directory = mount.path().join(name);
+            fs::create_dir(&directory).unwrap();
+            fs::write(directory.join("keys.json"), ring.to_json().unwrap()).unwrap();
+            symlink(name, mount.path().join("..new")).unwrap();
+            fs::rename(mount.path().join("..new"), mount.path().join("..data")).unwrap();
+        };
+        let keys = AccessKeys::of(mount.path().join("keys.json"));
+        let now = Timestamp::now();
+        // An optional Secret that is not there yet.
+        assert_eq!(refusal(keys.caller(None, "a.b.c", now)), Refusal::Malformed);
+        let mut ring = KeyRing::default();
+        let key = ring
+            .create(NewKey {
+                user: "ann".into(),
+                admin: false,
+                namespaces: Scope::All,
+                expires: now + Duration::from_secs(60),
+            })
+            .unwrap();
+        symlink("..data/keys.json", mount.path().join("keys.json")).unwrap();
+        swap("..one", &ring);
+        let token = key.token.expose_secret();
+        assert_eq!(keys.caller(None, token, now).unwrap().user, "ann");
+        ring.revoke(&key.id).unwrap();
+        swap("..two", &ring);
+        assert_eq!(refusal(keys.caller(None, token, now)), Refusal::Unknown);
     }
 }

@@ -1,6 +1,7 @@
 //! A gateway in front that has checked its users and names them in `x-rh-identity`.
 
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 
 use base64::Engine;
 use base64::alphabet::STANDARD;
@@ -11,6 +12,7 @@ use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
 use super::Refusal;
+use super::network::Network;
 use crate::admin::caller::{Caller, Scope};
 
 /// The header by which the gateway shows that it is the gateway.
@@ -22,10 +24,11 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
-/// A gateway that is believed as long as it shows its secret.
+/// A gateway that is believed by its secret, by its address, or by both.
 #[derive(Debug)]
 pub struct Gateway {
-    secret: SecretString,
+    secret: Option<SecretString>,
+    networks: Vec<Network>,
 }
 
 #[derive(Deserialize)]
@@ -53,18 +56,28 @@ fn active() -> bool {
 }
 
 impl Gateway {
-    /// A gateway with this secret. None for an empty one, which everybody knows.
-    pub fn new(secret: SecretString) -> Option<Self> {
-        (!secret.expose_secret().is_empty()).then_some(Gateway { secret })
+    /// A gateway that shows this secret and comes from one of these networks; what is not given is not asked for. None
+    /// when neither is given, or the secret is the empty one, which everybody knows.
+    pub fn new(secret: Option<SecretString>, networks: Vec<Network>) -> Option<Self> {
+        let known = match &secret {
+            Some(secret) => !secret.expose_secret().is_empty(),
+            None => !networks.is_empty(),
+        };
+        known.then_some(Gateway { secret, networks })
     }
 
     /// The caller that the gateway names. Its tenant, a namespace, is `acct` and the account's number.
-    pub(super) fn caller(&self, identity: &str, secret: &str) -> Result<Caller, Refusal> {
-        // Hashes have one length, so that not even that of the secret shows.
-        let ours: [u8; 32] = Sha256::digest(self.secret.expose_secret()).into();
-        let theirs: [u8; 32] = Sha256::digest(secret).into();
-        if !bool::from(ours.ct_eq(&theirs)) {
+    pub(super) fn caller(&self, identity: &str, secret: &str, peer: IpAddr) -> Result<Caller, Refusal> {
+        if !self.networks.is_empty() && !self.networks.iter().any(|network| network.contains(peer)) {
             return Err(Refusal::Malformed);
+        }
+        if let Some(ours) = &self.secret {
+            // Hashes have one length, so that not even that of the secret shows.
+            let ours: [u8; 32] = Sha256::digest(ours.expose_secret()).into();
+            let theirs: [u8; 32] = Sha256::digest(secret).into();
+            if !bool::from(ours.ct_eq(&theirs)) {
+                return Err(Refusal::Malformed);
+            }
         }
         let json = BASE64.decode(identity).map_err(|_| Refusal::Malformed)?;
         let document: Document = serde_json::from_slice(&json).map_err(|_| Refusal::Malformed)?;
@@ -96,8 +109,11 @@ mod tests {
         if !padded {
             text = text.trim_end_matches('=').to_owned();
         }
-        Gateway::new("s3cret".into()).unwrap().caller(&text, secret)
+        let gateway = Gateway::new(Some("s3cret".into()), Vec::new()).unwrap();
+        gateway.caller(&text, secret, PEER)
     }
+
+    const PEER: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
 
     const USER: &str = r#"{"identity": {"account_number": "10001", "type": "User",
         "user": {"username": "user_dev", "email": "user_dev@foo.com", "is_org_admin": true}}}"#;
@@ -120,15 +136,35 @@ mod tests {
         for secret in ["", "s3cre", "s3cret "] {
             assert_eq!(ask(USER, true, secret), Err(Refusal::Malformed), "{secret:?}");
         }
-        assert!(Gateway::new("".into()).is_none());
+        assert!(Gateway::new(Some("".into()), Vec::new()).is_none());
+        assert!(Gateway::new(Some("".into()), vec!["127.0.0.1".parse().unwrap()]).is_none());
+        assert!(Gateway::new(None, Vec::new()).is_none());
+    }
+
+    #[test]
+    fn the_address_is_asked_for_where_one_is_given() {
+        let identity = BASE64.encode(USER);
+        let networks: Vec<Network> = vec!["192.0.2.0/24".parse().unwrap(), "::1".parse().unwrap()];
+        let address = |text: &str| -> IpAddr { text.parse().unwrap() };
+        let by_address = Gateway::new(None, networks.clone()).unwrap();
+        assert!(by_address.caller(&identity, "", address("192.0.2.9")).is_ok());
+        assert!(by_address.caller(&identity, "", address("::1")).is_ok());
+        assert_eq!(by_address.caller(&identity, "", PEER), Err(Refusal::Malformed));
+        let by_both = Gateway::new(Some("s3cret".into()), networks).unwrap();
+        assert!(by_both.caller(&identity, "s3cret", address("192.0.2.9")).is_ok());
+        assert_eq!(
+            by_both.caller(&identity, "", address("192.0.2.9")),
+            Err(Refusal::Malformed)
+        );
+        assert_eq!(by_both.caller(&identity, "s3cret", PEER), Err(Refusal::Malformed));
     }
 
     #[test]
     fn broken_identities_are_refused() {
-        let gateway = Gateway::new("s3cret".into()).unwrap();
+        let gateway = Gateway::new(Some("s3cret".into()), Vec::new()).unwrap();
         // Not base64, not JSON, not this JSON.
         for text in ["a", "%%%%", "aGVsbG8=", "e30="] {
-            assert_eq!(gateway.caller(text, "s3cret"), Err(Refusal::Malformed), "{text}");
+            assert_eq!(gateway.caller(text, "s3cret", PEER), Err(Refusal::Malformed), "{text}");
         }
         let odd = USER.replace("10001", "1/../2");
         assert_eq!(ask(&odd, true, "s3cret"), Err(Refusal::Unknown));

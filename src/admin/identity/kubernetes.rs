@@ -30,8 +30,8 @@ const ANSWERS: usize = 1024;
 /// No token is longer; larger ones would only cost the API server.
 const LONGEST_TOKEN: usize = 16 * 1024;
 
-/// The namespaces that there is something to tell about.
-pub type Namespaces = Arc<dyn Fn() -> BTreeSet<String> + Send + Sync>;
+/// Finds the namespaces that there is something to tell about.
+pub type Namespaces = Arc<dyn Fn() -> BoxFuture<'static, BTreeSet<String>> + Send + Sync>;
 
 /// Asks an API server.
 pub struct KubernetesTokens {
@@ -71,7 +71,7 @@ impl std::fmt::Debug for KubernetesTokens {
 }
 
 impl KubernetesTokens {
-    /// Asks through `client`, which must be allowed to create tokenreviews and subjectaccessreviews.
+    /// Asks through `client`. Where that may not create tokenreviews and subjectaccessreviews, no token is taken.
     pub fn new(client: Client, namespaces: Namespaces) -> Self {
         KubernetesTokens {
             client,
@@ -103,7 +103,7 @@ impl KubernetesTokens {
     }
 
     async fn allowed(&self, user: &UserInfo) -> Result<BTreeSet<String>, TokenError> {
-        let mut answers = futures::stream::iter((self.namespaces)())
+        let mut answers = futures::stream::iter((self.namespaces)().await)
             .map(|namespace| async move {
                 let may = self.may_list(user, Some(namespace.clone())).await;
                 may.map(|may| may.then_some(namespace))
@@ -183,7 +183,18 @@ impl KubernetesTokens {
             Api::<K>::all(self.client.clone())
                 .create(&PostParams::default(), &review)
                 .await
-                .map_err(|error| unavailable(&error))
+                .map_err(|error| match error {
+                    // Not a trouble that passes: nobody has said that such tokens are to be taken here.
+                    kube::Error::Api(status) if status.code == 403 => {
+                        tracing::warn!(
+                            reason = status.message,
+                            "tokens of the cluster are not taken: this account may not create tokenreviews and \
+                             subjectaccessreviews"
+                        );
+                        TokenError::Refused(Refusal::Malformed)
+                    }
+                    error => unavailable(&error),
+                })
         };
         tokio::time::timeout(LIMIT, ask)
             .await

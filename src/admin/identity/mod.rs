@@ -6,7 +6,9 @@
 pub mod access_keys;
 mod credential;
 mod gateway;
+pub mod key_ring;
 pub mod kubernetes;
+mod network;
 mod signed_token;
 mod throttle;
 
@@ -23,6 +25,7 @@ use super::family::Problem;
 use access_keys::AccessKeys;
 use credential::{Credential, Fingerprint, read};
 pub use gateway::{GATEWAY_SECRET_HEADER, Gateway};
+pub use network::Network;
 use throttle::Throttle;
 
 /// Why a credential is refused.
@@ -146,7 +149,7 @@ impl Identity {
         {
             return Err(Problem::Throttled(seconds));
         }
-        match self.check(&credential).await {
+        match self.check(&credential, peer).await {
             Ok(caller) => {
                 self.trust(fingerprint, now);
                 Ok(Some(caller))
@@ -163,7 +166,7 @@ impl Identity {
         }
     }
 
-    async fn check(&self, credential: &Credential) -> Result<Caller, TokenError> {
+    async fn check(&self, credential: &Credential, peer: IpAddr) -> Result<Caller, TokenError> {
         match credential {
             Credential::AccessKey { key, token } => self.access_key(Some(key.as_str()), token),
             Credential::Bearer(token) => match (signed_token::is_ours(token), &self.tokens) {
@@ -172,7 +175,7 @@ impl Identity {
                 (false, None) => Err(TokenError::Refused(Refusal::Malformed)),
             },
             Credential::Gateway { identity, secret } => match &self.gateway {
-                Some(gateway) => gateway.caller(identity, secret).map_err(TokenError::Refused),
+                Some(gateway) => gateway.caller(identity, secret, peer).map_err(TokenError::Refused),
                 None => Err(TokenError::Refused(Refusal::Malformed)),
             },
         }

@@ -16,6 +16,7 @@ pub use source::StoreSource;
 use super::caller::Caller;
 use crate::api::{Kind, ObjectStatus};
 use crate::engine::{self, ObjectKey, READY, RECONCILING, SYNCED};
+use crate::statuspage::BudgetStats;
 
 /// Where the list of managed resources comes from.
 pub trait ResourceSource: Send + Sync + 'static {
@@ -41,7 +42,7 @@ pub struct Resource {
     pub kind: String,
     /// Its name.
     pub name: String,
-    /// Namespace and name of its StatusPage, with a slash between.
+    /// Namespace and name of the StatusPage that it names, with a slash between; empty when that cannot be read.
     pub page: String,
     /// Id of the object on the page; null until it is known.
     pub remote_id: Option<String>,
@@ -86,7 +87,7 @@ pub struct ManagedPage {
     pub declarations: usize,
     /// Those for which something is still to be done.
     pub pending_changes: usize,
-    /// The requests that its token may make; null before the page was reached for.
+    /// The requests that its token may make; null before the page was reached for, and from a replica that does not act.
     pub budget: Option<RequestBudget>,
 }
 
@@ -104,8 +105,14 @@ pub struct RequestBudget {
 }
 
 impl Resource {
-    /// A declaration by what its status says.
-    pub fn of(key: &ObjectKey, page: &ObjectKey, status: &ObjectStatus, generation: i64, deleting: bool) -> Self {
+    /// A declaration by what its status says; without a page when not even that can be read.
+    pub fn of(
+        key: &ObjectKey,
+        page: Option<&ObjectKey>,
+        status: &ObjectStatus,
+        generation: i64,
+        deleting: bool,
+    ) -> Self {
         let condition = |kind| engine::find_condition(status, kind);
         // What a status says about an older declaration says nothing about this one.
         let current = status.observed_generation == Some(generation);
@@ -115,7 +122,7 @@ impl Resource {
             namespace: key.namespace.clone(),
             kind: key.kind.to_string(),
             name: key.name.clone(),
-            page: format!("{}/{}", page.namespace, page.name),
+            page: page.map_or(String::new(), |page| format!("{}/{}", page.namespace, page.name)),
             remote_id: status.id.clone(),
             ready: current && is_true(READY),
             synced: current && is_true(SYNCED),
@@ -134,6 +141,17 @@ impl Resource {
             deleting,
             last_sync: status.last_sync_time.as_ref().map(|time| time.0.to_string()),
             since: ready.map(|condition| condition.last_transition_time.0.to_string()),
+        }
+    }
+}
+
+impl From<BudgetStats> for RequestBudget {
+    fn from(stats: BudgetStats) -> Self {
+        RequestBudget {
+            limit: stats.limit,
+            used: stats.used,
+            remaining: stats.remaining,
+            waiting: stats.waiting,
         }
     }
 }

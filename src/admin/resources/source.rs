@@ -4,15 +4,18 @@ use std::sync::Arc;
 
 use super::{Inventory, RequestBudget, Resource, ResourceSource};
 use crate::driver::Store;
-use crate::engine::ObjectKey;
+use crate::engine::{Declaration, ObjectKey};
 use crate::statuspage::BudgetRegistry;
 
 type Pages = Box<dyn Fn() -> Vec<ObjectKey> + Send + Sync>;
+/// Finds declarations that no page has, with the pages that they name.
+type Strays = Box<dyn Fn() -> Vec<(ObjectKey, Declaration)> + Send + Sync>;
 
 /// Reads the inventory out of a store: what it shows is what drivers see, own writes included.
 pub struct StoreSource<S> {
     store: Arc<S>,
     pages: Pages,
+    strays: Strays,
     budgets: Arc<BudgetRegistry>,
 }
 
@@ -23,15 +26,18 @@ impl<S> std::fmt::Debug for StoreSource<S> {
 }
 
 impl<S: Store> StoreSource<S> {
-    /// The source of a store, given what lists its pages and the budgets of the process.
+    /// The source of a store, given what lists its pages, what lists the declarations that no page has, and the budgets
+    /// of the process.
     pub fn new(
         store: Arc<S>,
         pages: impl Fn() -> Vec<ObjectKey> + Send + Sync + 'static,
+        strays: impl Fn() -> Vec<(ObjectKey, Declaration)> + Send + Sync + 'static,
         budgets: Arc<BudgetRegistry>,
     ) -> Self {
         StoreSource {
             store,
             pages: Box::new(pages),
+            strays: Box::new(strays),
             budgets,
         }
     }
@@ -42,26 +48,25 @@ impl<S: Store> ResourceSource for StoreSource<S> {
         let mut inventory = Inventory::default();
         for key in (self.pages)() {
             let Some(view) = self.store.view(&key) else { continue };
-            for declaration in std::iter::once(&view.page).chain(&view.declarations) {
-                inventory.resources.push(Resource::of(
-                    &declaration.key,
-                    &key,
-                    declaration.status.object(),
-                    declaration.generation,
-                    declaration.deleting,
-                ));
-            }
+            let declarations = std::iter::once(&view.page).chain(&view.declarations);
+            inventory
+                .resources
+                .extend(declarations.map(|declaration| resource(&key, declaration)));
             if let Ok(access) = &view.access {
-                let stats = self.budgets.budget(&access.token, &access.base_url).stats();
-                let budget = RequestBudget {
-                    limit: stats.limit,
-                    used: stats.used,
-                    remaining: stats.remaining,
-                    waiting: stats.waiting,
-                };
+                let budget = self.budgets.budget(&access.token, &access.base_url);
+                let budget = RequestBudget::from(budget.stats());
                 inventory.budgets.insert((key.namespace, key.name), budget);
             }
         }
+        let strays = (self.strays)();
+        let strays = strays.iter().map(|(page, declaration)| resource(page, declaration));
+        inventory.resources.extend(strays);
         inventory
     }
+}
+
+fn resource(page: &ObjectKey, declaration: &Declaration) -> Resource {
+    let status = declaration.status.object();
+    let (key, generation, deleting) = (&declaration.key, declaration.generation, declaration.deleting);
+    Resource::of(key, Some(page), status, generation, deleting)
 }

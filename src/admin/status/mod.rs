@@ -12,8 +12,8 @@ pub use modules::modules;
 pub use platform::Platform;
 pub(super) use webitel::{WebitelStatus, configuration, status as webitel_status};
 
-/// The commit that this was built from, when the build said it: `STATUSPAGE_BUILD_COMMIT` at compile time, or in the
-/// environment of the process.
+/// The commit that this was built from: `STATUSPAGE_BUILD_COMMIT` at the build or in the environment of the process, else
+/// what the package or, for a release build, the working copy says.
 pub fn commit() -> String {
     option_env!("STATUSPAGE_BUILD_COMMIT")
         .map(str::to_owned)
@@ -22,8 +22,7 @@ pub fn commit() -> String {
         .unwrap_or_else(|| "unknown".to_owned())
 }
 
-/// The version of the compiler and its library: exact when the build said it in `STATUSPAGE_BUILD_RUSTC`, else the oldest
-/// that can have been.
+/// The version of the compiler and its library; the oldest that can have been when it did not say.
 pub fn rust_version() -> &'static str {
     match option_env!("STATUSPAGE_BUILD_RUSTC") {
         Some(version) if !version.is_empty() => version,

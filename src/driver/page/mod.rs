@@ -191,6 +191,10 @@ impl<S: Store> PageDriver<S> {
     /// Not cancel safe: let it return, by way of [`super::Trigger::stop`].
     pub async fn pass(&mut self, interrupt: &mut Interrupt) -> PassEnd {
         self.totals.passes += 1;
+        if self.recorder.is_some() {
+            // What a store has just made up about new declarations is part of what is recorded of them.
+            self.flush().await;
+        }
         let end = self.work(interrupt).await;
         self.pending.send_replace(Pending::default());
         self.flush().await;
@@ -303,9 +307,13 @@ impl<S: Store> PageDriver<S> {
         }
         // A journal is open: whether the attempt succeeded shows in a while.
         self.look().is_some_and(|view| {
-            view.declarations
-                .iter()
-                .any(|declaration| declaration.status.object().journal.is_some())
+            let page = match &*view.page.spec {
+                Spec::StatusPage(spec) => Some(&**spec),
+                _ => None,
+            };
+            let open = |declaration: &&Declaration| declaration.status.object().journal.is_some();
+            let mut open = view.declarations.iter().filter(open);
+            open.any(|declaration| !declaration.policies(page).suspend)
         })
     }
 

@@ -5,7 +5,7 @@ use std::sync::PoisonError;
 
 use super::{Knowledge, PageDriver, described, find, organization};
 use crate::api::{Kind, Reason};
-use crate::driver::perform::{collection_of, perform};
+use crate::driver::perform::perform;
 use crate::driver::{Conclusion, Effect, Event, EventKind, Store, StoreChange, StoreError, Ticket, View};
 use crate::engine::{self, Action, Declaration, Failure, ObjectKey, Reply, Request, Status, Step};
 use crate::statuspage::{Client, CollectionKind, Error, ErrorClass, Permit, Trace};
@@ -95,7 +95,7 @@ impl<S: Store> PageDriver<S> {
         self.totals.writes += 1;
         self.reached();
         self.failures.remove(&step.key);
-        if matches!(step.action, Action::Delete(_)) {
+        if step.action.is_deletion() {
             self.deletions.push(self.options.clock.now());
         }
         if matches!(step.action, Action::Update(_)) {
@@ -104,14 +104,9 @@ impl<S: Store> PageDriver<S> {
         let mut keys: BTreeSet<&ObjectKey> = step.applied.iter().map(|(key, ..)| key).collect();
         keys.insert(&step.key);
         for key in keys {
-            let Some(declaration) = find(view, key) else { continue };
-            let mut after = declaration.clone();
-            if let Some(known) = self.knowledge.get(key) {
-                after.status.clone_from(&known.status);
-                after.id_annotation.clone_from(&known.id_annotation);
+            if let Some(declaration) = find(view, key) {
+                self.fold(declaration, step, reply);
             }
-            engine::record(&mut after, step, reply);
-            self.know(declaration, after.status, after.id_annotation);
         }
         let Some(declaration) = find(view, &step.key) else {
             return;
@@ -125,7 +120,7 @@ impl<S: Store> PageDriver<S> {
         let reason = match &step.action {
             Action::Create(_) | Action::Provide(_) => "Created",
             Action::Publish { .. } => "Published",
-            Action::Delete(_) => "Deleted",
+            Action::Delete(_) | Action::Replace(_) => "Deleted",
             _ => "Updated",
         };
         let id = match reply {
@@ -148,10 +143,17 @@ impl<S: Store> PageDriver<S> {
         tracing::info!(object = %step.key, step = step.summary, error = described(error), "a request failed");
         let class = error.class();
         let Some(request) = step.action.request() else { return };
-        if step.action.is_journalled() && class != ErrorClass::Ambiguous {
+        // A repeatable request that got no proper answer may have been carried out all the same.
+        let uncertain = match class {
+            ErrorClass::Ambiguous => true,
+            ErrorClass::Transient => step.action.is_repeatable(),
+            _ => false,
+        };
+        if step.action.is_journalled() && !uncertain {
             // It certainly did not happen: the journal is closed with the next status.
             if let Some(known) = self.knowledge.get_mut(&step.key) {
-                known.status.object_mut().journal = None;
+                let journal = &mut known.status.object_mut().journal;
+                *journal = journal.take().and_then(engine::undone);
             }
         }
         match class {
@@ -159,7 +161,7 @@ impl<S: Store> PageDriver<S> {
             ErrorClass::Unauthorized => self.close(view, Reason::Unauthorized, described(error), true),
             ErrorClass::NotFound => {
                 // Somebody deleted it meanwhile: look again before deciding.
-                self.snapshot.forget(collection_of(request));
+                self.snapshot.forget(request.collection());
                 if matches!(request, Request::CreateMetric(..)) {
                     self.snapshot.forget(CollectionKind::MetricsProviders);
                 }
@@ -177,13 +179,13 @@ impl<S: Store> PageDriver<S> {
                 } else {
                     self.fail(view, &step.key, false, Reason::Unreachable, described(error));
                 }
-                if !step.action.is_journalled() {
-                    self.snapshot.forget(collection_of(request));
+                if step.action.is_repeatable() {
+                    self.snapshot.forget(request.collection());
                 }
             }
             ErrorClass::Ambiguous => {
-                self.snapshot.forget(collection_of(request));
-                if !step.action.is_journalled() {
+                self.snapshot.forget(request.collection());
+                if step.action.is_repeatable() {
                     self.fail(view, &step.key, false, Reason::Unreachable, described(error));
                 }
             }
@@ -229,6 +231,17 @@ impl<S: Store> PageDriver<S> {
         f64::from(u32::try_from(hasher.finish() >> 32).unwrap_or(0)) / f64::from(u32::MAX)
     }
 
+    /// Adds what a successful step makes known of a declaration.
+    pub(super) fn fold(&mut self, declaration: &Declaration, step: &Step, reply: &Reply) {
+        let mut after = declaration.clone();
+        if let Some(known) = self.knowledge.get(&declaration.key) {
+            after.status.clone_from(&known.status);
+            after.id_annotation.clone_from(&known.id_annotation);
+        }
+        engine::record(&mut after, step, reply);
+        self.know(declaration, after.status, after.id_annotation);
+    }
+
     pub(super) fn know(&mut self, declaration: &Declaration, status: Status, id_annotation: Option<String>) {
         let known = Knowledge {
             uid: declaration.uid.clone(),
@@ -245,10 +258,10 @@ fn conclude(ticket: Box<dyn Ticket>, result: &Result<Reply, Error>, trace: &Trac
     let error = result.as_ref().err();
     let text = error.map(described);
     ticket.conclude(Conclusion {
-        outcome: match error.map(Error::class) {
+        outcome: match error.map(Error::may_have_happened) {
             None => "succeeded",
-            Some(ErrorClass::Ambiguous) => "unknown",
-            Some(_) => "failed",
+            Some(true) => "unknown",
+            Some(false) => "failed",
         },
         created: match result {
             Ok(Reply::Created(id, _)) => Some(id),

@@ -4,8 +4,8 @@ use jiff::Timestamp;
 
 use super::{PageDriver, STORE_RETRY, by_key};
 use crate::api::Reason;
-use crate::driver::{Event, EventKind, Happening, Store, StoreChange, StoreError, View};
-use crate::engine::{self, Action, Declaration, ObjectKey, Plan, READY, Status};
+use crate::driver::{Event, EventKind, Expectation, Happening, Store, StoreChange, StoreError, View};
+use crate::engine::{self, Action, Declaration, ObjectKey, Plan, READY, Reply, Status};
 
 impl<S: Store> PageDriver<S> {
     /// Performs the steps that need no request. True when there were any: then it is time to plan again.
@@ -26,19 +26,23 @@ impl<S: Store> PageDriver<S> {
                 Action::Prune => StoreChange::Prune,
                 _ => continue,
             };
-            match self.write(declaration, change).await {
+            let recovered = declaration.status.object().journal.is_some();
+            let happening = match &step.action {
+                Action::RecordId(id) => Some(Happening::Adopted { id, recovered }),
+                Action::Release => Some(Happening::Released),
+                Action::Prune => Some(Happening::Pruned),
+                _ => None,
+            };
+            let expected = happening.and_then(|happening| self.expect(declaration, happening));
+            let result = self.write(declaration, change).await;
+            if let Some(expected) = expected {
+                expected.conclude(result.is_ok());
+            }
+            match result {
                 Ok(()) => {
                     any = true;
-                    let recovered = declaration.status.object().journal.is_some();
-                    match &step.action {
-                        Action::RecordId(id) => self.note(declaration, Happening::Adopted { id, recovered }),
-                        Action::Release => self.note(declaration, Happening::Released),
-                        _ => self.note(declaration, Happening::Pruned),
-                    }
-                    if let Action::RecordId(id) = &step.action
-                        && let Some(known) = self.knowledge.get_mut(&step.key)
-                    {
-                        known.id_annotation = Some(id.clone());
+                    if let Action::RecordId(_) = &step.action {
+                        self.fold(declaration, step, &Reply::Done);
                     }
                 }
                 Err(StoreError::Gone(_)) => any = true,
@@ -54,6 +58,7 @@ impl<S: Store> PageDriver<S> {
     /// Writes the statuses that changed. True when there were any that the store took.
     pub(super) async fn write_statuses(&mut self, view: &View, plan: &Plan, due: impl Fn(&ObjectKey) -> bool) -> bool {
         let by_key = by_key(view);
+        let mut told = Vec::new();
         let mut any = false;
         for (key, status) in plan.statuses.iter().filter(|(key, _)| due(key)) {
             let Some(declaration) = by_key.get(key).copied() else {
@@ -62,15 +67,19 @@ impl<S: Store> PageDriver<S> {
             if *status == *declaration.stored {
                 continue;
             }
-            match self
-                .write(declaration, StoreChange::Status(Box::new(status.clone())))
-                .await
-            {
+            let expected = self.expect(declaration, Happening::Status(status));
+            let change = StoreChange::Status(Box::new(status.clone()));
+            let result = self.write(declaration, change).await;
+            match (expected, &result) {
+                (Some(expected), Ok(())) => told.push(expected),
+                (Some(expected), Err(_)) => expected.conclude(false),
+                (None, _) => {}
+            }
+            match result {
                 Ok(()) => {
                     any = true;
                     self.knowledge.remove(key);
                     self.tell_transition(declaration, status);
-                    self.note(declaration, Happening::Status(status));
                 }
                 Err(StoreError::Gone(_)) => {}
                 Err(error) => {
@@ -78,6 +87,11 @@ impl<S: Store> PageDriver<S> {
                     tracing::warn!(object = %key, %error, "status will be written again");
                 }
             }
+        }
+        if !told.is_empty() {
+            // A status that the store has kept back so far would be told again by the next process.
+            self.flush().await;
+            told.into_iter().for_each(|expected| expected.conclude(true));
         }
         any
     }
@@ -106,10 +120,10 @@ impl<S: Store> PageDriver<S> {
         }
     }
 
-    pub(super) fn note(&self, declaration: &Declaration, happening: Happening<'_>) {
-        if let Some(recorder) = &self.recorder {
-            recorder.note(&self.key, self.page_id.as_deref(), declaration, happening);
-        }
+    /// Puts on the record what is about to be written to the store: what a crash interrupts is found there.
+    fn expect(&self, declaration: &Declaration, happening: Happening<'_>) -> Option<Box<dyn Expectation>> {
+        let recorder = self.recorder.as_ref()?;
+        recorder.expect(&self.key, self.page_id.as_deref(), declaration, happening)
     }
 
     /// An Event when a declaration begins or ceases to need its owner.

@@ -5,11 +5,10 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use serde_json::{Map, Value, json};
 
 use super::{Rules, text, write};
-use crate::api::{DataPoint, Kind, MetricSpec, Reason};
+use crate::api::{DataPoint, Kind, MetricSpec, Reason, parse_duration};
 use crate::engine::conditions::whole_second;
 use crate::engine::context::{Blocked, Context};
 use crate::engine::declaration::Status;
-use crate::engine::duration::parse_duration;
 use crate::engine::fields::{Access, Comparison, Field};
 use crate::engine::plan::State;
 use crate::engine::request::Request;

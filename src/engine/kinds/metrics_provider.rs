@@ -4,9 +4,9 @@ use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use super::{Rules, text, write};
-use crate::api::{MetricsProviderSpec, Reason};
+use crate::api::{DriftPolicy, Kind, MetricsProviderSpec, Reason, ReplacePolicy};
 use crate::engine::context::{Blocked, Context};
-use crate::engine::declaration::Status;
+use crate::engine::declaration::{Declaration, Deletion, Status};
 use crate::engine::fields::{Access, Field};
 use crate::engine::request::Request;
 use crate::statuspage::{Collection, CollectionKind, MetricsProvider, Priority, Snapshot};
@@ -34,6 +34,12 @@ impl Rules for MetricsProviderSpec {
 
     fn wanted_handles(&self, _context: &Context<'_>) -> Vec<String> {
         vec![self.provider_type.as_str().to_owned()]
+    }
+
+    fn also_needs(&self) -> Option<CollectionKind> {
+        // Which metrics a replacement would take with it.
+        let replaced = self.replace_policy == Some(ReplacePolicy::WhenNeeded);
+        replaced.then_some(CollectionKind::Metrics)
     }
 
     fn title(&self, _context: &Context<'_>) -> String {
@@ -106,9 +112,50 @@ impl Rules for MetricsProviderSpec {
         ))
     }
 
+    fn replaceable(&self, context: &Context<'_>, remote: &MetricsProvider) -> Result<(), Blocked> {
+        let Some(metrics) = &context.world.snapshot.metrics else {
+            return Err(Blocked::unread("the metrics"));
+        };
+        for metric in &metrics.items {
+            if metric.metrics_provider_id.as_deref() != Some(&remote.id) {
+                continue;
+            }
+            let owner = context.claims.owner(Kind::Metric, &metric.id);
+            match owner.and_then(|owner| context.index.get(owner)) {
+                Some(owner) if comes_back(owner, context) => {}
+                Some(owner) => {
+                    let message = format!(
+                        "its metrics go with it: set replacePolicy: WhenNeeded and driftPolicy: Correct on {}",
+                        owner.key
+                    );
+                    return Err(Blocked::stalled(Reason::NotHonoured, message));
+                }
+                None => {
+                    let name = metric.name.as_deref().unwrap_or_default();
+                    let message = format!(
+                        "its metrics go with it, and nobody declares metric {name:?} with id {}: declare it or delete it",
+                        metric.id
+                    );
+                    return Err(Blocked::stalled(Reason::NotHonoured, message));
+                }
+            }
+        }
+        Ok(())
+    }
+
     fn observe(&self, _context: &Context<'_>, remote: &MetricsProvider, status: &mut Status) {
         if let Status::MetricsProvider(status) = status {
             status.disabled = remote.disabled.unwrap_or_default();
         }
     }
+}
+
+/// True for a metric that may be deleted with its provider and is created again after it.
+fn comes_back(metric: &Declaration, context: &Context<'_>) -> bool {
+    let policies = metric.policies(context.world.page_spec());
+    context.may_write(metric)
+        && !metric.deleting
+        && policies.replace == ReplacePolicy::WhenNeeded
+        && policies.drift == DriftPolicy::Correct
+        && policies.deletion == Deletion::Delete
 }

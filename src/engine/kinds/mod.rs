@@ -17,6 +17,7 @@ mod tests;
 
 pub(super) use incident::{converge as converge_incident, is_running_maintenance};
 pub(super) use metric::{data_points, implied_provider};
+pub use page::declared_settings;
 pub(super) use page::{embed_fields, settings_fields, settings_request};
 
 use jiff::Timestamp;
@@ -84,6 +85,10 @@ pub(super) trait Rules {
         remote: &Self::Remote,
         body: Map<String, Value>,
     ) -> Result<Request, Blocked>;
+    /// Why the object must not be deleted and created again, if so: what else would go with it.
+    fn replaceable(&self, _context: &Context<'_>, _remote: &Self::Remote) -> Result<(), Blocked> {
+        Ok(())
+    }
     /// Puts what the remote object says into the kind's own part of the status.
     fn observe(&self, context: &Context<'_>, remote: &Self::Remote, status: &mut Status);
 }

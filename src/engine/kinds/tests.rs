@@ -18,6 +18,7 @@ fn declaration(kind: Kind, name: &str, spec: Spec) -> Declaration {
         uid: name.to_owned(),
         version: String::new(),
         generation: 1,
+        who: None,
         created: NOW,
         seen: NOW,
         deleting: false,

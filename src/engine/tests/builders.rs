@@ -22,6 +22,7 @@ pub(super) fn declare(kind: Kind, name: &str, spec: Value) -> Declaration {
         uid: format!("uid-{kind}-{name}"),
         version: "1".into(),
         generation: 1,
+        who: None,
         created: start(),
         seen: start(),
         deleting: false,

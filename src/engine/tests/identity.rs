@@ -5,10 +5,10 @@ use std::sync::Arc;
 use jiff::SignedDuration;
 use serde_json::json;
 
-use super::builders::{component, declare, foreign_component, foreign_incident, incident, updates};
+use super::builders::{component, declare, foreign_component, foreign_incident, incident, key, updates};
 use super::simulation::{Fault, Simulation};
 use crate::api::{Kind, Reason};
-use crate::engine::{Action, Request, State};
+use crate::engine::{Action, Request, State, Status};
 
 fn with_foreign(spec: serde_json::Value, ids: &[&str]) -> Simulation {
     let mut simulation = Simulation::new(vec![component("api", spec)]);
@@ -69,6 +69,48 @@ fn by_name_does_not_choose_among_several() {
         simulation.stands(Kind::Component, "api"),
         (State::Stalled, Reason::Ambiguous)
     );
+}
+
+#[test]
+fn another_id_given_by_hand_is_taken_over_with_nothing_of_the_old_one() {
+    let spec = json!({"updates": super::builders::updates(&[("investigating", "Looking"), ("monitoring", "")])});
+    let mut simulation = Simulation::new(vec![incident("down", spec)]);
+    simulation.settle();
+    let ours = simulation.id(Kind::Incident, "down");
+    let posts = [("investigating", "Looking"), ("monitoring", "")];
+    simulation
+        .remote
+        .put_incident(foreign_incident("theirs", "down", &posts));
+    let sent = simulation.sent.len();
+    simulation.edit(Kind::Incident, "down", |declaration| {
+        declaration.id_annotation = Some("theirs".into());
+    });
+    simulation.settle();
+    assert_eq!(
+        simulation.stands(Kind::Incident, "down"),
+        (State::InSync, Reason::Synced)
+    );
+    let Status::Incident(status) = &simulation.get(Kind::Incident, "down").status else {
+        panic!("an incident")
+    };
+    assert_eq!(
+        (status.object.id.as_deref(), status.object.adopted),
+        (Some("theirs"), true)
+    );
+    assert!(status.updates.iter().all(|update| update.id.starts_with("theirs")));
+    assert_eq!(status.updates.len(), 2);
+    assert_eq!(
+        simulation.sent.len(),
+        sent,
+        "nothing is published again: {:?}",
+        simulation.summaries()
+    );
+    // What was taken over is orphaned.
+    simulation.delete(Kind::Incident, "down");
+    simulation.settle();
+    for id in [ours.as_str(), "theirs"] {
+        assert!(simulation.remote.incidents.as_ref().unwrap().get(id).is_some(), "{id}");
+    }
 }
 
 #[test]
@@ -306,6 +348,7 @@ fn several_matches_of_an_interrupted_create_stall() {
             after: None,
             title: None,
             beside: Vec::new(),
+            replaces: None,
         });
     });
     let mut twin = foreign_component("twin", "api");
@@ -512,4 +555,84 @@ fn an_incident_that_the_list_no_longer_reaches_is_read_alone() {
         (State::InSync, Reason::Synced)
     );
     assert!(simulation.sent.is_empty(), "{:?}", simulation.summaries());
+}
+
+/// A component whose manifest is kept elsewhere, so that its id annotation stays what it is.
+fn pinned(drift: &str) -> Simulation {
+    let mut declaration = component("api", json!({"name": "API", "driftPolicy": drift}));
+    declaration.id_annotation = Some("old".into());
+    let mut simulation = Simulation::new(vec![declaration]);
+    simulation.pinned.insert(key(Kind::Component, "api"), "old".into());
+    simulation.remote.put_component(foreign_component("old", "API"));
+    simulation.settle();
+    simulation
+}
+
+fn remote_ids(simulation: &Simulation) -> Vec<&str> {
+    let rows = simulation.remote.components.iter().flat_map(|list| &list.items);
+    rows.map(|row| row.id.as_str()).collect()
+}
+
+#[test]
+fn an_annotation_of_the_object_before_does_not_hide_the_present_one() {
+    let run = |fault: Option<(usize, Fault)>| {
+        let mut simulation = pinned("Correct");
+        let before = simulation.effects();
+        if let Some((number, fault)) = fault {
+            simulation.faults.insert(before + number, fault);
+        }
+        simulation.remote.remove_component("old");
+        simulation.settle();
+        let first = simulation.id(Kind::Component, "api");
+        assert_ne!(first, "old", "{fault:?} {:#?}", simulation.events);
+        assert_eq!(
+            remote_ids(&simulation),
+            [first.as_str()],
+            "{fault:?} {:#?}",
+            simulation.events
+        );
+        assert_eq!(
+            simulation.get(Kind::Component, "api").id_annotation.as_deref(),
+            Some("old")
+        );
+        assert_eq!(
+            simulation.stands(Kind::Component, "api"),
+            (State::InSync, Reason::Synced)
+        );
+        // And once more, from the second to the third.
+        simulation.remote.remove_component(&first);
+        simulation.settle();
+        let second = simulation.id(Kind::Component, "api");
+        assert_eq!(remote_ids(&simulation), [second.as_str()], "{fault:?}");
+        simulation.restart();
+        simulation.settle();
+        assert_eq!(
+            simulation.stands(Kind::Component, "api"),
+            (State::InSync, Reason::Synced)
+        );
+        simulation.effects() - before
+    };
+    for number in 0..run(None) {
+        for fault in [Fault::Crash, Fault::LostReply, Fault::LostRequest] {
+            run(Some((number, fault)));
+        }
+    }
+}
+
+#[test]
+fn an_annotation_that_was_never_right_is_still_reported() {
+    let mut simulation = pinned("Correct");
+    simulation.remote.remove_component("old");
+    simulation.settle();
+    let present = simulation.id(Kind::Component, "api");
+    simulation.pinned.clear();
+    simulation.edit(Kind::Component, "api", |declaration| {
+        declaration.id_annotation = Some("typo".into());
+    });
+    simulation.settle();
+    assert_eq!(
+        simulation.stands(Kind::Component, "api"),
+        (State::Stalled, Reason::RemoteNotFound)
+    );
+    assert_eq!(remote_ids(&simulation), [present.as_str()]);
 }

@@ -99,6 +99,82 @@ fn an_update_whose_reply_was_lost_is_not_published_again_when_its_text_is_edited
 }
 
 #[test]
+fn an_update_without_a_text_moves_the_status_alone() {
+    let story = [("investigating", "Looking"), ("monitoring", ""), ("resolved", "Over")];
+    let mut simulation = Simulation::new(vec![incident("down", json!({"updates": updates(&story)}))]);
+    simulation.settle();
+    let sent = writes(&simulation);
+    assert_eq!(
+        (sent[1].status.clone(), sent[1].body.clone()),
+        (Some(IncidentStatus::Monitoring), None)
+    );
+    assert_eq!(sent.len(), 3);
+    assert_eq!(
+        simulation.stands(Kind::Incident, "down"),
+        (State::InSync, Reason::Synced)
+    );
+    simulation.settle();
+    assert_eq!(writes(&simulation).len(), 3);
+}
+
+#[test]
+fn a_maintenance_that_was_taken_over_keeps_which_end_moves_its_components() {
+    let announced = |start: bool, end: bool| {
+        let mut remote = foreign_incident("old1", "upgrade", &[("scheduled", "Soon")]);
+        remote.scheduled_for = Some("2026-01-11T00:00:00Z".parse().unwrap());
+        remote.scheduled_until = Some("2026-01-11T01:00:00Z".parse().unwrap());
+        remote.auto_transition_to_maintenance_state = Some(start);
+        remote.auto_transition_to_operational_state = Some(end);
+        remote.components = vec![super::builders::foreign_component("c1", "api")];
+        remote
+    };
+    for (start, end) in [(true, true), (true, false), (false, true), (false, false)] {
+        let schedule = json!({
+            "start": "2026-01-11T00:00:00Z", "end": "2026-01-11T01:00:00Z", "autoStart": false, "autoComplete": false,
+            "notifyAtStart": false, "notifyAtEnd": false, "transitionComponents": start, "restoreComponents": end,
+        });
+        let spec = |components: serde_json::Value| {
+            let updates = updates(&[("scheduled", "Soon")]);
+            json!({"updates": updates, "schedule": schedule, "components": components, "adoptionPolicy": "ByName"})
+        };
+        // With the status to come, or without a word about components.
+        for components in [json!({"api": "under_maintenance"}), json!({})] {
+            let api = component("api", json!({"adoptionPolicy": "ByName"}));
+            let mut simulation = Simulation::new(vec![api, incident("upgrade", spec(components))]);
+            simulation
+                .remote
+                .put_component(super::builders::foreign_component("c1", "api"));
+            simulation.remote.put_incident(announced(start, end));
+            simulation.settle();
+            assert_eq!(
+                simulation.stands(Kind::Incident, "upgrade"),
+                (State::InSync, Reason::Synced)
+            );
+            assert_eq!(writes(&simulation), [], "{start} {end}");
+        }
+    }
+}
+
+#[test]
+fn observe_only_says_which_text_differs() {
+    let spec = json!({"updates": updates(&[("investigating", "Looking")]), "managementPolicy": "ObserveOnly"});
+    let mut declaration = incident("down", spec);
+    declaration.id_annotation = Some("old1".into());
+    let mut simulation = Simulation::new(vec![declaration]);
+    simulation
+        .remote
+        .put_incident(foreign_incident("old1", "down", &[("investigating", "We look")]));
+    simulation.settle();
+    assert_eq!(
+        simulation.stands(Kind::Incident, "down"),
+        (State::Stalled, Reason::ObserveOnly)
+    );
+    let message = &simulation.finding(Kind::Incident, "down").message;
+    assert!(message.contains("Full would correct update 1"), "{message}");
+    assert!(simulation.sent.is_empty());
+}
+
+#[test]
 fn the_component_map_travels_with_the_update() {
     let spec = json!({"updates": updates(&STORY[..1]), "components": {"api": "major_outage"}});
     let mut simulation = Simulation::new(vec![component("api", json!({})), incident("down", spec)]);

@@ -183,6 +183,13 @@ impl DirectoryStore {
         &self.lock_path
     }
 
+    /// The StatusPage that a declaration belongs to, declared or not.
+    pub fn page_of(&self, key: &ObjectKey) -> Option<ObjectKey> {
+        let state = self.state();
+        let object = state.objects.iter().find(|object| object.key == *key)?;
+        Some(object.page.clone())
+    }
+
     /// The pages that are declared.
     pub fn pages(&self) -> Vec<ObjectKey> {
         self.state()
@@ -190,6 +197,20 @@ impl DirectoryStore {
             .iter()
             .filter(|object| object.key.kind == Kind::StatusPage)
             .map(|object| object.key.clone())
+            .collect()
+    }
+
+    /// Declarations of pages that are not declared, with those pages: no view has them.
+    pub fn without_page(&self) -> Vec<(ObjectKey, Declaration)> {
+        let state = self.state();
+        let is_declared = |page: &ObjectKey| state.objects.iter().any(|object| object.key == *page);
+        let strays = state.objects.iter().filter(|object| !is_declared(&object.page));
+        strays
+            .filter_map(|object| {
+                let name = entry_name(&object.key);
+                let declaration = object.declaration(state.lock.objects.get(&name), state.statuses.get(&name))?;
+                Some((object.page.clone(), declaration))
+            })
             .collect()
     }
 

@@ -15,15 +15,15 @@ mod view;
 mod watch;
 mod write;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use kube::Client;
 
 use crate::api::Kind;
-use crate::driver::{Event, Store, StoreChange, StoreError, Trigger, View};
-use crate::engine::{self, Declaration, ObjectKey, READY};
+use crate::driver::{Access, Event, Store, StoreChange, StoreError, Trigger, View};
+use crate::engine::{self, Declaration, ObjectKey, READY, Spec, Status};
 use crate::statuspage::BaseUrl;
 
 use events::Events;
@@ -62,6 +62,21 @@ impl std::fmt::Debug for KubernetesStore {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.debug_struct("KubernetesStore").finish_non_exhaustive()
     }
+}
+
+/// A declaration as the cluster has it, with or without a page that admits it.
+#[derive(Clone, Debug)]
+pub struct Declared {
+    /// Its key.
+    pub key: ObjectKey,
+    /// The page that it names, if that can be read.
+    pub page: Option<ObjectKey>,
+    /// Its status.
+    pub status: Arc<Status>,
+    /// Its generation.
+    pub generation: i64,
+    /// True once its owner deleted it.
+    pub deleting: bool,
 }
 
 /// Numbers of declarations of one kind.
@@ -119,6 +134,33 @@ impl KubernetesStore {
             .filter(|(key, object)| key.kind == Kind::StatusPage && object.spec.is_ok())
             .map(|(key, _)| key.clone())
             .collect()
+    }
+
+    /// Everything that is declared, in no order.
+    pub fn declared(&self) -> Vec<Declared> {
+        let cache = self.shared.cache();
+        let declared = cache.objects().map(|(key, object)| Declared {
+            key: key.clone(),
+            page: object.page(key),
+            status: Arc::clone(&object.status),
+            generation: object.generation,
+            deleting: object.deleting,
+        });
+        declared.collect()
+    }
+
+    /// The namespaces that have declarations.
+    pub fn namespaces(&self) -> BTreeSet<String> {
+        let cache = self.shared.cache();
+        let names: BTreeSet<&str> = cache.objects().map(|(key, _)| key.namespace.as_str()).collect();
+        names.into_iter().map(str::to_owned).collect()
+    }
+
+    /// How a page is reached, if that is known.
+    pub fn access_to(&self, page: &ObjectKey) -> Option<Access> {
+        let spec = self.shared.cache().get(page)?.spec.as_ref().ok().map(Arc::clone)?;
+        let Spec::StatusPage(spec) = &*spec else { return None };
+        self.access(page, spec).ok()
     }
 
     /// Returns when pages may have come, gone or changed since `seen`.

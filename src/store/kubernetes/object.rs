@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry;
 use kube::api::{ApiResource, DynamicObject, ObjectMeta};
 use serde::Deserialize;
 use serde_json::Value;
@@ -22,6 +23,8 @@ pub(super) struct Object {
     pub uid: Box<str>,
     pub version: Box<str>,
     pub generation: i64,
+    /// The field manager that last changed the spec.
+    who: Option<Box<str>>,
     pub created: Timestamp,
     pub deleting: bool,
     pub finalizers: Vec<Box<str>>,
@@ -99,6 +102,7 @@ impl Object {
             uid: metadata.uid.unwrap_or_default().into(),
             version: metadata.resource_version.unwrap_or_default().into(),
             generation: metadata.generation.unwrap_or_default(),
+            who: last_editor(metadata.managed_fields.as_deref().unwrap_or_default()),
             created: metadata
                 .creation_timestamp
                 .map_or(Timestamp::UNIX_EPOCH, |created| created.0),
@@ -174,6 +178,7 @@ impl Object {
             uid: self.uid.to_string(),
             version: self.version.to_string(),
             generation: self.generation,
+            who: self.who.as_deref().map(str::to_owned),
             created: self.created,
             seen: now,
             deleting: self.deleting,
@@ -188,6 +193,21 @@ impl Object {
             secrets: Default::default(),
         })
     }
+}
+
+/// The manager that was the last to change a field of the spec. What we write is never part of it. Times have the
+/// precision of a second: of two managers within the same one it may be the other.
+fn last_editor(fields: &[ManagedFieldsEntry]) -> Option<Box<str>> {
+    let in_spec = |entry: &&ManagedFieldsEntry| {
+        let fields = entry.fields_v1.as_ref();
+        entry.subresource.as_deref().unwrap_or_default().is_empty()
+            && fields.is_some_and(|fields| fields.0.get("f:spec").is_some())
+    };
+    let last = fields
+        .iter()
+        .filter(in_spec)
+        .max_by_key(|entry| entry.time.as_ref().map(|time| time.0))?;
+    last.manager.as_deref().map(Into::into)
 }
 
 fn read_spec(kind: Kind, value: Value) -> Result<Spec, Unreadable> {
@@ -250,6 +270,26 @@ mod tests {
             "{}",
             unreadable.message
         );
+    }
+
+    #[test]
+    fn who_changed_the_spec_last_is_told() {
+        let entry = |manager: &str, second: i64, subresource: &str, field: &str| {
+            serde_json::from_value(json!({
+                "manager": manager, "operation": "Update", "apiVersion": api_version(), "subresource": subresource,
+                "time": Timestamp::from_second(second).unwrap(), "fieldsType": "FieldsV1",
+                "fieldsV1": {field: {"f:name": {}}},
+            }))
+            .unwrap()
+        };
+        let written = [
+            entry("kubectl-create", 100, "", "f:spec"),
+            entry("argocd", 200, "", "f:spec"),
+            entry("statuspage", 300, "", "f:metadata"),
+            entry("statuspage", 400, "status", "f:status"),
+        ];
+        assert_eq!(last_editor(&written).as_deref(), Some("argocd"));
+        assert_eq!(last_editor(&written[2..]), None);
     }
 
     #[test]

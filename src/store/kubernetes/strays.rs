@@ -9,8 +9,8 @@ use super::cache::{Cache, Grant};
 use super::object::Object;
 use super::write::Target;
 use crate::api::{Kind, Reason};
-use crate::driver::{Event, EventKind, Store, StoreError};
-use crate::engine::{self, Deletion, ObjectKey, READY, Spec, State, Status};
+use crate::driver::{Event, EventKind, Expectation, Happening, Recorder, Store, StoreError};
+use crate::engine::{self, Declaration, Deletion, ObjectKey, READY, Spec, State, Status};
 
 /// A declaration that no driver sees.
 #[derive(Debug)]
@@ -24,12 +24,14 @@ struct Stray {
     reason: Reason,
     message: String,
     release: bool,
+    /// The page that it names, and itself, where its spec can be read: for the record.
+    read: Option<(ObjectKey, Declaration)>,
 }
 
 impl KubernetesStore {
     /// Tells declarations that no driver sees why that is, and releases those whose deletion needs nothing remote.
     /// True when something could not be written: try again later.
-    pub async fn settle_strays(&self) -> bool {
+    pub async fn settle_strays(&self, recorder: Option<&dyn Recorder>) -> bool {
         if !self.missing().is_empty() {
             return false;
         }
@@ -45,7 +47,7 @@ impl KubernetesStore {
             if !self.may_write() {
                 return false;
             }
-            match self.settle(&stray).await {
+            match self.settle(&stray, recorder).await {
                 Ok(()) | Err(StoreError::Gone(_)) => {}
                 Err(error) => {
                     tracing::warn!(object = %stray.key, %error, "will try again");
@@ -56,7 +58,16 @@ impl KubernetesStore {
         failed
     }
 
-    async fn settle(&self, stray: &Stray) -> Result<(), StoreError> {
+    async fn settle(&self, stray: &Stray, recorder: Option<&dyn Recorder>) -> Result<(), StoreError> {
+        let expect = |happening: Happening<'_>| {
+            let (page, declaration) = stray.read.as_ref()?;
+            recorder?.expect(page, None, declaration, happening)
+        };
+        let conclude = |expectation: Option<Box<dyn Expectation>>, written: &Result<(), StoreError>| {
+            if let Some(expectation) = expectation {
+                expectation.conclude(written.is_ok());
+            }
+        };
         let target = Target {
             key: &stray.key,
             uid: &stray.uid,
@@ -64,7 +75,10 @@ impl KubernetesStore {
             stored: &stray.stored,
         };
         if stray.release {
-            return self.release(target).await;
+            let expectation = expect(Happening::Released);
+            let released = self.release(target).await;
+            conclude(expectation, &released);
+            return released;
         }
         let mut status = stray.stored.clone();
         engine::apply_conditions(
@@ -78,7 +92,13 @@ impl KubernetesStore {
         );
         let reason = |status: &Status| engine::find_condition(status.object(), READY).map(|ready| ready.reason.clone());
         let news = reason(&status) != reason(&stray.stored);
-        self.replace_status(target, &status).await?;
+        if status == stray.stored {
+            return Ok(());
+        }
+        let expectation = expect(Happening::Status(&status));
+        let replaced = self.replace_status(target, &status).await;
+        conclude(expectation, &replaced);
+        replaced?;
         if news {
             let event = Event {
                 kind: EventKind::Warning,
@@ -103,6 +123,7 @@ fn stray(cache: &Cache, key: &ObjectKey, object: &Object) -> Option<Stray> {
         reason,
         message,
         release: false,
+        read: object.page(key).zip(object.declaration(key, Timestamp::UNIX_EPOCH)),
     };
     if object.deleting {
         if !object.holds() {

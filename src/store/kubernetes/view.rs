@@ -20,7 +20,7 @@ impl KubernetesStore {
             let declared = cache.get(page)?.declaration(page, now)?;
             let mut declarations: Vec<Declaration> = cache
                 .of_page(page)
-                .filter(|(key, _)| cache.grant(page, &declared.spec, &key.namespace) == Grant::Granted)
+                .filter(|(key, _)| cache.grant(page, &*declared.spec, &key.namespace) == Grant::Granted)
                 .filter_map(|(key, object)| object.declaration(key, now))
                 .collect();
             // Only pages of the declaration's own namespace can be named: who may write there may read them too.
@@ -73,7 +73,7 @@ impl KubernetesStore {
             .collect()
     }
 
-    fn access(&self, page: &ObjectKey, spec: &StatusPageSpec) -> Result<Access, (Reason, String)> {
+    pub(super) fn access(&self, page: &ObjectKey, spec: &StatusPageSpec) -> Result<Access, (Reason, String)> {
         let base_url = match (&self.base_url, &spec.api.url) {
             (Some(base_url), _) => base_url.clone(),
             (None, url) => {

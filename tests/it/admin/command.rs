@@ -6,9 +6,12 @@ use std::process::{Child, Command, Output, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use k8s_openapi::api::core::v1::Secret;
+use kube::Api;
 use serde_json::{Value, json};
 
 use super::{Running, answer};
+use crate::support::control_plane::ControlPlane;
 use crate::support::eventually;
 use crate::support::process::OutputExt;
 
@@ -63,6 +66,66 @@ async fn a_key_is_made_used_listed_and_revoked() {
     assert!(error.contains("there is no access key"), "{error}");
 }
 
+#[tokio::test]
+async fn keys_are_kept_in_a_secret_of_the_cluster() {
+    let control_plane = ControlPlane::shared().await;
+    let namespace = control_plane.unique_namespace().await;
+    let place = format!("{namespace}/access-keys");
+    let kubeconfig = control_plane.kubeconfig_path().to_str().unwrap().to_owned();
+    let key = async |arguments: &[&str]| -> Output {
+        let all = [
+            &["access-key"],
+            arguments,
+            &["--secret", &place, "--kubeconfig", &kubeconfig],
+        ]
+        .concat();
+        let mut command = statuspage(&all);
+        // A file that is named by the environment is not meant.
+        command.env("STATUSPAGE_ACCESS_KEYS", "/no/such/directory/keys.json");
+        tokio::task::spawn_blocking(move || command.output().unwrap())
+            .await
+            .unwrap()
+    };
+    assert_eq!(key(&["list", "-o", "json"]).await.succeeded(), "[]\n");
+    let create = ["create", "--user", "eve", "--namespace", "b", "-o", "json"];
+    // Both at a time: each is kept.
+    let (one, other) = tokio::join!(key(&create), key(&create));
+    let [one, _other] = [one, other].map(|made| serde_json::from_str::<Value>(&made.succeeded()).unwrap());
+    let listed: Value = serde_json::from_str(&key(&["list", "-o", "json"]).await.succeeded()).unwrap();
+    assert_eq!(listed.as_array().unwrap().len(), 2);
+
+    // What the operator finds where the Secret is mounted.
+    let secrets: Api<Secret> = Api::namespaced(control_plane.client().await, &namespace);
+    let mounted = async || {
+        secrets.get("access-keys").await.unwrap().data.unwrap()["keys.json"]
+            .0
+            .clone()
+    };
+    let text = mounted().await;
+    let token = one["accessToken"].as_str().unwrap();
+    assert!(!String::from_utf8_lossy(&text).contains(token), "hashed only");
+    let running = Running::start().await;
+    std::fs::write(running.file(), text).unwrap();
+    let ask = || {
+        let request = running
+            .request("GET", "/api/v1/resources/")
+            .header("X-Key", one["key"].as_str().unwrap());
+        answer(request.header("X-Access-Token", token))
+    };
+    assert_eq!(ask().await.1["meta"]["count"], 2);
+    key(&["revoke", one["key"].as_str().unwrap()]).await.succeeded();
+    std::fs::write(running.file(), mounted().await).unwrap();
+    assert_eq!(ask().await.0, 401);
+
+    let nobody = statuspage(&["access-key", "list"]).output().unwrap().failed();
+    assert!(nobody.contains("--file"), "{nobody}");
+    let odd = statuspage(&["access-key", "list", "--secret", "keys"])
+        .output()
+        .unwrap()
+        .failed();
+    assert!(odd.contains("NAMESPACE/NAME"), "{odd}");
+}
+
 #[test]
 fn a_key_says_what_it_opens() {
     let directory = tempfile::tempdir().unwrap();
@@ -115,7 +178,9 @@ async fn dev_tells_what_it_manages() {
     let manifest = "apiVersion: statuspage-operator.io/v1alpha1\nkind: StatusPage\nmetadata: {name: acme}\n\
                     spec: {pageId: kctbh9vrtdwd, api: {tokenSecretRef: {name: token}}}\n---\n\
                     apiVersion: statuspage-operator.io/v1alpha1\nkind: Component\nmetadata: {name: web}\n\
-                    spec: {pageRef: {name: acme}, name: Web}\n";
+                    spec: {pageRef: {name: acme}, name: Web}\n---\n\
+                    apiVersion: statuspage-operator.io/v1alpha1\nkind: Component\nmetadata: {name: stray}\n\
+                    spec: {pageRef: {name: no-such-page}}\n";
     std::fs::write(directory.path().join("page.yaml"), manifest).unwrap();
     let path = directory.path().to_str().unwrap();
     let mut command = statuspage(&["dev", path, "--listen", "127.0.0.1:0", "--http-listen", "127.0.0.1:0"]);
@@ -171,11 +236,32 @@ async fn dev_tells_what_it_manages() {
     assert!(page["budget"]["used"].as_u64().unwrap() > 0);
     let one = get("/api/v1/resources/default/Component/web/").await;
     assert!(one["remote_id"].is_string() && one["last_sync"].is_string(), "{one}");
+    // A declaration without a page is not left out.
+    let stray = get("/api/v1/resources/default/Component/stray/").await;
+    assert_eq!(
+        (&stray["page"], &stray["ready"]),
+        (&json!("default/no-such-page"), &json!(false))
+    );
     let process = get("/api/v2/status").await;
     assert_eq!(
         (&process["Webitel"]["Status"], &process["Users session"]),
         (&json!("Connected"), &json!(2))
     );
+
+    // It keeps an event log by default, and shows it.
+    let created = "q.field=event_type&q.value=component.create";
+    let events = eventually("the event", Duration::from_secs(60), async || {
+        let events = get(&format!("/v2/events?{created}")).await;
+        (events.as_array().unwrap().len() == 1)
+            .then_some(())
+            .ok_or(events.to_string())
+    });
+    events.await;
+    let file = directory.path().join(".statuspage/events.db");
+    let shown = statuspage(&["events", "--from", file.to_str().unwrap(), "--type", "component.create"]);
+    let shown = { shown }.output().unwrap().succeeded();
+    assert!(shown.contains("default/web") && shown.contains("succeeded"), "{shown}");
+    assert_eq!(get("/").await["versions"]["values"][0]["id"], "v2");
 
     // What it did is in its log: what runs at the start, and one object a request, without credentials.
     let request = client.get(format!("{origin}/api/v1/pages/?limit=1&api_token=hidden"));

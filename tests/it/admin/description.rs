@@ -4,7 +4,11 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use super::{Running, answer, with_key};
+use statuspage_operator::admin::events;
+use statuspage_operator::admin::identity::key_ring::NewKey;
+use statuspage_operator::audit::{AuditEvent, AuditLog, AuditOptions, Location};
+
+use super::{Running, Setup, answer, new_key, only, with_key};
 
 async fn document(running: &Running) -> Value {
     let (status, document) = answer(running.request("GET", "/openapi.json")).await;
@@ -24,9 +28,28 @@ fn walk(value: &Value, visit: &mut impl FnMut(&serde_json::Map<String, Value>)) 
     }
 }
 
+/// A server with an event log, and an event of namespace a.
+async fn with_events() -> (Running, tempfile::TempDir) {
+    let directory = tempfile::tempdir().unwrap();
+    let place = Location::File(directory.path().join("events.db"));
+    let log = AuditLog::open(AuditOptions::new(place)).await.unwrap();
+    let mut event = AuditEvent::new("component.create", "2024-03-01T10:00:05.25Z".parse().unwrap())
+        .tenant("a")
+        .text("component", "web")
+        .raw(json!({"summary": "made"}));
+    "the-id".clone_into(&mut event.message_id);
+    log.record(event);
+    assert!(log.flush(std::time::Duration::from_secs(60)).await);
+    let setup = Setup {
+        mounts: vec![events::mount(log)],
+        ..Setup::default()
+    };
+    (Running::with(setup).await, directory)
+}
+
 #[tokio::test]
 async fn the_document_is_sound() {
-    let running = Running::start().await;
+    let (running, _log) = with_events().await;
     let document = document(&running).await;
     assert_eq!(document["openapi"], "3.1.0");
     assert_eq!(document["info"]["version"], env!("CARGO_PKG_VERSION"));
@@ -82,10 +105,18 @@ async fn the_document_is_sound() {
 
 #[tokio::test]
 async fn everything_described_is_served_as_described() {
-    let running = Running::start().await;
+    let (running, _log) = with_events().await;
+    let adam = running
+        .keys
+        .create(NewKey {
+            admin: true,
+            ..new_key("adam", only("a"))
+        })
+        .unwrap();
     let document = document(&running).await;
     let paths = document["paths"].as_object().unwrap();
     let expected = [
+        "/",
         "/api/v1/pages/",
         "/api/v1/ready/",
         "/api/v1/resources/",
@@ -94,22 +125,32 @@ async fn everything_described_is_served_as_described() {
         "/api/v2/status",
         "/api/v2/status/config",
         "/openapi.json",
+        "/v2/capabilities",
+        "/v2/event_types",
+        "/v2/event_types/{event_type}/traits",
+        "/v2/event_types/{event_type}/traits/{trait_name}",
+        "/v2/events",
+        "/v2/events/{message_id}",
     ];
     assert_eq!(paths.keys().map(String::as_str).collect::<Vec<_>>(), expected);
     for (path, item) in paths {
         let path = path
             .replace("{namespace}", "a")
             .replace("{kind}", "Component")
-            .replace("{name}", "web");
+            .replace("{name}", "web")
+            .replace("{event_type}", "component.create")
+            .replace("{trait_name}", "component")
+            .replace("{message_id}", "the-id");
         let operation = &item["get"];
         let open = operation["security"] == json!([]);
         let optional = operation["security"].as_array().unwrap().contains(&json!({}));
         let stranger = answer(running.request("GET", &path)).await.0;
         assert_eq!(stranger, if open || optional { 200 } else { 401 }, "{path}");
-        let (status, body) = answer(with_key(running.request("GET", &path), &running.ann)).await;
+        let (status, body) = answer(with_key(running.request("GET", &path), &adam)).await;
         assert_eq!(status, 200, "{path}");
         if let Some(schema) = operation.pointer("/responses/200/content/application~1json/schema") {
             conforms(&document, schema, &body, &path);
+            assert!(body != json!([]), "{path} has something to show");
         }
     }
 }

@@ -5,7 +5,7 @@ use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
 use secrecy::ExposeSecret;
 use serde_json::json;
 use statuspage_operator::admin::caller::{Caller, Scope};
-use statuspage_operator::admin::identity::Identity;
+use statuspage_operator::admin::identity::{Gateway, Identity};
 
 use super::{GATEWAY_SECRET, Running, Setup, answer};
 
@@ -118,4 +118,25 @@ async fn an_open_server_serves_this_machine_only() {
     assert_eq!(answer(request().header("X-Auth-Token", "wrong")).await.0, 401);
     // A name that was made point here by a page in a browser.
     assert_eq!(answer(request().header("Host", "rebound.example")).await.0, 403);
+}
+
+/// The address is that of the connection: no header changes it.
+#[tokio::test]
+async fn a_gateway_is_believed_at_its_address_only() {
+    let ask = async |network: &str| {
+        let gateway = Gateway::new(None, vec![network.parse().unwrap()]).unwrap();
+        let setup = Setup {
+            identity: Some(Identity::new().with_gateway(gateway)),
+            ..Setup::default()
+        };
+        let running = Running::with(setup).await;
+        let identity = json!({"identity": {"account_number": "10001", "user": {"username": "ann"}}});
+        let request = running
+            .request("GET", "/api/v1/resources/")
+            .header("x-rh-identity", STANDARD.encode(identity.to_string()))
+            .header("x-forwarded-for", "192.0.2.7");
+        answer(request).await.0
+    };
+    assert_eq!(ask("127.0.0.0/8").await, 200);
+    assert_eq!(ask("192.0.2.0/24").await, 401);
 }

@@ -28,7 +28,10 @@ async fn token_of(control_plane: &ControlPlane, namespace: &str) -> String {
 
 fn tokens(client: Client, namespaces: &[&str]) -> KubernetesTokens {
     let namespaces: BTreeSet<String> = namespaces.iter().map(|name| (*name).to_owned()).collect();
-    KubernetesTokens::new(client, Arc::new(move || namespaces.clone()))
+    KubernetesTokens::new(
+        client,
+        Arc::new(move || Box::pin(std::future::ready(namespaces.clone()))),
+    )
 }
 
 /// Asks without what was kept of earlier answers, until the scope is this one.
@@ -118,6 +121,26 @@ async fn the_server_takes_reviewed_tokens() {
     for bad in ["nonsense".to_owned(), format!("{token}x")] {
         assert_eq!(answer(request().bearer_auth(bad)).await.0, 401);
     }
+}
+
+/// The operator of a chart without the rights to ask takes no such tokens: that is a setting, and no outage.
+#[tokio::test]
+async fn who_may_not_ask_takes_no_tokens() {
+    let control_plane = ControlPlane::shared().await;
+    let namespace = control_plane.unique_namespace().await;
+    let token = token_of(control_plane, &namespace).await;
+    let account = control_plane
+        .kubeconfig_for_service_account(&namespace, "default")
+        .await;
+    let account = Kubeconfig::read_from(account).unwrap();
+    let config = kube::Config::from_custom_kubeconfig(account, &Default::default())
+        .await
+        .unwrap();
+    let answer = tokens(Client::try_from(config).unwrap(), &["a"]).caller(&token).await;
+    assert!(
+        matches!(answer, Err(TokenError::Refused(Refusal::Malformed))),
+        "{answer:?}"
+    );
 }
 
 #[tokio::test]

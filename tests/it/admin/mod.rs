@@ -8,7 +8,7 @@ mod kubernetes;
 mod process_status;
 mod resources;
 mod status;
-mod tls;
+pub(crate) mod tls;
 mod transport;
 
 use std::collections::BTreeSet;
@@ -21,7 +21,8 @@ use reqwest::{Method, RequestBuilder, Response};
 use secrecy::ExposeSecret;
 use serde_json::Value;
 use statuspage_operator::admin::caller::Scope;
-use statuspage_operator::admin::identity::access_keys::{AccessKeys, IssuedKey, NewKey};
+use statuspage_operator::admin::identity::access_keys::AccessKeys;
+use statuspage_operator::admin::identity::key_ring::{IssuedKey, NewKey};
 use statuspage_operator::admin::identity::{Gateway, Identity};
 use statuspage_operator::admin::resources::{Inventory, RequestBudget, Resource, ResourceSource};
 use statuspage_operator::admin::status::{Cluster, StatusSource};
@@ -150,7 +151,7 @@ impl Running {
         let identity = setup.identity.unwrap_or_else(|| {
             Identity::new()
                 .with_access_keys(AccessKeys::of(&path))
-                .with_gateway(Gateway::new(GATEWAY_SECRET.into()).unwrap())
+                .with_gateway(Gateway::new(Some(GATEWAY_SECRET.into()), Vec::new()).unwrap())
         });
         let server = AdminServer::new(AdminOptions {
             identity,

@@ -12,15 +12,15 @@ use super::{Running, Setup};
 use crate::support::control_plane::install_crypto;
 use crate::support::{binaries, process};
 
-/// An authority with a certificate for the loopback address.
-fn authority(directory: &Path) {
+/// Makes an authority with a certificate for the loopback address.
+pub(crate) fn authority(directory: &Path) {
     let mut command = Command::new(binaries::warden().unwrap());
     command.arg("pki").arg(directory);
     let output = process::run(command, b"", Duration::from_secs(60)).unwrap();
     assert!(output.status.success());
 }
 
-fn client(directory: &Path) -> reqwest::Client {
+pub(crate) fn client(directory: &Path) -> reqwest::Client {
     let pem = std::fs::read(directory.join("ca.crt")).unwrap();
     let certificate = reqwest::Certificate::from_pem(&pem).unwrap();
     reqwest::Client::builder()

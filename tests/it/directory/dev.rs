@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{Directory, LIMIT, Running, code, finish, program, shown, stdout};
 use crate::support::eventually;
@@ -61,6 +61,49 @@ async fn the_first_command_applies_everything_and_follows_changes() {
 
     dev.running.signal("-INT");
     assert_eq!(dev.running.ends(END).await.code(), Some(0));
+
+    // Everything that was said to be done is in the event log, once.
+    let log = directory.path().join(".statuspage/events.db");
+    let mut command = program();
+    command.args([
+        "events",
+        "--from",
+        log.to_str().unwrap(),
+        "--limit",
+        "1000",
+        "-o",
+        "json",
+    ]);
+    let events: Vec<Value> = serde_json::from_str(&stdout(&finish(command).await)).unwrap();
+    let said = dev.running.said();
+    for (operation, sign, words) in [
+        ("create", "+ ", ": created "),
+        ("update", "~ ", ""),
+        ("publish", "+ ", ": published "),
+    ] {
+        let done = said
+            .lines()
+            .filter(|line| line.starts_with(sign) && line.contains(words))
+            .count();
+        assert!(done > 0, "{operation}");
+        let recorded = events.iter().filter(|event| {
+            let traits = event["traits"].as_array().unwrap();
+            let is = |name: &str, value: &str| {
+                traits
+                    .iter()
+                    .any(|known| known["name"] == name && known["value"] == value)
+            };
+            is("operation", operation) && is("outcome", "succeeded")
+        });
+        assert_eq!(recorded.count(), done, "{operation}: {said}");
+    }
+    let mut ids: Vec<&str> = events
+        .iter()
+        .map(|event| event["message_id"].as_str().unwrap())
+        .collect();
+    ids.sort_unstable();
+    ids.dedup();
+    assert_eq!(ids.len(), events.len());
 }
 
 #[tokio::test(flavor = "multi_thread")]

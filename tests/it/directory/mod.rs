@@ -2,6 +2,7 @@
 
 mod apply;
 mod bad_input;
+mod comes_back;
 mod dev;
 mod examples;
 mod interruptions;
@@ -158,6 +159,15 @@ impl Local {
         let response = request.send().await.unwrap();
         assert!(response.status().is_success(), "{method} {path}: {}", response.status());
         response.json().await.unwrap()
+    }
+
+    /// Deletes something below the page by hand.
+    pub(super) async fn delete(&self, path: &str) -> reqwest::StatusCode {
+        let request = self
+            .client
+            .delete(format!("{}/pages/{PAGE}{path}", self.url))
+            .header("Authorization", format!("OAuth {TOKEN}"));
+        request.send().await.unwrap().status()
     }
 
     /// The names of all components that are no groups, in order.
@@ -374,6 +384,10 @@ impl Running {
         let number = self.child.id().to_string();
         let status = Command::new("kill").args([name, &number]).status().unwrap();
         assert!(status.success());
+    }
+
+    pub(super) fn has_ended(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_some()
     }
 
     /// Waits for the end.

@@ -123,3 +123,53 @@ async fn a_deletion_survives_a_crash_around_every_store_write() {
         }
     }
 }
+
+/// A metric one field of which is only read when it is created, and that field changed. Gives the store writes and
+/// requests that this took, when nothing goes wrong.
+async fn replace(crash: impl Fn(usize) -> Option<Crash>, spoil: Option<(usize, Effect)>) -> (usize, usize) {
+    let metric = |transform: &str| serde_json::json!({"transform": transform, "replacePolicy": "WhenNeeded", "driftPolicy": "Detect"});
+    let stage = Stage::new().await;
+    stage.declare(Kind::Metric, "latency", metric("average"));
+    let driver = stage.settle(stage.driver()).await;
+    let first = stage.list("metrics").await[0]["id"].clone();
+    let (writes, requests) = (stage.store.attempts(), stage.server.log().entries().len());
+    stage.store.state().crash = crash(writes);
+    if let Some((number, effect)) = &spoil {
+        stage.spoil_request(*number, effect.clone());
+    }
+    stage
+        .store
+        .respecify(&super::key(Kind::Metric, "latency"), metric("max"));
+    stage.settle(driver).await;
+    let took = (
+        stage.store.attempts() - writes,
+        stage.server.log().entries().len() - requests,
+    );
+    let metrics = stage.list("metrics").await;
+    let done = stage.store.state().writes.clone();
+    assert_eq!(metrics.len(), 1, "{spoil:?} {done:#?}");
+    assert_ne!(metrics[0]["id"], first, "{spoil:?} {done:#?}");
+    stage.assert_synced(Kind::Metric, "latency");
+    let declaration = stage.store.get(&super::key(Kind::Metric, "latency")).unwrap();
+    assert!(declaration.stored.object().journal.is_none(), "{done:#?}");
+    assert_eq!(declaration.id_annotation.as_deref(), metrics[0]["id"].as_str());
+    if spoil.is_none() {
+        let under_providers = format!("/v1/pages/{}/metrics_providers/", super::PAGE);
+        assert_eq!(stage.server.log().count("POST", &under_providers), 2, "{done:#?}");
+    }
+    took
+}
+
+#[tokio::test]
+async fn a_replacement_survives_a_crash_around_every_store_write_and_every_lost_reply() {
+    let (writes, requests) = replace(|_| None, None).await;
+    for number in 0..writes {
+        replace(|before| Some(Crash::Before(before + number)), None).await;
+        replace(|before| Some(Crash::After(before + number)), None).await;
+    }
+    for number in 0..requests {
+        for effect in [Effect::LoseReply, Effect::LoseRequest, Effect::TruncateBody] {
+            replace(|_| None, Some((number, effect))).await;
+        }
+    }
+}

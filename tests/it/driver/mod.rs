@@ -7,6 +7,7 @@ mod failures;
 mod figures;
 mod pages;
 mod pressure;
+mod recorded;
 mod store;
 mod time;
 
@@ -16,6 +17,7 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use statuspage_operator::api::{Kind, Reason};
+use statuspage_operator::audit::AuditLog;
 use statuspage_operator::clock::Clock;
 use statuspage_operator::driver::{Access, Interrupt, PageDriver, PageOptions, PassEnd, Trigger};
 use statuspage_operator::engine::{ObjectKey, READY, find_condition};
@@ -41,6 +43,8 @@ struct Stage {
     store: MemoryStore,
     budgets: Arc<BudgetRegistry>,
     trigger: Trigger,
+    /// Where the drivers record what they do.
+    log: Option<AuditLog>,
     _stop: tokio::sync::oneshot::Sender<()>,
 }
 
@@ -101,6 +105,7 @@ impl Stage {
             store,
             budgets: Arc::new(BudgetRegistry::new(limit)),
             trigger: Trigger::default(),
+            log: None,
             _stop: stop,
         }
     }
@@ -114,7 +119,11 @@ impl Stage {
             budgets: self.budgets.clone(),
             clock: Clock::Manual(self.clock.clone()),
         };
-        PageDriver::new(key(Kind::StatusPage, "page"), Arc::new(self.store.clone()), options)
+        let driver = PageDriver::new(key(Kind::StatusPage, "page"), Arc::new(self.store.clone()), options);
+        match &self.log {
+            Some(log) => driver.recorded_by(Arc::new(log.clone())),
+            None => driver,
+        }
     }
 
     fn interrupt(&self) -> Interrupt {

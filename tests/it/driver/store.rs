@@ -198,6 +198,7 @@ pub(super) fn declare(kind: Kind, name: &str, created: Timestamp, spec: Value) -
         uid: format!("uid-{kind}-{name}"),
         version: "1".into(),
         generation: 1,
+        who: None,
         created,
         seen: created,
         deleting: false,

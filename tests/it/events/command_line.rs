@@ -1,15 +1,23 @@
 //! `statuspage events`, and what `statuspage apply` records.
 
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Extension;
 use serde_json::Value;
-use statuspage_operator::admin::events;
+use statuspage_operator::admin::identity::Identity;
+use statuspage_operator::admin::resources::{Inventory, ResourceSource};
+use statuspage_operator::admin::status::Standalone;
+use statuspage_operator::admin::{AdminOptions, AdminServer, Limits, Listening, events};
 use statuspage_operator::audit::{AuditEvent, Filter};
 use statuspage_operator::server::{PageSeed, Server, ServerOptions};
 
 use super::{PATIENCE, Place, admin, event, sample};
+use crate::support::control_plane::install_crypto;
 
 const PAGE: &str = "4kx9q2m7vt1b";
 
@@ -164,4 +172,77 @@ async fn everything_that_is_done_is_recorded_in_order_once() {
     assert!(!everything.contains("correct-horse"), "no token in any event");
     assert!(log.close(PATIENCE).await);
     serving.abort();
+}
+
+/// A server of events alone.
+struct Nothing;
+
+impl ResourceSource for Nothing {
+    fn inventory(&self) -> Inventory {
+        Inventory::default()
+    }
+}
+
+/// An operator that is replaced is away for a while; whoever follows its events sees all of them, each once.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_follower_outlives_the_operator_and_misses_nothing() {
+    install_crypto();
+    let place = Place::sqlite();
+    let log = place
+        .filled(vec![event("old", "component.update", "2024-03-01T10:00:00Z", "team-a")])
+        .await;
+    let serve = async |address: SocketAddr| {
+        let server = AdminServer::new(AdminOptions {
+            identity: Identity::new().with_anonymous(admin()),
+            status: Arc::new(Standalone),
+            resources: Arc::new(Nothing),
+            mounts: vec![events::mount(log.clone())],
+            limits: Limits {
+                // Streams are cut at the end.
+                grace: Duration::ZERO,
+                ..Limits::default()
+            },
+            public_details: false,
+        });
+        let listening = Listening::bind(address, None).await.unwrap();
+        (listening.address().unwrap(), server.start(listening))
+    };
+    let (address, first) = serve("127.0.0.1:0".parse().unwrap()).await;
+    let mut child = Command::new(env!("CARGO_BIN_EXE_statuspage"))
+        .args([
+            "events",
+            "--follow",
+            "-o",
+            "json",
+            "--type",
+            "component.update",
+            "--from",
+        ])
+        .arg(format!("http://{address}"))
+        .env("NO_PROXY", "127.0.0.1")
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut told = BufReader::new(child.stderr.take().unwrap()).lines();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let mut next = || {
+        let line: Value = serde_json::from_str(&lines.next().unwrap().unwrap()).unwrap();
+        line["message_id"].as_str().unwrap().to_owned()
+    };
+    let record = async |id: &str| {
+        log.record(event(id, "component.update", "2024-03-01T10:00:01Z", "team-a"));
+        assert!(log.flush(PATIENCE).await);
+    };
+    assert_eq!(next(), "old");
+    first.end().await;
+    assert!(told.next().unwrap().unwrap().contains("trying until it is back"));
+    record("while it was away").await;
+    let (_, second) = serve(address).await;
+    assert_eq!(next(), "while it was away");
+    record("afterwards").await;
+    assert_eq!(next(), "afterwards");
+    child.kill().unwrap();
+    child.wait().unwrap();
+    second.end().await;
 }

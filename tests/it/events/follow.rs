@@ -93,3 +93,27 @@ async fn another_process_is_followed(place: Place) {
     writer.record(event("theirs", "a", "2024-03-01T10:00:00Z", "team-a"));
     assert_eq!(stream.ids(1).await, ["theirs"]);
 }
+
+#[tokio::test]
+async fn streams_leave_connections_to_others() {
+    let place = Place::sqlite();
+    let log = place.filled(Vec::new()).await;
+    let router: Router = events::router(log).layer(Extension(admin()));
+    let open = async || {
+        let request = Request::builder()
+            .uri("/v2/events?follow=1")
+            .body(Body::empty())
+            .unwrap();
+        router.clone().oneshot(request).await.unwrap()
+    };
+    let mut streams = Vec::new();
+    for _ in 0..64 {
+        let stream = open().await;
+        assert_eq!(stream.status(), 200);
+        streams.push(stream);
+    }
+    assert_eq!(open().await.status(), 503);
+    // Whoever goes makes room.
+    streams.pop();
+    assert_eq!(open().await.status(), 200);
+}

@@ -4,10 +4,13 @@ mod command_line;
 mod contract;
 mod follow;
 mod guarantees;
+pub(crate) mod oracle;
 mod panko_client;
-mod postgres;
+pub(crate) mod postgres;
 mod queries;
 mod scope;
+mod truth;
+mod who;
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -20,8 +23,10 @@ use http_body_util::BodyExt;
 use serde_json::{Value, json};
 use statuspage_operator::admin::caller::{Caller, Scope};
 use statuspage_operator::admin::events;
-use statuspage_operator::audit::{AuditEvent, AuditLog, AuditOptions, Location, TraitValue};
+use statuspage_operator::audit::{AuditEvent, AuditLog, AuditOptions, Filter, Location, TraitValue};
 use tower::ServiceExt;
+
+use crate::support::eventually;
 
 /// No store takes this long.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -72,7 +77,18 @@ impl Place {
     }
 
     async fn open(&self) -> AuditLog {
-        AuditLog::open(self.options()).await.unwrap()
+        let log = AuditLog::open(self.options()).await.unwrap();
+        // A busy machine may need longer for the tables than opening waits.
+        let one = Filter {
+            limit: Some(1),
+            ..Filter::default()
+        };
+        eventually("the tables", PATIENCE, async || {
+            let read = log.store().query(&one).await;
+            read.map(drop).map_err(|error| error.to_string())
+        })
+        .await;
+        log
     }
 
     /// A log with events in it.

@@ -14,7 +14,7 @@ const LIMIT: Duration = Duration::from_secs(60);
 const PREFIX: &str = "statuspage-operator-postgres-";
 
 /// A running server.
-pub(super) struct Server {
+pub(crate) struct Server {
     programs: PathBuf,
     data: PathBuf,
     port: u16,
@@ -23,7 +23,7 @@ pub(super) struct Server {
 
 impl Server {
     /// The server that all tests of this process share; it ends with the process.
-    pub(super) fn shared() -> &'static Server {
+    pub(crate) fn shared() -> &'static Server {
         static SERVER: OnceLock<Server> = OnceLock::new();
         SERVER.get_or_init(|| {
             let server = Server::create("shared");
@@ -108,7 +108,7 @@ impl Server {
     }
 
     /// The address of a new, empty database.
-    pub(super) fn database(&self) -> String {
+    pub(crate) fn database(&self) -> String {
         let name = format!("events{}", self.databases.fetch_add(1, Ordering::Relaxed));
         let port = self.port.to_string();
         run(self

@@ -4,7 +4,12 @@ use statuspage_operator::audit::{AuditEvent, AuditLog};
 
 use super::{Api, Place, caller, event, on_both_stores};
 
-on_both_stores! { everybody_sees_the_own_namespaces a_marker_out_of_scope_is_unknown many_namespaces }
+on_both_stores! {
+    everybody_sees_the_own_namespaces
+    a_marker_out_of_scope_is_unknown
+    many_namespaces
+    types_and_traits_are_those_of_the_own_namespaces
+}
 
 fn events() -> Vec<AuditEvent> {
     ["team-a", "team-b", "team-c", ""]
@@ -33,7 +38,9 @@ async fn everybody_sees_the_own_namespaces(place: Place) {
         (false, &[""], "", ""),
         (false, &["*"], "", "a b c"),
         (true, &["team-a"], "", "a nobody"),
-        (true, &["team-a"], all, "a b c nobody"),
+        // Differs on purpose: an admin of some namespaces is nobody in the others.
+        (true, &["team-a"], all, "a nobody"),
+        (true, &["*"], all, "a b c nobody"),
         (true, &["team-a"], "q.field=all_tenants&q.value=no", "a nobody"),
         (true, &["*"], "", "a b c nobody"),
         // Asking for another's is asking for both at once.
@@ -44,7 +51,7 @@ async fn everybody_sees_the_own_namespaces(place: Place) {
             true,
             &["team-a"],
             "q.field=message_id&q.value=b&q.field=all_tenants&q.value=1",
-            "b",
+            "",
         ),
     ] {
         assert_eq!(
@@ -81,4 +88,40 @@ async fn many_namespaces(place: Place) {
     let mut names: Vec<&str> = names.iter().map(String::as_str).collect();
     names.extend(["team-c", "team-a"]);
     assert_eq!(seen(&log, false, &names, "sort=generated:desc").await, "c a");
+}
+
+async fn types_and_traits_are_those_of_the_own_namespaces(place: Place) {
+    let log = place
+        .filled(vec![
+            event("a", "component.update", "2024-03-01T10:00:00Z", "team-a").text("secret_of_a", "1"),
+            event("b", "component.update", "2024-03-01T10:00:01Z", "team-b").text("secret_of_b", "2"),
+            event("c", "incident.create", "2024-03-01T10:00:02Z", "team-b"),
+            event("d", "page.read", "2024-03-01T10:00:03Z", ""),
+        ])
+        .await;
+    assert_eq!(log.store().tenants().await.unwrap(), ["team-a", "team-b"]);
+    let list = async |namespaces: &[&str], path: &str| -> String {
+        let api = Api::of(&log, Some(caller(true, namespaces)));
+        let list = api.get(&format!("/v2/event_types{path}")).await.json();
+        let words = list.as_array().unwrap().iter().map(|entry| {
+            let word = entry.as_str().or(entry["value"].as_str()).or(entry["name"].as_str());
+            word.unwrap().to_owned()
+        });
+        words.collect::<Vec<_>>().join(" ")
+    };
+    let (traits, values) = ("/component.update/traits", "/component.update/traits/namespace");
+    for (namespaces, path, expected) in [
+        (&["*"][..], "", "component.update incident.create page.read"),
+        (&["team-a"], "", "component.update page.read"),
+        (&["team-b"], "", "component.update incident.create page.read"),
+        (&[], "", "page.read"),
+        (&["*"], traits, "namespace secret_of_a secret_of_b"),
+        (&["team-a"], traits, "namespace secret_of_a"),
+        (&["team-a", "team-b"], traits, "namespace secret_of_a secret_of_b"),
+        (&["team-a"], values, "team-a"),
+        (&["team-a"], "/component.update/traits/secret_of_b", ""),
+        (&["*"], values, "team-a team-b"),
+    ] {
+        assert_eq!(list(namespaces, path).await, expected, "{namespaces:?} {path}");
+    }
 }

@@ -4,8 +4,10 @@ use std::path::Path;
 
 use statuspage_operator::api::Kind;
 
+use super::tenants::reader_of;
 use super::{Operator, SOON, Stage, component, components};
 use crate::support::control_plane::ControlPlane;
+use crate::support::eventually;
 use crate::support::process::OutputExt;
 
 #[tokio::test]
@@ -55,6 +57,15 @@ async fn it_works_with_the_permissions_of_the_chart() {
     let events = stage.kubectl(&["get", "events.events.k8s.io"]).await;
     assert!(events.contains("Created"), "{events}");
 
+    // It may ask who a caller is.
+    let reader = reader_of(&stage, &stage.namespace).await;
+    eventually("what the caller may see", SOON, async || {
+        let list = reader.read(&operator, "/api/v1/resources/").await;
+        // The page and its two components; the guest is in another namespace.
+        (list["meta"]["count"] == 3).then_some(()).ok_or(list.to_string())
+    })
+    .await;
+
     operator.signal("TERM");
     assert_eq!(operator.ended().await.trim(), "exit status 0");
     let log = operator.log();
@@ -71,7 +82,8 @@ async fn arguments(control_plane: &ControlPlane, namespace: &str) -> Vec<String>
         .succeeded();
     let filled = printed
         .replace("$(POD_NAMESPACE)", namespace)
-        .replace("0.0.0.0:8081", "127.0.0.1:0");
+        .replace("0.0.0.0:8081", "127.0.0.1:0")
+        .replace("127.0.0.1:8082", "127.0.0.1:0");
     assert!(filled.starts_with("operator\n"), "{filled}");
     filled.lines().map(str::to_owned).collect()
 }

@@ -6,8 +6,11 @@ mod conditions;
 mod crashes;
 mod definitions;
 mod drift;
+mod http_api;
 mod memory;
+mod recorded;
 mod tenancy;
+mod tenants;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -120,7 +123,14 @@ impl Stage {
     /// Starts an operator as the administrator.
     pub async fn operator_seeing(&self, name: &str, arguments: &[&str]) -> Operator {
         let kubeconfig = self.control_plane.kubeconfig_path();
-        let arguments = [&["operator", "--http-listen", "127.0.0.1:0"], arguments].concat();
+        let own = [
+            "operator",
+            "--probe-listen",
+            "127.0.0.1:0",
+            "--http-listen",
+            "127.0.0.1:0",
+        ];
+        let arguments = [&own, arguments].concat();
         Operator::start(&self.warden, name, kubeconfig, &arguments).await
     }
 
@@ -290,6 +300,8 @@ pub(super) struct Operator {
     name: String,
     directory: PathBuf,
     address: String,
+    /// Where the HTTP API is.
+    pub origin: String,
 }
 
 impl Operator {
@@ -315,20 +327,38 @@ impl Operator {
             name: name.to_owned(),
             directory,
             address: String::new(),
+            origin: String::new(),
         };
-        operator.address = eventually(&format!("{name} serves"), SOON, async || {
-            if let Some(exit) = operator.exit_status() {
-                return Err(format!("it ended ({exit}): {}", operator.log_tail()));
+        operator.address = operator.logged("started", "address").await;
+        let served = "the HTTP API is served";
+        let (scheme, address) = (
+            operator.logged(served, "scheme").await,
+            operator.logged(served, "address").await,
+        );
+        operator.origin = format!("{scheme}://{address}");
+        operator
+    }
+
+    /// The value of a field in the line of the log that has these words.
+    async fn logged(&self, words: &str, field: &str) -> String {
+        eventually(&format!("{} says: {words}", self.name), SOON, async || {
+            if let Some(exit) = self.exit_status() {
+                return Err(format!("it ended ({exit}): {}", self.log_tail()));
             }
-            let log = operator.log();
-            let started = log.lines().find(|line| line.contains("started"));
-            started
-                .and_then(|line| line.split("address=").nth(1).or(line.split("\"address\":\"").nth(1)))
-                .map(|rest| rest.split(['"', ' ']).next().unwrap_or_default().to_owned())
+            let log = self.log();
+            let line = log.lines().find(|line| line.contains(words));
+            let (text, json) = (format!("{field}="), format!("\"{field}\":\""));
+            line.and_then(|line| line.split(&text).nth(1).or(line.split(&json).nth(1)))
+                .map(|rest| {
+                    rest.trim_start_matches('"')
+                        .split(['"', ' '])
+                        .next()
+                        .unwrap_or_default()
+                        .to_owned()
+                })
                 .ok_or(log.clone())
         })
-        .await;
-        operator
+        .await
     }
 
     pub fn log(&self) -> String {

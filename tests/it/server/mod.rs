@@ -4,6 +4,8 @@ mod access;
 mod components;
 mod incidents;
 mod metrics;
+mod node_client;
+mod public;
 mod python_client;
 mod robustness;
 mod storage;

@@ -9,15 +9,17 @@ use super::{PAGE, Running, TOKEN, options};
 
 const PACKAGE: &str = "statuspageio==0.0.1";
 
+const NEEDS: &str = "Python 3 with venv, pip and a package index";
+
 /// Runs a command and explains its failure.
-fn run(command: &mut Command) -> Output {
+pub(super) fn run(command: &mut Command, needs: &str) -> Output {
     let shown = format!("{command:?}");
-    let output = command.output().unwrap_or_else(|error| {
-        panic!("{shown} cannot be started ({error}). This test needs Python 3 with its venv module and pip.")
-    });
+    let output = command
+        .output()
+        .unwrap_or_else(|error| panic!("{shown} cannot be started ({error}). This test needs {needs}."));
     assert!(
         output.status.success(),
-        "{shown} failed. This test needs Python 3 with venv, pip and a package index.\n{}{}",
+        "{shown} failed. This test needs {needs}.\n{}{}",
         String::from_utf8_lossy(&output.stdout),
         String::from_utf8_lossy(&output.stderr),
     );
@@ -35,11 +37,11 @@ fn python() -> PathBuf {
     if home.exists() {
         std::fs::remove_dir_all(&home).unwrap();
     }
-    run(Command::new("python3").args(["-m", "venv"]).arg(&home));
+    run(Command::new("python3").args(["-m", "venv"]).arg(&home), NEEDS);
     let install = |packages: &[&str]| {
-        run(Command::new(&python)
-            .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"])
-            .args(packages));
+        let mut pip = Command::new(&python);
+        pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]);
+        run(pip.args(packages), NEEDS);
     };
     // The package is Python 2 source; setuptools up to 57 translates it while it is built.
     install(&["setuptools<58", "wheel"]);
@@ -58,13 +60,15 @@ async fn drive(scenario: &'static str, rate_limit: u32) -> Running {
     let origin = running.origin.clone();
     tokio::task::spawn_blocking(move || {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients/statuspageio.py");
-        run(Command::new(python())
+        let mut client = Command::new(python());
+        client
             // Isolated: the folder of the script would otherwise hide the package of the same name.
             .arg("-I")
             .arg(script)
             .args([origin.as_str(), TOKEN, PAGE, scenario])
             .env("NO_PROXY", "127.0.0.1")
-            .env("no_proxy", "127.0.0.1"));
+            .env("no_proxy", "127.0.0.1");
+        run(&mut client, NEEDS);
     })
     .await
     .unwrap();

@@ -3,12 +3,11 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::super::Rules;
-use crate::api::{IncidentSpec, Kind, ManagementPolicy, Reason};
+use crate::api::{IncidentSpec, Kind, ManagementPolicy, Reason, parse_duration};
 use crate::engine::conditions;
 use crate::engine::context::Context;
 use crate::engine::converge::{Start, creation};
 use crate::engine::declaration::{Declaration, Status};
-use crate::engine::duration::parse_duration;
 use crate::engine::fields::{self, Comparisons};
 use crate::engine::identity::Identity;
 use crate::engine::plan::{Action, ReadWhat, State};
@@ -135,7 +134,16 @@ pub(super) fn here<'a>(
     outcome.drift = drift;
     let fields_drift = found.drift.clone();
     match follow_up {
-        Some(follow_up) if found.body.is_empty() && write_allowed => {
+        Some(follow_up) if !write_allowed && found.body.is_empty() => {
+            let field = follow_up.change.map_or("postmortem".to_owned(), |change| change.field);
+            outcome.drift.extend(fields_drift);
+            outcome.state = State::Stalled;
+            outcome.reason = Reason::ObserveOnly;
+            outcome.message =
+                format!("{field} differs on the page; managementPolicy is ObserveOnly: nothing is written");
+            planner.record(declaration, outcome);
+        }
+        Some(follow_up) if found.body.is_empty() => {
             let FollowUp { request, summary, .. } = follow_up;
             outcome.drift.extend(fields_drift);
             outcome.state = State::Progressing;

@@ -86,8 +86,16 @@ pub(super) fn corrections(
                 summary: format!("correct update {} of incident {}", index + 1, remote.id),
                 change: Some(Change {
                     field,
-                    from: Some(json!(current.body)),
-                    to: json!([update.body, update.at]),
+                    from: Some(if body_differs {
+                        json!(current.body)
+                    } else {
+                        json!(current.display_at)
+                    }),
+                    to: if body_differs {
+                        json!(update.body)
+                    } else {
+                        json!(update.at)
+                    },
                 }),
                 applied: None,
             });

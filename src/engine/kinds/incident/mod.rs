@@ -19,7 +19,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use serde_json::{Map, Value, json};
 
 use super::{Rules, text, write};
-use crate::api::{IncidentSpec, IncidentStatusName, Kind, Reason};
+use crate::api::{IncidentSpec, IncidentStatusName, IncidentUpdate, Kind, Reason, Schedule};
 use crate::engine::conditions::whole_second;
 use crate::engine::context::{Blocked, Context};
 use crate::engine::declaration::{ObjectKey, Status};
@@ -153,7 +153,6 @@ impl Rules for IncidentSpec {
                     Field::new(name, wire, json!(at), observed.map(|at| json!(at))).compared(Comparison::Instant),
                 );
             }
-            let components = !self.components.is_empty();
             for (name, wire, wanted, observed) in [
                 (
                     "schedule.remindPrior",
@@ -176,13 +175,13 @@ impl Rules for IncidentSpec {
                 (
                     "schedule.transitionComponents",
                     "auto_transition_to_maintenance_state",
-                    schedule.transition_components && components,
+                    schedule.transition_components,
                     remote.map(|remote| remote.auto_transition_to_maintenance_state),
                 ),
                 (
-                    "schedule.transitionComponents.end",
+                    "schedule.restoreComponents",
                     "auto_transition_to_operational_state",
-                    schedule.transition_components && components,
+                    restores(schedule),
                     remote.map(|remote| remote.auto_transition_to_operational_state),
                 ),
                 (
@@ -198,6 +197,10 @@ impl Rules for IncidentSpec {
                     remote.map(|remote| remote.auto_transition_deliver_notifications_at_end),
                 ),
             ] {
+                // Without components there is nothing to move, and those that others set are theirs.
+                if wire.ends_with("_state") && self.components.is_empty() {
+                    continue;
+                }
                 fields.push(Field::new(
                     name,
                     wire,
@@ -219,19 +222,12 @@ impl Rules for IncidentSpec {
                         json!(status.as_str()),
                     );
                 }
-                let desired = Value::Object(map);
-                // An incident that was taken over and shows these very statuses has been told of them.
                 let told = applied.contains_key("components");
-                let shown = remote
-                    .filter(|_| !told)
-                    .map(shown_statuses)
-                    .filter(|shown| *shown == desired);
-                let field = Field::new("components", "components", desired, shown.clone());
-                fields.push(if shown.is_some() {
-                    field
-                } else {
-                    field.access(Access::WriteOnly)
-                });
+                let shown = remote.is_some_and(|remote| !told && self.shows(&map, remote));
+                let desired = Value::Object(map);
+                let observed = shown.then(|| desired.clone());
+                let field = Field::new("components", "components", desired, observed);
+                fields.push(if shown { field } else { field.access(Access::WriteOnly) });
             }
             fields.push(noted);
         }
@@ -250,7 +246,7 @@ impl Rules for IncidentSpec {
         let backfilled = self.backfill_date.is_some();
         let incident = IncidentWrite {
             status: Some(wire_status(first.status)),
-            body: Some(first.body.clone()),
+            body: text_of(first),
             deliver_notifications: Some(first.notify && !backfilled),
             metadata: Some(Map::from_iter([(MARK.to_owned(), mark)])),
             backfilled: backfilled.then_some(true),
@@ -282,6 +278,21 @@ impl Rules for IncidentSpec {
 }
 
 impl IncidentSpec {
+    /// True when the page shows the declared statuses, by id, so that an incident that was taken over needs not be told
+    /// of them. Of a maintenance to come only the components are told.
+    fn shows(&self, declared: &Map<String, Value>, remote: &Incident) -> bool {
+        let announced = self
+            .updates
+            .last()
+            .is_some_and(|update| update.status == IncidentStatusName::Scheduled);
+        let shown = shown_statuses(remote);
+        if announced {
+            shown.len() == declared.len() && shown.keys().all(|id| declared.contains_key(id))
+        } else {
+            shown == *declared
+        }
+    }
+
     /// The request body. The status map would apply at once, so that a maintenance to come names its components only;
     /// the statuses follow with the update that starts it.
     fn incident_write(&self, body: Map<String, Value>, phase: IncidentStatusName) -> Result<IncidentWrite, Blocked> {
@@ -290,31 +301,40 @@ impl IncidentSpec {
             return Ok(incident);
         };
         incident.component_ids = Some(map.keys().cloned().collect());
-        let automatic = self
-            .schedule
-            .as_ref()
-            .is_some_and(|schedule| schedule.transition_components);
+        let schedule = self.schedule.as_ref();
+        let moves = schedule.is_some_and(|schedule| schedule.transition_components);
+        let restores = schedule.is_some_and(restores);
         incident.components = match phase {
             IncidentStatusName::Scheduled => None,
-            IncidentStatusName::InProgress | IncidentStatusName::Verifying if automatic => {
+            IncidentStatusName::InProgress | IncidentStatusName::Verifying if moves => {
                 Some(all(&map, &ComponentStatus::UnderMaintenance))
             }
-            IncidentStatusName::Completed if automatic => Some(all(&map, &ComponentStatus::Operational)),
+            IncidentStatusName::Completed if restores => Some(all(&map, &ComponentStatus::Operational)),
             _ => Some(map),
         };
         Ok(incident)
     }
 }
 
+/// True when the components are to be operational at the end.
+fn restores(schedule: &Schedule) -> bool {
+    schedule.restore_components.unwrap_or(schedule.transition_components)
+}
+
+/// The text to publish; none where the status alone moves.
+fn text_of(update: &IncidentUpdate) -> Option<String> {
+    Some(update.body.clone()).filter(|body| !body.is_empty())
+}
+
 /// The statuses of an incident's components as the page shows them, by id.
-fn shown_statuses(remote: &Incident) -> Value {
+fn shown_statuses(remote: &Incident) -> Map<String, Value> {
     let status = |component: &crate::statuspage::Component| {
         (
             component.id.clone(),
             json!(component.status.as_ref().map(|status| status.as_str())),
         )
     };
-    Value::Object(remote.components.iter().map(status).collect())
+    remote.components.iter().map(status).collect()
 }
 
 fn all(map: &BTreeMap<String, ComponentStatus>, status: &ComponentStatus) -> BTreeMap<String, ComponentStatus> {

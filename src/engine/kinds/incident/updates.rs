@@ -15,7 +15,7 @@ use crate::engine::record::{applied_hash, is_text_of};
 use crate::engine::request::Request;
 use crate::statuspage::{CollectionKind, Incident, IncidentUpdate as RemoteUpdate, IncidentWrite, Priority};
 
-use super::wire_status;
+use super::{text_of, wire_status};
 
 /// Binds declared updates to remote ones: after a creation whose record was lost, after an adoption, and after a
 /// publication whose reply was lost. False while that cannot be told yet.
@@ -206,7 +206,7 @@ pub(super) fn publish<'a>(
         Ok(incident) => {
             let incident = IncidentWrite {
                 status: Some(wire_status(next.status)),
-                body: Some(next.body.clone()),
+                body: text_of(next),
                 deliver_notifications: Some(next.notify),
                 ..incident
             };
@@ -237,6 +237,7 @@ pub(super) fn publish<'a>(
                     .map(|(name, hash)| (declaration.key.clone(), name, hash))
                     .collect(),
                 beside: Vec::new(),
+                replaces: None,
             });
         }
         Err(blocked) => {

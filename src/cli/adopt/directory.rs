@@ -1,0 +1,126 @@
+//! Binding a declaration of a directory: the id goes into the lock file.
+
+use std::io::Write;
+use std::path::Path;
+use std::sync::Arc;
+
+use super::{Arguments, Wanted, show, show_end};
+use crate::api::ID;
+use crate::cli::progress::print_problems;
+use crate::cli::session::Session;
+use crate::cli::{Failure, Outcome};
+use crate::driver::binding::propose;
+use crate::driver::{Store, StoreChange};
+use crate::engine::{ObjectKey, Status};
+use crate::manifest::{Manifest, nearest};
+
+pub(super) async fn adopt(
+    arguments: &Arguments,
+    directory: &Path,
+    wanted: Wanted,
+    out: &mut dyn Write,
+) -> Result<Outcome, Failure> {
+    let session = if arguments.dry_run {
+        Session::read_only(directory, &arguments.connection)?
+    } else {
+        Session::open(directory, &arguments.connection, None)?
+    };
+    print_problems(&session.manifests);
+    let manifest = find(&session, directory, &wanted)?;
+    let key = ObjectKey::new(manifest.kind, manifest.namespace.clone(), manifest.name.clone());
+    let store = Arc::clone(&session.store);
+    let page = store.page_of(&key).unwrap_or_else(|| key.clone());
+    let proposed = propose(
+        Arc::clone(&store),
+        &page,
+        &key,
+        wanted.id.as_deref(),
+        None,
+        session.options.clone(),
+    );
+    let binding = proposed.await?;
+    // What the manifest says wins over the lock file.
+    if let Some(annotated) = binding.declaration.annotations.get(ID)
+        && *annotated != binding.id
+    {
+        let pointer = format!("/metadata/annotations/{}", ID.replace('/', "~1"));
+        return Err(Failure::Annotated {
+            place: manifest.position(&pointer).to_string(),
+            annotated: annotated.clone(),
+            id: binding.id,
+        });
+    }
+    show(&binding, "The next apply", out).map_err(Failure::Output)?;
+    if arguments.dry_run {
+        writeln!(out, "Nothing was recorded: --dry-run.").map_err(Failure::Output)?;
+        return Ok(Outcome::Success);
+    }
+    if binding.known {
+        writeln!(out, "That was recorded already.").map_err(Failure::Output)?;
+        return Ok(Outcome::Success);
+    }
+    let mut status = Status::empty(key.kind);
+    let object = status.object_mut();
+    object.id = Some(binding.id.clone());
+    object.page_id.clone_from(&binding.page_id);
+    object.adopted = true;
+    let declaration = &binding.declaration;
+    // The id last: with it the entry is written to the disk.
+    let written = async {
+        store.write(declaration, StoreChange::Status(Box::new(status))).await?;
+        store
+            .write(declaration, StoreChange::RecordId(binding.id.clone()))
+            .await
+    };
+    written.await.map_err(Failure::Store)?;
+    store.record()?;
+    writeln!(
+        out,
+        "Recorded in {}; nothing was written to the page.",
+        store.lock_path().display()
+    )
+    .and_then(|()| show_end(&binding, out))
+    .map_err(Failure::Output)?;
+    Ok(Outcome::Success)
+}
+
+/// The manifest that is meant.
+fn find<'m>(session: &'m Session, directory: &Path, wanted: &Wanted) -> Result<&'m Manifest, Failure> {
+    let of_kind = || {
+        session
+            .manifests
+            .manifests
+            .iter()
+            .filter(|manifest| manifest.kind == wanted.kind)
+    };
+    let found: Vec<&Manifest> = of_kind()
+        .filter(|manifest| manifest.name == wanted.name)
+        .filter(|manifest| {
+            wanted
+                .namespace
+                .as_ref()
+                .is_none_or(|namespace| *namespace == manifest.namespace)
+        })
+        .collect();
+    match found.as_slice() {
+        [manifest] => Ok(manifest),
+        [] => {
+            let names: Vec<&str> = of_kind().map(|manifest| manifest.name.as_str()).collect();
+            let hint = nearest(&wanted.name, names).map(|name| format!("; did you mean {name}?"));
+            Err(Failure::Undeclared {
+                what: format!("{} {}", wanted.kind, wanted.name),
+                place: directory.display().to_string(),
+                hint: hint.unwrap_or_default(),
+            })
+        }
+        several => {
+            let namespaces: Vec<&str> = several.iter().map(|manifest| manifest.namespace.as_str()).collect();
+            Err(Failure::Usage(format!(
+                "{} {} is declared in several namespaces ({}): write KIND/NAMESPACE/NAME",
+                wanted.kind,
+                wanted.name,
+                namespaces.join(", ")
+            )))
+        }
+    }
+}

@@ -1,0 +1,367 @@
+//! Binding one declaration to one remote object: what it would mean, before anything is recorded.
+//!
+//! Invariant: only reads. Who asks records the id, in the store, once the answer is good.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::preview::preview;
+use super::{Access, Event, PageDriver, PageOptions, Store, StoreChange, StoreError, View};
+use crate::api::{Kind, Reason};
+use crate::engine::{self, Declaration, Deletion, Finding, ObjectKey, State, Status, Step};
+use crate::statuspage::{Component, Snapshot};
+
+/// What a binding would mean.
+#[derive(Debug)]
+pub struct Binding {
+    /// The declaration, as it stands in the store.
+    pub declaration: Declaration,
+    /// Id of the remote object.
+    pub id: String,
+    /// What the remote object is, for people.
+    pub description: String,
+    /// Id of the page.
+    pub page_id: Option<String>,
+    /// An id that was recorded before, of an object that is not on the page any more.
+    pub instead_of: Option<String>,
+    /// True when this very id is recorded already.
+    pub known: bool,
+    /// What the next pass would do for the declaration.
+    pub steps: Vec<Step>,
+    /// What would keep it from being as declared.
+    pub obstacle: Option<Finding>,
+    /// What happens to the object when the declaration goes.
+    pub deletion: Deletion,
+}
+
+/// Why a declaration is not bound.
+#[derive(Debug, thiserror::Error)]
+pub enum Refusal {
+    /// There is no such declaration.
+    #[error("{key} is no declaration of StatusPage {page}")]
+    NotDeclared {
+        /// The declaration.
+        key: ObjectKey,
+        /// The page.
+        page: ObjectKey,
+    },
+    /// It is on its way out.
+    #[error("{0} is being deleted")]
+    Deleting(ObjectKey),
+    /// The page cannot be read.
+    #[error("the page cannot be looked at: {0}")]
+    Unreadable(String),
+    /// It has another one.
+    #[error("{key} is bound to {id} already, which is on the page: {description}")]
+    Bound {
+        /// The declaration.
+        key: ObjectKey,
+        /// The recorded id.
+        id: String,
+        /// What it is.
+        description: String,
+    },
+    /// There is no such object.
+    #[error("page {page} has no {noun} with id {id}{hint}")]
+    NotThere {
+        /// Id of the page.
+        page: String,
+        /// Word for the kind.
+        noun: &'static str,
+        /// The id.
+        id: String,
+        /// What there is.
+        hint: String,
+    },
+    /// Another declaration has it.
+    #[error(
+        "{owner} is bound to {id}: one object has one declaration; delete that one (deletionPolicy: Orphan keeps the object) or choose another id"
+    )]
+    Claimed {
+        /// The other one.
+        owner: ObjectKey,
+        /// The id.
+        id: String,
+    },
+    /// Nothing is called like that.
+    #[error("page {page} has nothing that {key} would be{hint}")]
+    Unmatched {
+        /// Id of the page.
+        page: String,
+        /// The declaration.
+        key: ObjectKey,
+        /// What there is.
+        hint: String,
+    },
+    /// Several are called like that.
+    #[error("page {page} has several that {key} may be; run again with the id of one of them:{list}")]
+    Several {
+        /// Id of the page.
+        page: String,
+        /// The declaration.
+        key: ObjectKey,
+        /// Their ids and descriptions, a line each.
+        list: String,
+    },
+}
+
+/// So many objects are listed when nothing matches.
+const LISTED: usize = 20;
+
+/// Finds out what binding a declaration to the object with this id would mean; without an id, to the only object that
+/// the declaration could be. `access` stands in for the store's.
+pub async fn propose<S: Store>(
+    store: Arc<S>,
+    page: &ObjectKey,
+    key: &ObjectKey,
+    id: Option<&str>,
+    access: Option<Access>,
+    options: PageOptions,
+) -> Result<Binding, Refusal> {
+    let not_declared = || Refusal::NotDeclared {
+        key: key.clone(),
+        page: page.clone(),
+    };
+    let declared = store.view(page).ok_or_else(not_declared)?;
+    let declaration = find(&declared, key).ok_or_else(not_declared)?.clone();
+    if declaration.deleting {
+        return Err(Refusal::Deleting(key.clone()));
+    }
+    let supposed = Arc::new(Supposed {
+        store,
+        key: key.clone(),
+        id: Mutex::new(id.map(str::to_owned)),
+        access,
+    });
+    let mut driver = PageDriver::new(page.clone(), Arc::clone(&supposed), options);
+    let (view, plan) = driver.observe().await.ok_or_else(not_declared)?;
+    let Some(candidates) = engine::candidates(&driver.world(&view), key) else {
+        let of = |key: &ObjectKey| plan.findings.iter().find(|finding| finding.key == *key);
+        let about_page = of(page).filter(|finding| finding.state != State::InSync);
+        let finding = about_page.or_else(|| of(key));
+        let message = finding.map(|finding| finding.message.clone()).unwrap_or_default();
+        return Err(Refusal::Unreadable(message));
+    };
+    let page_id = driver.world(&view).page_id.map(str::to_owned);
+    let page_name = page_id.clone().unwrap_or_else(|| page.to_string());
+    let kind = key.kind;
+    let snapshot = driver.snapshot();
+    let owner = |id: &str| {
+        let mut others = view
+            .declarations
+            .iter()
+            .filter(|other| other.key.kind == kind && other.key != *key);
+        others.find(|other| other.recorded_id() == Some(id))
+    };
+    let recorded = declaration.recorded_id();
+    let is_there = |id: &str| candidates.iter().any(|candidate| candidate.id == id);
+    let bound = recorded.filter(|recorded| is_there(recorded));
+    if let (Some(recorded), Some(_)) = (bound.filter(|recorded| id != Some(*recorded)), id) {
+        return Err(Refusal::Bound {
+            key: key.clone(),
+            id: recorded.to_owned(),
+            description: description(snapshot, kind, recorded),
+        });
+    }
+    let unowned = |candidate: &&engine::Candidate| owner(&candidate.id).is_none();
+    let line = |id: &str| format!("\n  {id}  {}", description(snapshot, kind, id));
+    let free = || {
+        let free: Vec<String> = candidates.iter().filter(unowned).map(|one| line(&one.id)).collect();
+        match free.len() {
+            0 => String::new(),
+            count => format!(
+                "; without a declaration are{}{}",
+                free.iter().take(LISTED).cloned().collect::<String>(),
+                if count > LISTED {
+                    format!("\n  and {} more", count - LISTED)
+                } else {
+                    String::new()
+                },
+            ),
+        }
+    };
+    let chosen = match id.or(bound) {
+        Some(id) if is_there(id) => id.to_owned(),
+        Some(id) => {
+            let hint = match engine::kind_of(snapshot, id) {
+                Some(other) => format!(": it is {}, {}", other.with_article(), description(snapshot, other, id)),
+                None => free(),
+            };
+            return Err(Refusal::NotThere {
+                page: page_name,
+                noun: kind.noun(),
+                id: id.to_owned(),
+                hint,
+            });
+        }
+        None => {
+            let same: Vec<&engine::Candidate> = candidates.iter().filter(|one| one.same).filter(unowned).collect();
+            match same.as_slice() {
+                [only] => only.id.clone(),
+                [] => {
+                    return Err(Refusal::Unmatched {
+                        page: page_name,
+                        key: key.clone(),
+                        hint: free(),
+                    });
+                }
+                several => {
+                    return Err(Refusal::Several {
+                        page: page_name,
+                        key: key.clone(),
+                        list: several.iter().map(|one| line(&one.id)).collect(),
+                    });
+                }
+            }
+        }
+    };
+    if let Some(owner) = owner(&chosen) {
+        return Err(Refusal::Claimed {
+            owner: owner.key.clone(),
+            id: chosen,
+        });
+    }
+    let description = description(snapshot, kind, &chosen);
+    supposed.suppose(&chosen);
+    let (view, _) = driver.observe().await.ok_or_else(not_declared)?;
+    let shown = preview(&driver.world(&view), &view);
+    let steps: Vec<Step> = shown.steps.into_iter().filter(|step| step.key == *key).collect();
+    let stops = |finding: &Finding| match finding.state {
+        State::Stalled | State::Suspended => true,
+        State::Progressing => steps.is_empty() && finding.reason != Reason::Progressing,
+        State::InSync | State::Unknown => false,
+    };
+    let obstacle = shown
+        .findings
+        .into_iter()
+        .find(|finding| finding.key == *key && stops(finding));
+    let mut taken_over = declaration.clone();
+    taken_over.status.object_mut().adopted = true;
+    Ok(Binding {
+        known: recorded == Some(chosen.as_str()),
+        instead_of: recorded.filter(|recorded| *recorded != chosen).map(str::to_owned),
+        id: chosen,
+        description,
+        page_id,
+        steps,
+        obstacle,
+        deletion: taken_over.policies(driver.world(&view).page_spec()).deletion,
+        declaration,
+    })
+}
+
+fn find<'v>(view: &'v View, key: &ObjectKey) -> Option<&'v Declaration> {
+    view.declarations.iter().find(|declaration| declaration.key == *key)
+}
+
+/// A store in which one declaration is bound already, so that the engine says what becomes of it.
+struct Supposed<S> {
+    store: Arc<S>,
+    key: ObjectKey,
+    id: Mutex<Option<String>>,
+    access: Option<Access>,
+}
+
+impl<S> Supposed<S> {
+    fn suppose(&self, id: &str) {
+        *self.id.lock().unwrap_or_else(PoisonError::into_inner) = Some(id.to_owned());
+    }
+}
+
+impl<S: Store> Store for Supposed<S> {
+    fn view(&self, page: &ObjectKey) -> Option<View> {
+        let mut view = self.store.view(page)?;
+        if let Some(access) = &self.access {
+            view.access = Ok(access.clone());
+        }
+        let id = self.id.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        for declaration in view.declarations.iter_mut().filter(|one| one.key == self.key) {
+            // What was known of another object says nothing about this one.
+            declaration.status = Status::empty(declaration.key.kind);
+            declaration.stored = std::sync::Arc::new(declaration.status.clone());
+            declaration.id_annotation.clone_from(&id);
+        }
+        Some(view)
+    }
+
+    async fn write(&self, declaration: &Declaration, _change: StoreChange) -> Result<(), StoreError> {
+        Err(StoreError::Unavailable {
+            object: declaration.key.to_string(),
+            message: "nothing is written while looking".to_owned(),
+        })
+    }
+
+    fn tell(&self, _declaration: &Declaration, _event: Event) {}
+
+    fn may_write(&self) -> bool {
+        false
+    }
+}
+
+/// What a remote object is, in the words of the page. People are not named.
+fn description(snapshot: &Snapshot, kind: Kind, id: &str) -> String {
+    let quoted = |text: &Option<String>| format!("{:?}", text.as_deref().unwrap_or_default());
+    let since = |at: Option<jiff::Timestamp>| {
+        at.map(|at| format!(", since {}", at.strftime("%Y-%m-%d")))
+            .unwrap_or_default()
+    };
+    let row = |id: &str| snapshot.components.as_ref().and_then(|rows| rows.get(id));
+    let group = |component: &Component| {
+        let group = component.group_id.as_deref().and_then(row);
+        group
+            .map(|group| format!(" in group {}", quoted(&group.name)))
+            .unwrap_or_default()
+    };
+    let described = match kind {
+        Kind::Component => row(id).map(|one| format!("{}{}{}", quoted(&one.name), group(one), since(one.created_at))),
+        Kind::ComponentGroup => row(id).map(|one| format!("{}{}", quoted(&one.name), since(one.created_at))),
+        Kind::Incident => snapshot.incidents.as_ref().and_then(|list| list.get(id)).map(|one| {
+            let status = one
+                .status
+                .as_ref()
+                .map(|status| format!(", {status}"))
+                .unwrap_or_default();
+            format!("{}{status}{}", quoted(&one.name), since(one.created_at))
+        }),
+        Kind::MetricsProvider => snapshot
+            .metrics_providers
+            .as_ref()
+            .and_then(|list| list.get(id))
+            .map(|one| {
+                let kind = one.r#type.as_ref().map(ToString::to_string).unwrap_or_default();
+                let address = one.metric_base_uri.as_deref().filter(|address| !address.is_empty());
+                let address = address.map(|address| format!(" at {address}")).unwrap_or_default();
+                format!("{kind}{address}{}", since(one.created_at))
+            }),
+        Kind::Metric => snapshot
+            .metrics
+            .as_ref()
+            .and_then(|list| list.get(id))
+            .map(|one| format!("{}{}", quoted(&one.name), since(one.created_at))),
+        Kind::IncidentTemplate => snapshot
+            .incident_templates
+            .as_ref()
+            .and_then(|list| list.get(id))
+            .map(|one| format!("{}, title {}", quoted(&one.name), quoted(&one.title))),
+        Kind::PageAccessGroup => snapshot
+            .page_access_groups
+            .as_ref()
+            .and_then(|list| list.get(id))
+            .map(|one| format!("{}{}", quoted(&one.name), since(one.created_at))),
+        Kind::Subscriber => snapshot.subscribers.as_ref().and_then(|list| list.get(id)).map(|one| {
+            let mode = one.mode.as_ref().map(ToString::to_string).unwrap_or_default();
+            format!("{mode} subscriber{}", since(one.created_at))
+        }),
+        Kind::PageAccessUser => snapshot
+            .page_access_users
+            .as_ref()
+            .and_then(|list| list.get(id))
+            .map(|one| format!("page access user{}", since(one.created_at))),
+        Kind::OrganizationUser => snapshot
+            .organization_users
+            .as_ref()
+            .and_then(|list| list.get(id))
+            .map(|one| format!("member{}", since(one.created_at))),
+        Kind::StatusPage => None,
+    };
+    described.unwrap_or_default()
+}

@@ -1,0 +1,89 @@
+//! The remote objects that a declaration could be bound to, for a person who chooses.
+
+use super::claims::Claims;
+use super::context::{Context, Index};
+use super::declaration::{ObjectKey, Spec};
+use super::kinds::Rules;
+use super::world::World;
+use crate::api::{
+    ComponentGroupSpec, ComponentSpec, IncidentSpec, IncidentTemplateSpec, Kind, MetricSpec, MetricsProviderSpec,
+    OrganizationUserSpec, PageAccessGroupSpec, PageAccessUserSpec, SubscriberSpec,
+};
+use crate::statuspage::Snapshot;
+
+/// A remote object of the kind of a declaration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Candidate {
+    /// Its id.
+    pub id: String,
+    /// True when it is what the declaration would create: the same name, address or the like.
+    pub same: bool,
+}
+
+/// All remote objects of the kind of a declaration that were read, in the order of the page; none when their list was
+/// not read, or there is no such declaration.
+pub fn candidates(world: &World<'_>, key: &ObjectKey) -> Option<Vec<Candidate>> {
+    let index = Index::of(world);
+    let claims = Claims::of(world.declarations.iter());
+    let declaration = index.get(key)?;
+    let context = Context {
+        world,
+        claims: &claims,
+        index: &index,
+        declaration,
+        sent_title: None,
+    };
+    match &*declaration.spec {
+        Spec::Component(spec) => of_kind(&context, spec),
+        Spec::ComponentGroup(spec) => of_kind(&context, spec),
+        Spec::Incident(spec) => of_kind(&context, &**spec),
+        Spec::MetricsProvider(spec) => of_kind(&context, &**spec),
+        Spec::Metric(spec) => of_kind(&context, &**spec),
+        Spec::Subscriber(spec) => of_kind(&context, spec),
+        Spec::IncidentTemplate(spec) => of_kind(&context, &**spec),
+        Spec::PageAccessUser(spec) => of_kind(&context, &**spec),
+        Spec::PageAccessGroup(spec) => of_kind(&context, &**spec),
+        Spec::OrganizationUser(spec) => of_kind(&context, &**spec),
+        Spec::StatusPage(_) | Spec::Removed(_) => None,
+    }
+}
+
+fn of_kind<K: Rules>(context: &Context<'_>, rules: &K) -> Option<Vec<Candidate>> {
+    let list = K::collection(context.world.snapshot)?;
+    let candidate = |remote: &K::Remote| Candidate {
+        id: K::id(remote).to_owned(),
+        same: rules.same_identity(context, remote),
+    };
+    Some(
+        list.items
+            .iter()
+            .filter(|remote| K::belongs(remote))
+            .map(candidate)
+            .collect(),
+    )
+}
+
+/// The kind of the remote object with this id, as far as lists were read.
+pub fn kind_of(snapshot: &Snapshot, id: &str) -> Option<Kind> {
+    let has: [(Kind, bool); 10] = [
+        (Kind::ComponentGroup, has::<ComponentGroupSpec>(snapshot, id)),
+        (Kind::Component, has::<ComponentSpec>(snapshot, id)),
+        (Kind::Incident, has::<IncidentSpec>(snapshot, id)),
+        (Kind::MetricsProvider, has::<MetricsProviderSpec>(snapshot, id)),
+        (Kind::Metric, has::<MetricSpec>(snapshot, id)),
+        (Kind::Subscriber, has::<SubscriberSpec>(snapshot, id)),
+        (Kind::IncidentTemplate, has::<IncidentTemplateSpec>(snapshot, id)),
+        (Kind::PageAccessUser, has::<PageAccessUserSpec>(snapshot, id)),
+        (Kind::PageAccessGroup, has::<PageAccessGroupSpec>(snapshot, id)),
+        (Kind::OrganizationUser, has::<OrganizationUserSpec>(snapshot, id)),
+    ];
+    has.into_iter().find(|(_, has)| *has).map(|(kind, _)| kind)
+}
+
+fn has<K: Rules>(snapshot: &Snapshot, id: &str) -> bool {
+    K::collection(snapshot).is_some_and(|list| {
+        list.items
+            .iter()
+            .any(|remote| K::belongs(remote) && K::id(remote) == id)
+    })
+}

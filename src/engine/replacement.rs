@@ -1,0 +1,172 @@
+//! Replacement: deleting a remote object to create it again with what only a creation can give it.
+//!
+//! Delete and create are two requests, and the object is gone between them. The journal holds its id from before the
+//! first to after the second, so that a crash at any point leads to one object: see `identity`.
+//!
+//! Invariant: only what the declaration may delete is replaced. Invariant: the same declared values are given to one
+//! new object only; what that one does not take either is reported.
+
+use super::context::{Blocked, Context};
+use super::declaration::{Declaration, Deletion, Status};
+use super::fields::{self, Comparisons};
+use super::identity::{CREATE, GRACE, REPLACE};
+use super::kinds::{self, Rules};
+use super::plan::{Action, ReadWhat, Step};
+use super::planner::{Planner, step};
+use crate::api::{ManagementPolicy, Reason, ReplacePolicy};
+use crate::statuspage::Priority;
+
+/// Under this name the values are recorded for which an object was created in the place of another one.
+const REPLACED: &str = "replaced/for";
+
+/// Whether an object is replaced.
+pub(super) enum Replacement {
+    /// By this step, after which it is created.
+    Due(Box<Step>),
+    /// It is to be, and cannot be now.
+    Blocked(Blocked),
+    /// It is not. What its owner may do about fields that cannot be written.
+    Not(Option<String>),
+}
+
+impl<'a> Planner<'a> {
+    /// True when the declaration asks for replacement where it is needed.
+    pub(super) fn may_be_replaced(&self, declaration: &Declaration) -> bool {
+        let policies = declaration.policies(self.world.page_spec());
+        policies.replace == ReplacePolicy::WhenNeeded && policies.management == ManagementPolicy::Full
+    }
+
+    /// Decides whether an object that differs is to be replaced.
+    pub(super) fn replacement<K: Rules>(
+        &mut self,
+        context: &Context<'a>,
+        rules: &K,
+        remote: &K::Remote,
+        found: &Comparisons,
+        status: &Status,
+    ) -> Replacement {
+        let declaration = context.declaration;
+        let names = self.needs_another_object(declaration, found);
+        if names.is_empty() {
+            return Replacement::Not(None);
+        }
+        if declaration.spec.replace_policy() == Some(ReplacePolicy::Never) {
+            let way_out = "set replacePolicy: WhenNeeded to have it deleted and created again";
+            return Replacement::Not(Some(way_out.to_owned()));
+        }
+        if !self.may_be_replaced(declaration) {
+            return Replacement::Not(None);
+        }
+        if context.policies().deletion != Deletion::Delete {
+            let way_out = "set deletionPolicy: Delete, without which it is not replaced";
+            return Replacement::Not(Some(way_out.to_owned()));
+        }
+        if let Err(blocked) = rules.replaceable(context, remote) {
+            return if blocked.reason == Reason::NotHonoured {
+                Replacement::Not(Some(format!("have it replaced: {}", blocked.message)))
+            } else {
+                Replacement::Blocked(blocked)
+            };
+        }
+        // Nothing is deleted that could not be created.
+        let planned = values(context, rules).and_then(|(found, values)| {
+            rules.create(context, found.body)?;
+            Ok(values)
+        });
+        let values = match planned {
+            Ok(values) => values,
+            Err(blocked) => return Replacement::Blocked(blocked),
+        };
+        if status.object().applied.get(REPLACED) == Some(&values) {
+            let way_out = "remove it: the page did not take it from an object that was created for it either";
+            return Replacement::Not(Some(way_out.to_owned()));
+        }
+        let id = K::id(remote).to_owned();
+        let Some(request) = kinds::delete_request(declaration.key.kind, &id, &*declaration.spec) else {
+            return Replacement::Not(None);
+        };
+        let noun = declaration.key.kind.noun();
+        let title = rules.title(context);
+        let summary = format!("delete {noun} {title:?} to create it again: {}", names.join(", "));
+        Replacement::Due(Box::new(Step {
+            replaces: Some(id),
+            ..step(declaration, Action::Replace(request), Priority::Delete, summary)
+        }))
+    }
+
+    /// The fields that the object cannot be given: those that are only read at creation, and those that the page has
+    /// just not kept.
+    fn needs_another_object(&self, declaration: &Declaration, found: &Comparisons) -> Vec<String> {
+        if !found.immutable.is_empty() {
+            return found.immutable.iter().map(|name| (*name).to_owned()).collect();
+        }
+        let failure = self.world.failures.get(&declaration.key);
+        let refused = failure.is_some_and(|failure| {
+            failure.reason == Reason::NotHonoured && failure.blocks(declaration.generation, self.world.now)
+        });
+        let written = found.changes.iter().filter(|_| refused);
+        written.map(|change| change.field.clone()).collect()
+    }
+
+    /// An object that was found after its creation was interrupted is known to be one that was created in the place
+    /// of another.
+    pub(super) fn note_replacement<K: Rules>(&self, context: &Context<'a>, rules: &K, status: &mut Status) {
+        let journal = context.declaration.status.object().journal.as_ref();
+        let recovered = journal.is_some_and(|journal| journal.operation == CREATE && journal.replaces.is_some());
+        if let (true, Ok((_, values))) = (recovered, values(context, rules)) {
+            status.object_mut().applied.insert(REPLACED.to_owned(), values);
+        }
+    }
+
+    /// Closes the note of a deletion that is not wanted any more, once it is certain that it was never carried out.
+    pub(super) fn close_replacement<K: Rules>(&mut self, declaration: &Declaration, status: &mut Status) {
+        let Some(journal) = &declaration.status.object().journal else {
+            return;
+        };
+        if journal.operation != REPLACE {
+            return;
+        }
+        let settled = journal.at.0.saturating_add(GRACE).unwrap_or(jiff::Timestamp::MAX);
+        if self
+            .world
+            .snapshot
+            .read_at(K::COLLECTION)
+            .is_some_and(|read_at| read_at >= settled)
+        {
+            status.object_mut().journal = None;
+        } else if self.world.now >= settled {
+            self.read(ReadWhat::Collection(K::COLLECTION), Priority::Read);
+        } else {
+            self.plan.wake_at(settled);
+        }
+    }
+}
+
+/// Makes the creation of an object that takes the place of a deleted one: the journal keeps the old id, and what it is
+/// created for is recorded.
+pub(super) fn carry_on(declaration: &Declaration, step: &mut Step) {
+    let journal = declaration.status.object().journal.as_ref();
+    let Some(replaced) = journal.and_then(|journal| journal.replaces.clone()) else {
+        return;
+    };
+    let values = values_of(
+        step.applied
+            .iter()
+            .map(|(_, name, hash)| (name.as_str(), hash.as_str())),
+    );
+    step.applied
+        .push((declaration.key.clone(), REPLACED.to_owned(), values));
+    step.replaces = Some(replaced);
+}
+
+/// What a creation would send, and the hash of all declared values.
+fn values<K: Rules>(context: &Context<'_>, rules: &K) -> Result<(Comparisons, String), Blocked> {
+    let found = fields::creation(&rules.fields(context, None)?);
+    let values = values_of(found.applied.iter().map(|(name, hash)| (name.as_str(), hash.as_str())));
+    Ok((found, values))
+}
+
+fn values_of<'v>(applied: impl Iterator<Item = (&'v str, &'v str)>) -> String {
+    let applied: std::collections::BTreeMap<&str, &str> = applied.collect();
+    fields::hash(&serde_json::json!(applied))
+}

@@ -1,0 +1,195 @@
+//! The operator's HTTP API: what it manages is what its store has, who asks is for the cluster to say.
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use kube::Client;
+
+use super::figures::Figures;
+use super::leader::Leadership;
+use crate::admin::identity::Identity;
+use crate::admin::identity::kubernetes::{KEPT, KubernetesTokens};
+use crate::admin::resources::{Inventory, RequestBudget, Resource, ResourceSource};
+use crate::admin::status::{Cluster, StatusSource};
+use crate::admin::{AdminOptions, AdminServer, Limits, TlsFiles, events};
+use crate::audit::AuditLog;
+use crate::statuspage::BudgetRegistry;
+use crate::store::kubernetes::KubernetesStore;
+
+/// How often the API server is asked whether it is there.
+const GLANCE: Duration = Duration::from_secs(10);
+/// How long it may take to answer.
+const ANSWER_LIMIT: Duration = Duration::from_secs(5);
+/// How long the event log may take to tell whose events it has.
+const TENANTS_LIMIT: Duration = Duration::from_secs(2);
+/// How long requests under way may take when the process ends.
+const GRACE: Duration = Duration::from_secs(3);
+
+/// How the HTTP API is served.
+#[derive(Debug)]
+pub struct ApiOptions {
+    /// Where.
+    pub listen: SocketAddr,
+    /// With which certificate; none is plain HTTP.
+    pub tls: Option<TlsFiles>,
+    /// Who is let in, beside the users of the cluster.
+    pub identity: Identity,
+    /// Shows what runs to everybody.
+    pub public_details: bool,
+}
+
+/// What the API is made of.
+pub(super) struct Parts {
+    pub identity: Identity,
+    pub public_details: bool,
+    /// For questions about callers.
+    pub reviewer: Client,
+    pub store: KubernetesStore,
+    pub figures: Arc<Figures>,
+    pub budgets: Arc<BudgetRegistry>,
+    pub leadership: Arc<Leadership>,
+    pub log: Option<AuditLog>,
+}
+
+/// Puts the API together. Its view of the cluster is kept up to date until the process ends.
+pub(super) fn server(parts: Parts) -> AdminServer {
+    let cluster = Arc::new(Mutex::new(Cluster {
+        connected: false,
+        version: None,
+    }));
+    tokio::spawn(watch_cluster(parts.reviewer.clone(), Arc::clone(&cluster)));
+    let tenants = Arc::new(Tenants {
+        store: parts.store.clone(),
+        log: parts.log.clone(),
+        recorded: tokio::sync::Mutex::default(),
+    });
+    let namespaces = Arc::new(move || {
+        let tenants = Arc::clone(&tenants);
+        Box::pin(async move { tenants.all().await }) as _
+    });
+    AdminServer::new(AdminOptions {
+        identity: parts
+            .identity
+            .with_tokens(Arc::new(KubernetesTokens::new(parts.reviewer, namespaces))),
+        status: Arc::new(Health {
+            store: parts.store.clone(),
+            figures: parts.figures,
+            cluster,
+        }),
+        resources: Arc::new(Declared {
+            store: parts.store,
+            budgets: parts.budgets,
+            leadership: parts.leadership,
+        }),
+        mounts: parts.log.into_iter().map(events::mount).collect(),
+        limits: Limits {
+            grace: GRACE,
+            ..Limits::default()
+        },
+        public_details: parts.public_details,
+    })
+}
+
+/// The namespaces that there is something to tell about: those of declarations, and those of events, whose declarations
+/// may be gone.
+struct Tenants {
+    store: KubernetesStore,
+    log: Option<AuditLog>,
+    /// Those of events, and when they were looked for.
+    recorded: tokio::sync::Mutex<(Option<Instant>, BTreeSet<String>)>,
+}
+
+impl Tenants {
+    async fn all(&self) -> BTreeSet<String> {
+        let mut all = self.store.namespaces();
+        if let Some(log) = &self.log {
+            let mut recorded = self.recorded.lock().await;
+            if recorded.0.is_none_or(|since| since.elapsed() >= KEPT) {
+                match tokio::time::timeout(TENANTS_LIMIT, log.store().tenants()).await {
+                    Ok(Ok(found)) => recorded.1 = found.into_iter().collect(),
+                    Ok(Err(error)) => tracing::warn!(?error, "the event log does not tell whose events it has"),
+                    Err(_) => tracing::warn!("the event log does not tell in time whose events it has"),
+                }
+                // After a failure too: nobody waits for a log that is down with each request.
+                recorded.0 = Some(Instant::now());
+            }
+            all.extend(recorded.1.iter().cloned());
+        }
+        all
+    }
+}
+
+/// Keeps asking the API server for its version.
+async fn watch_cluster(client: Client, cluster: Arc<Mutex<Cluster>>) {
+    loop {
+        let answer = tokio::time::timeout(ANSWER_LIMIT, client.apiserver_version()).await;
+        {
+            let mut cluster = cluster.lock().unwrap_or_else(PoisonError::into_inner);
+            cluster.connected = matches!(answer, Ok(Ok(_)));
+            if let Ok(Ok(info)) = answer {
+                cluster.version = Some(info.git_version);
+            }
+        }
+        tokio::time::sleep(GLANCE).await;
+    }
+}
+
+/// How the process does.
+struct Health {
+    store: KubernetesStore,
+    figures: Arc<Figures>,
+    cluster: Arc<Mutex<Cluster>>,
+}
+
+impl StatusSource for Health {
+    fn cluster(&self) -> Option<Cluster> {
+        Some(self.cluster.lock().unwrap_or_else(PoisonError::into_inner).clone())
+    }
+
+    fn waiting_for(&self) -> Option<String> {
+        let missing = self.store.missing();
+        (!missing.is_empty()).then(|| missing.join("; "))
+    }
+
+    fn panics(&self) -> u64 {
+        self.figures.panics()
+    }
+}
+
+/// Everything that is declared, also what no page admits.
+struct Declared {
+    store: KubernetesStore,
+    budgets: Arc<BudgetRegistry>,
+    leadership: Arc<Leadership>,
+}
+
+impl ResourceSource for Declared {
+    fn inventory(&self) -> Inventory {
+        let resources = self.store.declared().into_iter().map(|declared| {
+            Resource::of(
+                &declared.key,
+                declared.page.as_ref(),
+                declared.status.object(),
+                declared.generation,
+                declared.deleting,
+            )
+        });
+        let mut inventory = Inventory {
+            resources: resources.collect(),
+            ..Inventory::default()
+        };
+        // Another replica sends the requests, and counts them.
+        if self.leadership.leads() {
+            for page in self.store.pages() {
+                if let Some(access) = self.store.access_to(&page) {
+                    let budget = self.budgets.budget(&access.token, &access.base_url);
+                    let budget = RequestBudget::from(budget.stats());
+                    inventory.budgets.insert((page.namespace, page.name), budget);
+                }
+            }
+        }
+        inventory
+    }
+}

@@ -1,0 +1,4 @@
+//! Binding declarations to what is on the page already.
+
+mod cluster;
+mod directory;

@@ -1,0 +1,83 @@
+//! What went from the page: objects that come back, and people who do not.
+
+use serde_json::{Value, json};
+
+use super::{Directory, Local, code, declaration, shown};
+
+/// Makes all that was seen look as if it was seen long ago: a list may lag behind what was seen a moment ago.
+fn age(directory: &Directory) {
+    let mut lock = directory.lock();
+    for entry in lock["objects"].as_object_mut().unwrap().values_mut() {
+        if let Some(seen) = entry.pointer_mut("/status/lastSyncTime") {
+            *seen = json!("2026-01-01T00:00:00Z");
+        }
+    }
+    std::fs::write(directory.lock_path(), serde_json::to_string_pretty(&lock).unwrap()).unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_object_that_was_deleted_by_hand_comes_back_although_its_manifest_has_the_old_id() {
+    let local = Local::start().await;
+    let directory = Directory::new();
+    let made = local
+        .call("POST", "/components", json!({"component": {"name": "api"}}))
+        .await;
+    let old = made["id"].as_str().unwrap();
+    let annotation = format!("{{name: api, annotations: {{statuspage-operator.io/id: {old}}}}}");
+    directory.write(
+        "component.yaml",
+        &declaration("Component", "api", &["description: Ours"]),
+    );
+    directory.edit("component.yaml", "{name: api}", &annotation);
+    local.apply(&directory).await;
+    local.is_settled(&directory).await;
+    for _ in 0..2 {
+        age(&directory);
+        let id = local.get("/components").await[0]["id"].as_str().unwrap().to_owned();
+        assert!(local.get(&format!("/components/{id}")).await["id"].is_string());
+        let deleted = local.delete(&format!("/components/{id}")).await;
+        assert!(deleted.is_success());
+        local.apply(&directory).await;
+        let components = local.get("/components").await;
+        assert_eq!(components.as_array().unwrap().len(), 1, "{components:#}");
+        assert_ne!(components[0]["id"], json!(id));
+        assert_eq!(components[0]["description"], "Ours");
+        local.is_settled(&directory).await;
+    }
+    let text = std::fs::read_to_string(directory.path().join("component.yaml")).unwrap();
+    assert!(text.contains(old), "a manifest is its owner's");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_has_unsubscribed_is_not_subscribed_again_unasked() {
+    let local = Local::start().await;
+    let directory = Directory::new();
+    let address = json!({"subscriber": {"email": "desk@example.com", "skip_confirmation_notification": true}});
+    let id = local.call("POST", "/subscribers", address).await["id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    assert!(local.delete(&format!("/subscribers/{id}")).await.is_success());
+    directory.write(
+        "subscriber.yaml",
+        &declaration("Subscriber", "desk", &["email: Desk@example.com"]),
+    );
+    let output = local.run("apply", &directory).await;
+    assert_eq!(code(&output), 1, "{}", shown(&output));
+    assert!(
+        shown(&output).contains("statuspage-operator.io/reactivate"),
+        "{}",
+        shown(&output)
+    );
+    assert_eq!(local.get("/subscribers?state=all").await, json!([]));
+    directory.edit(
+        "subscriber.yaml",
+        "{name: desk}",
+        "{name: desk, annotations: {statuspage-operator.io/reactivate: agreed}}",
+    );
+    local.log().clear();
+    local.apply(&directory).await;
+    let subscribers: Value = local.get("/subscribers?state=all").await;
+    assert_eq!(subscribers[0]["email"], "desk@example.com", "{subscribers:#}");
+    local.is_settled(&directory).await;
+}
