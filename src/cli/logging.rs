@@ -57,7 +57,7 @@ pub fn start(options: &LogOptions, default: &str) -> Result<(), Failure> {
     };
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(std::io::stderr);
+        .with_writer(super::screen::printing);
     // An error means that a log runs already: a test, or an embedder with its own.
     let _ = match options.log_format {
         LogFormat::Text => builder.with_ansi(colored).try_init(),

@@ -6,6 +6,7 @@ mod access_key;
 mod access_key_secret;
 mod adopt;
 mod apply;
+mod bar;
 mod completions;
 mod connection;
 mod crds;
@@ -21,6 +22,7 @@ mod plan;
 mod progress;
 mod quantity;
 mod record;
+mod screen;
 mod serve;
 mod session;
 mod sync;
@@ -149,6 +151,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         }
     };
     cli.global.color.apply();
+    screen::prepare(cli.global.log.log_format == LogFormat::Text);
     // Not locked: long commands print from several tasks.
     let mut out = AutoStream::auto(std::io::stdout());
     let result = logging::start(&cli.global.log, cli.command.log_level())

@@ -8,6 +8,7 @@ use std::time::Duration;
 use anstyle::{AnsiColor, Style};
 use serde::Serialize;
 
+use super::screen::printing;
 use super::session::PageResult;
 use crate::api::Reason;
 use crate::driver::{Event, EventKind};
@@ -20,6 +21,7 @@ pub(super) type Lines = Arc<dyn Fn(&str) + Send + Sync>;
 /// Prints lines on standard output as they come.
 pub(super) fn lines() -> Lines {
     Arc::new(|line: &str| {
+        let _printing = printing();
         let mut out = anstream::AutoStream::auto(std::io::stdout()).lock();
         // A reader that closed the pipe has seen enough; the work goes on.
         let _ = writeln!(out, "{line}").and_then(|()| out.flush());
@@ -107,6 +109,13 @@ impl Tally {
     pub(super) fn of(&self, page: &ObjectKey) -> Counts {
         let name = format!("{}/{}", page.namespace, page.name);
         self.inner().pages.get(&name).copied().unwrap_or_default()
+    }
+
+    /// Changes made on all pages.
+    pub(super) fn writes(&self) -> u64 {
+        let told = self.inner();
+        let writes = |counts: &Counts| counts.created + counts.updated + counts.published + counts.deleted;
+        told.pages.values().map(writes).sum()
     }
 
     /// True when an event has just said the same.
@@ -239,6 +248,7 @@ pub(super) fn left_out(errors: usize) -> String {
 /// Prints the problems of manifests on standard error. What is said in the same words about several places is explained
 /// once.
 pub(super) fn print_problems(manifests: &Manifests) {
+    let _printing = printing();
     let mut to = anstream::AutoStream::auto(std::io::stderr()).lock();
     let mut told: Vec<&str> = Vec::new();
     for problem in &manifests.problems {

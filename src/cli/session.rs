@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use super::bar::Bar;
 use super::progress::{Lines, Tally, event_line, waiting_line};
 use super::record::Record;
 use super::{Connection, Failure};
@@ -24,6 +25,8 @@ pub(super) struct Session {
     pub(super) options: PageOptions,
     /// What was done so far.
     pub(super) tally: Tally,
+    /// What is still to be done.
+    pub(super) bar: Bar,
     /// False when the pages are not those of Statuspage itself, whose public addresses would mislead.
     pub(super) public: bool,
     log: OnceLock<AuditLog>,
@@ -78,6 +81,7 @@ impl Session {
                 clock: Clock::System,
             },
             tally,
+            bar: Bar::default(),
             public: connection.is_public()?,
             log: OnceLock::new(),
         })
@@ -100,6 +104,7 @@ impl Session {
                 clock: Clock::System,
             },
             tally: Tally::default(),
+            bar: Bar::default(),
             public: connection.is_public()?,
             log: OnceLock::new(),
         })
@@ -122,6 +127,7 @@ impl Session {
 
     pub(super) fn driver(&self, page: ObjectKey) -> PageDriver<DirectoryStore> {
         let driver = PageDriver::new(page, Arc::clone(&self.store), self.options.clone());
+        self.bar.follow(driver.pending());
         match self.log.get() {
             Some(log) => driver.recorded_by(Arc::new(log.clone())),
             None => driver,

@@ -83,7 +83,8 @@ pub(super) async fn watch(
             directory.display()
         ));
     }
-    tokio::pin!(end);
+    let bar = session.bar.show(&session.tally, Some(print));
+    tokio::pin!(end, bar);
     loop {
         for line in stranded_lines(&session.store.stranded()) {
             print(&line);
@@ -98,6 +99,7 @@ pub(super) async fn watch(
         tokio::select! {
             () = &mut end => break,
             Some(()) = changes.recv() => {}
+            never = &mut bar => match never {},
         }
         while tokio::time::timeout(QUIET, changes.recv()).await.is_ok() {}
         match session.store.reload() {

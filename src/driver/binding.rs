@@ -277,7 +277,7 @@ impl<S: Store> Store for Supposed<S> {
         for declaration in view.declarations.iter_mut().filter(|one| one.key == self.key) {
             // What was known of another object says nothing about this one.
             declaration.status = Status::empty(declaration.key.kind);
-            declaration.stored = declaration.status.clone();
+            declaration.stored = std::sync::Arc::new(declaration.status.clone());
             declaration.id_annotation.clone_from(&id);
         }
         Some(view)

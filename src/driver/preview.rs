@@ -1,6 +1,7 @@
 //! What all passes until the end would do, without doing it: plans against a model of the page.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use jiff::SignedDuration;
 use serde_json::Value;
@@ -45,7 +46,7 @@ pub fn preview(world: &World<'_>, view: &View) -> Preview {
         for declaration in declarations.iter_mut().chain(std::iter::once(&mut page)) {
             if let Some(status) = statuses.get(&declaration.key) {
                 declaration.status.clone_from(status);
-                declaration.stored.clone_from(status);
+                declaration.stored = Arc::new(status.clone());
             }
         }
         let mut progress = false;

@@ -33,7 +33,7 @@ pub fn candidates(world: &World<'_>, key: &ObjectKey) -> Option<Vec<Candidate>> 
         declaration,
         sent_title: None,
     };
-    match &declaration.spec {
+    match &*declaration.spec {
         Spec::Component(spec) => of_kind(&context, spec),
         Spec::ComponentGroup(spec) => of_kind(&context, spec),
         Spec::Incident(spec) => of_kind(&context, &**spec),

@@ -1,6 +1,7 @@
 //! Claims: which declaration owns which remote id.
 //!
-//! Invariant: one remote object has one owner. Of two declarations that record the same id, the older one owns it.
+//! Invariant: one remote object has one owner: the declaration that it was created or taken over for. An id that is only
+//! written into an annotation takes nothing from anybody. Of several that are equal in this, the oldest is the owner.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -20,12 +21,14 @@ pub struct Claims {
 impl Claims {
     /// Reads the claims that the declarations record.
     pub fn of<'a>(declarations: impl Iterator<Item = &'a Declaration>) -> Self {
-        let mut by_age: Vec<&Declaration> = declarations
+        let mut by_right: Vec<&Declaration> = declarations
             .filter(|declaration| declaration.recorded_id().is_some())
             .collect();
-        by_age.sort_by(|one, other| (one.created, &one.key).cmp(&(other.created, &other.key)));
+        by_right.sort_by(|one, other| {
+            (one.is_to_take_over(), one.created, &one.key).cmp(&(other.is_to_take_over(), other.created, &other.key))
+        });
         let mut claims = Claims::default();
-        for declaration in by_age {
+        for declaration in by_right {
             if let Some(id) = declaration.recorded_id() {
                 claims.claim(&declaration.key, id);
             }
@@ -73,7 +76,7 @@ impl Claims {
         if self.absent.contains(key) { None } else { self.id(key) }
     }
 
-    /// The older declaration that owns the id which this one records.
+    /// The declaration that owns the id which this one records.
     pub fn contested_by(&self, key: &ObjectKey) -> Option<&ObjectKey> {
         self.contested.get(key)
     }

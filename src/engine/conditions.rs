@@ -95,7 +95,12 @@ fn drift_message(first: &Drift, count: usize) -> String {
 
 /// Kubernetes refuses messages above 32 KiB; a terminal refuses them much earlier.
 fn shortened(message: &str) -> String {
-    match message.char_indices().nth(1024) {
+    let end = if message.len() > 1024 {
+        message.char_indices().nth(1024)
+    } else {
+        None
+    };
+    match end {
         Some((end, _)) => format!("{}…", &message[..end]),
         None => message.to_owned(),
     }

@@ -111,14 +111,14 @@ impl<'a> Index<'a> {
         }
         for declaration in world.declarations {
             index.by_key.insert(&declaration.key, declaration);
-            if matches!(&declaration.spec, Spec::Metric(spec) if spec.provider_ref.is_none()) {
+            if matches!(&*declaration.spec, Spec::Metric(spec) if spec.provider_ref.is_none()) {
                 // An attempt to create the provider, or a metric that needed it to be there.
                 let object = declaration.status.object();
                 let attempt = object.journal.as_ref().map(|journal| journal.at.0);
                 let seen = object.last_sync_time.as_ref().map(|seen| seen.0);
                 index.providing_since = index.providing_since.max(attempt).max(seen);
             }
-            if let Spec::Component(spec) = &declaration.spec
+            if let Spec::Component(spec) = &*declaration.spec
                 && let Some(group) = &spec.group_ref
                 && !declaration.deleting
             {
@@ -229,6 +229,18 @@ impl<'a> Context<'a> {
             .iter()
             .map(|name| self.reference(kind, name).map(serde_json::Value::from))
             .collect()
+    }
+
+    /// The component that a group which is not on the page begins with: the first one that can be created, because one
+    /// that is stopped must not stop the others. None once a member is there.
+    pub(super) fn first_member(&self, namespace: &str, group: &str) -> Option<&'a Declaration> {
+        let members = self.index.members(namespace, group);
+        let is_there = |member: &Declaration| self.claims.present(&member.key).is_some() && self.may_write(member);
+        if members.iter().any(|member| is_there(member)) {
+            return None;
+        }
+        let mut to_create = members.iter().filter(|member| self.claims.is_to_create(&member.key));
+        to_create.find(|member| !self.held(member)).copied()
     }
 
     /// True while nothing will be sent for a declaration: it is suspended or its last request failed.

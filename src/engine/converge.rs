@@ -47,7 +47,7 @@ impl<'a> Planner<'a> {
             deletion::plan(self, declaration);
             return;
         }
-        match &declaration.spec {
+        match &*declaration.spec {
             Spec::Component(spec) => {
                 self.uptime(declaration, spec.observe.as_ref(), ReadWhat::Uptime);
                 self.object(declaration, spec);
@@ -143,7 +143,7 @@ impl<'a> Planner<'a> {
 
     fn create<K: Rules>(&mut self, context: &Context<'a>, rules: &K, beside: Vec<String>) {
         let declaration = context.declaration;
-        if let Spec::Subscriber(spec) = &declaration.spec
+        if let Spec::Subscriber(spec) = &*declaration.spec
             && let Err(blocked) = self.consent(context, spec)
         {
             self.record(declaration, Outcome::blocked(declaration, blocked));
@@ -163,7 +163,7 @@ impl<'a> Planner<'a> {
                 self.begin_creation(declaration, step);
             }
             Err(blocked) => {
-                if let Spec::Metric(spec) = &declaration.spec
+                if let Spec::Metric(spec) = &*declaration.spec
                     && let Some(request) = kinds::implied_provider(spec, context)
                     && !std::mem::replace(&mut self.provider_implied, true)
                     && self.provider_is_absent()
@@ -261,7 +261,7 @@ impl<'a> Planner<'a> {
         );
         if settled && policies.management == ManagementPolicy::Full {
             let asked = self.once(declaration, K::id(remote));
-            if let (Spec::Metric(spec), false) = (&declaration.spec, asked) {
+            if let (Spec::Metric(spec), false) = (&*declaration.spec, asked) {
                 self.collect_points(declaration, spec, K::id(remote));
             }
         }
@@ -358,10 +358,7 @@ impl<'a> Planner<'a> {
     /// Takes the remote object: id in the status and in the annotation, journal of its creation closed.
     pub(super) fn take(&mut self, declaration: &Declaration, id: &str, adopted: bool, status: &mut Status) {
         let known = status.object();
-        // Written by the owner: what the declaration creates is recorded in the status as well, or has a journal.
-        let by_hand = known.id.as_deref() != Some(id)
-            && declaration.id_annotation.as_deref() == Some(id)
-            && known.journal.is_none();
+        let by_hand = declaration.is_to_take_over() && declaration.recorded_id() == Some(id);
         if by_hand && known.id.is_some() {
             // Nothing that was recorded of the other object is true of this one.
             let mut blank = Status::empty(declaration.key.kind);

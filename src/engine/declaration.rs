@@ -1,10 +1,12 @@
 //! A declaration as the engine sees it: the same shape for every kind and every store.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::identity::CREATE;
 use crate::api::{
     AdoptionPolicy, CommonSpec, ComponentGroupSpec, ComponentGroupStatus, ComponentSpec, ComponentStatus,
     DeletionPolicy, DriftPolicy, IncidentDeletionPolicy, IncidentSpec, IncidentStatus, IncidentTemplateSpec,
@@ -73,12 +75,13 @@ pub struct Declaration {
     pub allow_deletes: Option<String>,
     /// All annotations.
     pub annotations: BTreeMap<String, String>,
-    /// What is declared.
-    pub spec: Spec,
+    /// What is declared. Shared with the store, as is `stored`: a view of ten thousand declarations is made anew for every
+    /// plan.
+    pub spec: Arc<Spec>,
     /// What is known, possibly not stored yet.
     pub status: Status,
     /// What the store holds as status.
-    pub stored: Status,
+    pub stored: Arc<Status>,
     /// Values of the Secrets that the spec names, by spec field; the error is a sentence.
     pub secrets: BTreeMap<&'static str, Result<Secret, String>>,
 }
@@ -196,18 +199,6 @@ impl Spec {
             .collect()
     }
 
-    /// Puts the ids of pages in the place of names of StatusPages, as far as `id_of` knows them. A declaration may
-    /// name other pages than its own, which the engine does not see.
-    pub fn resolve_pages(&mut self, id_of: impl Fn(&str) -> Option<String>) {
-        if let Spec::OrganizationUser(spec) = self {
-            for permission in &mut spec.permissions {
-                if let (None, Some(name)) = (&permission.page_id, &permission.page) {
-                    permission.page_id = id_of(name);
-                }
-            }
-        }
-    }
-
     /// What the spec says about replacing its object; none for kinds that never are.
     pub fn replace_policy(&self) -> Option<ReplacePolicy> {
         match self {
@@ -256,7 +247,7 @@ impl Declaration {
             defaults.drift_policy
         };
         let page_suspended = page.is_some_and(|page| page.suspend);
-        match &self.spec {
+        match &*self.spec {
             Spec::StatusPage(page) => Policies {
                 management: page.management_policy.unwrap_or_default(),
                 adoption: AdoptionPolicy::ByName,
@@ -279,7 +270,7 @@ impl Declaration {
                     .or(default_drift)
                     .unwrap_or(built_in_drift),
                 deletion: spec.own_deletion().unwrap_or_else(|| {
-                    if self.status.object().adopted {
+                    if self.status.object().adopted || self.is_to_take_over() {
                         Deletion::Orphan
                     } else {
                         defaults.deletion_policy.map_or(Deletion::Delete, Into::into)
@@ -289,6 +280,33 @@ impl Declaration {
                 suspend: page_suspended || common.is_some_and(|common| common.suspend),
             },
         }
+    }
+
+    /// Puts the ids of pages in the place of names of StatusPages, as far as `id_of` knows them. A declaration may
+    /// name other pages than its own, which the engine does not see.
+    pub fn resolve_pages(&mut self, id_of: impl Fn(&str) -> Option<String>) {
+        if !matches!(*self.spec, Spec::OrganizationUser(_)) {
+            return;
+        }
+        if let Spec::OrganizationUser(spec) = Arc::make_mut(&mut self.spec) {
+            for permission in &mut spec.permissions {
+                if let (None, Some(name)) = (&permission.page_id, &permission.page) {
+                    permission.page_id = id_of(name);
+                }
+            }
+        }
+    }
+
+    /// True when its annotation gives the id of an object that it is not known to have: the object was neither created
+    /// nor taken over for it yet.
+    pub fn is_to_take_over(&self) -> bool {
+        let object = self.status.object();
+        // What was just created gets its id into the annotation first, and then into the status.
+        let created = object
+            .journal
+            .as_ref()
+            .is_some_and(|journal| journal.operation == CREATE);
+        self.id_annotation.is_some() && self.recorded_id() != object.id.as_deref() && !created
     }
 
     /// The id that this declaration records: the annotation's, else the status's. An annotation that names the object

@@ -55,7 +55,7 @@ pub(super) fn plan<'a>(planner: &mut Planner<'a>, declaration: &'a Declaration) 
     if let Some(outcome) = planner.failure(declaration) {
         return planner.record(declaration, outcome);
     }
-    if let Some(request) = kinds::delete_request(declaration.key.kind, &id, &declaration.spec) {
+    if let Some(request) = kinds::delete_request(declaration.key.kind, &id, &*declaration.spec) {
         let summary = format!("delete {} {id}", declaration.key.kind.noun());
         let outcome = Outcome::new(
             declaration,
@@ -137,7 +137,7 @@ fn resolve<'a>(planner: &mut Planner<'a>, declaration: &'a Declaration, id: &str
     let maintenance = remote.is_some_and(|remote| remote.scheduled_for.is_some());
     let context = planner.context(declaration);
     // Only what this declaration set: others may have added components of theirs to the incident.
-    let declared: &dyn Fn(&str) -> bool = &|component_id| match &declaration.spec {
+    let declared: &dyn Fn(&str) -> bool = &|component_id| match &*declaration.spec {
         Spec::Incident(spec) => spec.components.keys().any(|name| {
             context
                 .reference(Kind::Component, name)

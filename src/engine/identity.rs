@@ -131,7 +131,7 @@ pub(super) fn identify_all(world: &World<'_>, index: &Index<'_>) -> Known {
             declaration,
             sent_title: None,
         };
-        let identified = match &declaration.spec {
+        let identified = match &*declaration.spec {
             Spec::Component(spec) => identify(&context, spec),
             Spec::ComponentGroup(spec) => identify(&context, spec),
             Spec::Incident(spec) => identify(&context, &**spec),
@@ -175,16 +175,14 @@ fn identify<K: Rules>(context: &Context<'_>, rules: &K) -> Identified {
     let world = context.world;
     let noun = declaration.key.kind.noun();
     if let Some(owner) = context.claims.contested_by(&declaration.key) {
-        // Who may read this declaration need not know of what is in other namespaces.
-        let owner = if owner.namespace == declaration.key.namespace {
-            owner.to_string()
-        } else {
-            format!("a {} of another namespace", owner.kind)
-        };
         return Identified::stop(
             State::Stalled,
             Reason::ClaimedByAnother,
-            format!("{owner} is older and owns the same {noun}: delete one of the two, or correct the id annotation"),
+            // Who may read this declaration need not know of what is in other namespaces.
+            match owner.namespace == declaration.key.namespace {
+                true => format!("{owner} owns the same {noun}: delete one of the two, or correct the id annotation"),
+                false => format!("a declaration of another namespace owns this {noun}: correct the id annotation"),
+            },
         );
     }
     if let Err(blocked) = rules.possible(context) {

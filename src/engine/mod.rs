@@ -5,9 +5,10 @@
 //!
 //! Way of the data: [`Declaration`]s and a snapshot make a [`World`]; `identity` finds the remote object of each
 //! declaration, the rules in `kinds` map it to wire fields, `fields` compares, `converge` turns differences into
-//! [`Step`]s, `deletion` ends what was deleted, `conditions` tells the owner. The driver performs steps, folds what
-//! came back with [`record`] and plans again.
+//! [`Step`]s, `deletion` ends what was deleted, `backlog` puts first what incidents wait for, `conditions` tells the
+//! owner. The driver performs steps, folds what came back with [`record`] and plans again.
 
+mod backlog;
 mod candidates;
 mod claims;
 mod conditions;
@@ -38,7 +39,7 @@ pub use declaration::{Declaration, Deletion, ObjectKey, Policies, Spec, Status};
 pub use failure::{Failure, forget_settled};
 pub use fields::{Change, hash};
 pub use kinds::declared_settings;
-pub use plan::{Action, Finding, Plan, Read, ReadWhat, State, Step};
+pub use plan::{Action, Backlog, Finding, Plan, Read, ReadWhat, State, Step};
 pub use planner::plan;
 pub use record::{Reply, record, undone};
 pub use request::Request;

@@ -8,7 +8,7 @@ use super::fields::Change;
 use super::identity::{CREATE, PROVIDE, REPLACE};
 use super::request::Request;
 use crate::api::{Journal, Reason};
-use crate::statuspage::{CollectionKind, Priority};
+use crate::statuspage::{BudgetStats, CollectionKind, Priority};
 
 /// The answer to "what has to happen now".
 #[derive(Clone, Debug, Default)]
@@ -23,6 +23,42 @@ pub struct Plan {
     pub findings: Vec<Finding>,
     /// When to plan again although nothing happened.
     pub wake: Option<Timestamp>,
+    /// What is still to be sent.
+    pub backlog: Backlog,
+}
+
+/// What is still to be sent to a page.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Backlog {
+    /// Requests that change something, as far as they are known: those of the plan and those that wait for them.
+    pub changes: usize,
+    /// How many minutes the last of them waits for the request budget, if nobody else uses it; 0 when all can be sent
+    /// now.
+    pub minutes: usize,
+}
+
+impl Backlog {
+    /// What waits for the request budget, in a sentence; none while everything can be sent at once.
+    pub(super) fn waits_for(&self, budget: &BudgetStats) -> Option<String> {
+        if self.minutes == 0 {
+            return None;
+        }
+        let asked = match budget.paused_for {
+            Some(_) => "Statuspage asked to wait; ",
+            None => "",
+        };
+        Some(format!(
+            "{asked}{} for the request budget of {} a minute, about {}; incidents go first",
+            plural(self.changes, "change waits", "changes wait"),
+            budget.limit,
+            plural(self.minutes, "minute", "minutes"),
+        ))
+    }
+}
+
+/// A number with its word.
+fn plural(count: usize, one: &str, many: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { many })
 }
 
 impl Plan {

@@ -43,6 +43,7 @@ pub fn plan(world: &World<'_>) -> Plan {
             planner.converge(declaration);
         }
         planner.submit_points();
+        planner.lend_urgency();
         deletion::cap(&mut planner);
     } else {
         for declaration in world.declarations {
@@ -120,7 +121,7 @@ impl<'a> Planner<'a> {
             }
             return false;
         }
-        let Spec::StatusPage(spec) = &page.spec else {
+        let Spec::StatusPage(spec) = &*page.spec else {
             self.plan.steps.extend(
                 page.finalizer
                     .then(|| step(page, Action::Release, Priority::Write, "release")),
@@ -235,25 +236,6 @@ impl<'a> Planner<'a> {
         true
     }
 
-    /// What waits for the request budget, in a sentence; none while everything planned can be sent at once.
-    fn backlog(&self) -> Option<String> {
-        let requests = self.plan.remote_steps().count();
-        let budget = self.world.budget.filter(|budget| budget.limit > 0)?;
-        let paused = budget.paused_for.map_or(0, |pause| pause.as_secs().max(1));
-        if requests <= budget.remaining && paused == 0 {
-            return None;
-        }
-        // Each minute brings the limit anew; what is free now goes at once.
-        let later = requests.saturating_sub(budget.remaining);
-        let minutes = u64::try_from(later.div_ceil(budget.limit)).unwrap_or(u64::MAX).max(1);
-        let asked = if paused > 0 { "Statuspage asked to wait; " } else { "" };
-        let unit = if minutes == 1 { "minute" } else { "minutes" };
-        Some(format!(
-            "{asked}{requests} changes wait for the request budget of {} a minute, about {minutes} {unit}; incidents go first",
-            budget.limit
-        ))
-    }
-
     /// Nothing can be sent: what was in sync stays as it was seen, what waits says why, deletions that leave the
     /// remote object alone go on.
     fn closed(&mut self, declaration: &'a Declaration) {
@@ -328,11 +310,12 @@ impl<'a> Planner<'a> {
 
     fn finish(mut self) -> Plan {
         let world = self.world;
-        if let Some(backlog) = self.backlog()
+        self.plan.backlog = self.backlog();
+        if let Some(waits) = world.budget.and_then(|budget| self.plan.backlog.waits_for(&budget))
             && let Some(page) = self.outcomes.get_mut(&world.page.key)
             && page.state == State::InSync
         {
-            page.message = backlog;
+            page.message = waits;
         }
         let mut pending: i64 = 0;
         let page = std::iter::once(world.page);
@@ -374,7 +357,7 @@ impl<'a> Planner<'a> {
                 page.pending = Some(pending);
                 page.status = worst_status(world).or(page.status.take());
             }
-            if status != declaration.stored {
+            if status != *declaration.stored {
                 self.plan.statuses.push((declaration.key.clone(), status));
             }
         }
@@ -382,9 +365,11 @@ impl<'a> Planner<'a> {
             Action::RecordId(_) | Action::Hold | Action::Release | Action::Prune => 0,
             _ => 1,
         };
+        // An incident that can be sent now goes before what another one waits for.
+        let awaited = |step: &Step| step.priority == Priority::Incident && step.key.kind != Kind::Incident;
         self.plan
             .steps
-            .sort_by_key(|step| (rank(step), step.priority, kind_rank(step)));
+            .sort_by_key(|step| (rank(step), step.priority, awaited(step), kind_rank(step)));
         self.plan.reads.sort_by_key(|read| read.priority);
         self.plan
     }

@@ -78,7 +78,7 @@ pub fn record(declaration: &mut Declaration, step: &Step, reply: &Reply) {
             declaration.id_annotation = None;
         }
         (Action::Update(Request::UpdateIncidentUpdate(_, id, _)), _) => {
-            if let (Spec::Incident(spec), Status::Incident(status)) = (&declaration.spec, &mut declaration.status)
+            if let (Spec::Incident(spec), Status::Incident(status)) = (&*declaration.spec, &mut declaration.status)
                 && let Some(index) = status.updates.iter().position(|published| published.id == *id)
                 && let Some(update) = spec.updates.get(index)
             {
@@ -103,7 +103,7 @@ fn annotate(declaration: &mut Declaration, id: &str) {
 /// The request succeeded, so that nothing may publish it again: where the reply does not show it, it is recorded
 /// without an id.
 fn published(declaration: &mut Declaration, index: usize, incident: &Incident) {
-    let (Spec::Incident(spec), Status::Incident(status)) = (&declaration.spec, &mut declaration.status) else {
+    let (Spec::Incident(spec), Status::Incident(status)) = (&*declaration.spec, &mut declaration.status) else {
         return;
     };
     if index == 0 {

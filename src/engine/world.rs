@@ -63,7 +63,7 @@ pub struct World<'a> {
 impl World<'_> {
     /// The spec of the page; none when its manifest was removed.
     pub fn page_spec(&self) -> Option<&StatusPageSpec> {
-        match &self.page.spec {
+        match &*self.page.spec {
             Spec::StatusPage(spec) => Some(spec),
             _ => None,
         }

@@ -147,6 +147,25 @@ impl Monitor {
             "Declarations by kind and by whether they are Ready",
             managed,
         );
+        let drifted: Vec<(Labels, i64)> = self
+            .store
+            .drifted()
+            .into_iter()
+            .map(|((page, kind), count)| {
+                let labels = vec![
+                    ("namespace", page.namespace),
+                    ("page", page.name),
+                    ("kind", kind.to_string()),
+                ];
+                (labels, signed(count))
+            })
+            .collect();
+        gauge(
+            &mut registry,
+            "statuspage_drifted_declarations",
+            "Declarations with a field that somebody changed on the page, by StatusPage and kind",
+            drifted,
+        );
         registry
     }
 

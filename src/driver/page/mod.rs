@@ -12,6 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
+use tokio::sync::watch;
 
 use crate::api::{Kind, Reason};
 use crate::driver::{Clock, Interrupt, Recorder, Store, View};
@@ -67,6 +68,15 @@ pub struct Totals {
     pub store_writes: u64,
 }
 
+/// What a driver has still to do in the pass that is under way; nothing between passes.
+#[derive(Clone, Debug, Default)]
+pub struct Pending {
+    /// Requests that change something, as far as they are known.
+    pub changes: usize,
+    /// The budget that they wait for.
+    pub budget: Option<Budget>,
+}
+
 /// What is known of a declaration before the store shows it.
 #[derive(Debug)]
 struct Knowledge {
@@ -100,6 +110,7 @@ pub struct PageDriver<S> {
     last_update: Option<Step>,
     totals: Totals,
     recorder: Option<Arc<dyn Recorder>>,
+    pending: watch::Sender<Pending>,
 }
 
 impl<S: Store> PageDriver<S> {
@@ -128,6 +139,7 @@ impl<S: Store> PageDriver<S> {
             last_update: None,
             totals: Totals::default(),
             recorder: None,
+            pending: watch::Sender::default(),
         }
     }
 
@@ -157,6 +169,11 @@ impl<S: Store> PageDriver<S> {
         self.client.as_ref().map(|(_, client)| client.budget())
     }
 
+    /// What is still to be done, as it changes.
+    pub fn pending(&self) -> watch::Receiver<Pending> {
+        self.pending.subscribe()
+    }
+
     /// The last failure of each declaration that failed.
     pub fn failures(&self) -> &BTreeMap<ObjectKey, Failure> {
         &self.failures
@@ -178,6 +195,7 @@ impl<S: Store> PageDriver<S> {
             self.flush().await;
         }
         let end = self.work(interrupt).await;
+        self.pending.send_replace(Pending::default());
         self.flush().await;
         end
     }
@@ -192,6 +210,10 @@ impl<S: Store> PageDriver<S> {
             interrupt.acknowledge();
             let Some(view) = self.look() else { return PassEnd::Gone };
             let plan = self.plan(&view);
+            self.pending.send_replace(Pending {
+                changes: plan.backlog.changes,
+                budget: self.budget().cloned(),
+            });
             if self.small_steps(&view, &plan).await {
                 continue;
             }
@@ -205,10 +227,11 @@ impl<S: Store> PageDriver<S> {
             };
             quiet_rounds = 0;
             // What was just done is told at once; what is still to be done is told when it is done, or when it has to
-            // wait.
+            // wait. What somebody changed on the page is told before it is put right.
             let waiting: BTreeSet<&ObjectKey> = plan.steps.iter().map(|step| &step.key).collect();
+            let drifted = newly_drifted(&view, &plan);
             self.write_statuses(&view, &plan, |key| {
-                key.kind != Kind::StatusPage && !waiting.contains(key)
+                drifted.contains(key) || key.kind != Kind::StatusPage && !waiting.contains(key)
             })
             .await;
             let Some((client, page_id)) = self.connection() else {
@@ -219,9 +242,11 @@ impl<S: Store> PageDriver<S> {
                 Err(_) => {
                     // The page's own status counts what waits: told now and then, not after every request.
                     let now = self.options.clock.now();
-                    let page_due = self
+                    let told = self
                         .page_told_at
-                        .is_none_or(|told| now.duration_since(told) >= PAGE_STATUS_PAUSE);
+                        .map_or(SignedDuration::MAX, |told| now.duration_since(told));
+                    let page_due = told >= PAGE_STATUS_PAUSE;
+                    let until_due = (PAGE_STATUS_PAUSE.saturating_sub(told)).unsigned_abs();
                     if page_due {
                         self.page_told_at = Some(now);
                     }
@@ -231,6 +256,7 @@ impl<S: Store> PageDriver<S> {
                     tokio::select! {
                         permit = client.budget().acquire(work.priority(), &page_id) => permit,
                         () = interrupt.wait() => continue,
+                        () = tokio::time::sleep(until_due), if !page_due => continue,
                     }
                 }
             };
@@ -280,7 +306,7 @@ impl<S: Store> PageDriver<S> {
         }
         // A journal is open: whether the attempt succeeded shows in a while.
         self.look().is_some_and(|view| {
-            let page = match &view.page.spec {
+            let page = match &*view.page.spec {
                 Spec::StatusPage(spec) => Some(&**spec),
                 _ => None,
             };
@@ -350,11 +376,16 @@ impl<S: Store> PageDriver<S> {
             ReadWhat::Collection(kind) if !self.snapshot.has(*kind) => read.priority.min(Priority::ComponentStatus),
             _ => read.priority,
         };
-        let read = plan.reads.iter().min_by_key(|read| urgency(read));
+        let read = plan.reads.iter().min_by_key(|read| urgency(read)).map(|read| Read {
+            // With this it also competes with the other pages of the token: one whose lists were never read must not
+            // wait for the end of their backlog.
+            priority: urgency(read),
+            ..read.clone()
+        });
         match (read, step) {
-            (Some(read), Some(step)) if urgency(read) <= step.priority => Some(Work::Read(read.clone())),
+            (Some(read), Some(step)) if read.priority <= step.priority => Some(Work::Read(read)),
             (_, Some(step)) => Some(Work::Step(Box::new(step.clone()))),
-            (Some(read), None) => Some(Work::Read(read.clone())),
+            (Some(read), None) => Some(Work::Read(read)),
             (None, None) => None,
         }
     }
@@ -376,10 +407,20 @@ impl Work {
 
 /// The organization of the page, where it is declared.
 fn organization(view: &View) -> Option<String> {
-    match &view.page.spec {
+    match &*view.page.spec {
         Spec::StatusPage(spec) => spec.organization_id.clone(),
         _ => None,
     }
+}
+
+/// The declarations of which a plan is the first to find that their objects differ on the page.
+fn newly_drifted<'a>(view: &View, plan: &'a Plan) -> BTreeSet<&'a ObjectKey> {
+    let drifted = plan
+        .statuses
+        .iter()
+        .filter(|(_, status)| !status.object().drift.is_empty());
+    let is_new = |key: &ObjectKey| find(view, key).is_some_and(|known| known.stored.object().drift.is_empty());
+    drifted.map(|(key, _)| key).filter(|key| is_new(key)).collect()
 }
 
 /// All declarations of a view, for many look-ups.

@@ -98,7 +98,7 @@ impl<S: Store> PageDriver<S> {
 
     /// All pages of the token in one request: id, subdomain and settings.
     pub(super) async fn read_page(&mut self, view: &View, client: &Client) {
-        let Spec::StatusPage(spec) = &view.page.spec else {
+        let Spec::StatusPage(spec) = &*view.page.spec else {
             return;
         };
         let pages = match client.pages().list().await {
@@ -217,7 +217,7 @@ impl<S: Store> PageDriver<S> {
     pub(super) fn close(&mut self, view: &View, reason: Reason, message: String, stalled: bool) {
         self.gate_attempts += 1;
         let now = self.options.clock.now();
-        let spec = match &view.page.spec {
+        let spec = match &*view.page.spec {
             Spec::StatusPage(spec) => Some(&**spec),
             _ => None,
         };

@@ -64,7 +64,7 @@ impl<S: Store> PageDriver<S> {
             let Some(declaration) = by_key.get(key).copied() else {
                 continue;
             };
-            if *status == declaration.stored {
+            if *status == *declaration.stored {
                 continue;
             }
             let expected = self.expect(declaration, Happening::Status(status));

@@ -168,16 +168,9 @@ impl ComponentSpec {
             .index
             .get(&key)
             .is_some_and(|group| !group.deleting && !context.held(group) && context.claims.is_to_create(&key));
-        let members = context.index.members(namespace, &group.name);
-        let somebody_is_there = members
-            .iter()
-            .any(|member| context.claims.present(&member.key).is_some() && context.may_write(member));
-        // The first one that can be created: one that is stopped must not stop the others.
-        let first = members
-            .iter()
-            .find(|member| context.claims.is_to_create(&member.key) && !context.held(member));
+        let first = context.first_member(namespace, &group.name);
         let is_first = first.is_some_and(|first| first.key == context.declaration.key);
-        if remote.is_none() && group_can_come && !somebody_is_there && is_first {
+        if remote.is_none() && group_can_come && is_first {
             return Ok(None);
         }
         Err(blocked)

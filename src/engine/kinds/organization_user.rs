@@ -26,6 +26,12 @@ impl Rules for OrganizationUserSpec {
     }
 
     fn possible(&self, context: &Context<'_>) -> Result<(), Blocked> {
+        let page = &context.world.page.key;
+        if context.declaration.key.namespace != page.namespace {
+            // A page admits others to itself. A member may have roles on every page of the organization.
+            let message = "members of an organization can only be declared in the namespace of the StatusPage";
+            return Err(Blocked::stalled(Reason::PageNotGranted, message));
+        }
         let organization = context
             .world
             .page_spec()
@@ -33,7 +39,7 @@ impl Rules for OrganizationUserSpec {
         organization.map(|_| ()).ok_or_else(|| {
             let message = format!(
                 "members belong to an organization: set spec.organizationId of StatusPage {}",
-                context.world.page.key.name
+                page.name
             );
             Blocked::stalled(Reason::Invalid, message)
         })

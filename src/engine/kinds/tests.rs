@@ -1,6 +1,7 @@
 //! Rules of the kinds around access and members, planned on a world of one page.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde_json::json;
@@ -26,9 +27,9 @@ fn declaration(kind: Kind, name: &str, spec: Spec) -> Declaration {
         requested_at: None,
         allow_deletes: None,
         annotations: BTreeMap::new(),
-        spec,
+        spec: Arc::new(spec),
         status: Status::empty(kind),
-        stored: Status::empty(kind),
+        stored: Arc::new(Status::empty(kind)),
         secrets: BTreeMap::new(),
     }
 }
@@ -196,7 +197,7 @@ fn a_group_is_recognised_by_its_identifier_else_by_its_name() {
 #[test]
 fn members_need_an_organization() {
     let mut page = page(json!({}));
-    let Spec::StatusPage(spec) = &mut page.spec else {
+    let Spec::StatusPage(spec) = Arc::make_mut(&mut page.spec) else {
         unreachable!()
     };
     spec.organization_id = None;
@@ -214,6 +215,19 @@ fn members_need_an_organization() {
             .iter()
             .all(|read| read.what != ReadWhat::Collection(CollectionKind::OrganizationUsers))
     );
+}
+
+#[test]
+fn a_guest_of_a_page_is_no_master_of_its_organization() {
+    let mut guest = member(vec![]);
+    guest.key.namespace = "guests".to_owned();
+    let plan = plan(&page(json!({})), &[guest.clone()], &with_member(snapshot(), &[]));
+    let finding = plan.findings.iter().find(|finding| finding.key == guest.key).unwrap();
+    assert_eq!(
+        (finding.state, finding.reason),
+        (State::Stalled, Reason::PageNotGranted)
+    );
+    assert!(plan.steps.is_empty(), "{:?}", plan.steps);
 }
 
 #[test]
@@ -281,7 +295,7 @@ fn who_was_shut_out_stays_out() {
     status.object.id = Some("u1".to_owned());
     let refused = plan(&page(json!({})), std::slice::from_ref(&gone), &snapshot());
     assert_eq!(state(&refused, "one"), (State::Stalled, Reason::RemoteDeleted));
-    let Spec::PageAccessUser(spec) = &mut gone.spec else {
+    let Spec::PageAccessUser(spec) = Arc::make_mut(&mut gone.spec) else {
         unreachable!()
     };
     spec.common.drift_policy = Some(DriftPolicy::Correct);

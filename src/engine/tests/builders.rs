@@ -1,6 +1,7 @@
 //! Short ways to write declarations and remote objects.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -30,9 +31,9 @@ pub(super) fn declare(kind: Kind, name: &str, spec: Value) -> Declaration {
         requested_at: None,
         allow_deletes: None,
         annotations: Default::default(),
-        spec: Spec::Removed(Default::default()),
+        spec: Arc::new(Spec::Removed(Default::default())),
         status: Status::empty(kind),
-        stored: Status::empty(kind),
+        stored: Arc::new(Status::empty(kind)),
         secrets: BTreeMap::new(),
         key,
     };
@@ -48,7 +49,7 @@ pub(super) fn respecify(declaration: &mut Declaration, mut spec: Value) {
     fn read<T: serde::de::DeserializeOwned>(spec: Value) -> T {
         serde_json::from_value(spec).unwrap()
     }
-    declaration.spec = match declaration.key.kind {
+    declaration.spec = Arc::new(match declaration.key.kind {
         Kind::StatusPage => Spec::StatusPage(read(spec)),
         Kind::ComponentGroup => Spec::ComponentGroup(read(spec)),
         Kind::Component => Spec::Component(read(spec)),
@@ -60,7 +61,7 @@ pub(super) fn respecify(declaration: &mut Declaration, mut spec: Value) {
         Kind::PageAccessUser => Spec::PageAccessUser(read(spec)),
         Kind::PageAccessGroup => Spec::PageAccessGroup(read(spec)),
         Kind::OrganizationUser => Spec::OrganizationUser(read(spec)),
-    };
+    });
 }
 
 pub(super) fn component(name: &str, spec: Value) -> Declaration {

@@ -200,7 +200,7 @@ fn last_sync_time_moves_only_with_another_change() {
     assert_eq!(simulation.status_writes, writes);
     simulation.respecify(Kind::Component, "c0", json!({"description": "new"}));
     simulation.settle();
-    let (Status::Component(old), Status::Component(new)) = (&before, &simulation.get(Kind::Component, "c0").stored)
+    let (Status::Component(old), Status::Component(new)) = (&*before, &*simulation.get(Kind::Component, "c0").stored)
     else {
         panic!()
     };

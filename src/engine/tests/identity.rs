@@ -1,5 +1,7 @@
 //! Which remote object a declaration means.
 
+use std::sync::Arc;
+
 use jiff::SignedDuration;
 use serde_json::json;
 
@@ -194,9 +196,15 @@ fn of_two_declarations_of_one_id_the_younger_stalls() {
 
 #[test]
 fn the_owner_of_an_object_is_named_in_its_own_namespace_only() {
-    for (namespace, named) in [
-        ("team", "Component team/older"),
-        ("rivals", "a Component of another namespace"),
+    for (namespace, expected) in [
+        (
+            "team",
+            "Component team/older owns the same component: delete one of the two, or correct the id annotation",
+        ),
+        (
+            "rivals",
+            "a declaration of another namespace owns this component: correct the id annotation",
+        ),
     ] {
         let mut older = component("older", json!({"name": "api"}));
         let mut younger = component("younger", json!({"name": "other"}));
@@ -209,10 +217,84 @@ fn the_owner_of_an_object_is_named_in_its_own_namespace_only() {
         simulation.settle();
         let finding = simulation.finding(Kind::Component, "younger");
         assert_eq!(finding.reason, Reason::ClaimedByAnother);
-        let expected = format!(
-            "{named} is older and owns the same component: delete one of the two, or correct the id annotation"
-        );
         assert_eq!(finding.message, expected);
+    }
+}
+
+#[test]
+fn an_older_declaration_takes_nothing_from_its_owner_by_giving_its_id() {
+    let mut thief = component("thief", json!({"name": "mine", "deletionPolicy": "Delete"}));
+    thief.key.namespace = "others".into();
+    let mut owner = component("owner", json!({"name": "api"}));
+    owner.created = thief.created.saturating_add(SignedDuration::from_secs(60)).unwrap();
+    let mut simulation = Simulation::new(vec![thief, owner]);
+    simulation.settle();
+    let owned = simulation.id(Kind::Component, "owner").to_owned();
+    let key = crate::engine::ObjectKey::new(Kind::Component, "others", "thief");
+    let sent = simulation.sent.len();
+    for declaration in simulation.declarations.iter_mut().filter(|one| one.key == key) {
+        declaration.id_annotation = Some(owned.clone());
+    }
+    simulation.settle();
+    let finding = simulation
+        .last
+        .findings
+        .iter()
+        .find(|finding| finding.key == key)
+        .unwrap();
+    assert_eq!(
+        (finding.state, finding.reason),
+        (State::Stalled, Reason::ClaimedByAnother)
+    );
+    assert!(
+        !finding.message.contains("owner") && !finding.message.contains("team"),
+        "{}",
+        finding.message
+    );
+    assert_eq!(
+        simulation.stands(Kind::Component, "owner"),
+        (State::InSync, Reason::Synced)
+    );
+    assert_eq!(simulation.sent.len(), sent, "nothing was renamed");
+    for declaration in simulation.declarations.iter_mut().filter(|one| one.key == key) {
+        declaration.deleting = true;
+    }
+    simulation.settle();
+    assert!(simulation.remote.components.as_ref().unwrap().get(&owned).is_some());
+    assert_eq!(simulation.sent.len(), sent, "{:?}", simulation.summaries());
+}
+
+#[test]
+fn what_was_taken_over_by_its_id_is_deleted_only_if_the_manifest_says_so() {
+    let present = |simulation: &Simulation, id: &str| simulation.remote.components.as_ref().unwrap().get(id).is_some();
+    for (policy, stays) in [(None, true), (Some("Orphan"), true), (Some("Delete"), false)] {
+        // New, or one that has an object of its own, and deleted a while after it was given the id or at once.
+        for (had_another, at_once) in [(false, false), (false, true), (true, false), (true, true)] {
+            let mut spec = json!({"name": "own"});
+            if let Some(policy) = policy {
+                spec["deletionPolicy"] = json!(policy);
+            }
+            let mut simulation = Simulation::new(vec![component("api", spec)]);
+            simulation.remote.put_component(foreign_component("foreign", "foreign"));
+            if had_another {
+                simulation.settle();
+            }
+            simulation.edit(Kind::Component, "api", |declaration| {
+                declaration.id_annotation = Some("foreign".into());
+                declaration.finalizer = true;
+            });
+            if !at_once {
+                simulation.settle();
+            }
+            simulation.delete(Kind::Component, "api");
+            simulation.settle();
+            assert!(simulation.declarations.is_empty());
+            assert_eq!(
+                present(&simulation, "foreign"),
+                stays,
+                "{policy:?} {had_another} {at_once}"
+            );
+        }
     }
 }
 
@@ -285,8 +367,8 @@ fn several_matches_of_an_interrupted_create_stall() {
     // record nobody can tell.
     simulation.edit(Kind::Component, "api", |declaration| {
         declaration.id_annotation = None;
-        declaration.stored.object_mut().id = None;
-        declaration.stored.object_mut().journal = Some(crate::api::Journal {
+        Arc::make_mut(&mut declaration.stored).object_mut().id = None;
+        Arc::make_mut(&mut declaration.stored).object_mut().journal = Some(crate::api::Journal {
             operation: "create".into(),
             attempt: "a".into(),
             at: k8s_openapi::apimachinery::pkg::apis::meta::v1::Time(super::builders::start()),
@@ -433,7 +515,7 @@ fn what_has_to_be_created_again_may_wait_for_the_budget() {
         for declaration in &mut simulation.declarations {
             if declaration.key == *key {
                 declaration.status.clone_from(status);
-                declaration.stored.clone_from(status);
+                declaration.stored = Arc::new(status.clone());
             }
         }
     }

@@ -3,7 +3,7 @@
 use jiff::SignedDuration;
 use serde_json::json;
 
-use super::builders::{component, foreign_incident, incident, start, updates};
+use super::builders::{component, foreign_incident, group, incident, start, updates};
 use super::simulation::{Fault, Simulation};
 use crate::api::{Kind, Reason};
 use crate::engine::{Action, Request, State};
@@ -596,4 +596,26 @@ fn an_incident_goes_before_a_backlog() {
     let mut simulation = Simulation::new(declarations);
     simulation.pass();
     assert_eq!(simulation.sent[0].key.kind, Kind::Incident);
+}
+
+#[test]
+fn what_an_incident_waits_for_goes_before_a_backlog() {
+    let mut declarations = vec![group("core")];
+    declarations.extend((0..20).map(|number| component(&format!("c{number}"), json!({}))));
+    for name in ["first", "second", "third"] {
+        declarations.push(component(name, json!({"groupRef": {"name": "core"}})));
+    }
+    let spec = json!({"updates": updates(&STORY[..1]), "components": {"third": "major_outage"}});
+    declarations.push(incident("down", spec));
+    declarations.push(incident("free", json!({"updates": updates(&STORY[..1])})));
+    let mut simulation = Simulation::new(declarations);
+    simulation.pass();
+    let order: Vec<&str> = simulation
+        .sent
+        .iter()
+        .take(6)
+        .map(|sent| sent.key.name.as_str())
+        .collect();
+    // The group begins with its first component; the others of the page come after the incident.
+    assert_eq!(order, ["free", "first", "core", "third", "down", "c0"]);
 }

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::builders::{component, page, start};
+use super::builders::{component, declare, group, incident, page, start, updates};
 use super::simulation::Simulation;
 use crate::api::{Kind, Reason};
 use crate::engine::{READY, Request, State, find_condition};
@@ -98,4 +98,28 @@ fn a_backlog_is_told_with_its_size_and_its_time() {
         message.contains("130 changes wait") && message.contains("2 minutes"),
         "{message}"
     );
+    // Of sixty requests a minute five are kept for incidents: 120 changes more take a minute more.
+    let budget = BudgetStats { reserve: 5, ..budget };
+    assert_eq!(simulation.plan_within(Some(budget)).backlog.minutes, 3);
+}
+
+#[test]
+fn what_waits_for_others_is_counted_from_the_beginning() {
+    let mut declarations = vec![group("core")];
+    for name in ["a", "b", "c"] {
+        declarations.push(component(name, json!({"groupRef": {"name": "core"}})));
+    }
+    declarations.push(declare(Kind::Metric, "latency", json!({})));
+    let story = updates(&[("investigating", "Looking"), ("resolved", "Over")]);
+    declarations.push(incident(
+        "down",
+        json!({"updates": story, "components": {"c": "major_outage"}}),
+    ));
+    let mut simulation = Simulation::new(declarations);
+    simulation.known = simulation.remote.clone();
+    // Group, three components, provider, metric, the incident and its second update.
+    assert_eq!(simulation.plan().backlog.changes, 8);
+    simulation.pass();
+    assert_eq!(simulation.sent.len(), 8, "{:?}", simulation.summaries());
+    assert_eq!(simulation.plan().backlog.changes, 0);
 }

@@ -45,6 +45,8 @@ pub enum Priority {
 pub struct BudgetStats {
     /// Requests in any 60 seconds; 0 is no limit.
     pub limit: usize,
+    /// Those of them that only incidents may use.
+    pub reserve: usize,
     /// Requests that count against the limit now.
     pub used: usize,
     /// Requests under way.
@@ -306,6 +308,7 @@ impl Budget {
         let paused_for = state.pause_left(now);
         BudgetStats {
             limit: state.window.limit(),
+            reserve: state.window.reserve(),
             used: state.window.used(now),
             in_flight: state.window.in_flight(),
             remaining: if paused_for.is_some() {

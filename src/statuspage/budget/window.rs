@@ -39,6 +39,12 @@ impl Window {
         self.limit
     }
 
+    /// Requests of any window that are kept for urgent ones.
+    #[must_use]
+    pub fn reserve(&self) -> usize {
+        self.reserve
+    }
+
     /// Requests that have started and not ended.
     #[must_use]
     pub fn in_flight(&self) -> usize {

@@ -10,7 +10,7 @@ mod object;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
 
@@ -75,7 +75,7 @@ struct State {
     /// The entries as they are written: one change does not cost the writing of a thousand entries.
     texts: BTreeMap<String, String>,
     /// The statuses of the entries, read.
-    statuses: BTreeMap<String, Status>,
+    statuses: BTreeMap<String, Arc<Status>>,
     /// What the file holds, once it was written.
     written: String,
 }
@@ -89,7 +89,10 @@ impl State {
             None => self.texts.remove(name),
         };
         match (entry, entry_key(name)) {
-            (Some(entry), Some(key)) => self.statuses.insert(name.to_owned(), object::status(key.kind, entry)),
+            (Some(entry), Some(key)) => {
+                let status = Arc::new(object::status(key.kind, entry));
+                self.statuses.insert(name.to_owned(), status)
+            }
             _ => self.statuses.remove(name),
         };
     }
@@ -327,7 +330,7 @@ impl Store for DirectoryStore {
         };
         let (entry, status) = known(page);
         let page_declaration = found.declaration(entry, status)?;
-        let Spec::StatusPage(spec) = &page_declaration.spec else {
+        let Spec::StatusPage(spec) = &*page_declaration.spec else {
             return None;
         };
         let access = self.access(spec);
@@ -342,7 +345,7 @@ impl Store for DirectoryStore {
             .collect();
         for declaration in &mut declarations {
             let namespace = declaration.key.namespace.clone();
-            declaration.spec.resolve_pages(|name| state.page_id(&namespace, name));
+            declaration.resolve_pages(|name| state.page_id(&namespace, name));
         }
         if state.complete {
             let declared: BTreeSet<String> = state.objects.iter().map(|object| entry_name(&object.key)).collect();

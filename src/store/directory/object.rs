@@ -1,6 +1,7 @@
 //! Manifests as declarations.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 
@@ -17,7 +18,7 @@ pub(super) struct Read {
     /// The StatusPage that it belongs to; itself for a page.
     pub(super) page: ObjectKey,
     pub(super) spec_hash: String,
-    spec: Spec,
+    spec: Arc<Spec>,
     annotations: BTreeMap<String, String>,
 }
 
@@ -94,7 +95,7 @@ fn read(manifest: &Manifest) -> Read {
         key,
         page,
         spec_hash: crate::engine::hash(&json.unwrap_or_default()),
-        spec,
+        spec: Arc::new(spec),
         annotations: manifest.object.metadata().annotations.clone().unwrap_or_default(),
     }
 }
@@ -102,16 +103,16 @@ fn read(manifest: &Manifest) -> Read {
 impl Read {
     /// The spec of a page.
     pub(super) fn page_spec(&self) -> Option<&StatusPageSpec> {
-        match &self.spec {
+        match &*self.spec {
             Spec::StatusPage(spec) => Some(spec),
             _ => None,
         }
     }
 
     /// The declaration, with what the lock file knows of it: its status too where it was read before.
-    pub(super) fn declaration(&self, entry: Option<&Entry>, known: Option<&Status>) -> Option<Declaration> {
+    pub(super) fn declaration(&self, entry: Option<&Entry>, known: Option<&Arc<Status>>) -> Option<Declaration> {
         let entry = entry?;
-        let status = known.cloned().unwrap_or_else(|| status(self.key.kind, entry));
+        let status = known.cloned().unwrap_or_else(|| Arc::new(status(self.key.kind, entry)));
         let annotation = |name: &str| self.annotations.get(name).cloned();
         Some(Declaration {
             key: self.key.clone(),
@@ -130,9 +131,9 @@ impl Read {
             allow_deletes: annotation(ALLOW_DELETES),
             annotations: self.annotations.clone(),
             secrets: secrets(&self.spec),
-            spec: self.spec.clone(),
-            stored: status.clone(),
-            status,
+            spec: Arc::clone(&self.spec),
+            status: Status::clone(&status),
+            stored: status,
         })
     }
 }
@@ -154,8 +155,8 @@ pub(super) fn removed(key: ObjectKey, entry: &Entry) -> Declaration {
         allow_deletes: None,
         annotations: BTreeMap::new(),
         secrets: BTreeMap::new(),
-        spec: Spec::Removed(entry.deletion),
-        stored: status.clone(),
+        spec: Arc::new(Spec::Removed(entry.deletion)),
+        stored: Arc::new(status.clone()),
         status,
         key,
     }

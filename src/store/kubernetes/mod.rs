@@ -209,6 +209,18 @@ impl KubernetesStore {
         counts
     }
 
+    /// Declarations with a field that somebody changed on the page, by StatusPage and kind; zero where there is none.
+    pub fn drifted(&self) -> BTreeMap<(ObjectKey, Kind), u64> {
+        let mut drifted = BTreeMap::new();
+        for (key, object) in self.shared.cache().objects() {
+            if let Some(page) = object.page(key) {
+                let count: &mut u64 = drifted.entry((page, key.kind)).or_default();
+                *count += u64::from(!object.status.object().drift.is_empty());
+            }
+        }
+        drifted
+    }
+
     /// Number of cached declarations.
     pub fn len(&self) -> usize {
         self.shared.cache().len()

@@ -187,9 +187,9 @@ impl Object {
             requested_at: self.requested_at.as_deref().map(str::to_owned),
             allow_deletes: self.allow_deletes.as_deref().map(str::to_owned),
             annotations: self.annotations.clone(),
-            spec: Spec::clone(spec),
+            spec: Arc::clone(spec),
             status: Status::clone(&self.status),
-            stored: Status::clone(&self.status),
+            stored: Arc::clone(&self.status),
             secrets: Default::default(),
         })
     }

@@ -20,13 +20,13 @@ impl KubernetesStore {
             let declared = cache.get(page)?.declaration(page, now)?;
             let mut declarations: Vec<Declaration> = cache
                 .of_page(page)
-                .filter(|(key, _)| cache.grant(page, &declared.spec, &key.namespace) == Grant::Granted)
+                .filter(|(key, _)| cache.grant(page, &*declared.spec, &key.namespace) == Grant::Granted)
                 .filter_map(|(key, object)| object.declaration(key, now))
                 .collect();
             // Only pages of the declaration's own namespace can be named: who may write there may read them too.
             for declaration in &mut declarations {
                 let namespace = declaration.key.namespace.clone();
-                declaration.spec.resolve_pages(|name| {
+                declaration.resolve_pages(|name| {
                     let key = ObjectKey::new(Kind::StatusPage, namespace.as_str(), name);
                     cache.get(&key)?.remote_page_id()
                 });
@@ -44,7 +44,7 @@ impl KubernetesStore {
         for declaration in &mut declarations {
             declaration.secrets = self.secrets_of(declaration);
         }
-        let Spec::StatusPage(spec) = &page.spec else {
+        let Spec::StatusPage(spec) = &*page.spec else {
             return None;
         };
         let access = self.access(&page.key, spec);

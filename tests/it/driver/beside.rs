@@ -158,7 +158,7 @@ async fn the_uptime_is_read_once_an_hour_where_it_is_asked_for_and_shown() {
         stage.declare(Kind::Component, name, spec);
     }
     let driver = stage.settle(stage.driver()).await;
-    let uptime = |kind, name| match stage.store.get(&key(kind, name)).unwrap().stored {
+    let uptime = |kind, name| match stage.store.get(&key(kind, name)).unwrap().status {
         Status::Component(status) => status.uptime,
         Status::ComponentGroup(status) => status.uptime,
         _ => None,

@@ -2,10 +2,14 @@
 
 mod beside;
 mod crashes;
+mod drift;
 mod failures;
 mod figures;
+mod pages;
+mod pressure;
 mod recorded;
 mod store;
+mod time;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -23,6 +27,8 @@ use statuspage_operator::statuspage::{BaseUrl, BudgetRegistry, Token};
 use store::{MemoryStore, declare};
 
 pub(super) const PAGE: &str = "page00000001";
+/// Another page of the same account.
+pub(super) const OTHER_PAGE: &str = "page00000002";
 
 fn beginning() -> Timestamp {
     "2026-03-01T12:00:00Z".parse().unwrap()
@@ -58,17 +64,20 @@ impl Stage {
         Self::with_budget(0).await
     }
 
-    /// A stage whose drivers send at most so many requests a minute.
+    /// A stage whose drivers send at most so many requests a minute, and whose server takes no more.
     async fn with_budget(limit: usize) -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let server_clock = ManualClock::new(beginning());
         let server = Server::open(ServerOptions {
             tokens: vec!["token".to_owned(), "another".to_owned()],
-            pages: vec![PageSeed {
-                id: Some(PAGE.to_owned()),
-                name: "Acme".to_owned(),
-            }],
+            pages: [(PAGE, "Acme"), (OTHER_PAGE, "Other")]
+                .map(|(id, name)| PageSeed {
+                    id: Some(id.to_owned()),
+                    name: name.to_owned(),
+                })
+                .into(),
             clock: Clock::Manual(server_clock.clone()),
+            rate_limit: u32::try_from(limit).unwrap(),
             ..ServerOptions::default()
         })
         .await

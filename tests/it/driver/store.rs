@@ -95,7 +95,9 @@ impl MemoryStore {
     }
 
     pub(super) fn respecify(&self, key: &ObjectKey, spec: Value) {
-        self.edit(key, |declaration| declaration.spec = read_spec(key.kind, spec));
+        self.edit(key, |declaration| {
+            declaration.spec = Arc::new(read_spec(key.kind, spec))
+        });
     }
 
     pub(super) fn delete(&self, key: &ObjectKey) {
@@ -142,13 +144,13 @@ fn apply(state: &mut State, declaration: &Declaration, change: &StoreChange) -> 
             if stored.version != declaration.version {
                 return Err(StoreError::Conflict(key.to_string()));
             }
-            stored.stored.object_mut().journal = Some(journal.clone());
+            Arc::make_mut(&mut stored.stored).object_mut().journal = Some(journal.clone());
         }
         StoreChange::RecordId(id) => stored.id_annotation = Some(id.clone()),
         // As a status subresource whose fields went through JSON.
         StoreChange::Status(status) => {
             let json = status.to_json().unwrap();
-            stored.stored = Status::from_json(key.kind, json).unwrap();
+            stored.stored = Arc::new(Status::from_json(key.kind, json).unwrap());
         }
         StoreChange::Release => stored.finalizer = false,
         StoreChange::Prune => {
@@ -157,7 +159,7 @@ fn apply(state: &mut State, declaration: &Declaration, change: &StoreChange) -> 
         }
     }
     stored.version = version;
-    stored.status.clone_from(&stored.stored);
+    stored.status = Status::clone(&stored.stored);
     state.declarations.retain(|one| !one.deleting || one.finalizer);
     state.writes.push((key.clone(), change.clone()));
     Ok(())
@@ -205,9 +207,9 @@ pub(super) fn declare(kind: Kind, name: &str, created: Timestamp, spec: Value) -
         requested_at: None,
         allow_deletes: None,
         annotations: Default::default(),
-        spec: read_spec(kind, spec),
+        spec: Arc::new(read_spec(kind, spec)),
         status: Status::empty(kind),
-        stored: Status::empty(kind),
+        stored: Arc::new(Status::empty(kind)),
         secrets: Default::default(),
         key,
     }

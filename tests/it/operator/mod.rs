@@ -5,9 +5,11 @@ mod chart;
 mod conditions;
 mod crashes;
 mod definitions;
+mod drift;
 mod http_api;
 mod memory;
 mod recorded;
+mod tenancy;
 mod tenants;
 
 use std::collections::BTreeMap;
@@ -400,6 +402,13 @@ impl Operator {
             .await
             .unwrap();
         (response.status().as_u16(), response.text().await.unwrap())
+    }
+
+    /// The status of the answer to a request without a body.
+    pub async fn send(&self, method: &str, path: &str) -> u16 {
+        let client = reqwest::Client::builder().no_proxy().build().unwrap();
+        let request = client.request(method.parse().unwrap(), format!("http://{}{path}", self.address));
+        request.send().await.unwrap().status().as_u16()
     }
 
     pub async fn ready(&self) {

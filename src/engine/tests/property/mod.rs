@@ -45,7 +45,7 @@ fn delete_some(scenario: &Scenario, simulation: &mut Simulation) {
         }
         let position = usize::from(*which) % simulation.declarations.len();
         let doomed = simulation.declarations[position].clone();
-        let page = match &simulation.page.spec {
+        let page = match &*simulation.page.spec {
             Spec::StatusPage(spec) => Some((**spec).clone()),
             _ => None,
         };

@@ -169,7 +169,7 @@ pub(super) fn what_is_in_sync_is_as_declared(simulation: &Simulation) {
         if !object.drift.is_empty() {
             continue;
         }
-        match (&declaration.spec, &declaration.status) {
+        match (&*declaration.spec, &declaration.status) {
             (Spec::Component(spec), _) => {
                 let remote = simulation.remote_component(&id);
                 assert_eq!(remote.name, spec.name);

@@ -335,7 +335,7 @@ fn chosen(simulation: &Simulation, which: u8) -> Declaration {
 
 fn suspend(simulation: &mut Simulation, kind: Kind, name: &str, suspend: bool) {
     simulation.edit(kind, name, |declaration| {
-        let common = match &mut declaration.spec {
+        let common = match std::sync::Arc::make_mut(&mut declaration.spec) {
             Spec::ComponentGroup(spec) => &mut spec.common,
             Spec::Component(spec) => &mut spec.common,
             Spec::Incident(spec) => &mut spec.common,
@@ -360,14 +360,14 @@ fn claimable(simulation: &Simulation, before: &Snapshot) -> BTreeSet<String> {
         .filter_map(|declaration| declaration.id_annotation.clone())
         .collect();
     for declaration in &simulation.declarations {
-        let policies = declaration.policies(match &simulation.page.spec {
+        let policies = declaration.policies(match &*simulation.page.spec {
             Spec::StatusPage(spec) => Some(spec),
             _ => None,
         });
         if policies.adoption != crate::api::AdoptionPolicy::ByName {
             continue;
         }
-        let name = match &declaration.spec {
+        let name = match &*declaration.spec {
             Spec::Component(spec) => spec.name.clone(),
             Spec::ComponentGroup(spec) => spec.name.clone(),
             Spec::Incident(spec) => spec.name.clone(),

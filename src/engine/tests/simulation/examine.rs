@@ -54,7 +54,7 @@ pub(super) fn examine(declaration: &Declaration, status: &Status) {
         .last_sync_time
         .clone_from(&before.last_sync_time);
     assert!(
-        without_sync != declaration.stored,
+        without_sync != *declaration.stored,
         "{}: only lastSyncTime changed",
         declaration.key
     );

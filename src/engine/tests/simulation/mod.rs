@@ -309,7 +309,7 @@ impl Simulation {
 
     /// Nothing is done for it, so that what was begun stays open.
     fn suspended(&self, declaration: &Declaration) -> bool {
-        let page = match &self.page.spec {
+        let page = match &*self.page.spec {
             crate::engine::Spec::StatusPage(spec) => Some(&**spec),
             _ => None,
         };
@@ -325,7 +325,7 @@ impl Simulation {
         self.last_update = None;
         self.now = self.now.saturating_add(SignedDuration::from_secs(2)).unwrap();
         for declaration in self.declarations.iter_mut().chain(std::iter::once(&mut self.page)) {
-            declaration.status.clone_from(&declaration.stored);
+            declaration.status = (*declaration.stored).clone();
             declaration.seen = self.now;
             if let Some(pinned) = self.pinned.get(&declaration.key) {
                 declaration.id_annotation = Some(pinned.clone());

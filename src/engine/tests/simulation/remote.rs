@@ -125,7 +125,7 @@ impl Simulation {
                 return;
             }
             let declaration = &mut self.declarations[index];
-            declaration.stored.object_mut().journal = Some(journal.clone());
+            std::sync::Arc::make_mut(&mut declaration.stored).object_mut().journal = Some(journal.clone());
             declaration.status.object_mut().journal = Some(journal);
         }
         let fault = self.fault(|| format!("{} {} {request:?}", step.key, step.summary));
