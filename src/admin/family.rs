@@ -172,9 +172,6 @@ impl Problem {
             Problem::Overloaded | Problem::Unavailable => {
                 headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
             }
-            Problem::Unauthorized(_) => {
-                headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
-            }
             _ => {}
         }
         response
@@ -247,5 +244,137 @@ mod tests {
         assert_eq!(of("/v2/events"), Family::Events);
         assert_eq!(of("/v2x"), Family::Plain);
         assert_eq!(of("/"), Family::Plain);
+    }
+
+    /// The text of an answer, with its status.
+    async fn shown(problem: &Problem, path: &str) -> (u16, String) {
+        let answer = problem.answer(&Method::POST, path);
+        let charset = if path.starts_with("/api/v2") {
+            JSON_WITH_CHARSET
+        } else {
+            "application/json"
+        };
+        assert_eq!(answer.headers()[header::CONTENT_TYPE], charset, "{path}");
+        let status = answer.status().as_u16();
+        let body = axum::body::to_bytes(answer.into_body(), 10_000).await.unwrap();
+        (status, String::from_utf8(body.to_vec()).unwrap())
+    }
+
+    #[tokio::test]
+    async fn every_problem_has_the_shape_of_its_family() {
+        let no_credentials = "Authentication credentials were not provided.";
+        let wrong = "Incorrect authentication credentials.";
+        for (problem, status, text, in_webitel) in [
+            (Problem::NotFound, 404, "Not found.", (404, "/api/v2/x not found.")),
+            (
+                Problem::MethodNotAllowed,
+                405,
+                r#"Method \"POST\" not allowed."#,
+                (404, "/api/v2/x not found."),
+            ),
+            (
+                Problem::Unauthorized(Refusal::Missing),
+                401,
+                no_credentials,
+                (401, "Invalid Token or Key"),
+            ),
+            (
+                Problem::Unauthorized(Refusal::Malformed),
+                401,
+                wrong,
+                (401, "Invalid Token or Key"),
+            ),
+            (
+                Problem::Unauthorized(Refusal::Unknown),
+                401,
+                wrong,
+                (401, "Invalid User"),
+            ),
+            (
+                Problem::Unauthorized(Refusal::Expired),
+                401,
+                "The credentials have expired.",
+                (401, "Token Expired"),
+            ),
+            (
+                Problem::Forbidden,
+                403,
+                "You do not have permission to perform this action.",
+                (403, "You do not have permission to perform this action."),
+            ),
+            (
+                Problem::TooLarge,
+                413,
+                "The request body is too large.",
+                (413, "The request body is too large."),
+            ),
+            (
+                Problem::HeadTooLarge,
+                431,
+                "The address and the headers are too large.",
+                (431, "The address and the headers are too large."),
+            ),
+            (
+                Problem::Throttled(7),
+                429,
+                "Request was throttled. Expected available in 7 seconds.",
+                (429, "Request was throttled. Expected available in 7 seconds."),
+            ),
+            (
+                Problem::Overloaded,
+                503,
+                "Too many requests are at work; try again.",
+                (503, "Too many requests are at work; try again."),
+            ),
+            (
+                Problem::Timeout,
+                503,
+                "The answer took too long; try again.",
+                (503, "The answer took too long; try again."),
+            ),
+            (
+                Problem::Unavailable,
+                503,
+                "The credentials cannot be checked now; try again.",
+                (503, "The credentials cannot be checked now; try again."),
+            ),
+            (
+                Problem::Internal,
+                500,
+                "Internal server error.",
+                (500, "Internal server error."),
+            ),
+        ] {
+            let insights = format!(r#"{{"errors":[{{"detail":"{text}","source":"detail","status":"{status}"}}]}}"#);
+            assert_eq!(shown(&problem, "/api/v1/x").await, (status, insights));
+            let webitel = format!(r#"{{"status":"error","info":"{}"}}"#, in_webitel.1);
+            assert_eq!(shown(&problem, "/api/v2/x").await, (in_webitel.0, webitel));
+            let code = if status < 500 { "Client" } else { "Server" };
+            let fault = if status == 404 {
+                "The resource could not be found."
+            } else {
+                text
+            };
+            let events =
+                format!(r#"{{"error_message":{{"faultcode":"{code}","faultstring":"{fault}","debuginfo":null}}}}"#);
+            assert_eq!(shown(&problem, "/v2/x").await, (status, events));
+            assert_eq!(
+                shown(&problem, "/x").await,
+                (status, format!(r#"{{"error":"{text}"}}"#))
+            );
+        }
+    }
+
+    #[test]
+    fn waiting_is_said_where_it_helps() {
+        let wait = |problem: Problem| {
+            let answer = problem.answer(&Method::GET, "/v2/events");
+            let seconds = answer.headers().get(header::RETRY_AFTER)?.to_str().ok()?.parse::<u64>();
+            seconds.ok()
+        };
+        assert_eq!(wait(Problem::Throttled(7)), Some(7));
+        assert_eq!(wait(Problem::Overloaded), Some(1));
+        assert_eq!(wait(Problem::Unavailable), Some(1));
+        assert_eq!(wait(Problem::NotFound), None);
     }
 }

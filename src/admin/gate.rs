@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use axum::extract::{FromRequestParts, Request, State};
 use axum::http::request::Parts;
+use axum::http::uri::Scheme;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -19,16 +20,14 @@ use super::routes::Shared;
 
 /// The header that names a request in logs; given back as it came.
 pub(super) const REQUEST_ID: &str = "x-rh-insights-request-id";
+/// The same for clients of the event log: `req-` before it.
+const EVENTS_REQUEST_ID: HeaderName = HeaderName::from_static("x-openstack-request-id");
 /// Longer names of requests are replaced: they would only fill logs.
 const LONGEST_REQUEST_ID: usize = 128;
 
 /// The other end of a connection.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Peer(pub SocketAddr);
-
-/// The name of a request, for handlers that pass it on.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RequestId(pub String);
 
 /// A caller that showed credentials; without them the request is answered with 401.
 pub(super) struct Known(pub Caller);
@@ -61,7 +60,8 @@ pub(super) async fn pass(State(shared): State<Shared>, mut request: Request, nex
     let method = request.method().clone();
     let uri = request.uri().clone();
     let id = request_id(request.headers());
-    request.extensions_mut().insert(RequestId(id.clone()));
+    let scheme = if shared.is_tls() { Scheme::HTTPS } else { Scheme::HTTP };
+    request.extensions_mut().insert(scheme);
     let mut caller = None;
     let mut response = match enter(&shared, &mut request, &mut caller).await {
         Ok(slot) => {
@@ -71,7 +71,7 @@ pub(super) async fn pass(State(shared): State<Shared>, mut request: Request, nex
         }
         Err(answer) => answer.unwrap_or_else(|problem| problem.answer(&method, uri.path())),
     };
-    dress(&mut response, &id, shared.is_tls());
+    dress(&mut response, Family::of(uri.path()), &method, &id, shared.is_tls());
     log(&method, &uri, &response, &id, caller.as_ref(), began);
     response
 }
@@ -169,7 +169,8 @@ fn request_id(headers: &HeaderMap) -> String {
 }
 
 /// Headers that every answer has.
-fn dress(response: &mut Response, id: &str, tls: bool) {
+fn dress(response: &mut Response, family: Family, method: &Method, id: &str, tls: bool) {
+    let is_unauthorized = response.status() == StatusCode::UNAUTHORIZED;
     let fixed = [
         ("x-content-type-options", "nosniff"),
         ("content-security-policy", "default-src 'none'; frame-ancestors 'none'"),
@@ -189,6 +190,15 @@ fn dress(response: &mut Response, id: &str, tls: bool) {
             header::STRICT_TRANSPORT_SECURITY,
             HeaderValue::from_static("max-age=31536000"),
         );
+    }
+    if is_unauthorized {
+        headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    }
+    if family == Family::Events
+        && method != Method::OPTIONS
+        && let Ok(id) = HeaderValue::try_from(format!("req-{id}"))
+    {
+        headers.insert(EVENTS_REQUEST_ID, id);
     }
     if let Ok(id) = HeaderValue::from_str(id) {
         headers.insert(HeaderName::from_static(REQUEST_ID), id);
@@ -214,25 +224,37 @@ fn log(method: &Method, uri: &Uri, response: &Response, id: &str, caller: Option
     );
 }
 
-/// Path and query, without the values of whatever somebody took for a place to put a secret.
+/// Path and query, with the values of parameters that exist: nobody can know what the others hold.
 fn logged_path(uri: &Uri) -> String {
     let Some(query) = uri.query() else {
         return uri.path().to_owned();
     };
-    let is_secret = |name: &str| {
-        let name = name.to_ascii_lowercase();
-        ["token", "key", "secret", "password", "auth"]
-            .iter()
-            .any(|word| name.contains(word))
-    };
     let shown: Vec<String> = query
         .split('&')
         .map(|pair| match pair.split_once('=') {
-            Some((name, _)) if is_secret(name) => format!("{name}=…"),
-            _ => pair.to_owned(),
+            _ if is_known(pair) => pair.to_owned(),
+            Some((name, value)) if !value.trim_matches('=').is_empty() => format!("{name}=…"),
+            // Perhaps no name but a value, or base64 with its padding.
+            _ => "…".to_owned(),
         })
         .collect();
     format!("{}?{}", uri.path(), shown.join("&"))
+}
+
+fn is_known(pair: &str) -> bool {
+    let name = pair.split('=').next().unwrap_or_default();
+    let known = [
+        "limit",
+        "offset",
+        "kind",
+        "page",
+        "namespace",
+        "ready",
+        "marker",
+        "sort",
+        "follow",
+    ];
+    known.contains(&name) || name.starts_with("q.") || name.starts_with("q[")
 }
 
 #[cfg(test)]
@@ -242,10 +264,12 @@ mod tests {
     #[test]
     fn secrets_in_queries_are_not_logged() {
         let path = |text: &str| logged_path(&text.parse().unwrap());
-        assert_eq!(path("/v2/events?limit=2"), "/v2/events?limit=2");
+        assert_eq!(path("/v2/events"), "/v2/events");
+        let known = "/v2/events?q.field=kind&q%5B0%5D.value=x&q.value=Page&limit=2&marker=m&follow";
+        assert_eq!(path(known), known.replace("value=x", "value=…"));
         assert_eq!(
-            path("/api/v2/status?x_key=a&access_token=b&q=c"),
-            "/api/v2/status?x_key=…&access_token=…&q=c"
+            path("/api/v2/status?x_key=a&access_token=b&%74oken=c&eyJhbGciOiJIUzI1NiJ9&aGVsbG8=="),
+            "/api/v2/status?x_key=…&access_token=…&%74oken=…&…&…"
         );
     }
 

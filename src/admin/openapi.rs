@@ -136,13 +136,13 @@ impl Operation {
         self
     }
 
-    /// Says that it answers in text, as probes and metrics do.
+    /// Says that it answers in text of this kind.
     #[must_use]
-    pub fn answers_text(mut self, status: u16, description: &'static str) -> Self {
+    pub fn answers_text(mut self, status: u16, kind: &'static str, description: &'static str) -> Self {
         self.answers.push(Answer {
             status,
             description,
-            content: Some(("text/plain", |generator| generator.subschema_for::<String>())),
+            content: Some((kind, |generator| generator.subschema_for::<String>())),
         });
         self
     }
@@ -186,11 +186,13 @@ impl Operation {
         let family = Family::of(self.path);
         let mut responses = Map::new();
         for answer in &self.answers {
-            let mut response = json!({"description": answer.description});
+            // One status may be answered in several forms.
+            let response = responses
+                .entry(answer.status.to_string())
+                .or_insert_with(|| json!({"description": answer.description}));
             if let Some((kind, schema)) = answer.content {
-                response["content"] = json!({ kind: {"schema": schema(generator)} });
+                response["content"][kind] = json!({"schema": schema(generator)});
             }
-            responses.insert(answer.status.to_string(), response);
         }
         let mut failure = |name: &str, description: &str| {
             let schema = error_schema(family, generator);

@@ -29,6 +29,7 @@ use super::listener::Listening;
 use super::openapi::{self, Operation};
 use super::resources::ResourceSource;
 use super::routes::{self, Inner, Shared};
+use super::stalled::Unstalled;
 use super::status::{self, StatusSource};
 
 /// What the server takes at most.
@@ -44,6 +45,8 @@ pub struct Limits {
     pub head: usize,
     /// How long a TLS handshake, or the head of a request, may take. Idle connections end after this too.
     pub head_time: Duration,
+    /// How long the other end may take nothing of an answer.
+    pub write: Duration,
     /// How long an answer may take to begin.
     pub answer: Duration,
     /// How long connections may take to end when the server ends.
@@ -58,6 +61,7 @@ impl Default for Limits {
             body: 64 * 1024,
             head: 32 * 1024,
             head_time: Duration::from_secs(10),
+            write: Duration::from_secs(30),
             answer: Duration::from_secs(30),
             grace: Duration::from_secs(10),
         }
@@ -68,7 +72,8 @@ impl Default for Limits {
 #[derive(Debug, Default)]
 pub struct Mount {
     /// Routes with their whole paths, and without a fallback: unknown paths are answered in the shape of their family. A
-    /// request's extensions hold the [`Caller`](super::caller::Caller), below `/api/v1`, `/api/v2` and `/v2` only.
+    /// request's extensions hold the [`Caller`](super::caller::Caller), below `/api/v1`, `/api/v2` and `/v2` only, and the
+    /// `Scheme` of the server.
     pub router: Router,
     /// What the OpenAPI document says about them.
     pub operations: Vec<Operation>,
@@ -236,6 +241,7 @@ impl AdminServer {
     async fn connection(self, stream: TcpStream, peer: SocketAddr, tls: Option<TlsAcceptor>, ends: Ends) {
         // Answers are small and wait for nothing.
         let _ = stream.set_nodelay(true);
+        let stream = Unstalled::new(stream, self.shared.limits().write);
         let Some(tls) = tls else {
             return self.talk(stream, peer, ends).await;
         };

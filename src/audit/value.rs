@@ -150,7 +150,7 @@ fn read_float(text: &str) -> Option<f64> {
 pub fn read_time(text: &str) -> Option<Timestamp> {
     let text = text.trim();
     let (date, rest) = match text.find(['T', 't', ' ']) {
-        Some(at) => (text.get(..at)?, text.get(at + 1..).filter(|rest| !rest.is_empty())),
+        Some(at) => (text.get(..at)?, text.get(at + 1..)),
         None => (text, None),
     };
     let date = read_date(date)?;
@@ -307,6 +307,7 @@ mod tests {
             "2024-3-1",
             "2024-03-02T25:00",
             "2024-03-02T00:00:00.",
+            "2024-03-02T",
             "12:00",
         ] {
             assert_eq!(read_time(text), None, "{text}");

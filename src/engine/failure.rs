@@ -1,9 +1,12 @@
 //! What a failed request means for its object, and when it is tried again.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jiff::Timestamp;
 
+use super::declaration::ObjectKey;
+use super::plan::{Finding, State};
 use crate::api::Reason;
 
 /// Longest pause between tries of an object whose requests fail for reasons that may pass.
@@ -47,6 +50,23 @@ impl Failure {
     /// over.
     pub fn blocks(&self, generation: i64, now: Timestamp) -> bool {
         self.generation == generation && now < self.retry_at()
+    }
+}
+
+/// Forgets the failures that nothing waits for any more: those of objects that were seen to match, because a lost reply
+/// was a success, and those of objects that something else has stopped meanwhile.
+pub fn forget_settled(failures: &mut BTreeMap<ObjectKey, Failure>, findings: &[Finding], now: Timestamp) {
+    for finding in findings {
+        let settled = match finding.state {
+            State::InSync => true,
+            State::Stalled | State::Suspended => failures
+                .get(&finding.key)
+                .is_some_and(|failure| !failure.terminal && now >= failure.retry_at()),
+            State::Progressing | State::Unknown => false,
+        };
+        if settled {
+            failures.remove(&finding.key);
+        }
     }
 }
 

@@ -175,14 +175,16 @@ fn identify<K: Rules>(context: &Context<'_>, rules: &K) -> Identified {
     let world = context.world;
     let noun = declaration.key.kind.noun();
     if let Some(owner) = context.claims.contested_by(&declaration.key) {
+        // Who may read this declaration need not know of what is in other namespaces.
+        let owner = if owner.namespace == declaration.key.namespace {
+            owner.to_string()
+        } else {
+            format!("a {} of another namespace", owner.kind)
+        };
         return Identified::stop(
             State::Stalled,
             Reason::ClaimedByAnother,
-            // Nothing is told of another namespace.
-            match owner.namespace == declaration.key.namespace {
-                true => format!("{owner} owns the same {noun}: delete one of the two, or correct the id annotation"),
-                false => format!("a declaration of another namespace owns this {noun}: correct the id annotation"),
-            },
+            format!("{owner} owns the same {noun}: delete one of the two, or correct the id annotation"),
         );
     }
     if let Err(blocked) = rules.possible(context) {

@@ -36,7 +36,7 @@ pub use candidates::{Candidate, candidates, kind_of};
 pub use claims::Claims;
 pub use conditions::{READY, RECONCILING, STALLED, SYNCED, apply as apply_conditions, find as find_condition};
 pub use declaration::{Declaration, Deletion, ObjectKey, Policies, Spec, Status};
-pub use failure::Failure;
+pub use failure::{Failure, forget_settled};
 pub use fields::{Change, hash};
 pub use kinds::declared_settings;
 pub use plan::{Action, Backlog, Finding, Plan, Read, ReadWhat, State, Step};

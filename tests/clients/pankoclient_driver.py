@@ -1,4 +1,5 @@
-"""Drives pankoclient 1.2.0, as a library and as a command, against an events API: origin, path of `openstack`.
+"""Drives pankoclient 1.2.0, as a library and as a command, against an events API: origin, path of `openstack`,
+token.
 
 The commands of the package are those of the program `openstack`, `openstack event list` and so on: its own program
 `panko` loads none of them in this version.
@@ -12,7 +13,7 @@ from keystoneauth1 import session
 from keystoneauth1.token_endpoint import Token
 from pankoclient import client, exceptions
 
-origin, command = sys.argv[1:]
+origin, command, token = sys.argv[1:]
 SAMPLE = "00000011-1f1b-404d-b2ec-c35901f1b7f0"
 
 
@@ -21,7 +22,7 @@ def equal(one, other):
 
 
 def library():
-    panko = client.Client("2", session=session.Session(auth=Token(origin, "a-token")), endpoint_override=origin)
+    panko = client.Client("2", session=session.Session(auth=Token(origin, token)), endpoint_override=origin)
     equal(panko.capabilities.list()._info["api"], {"events:query:simple": True})
     equal([kind for kind in panko.event_type.list()], ["component.create", "component.update"])
     described = panko.event_trait_description.list("component.create")
@@ -68,7 +69,7 @@ def library():
 
 
 def openstack(*arguments):
-    base = [command, "--os-auth-type", "admin_token", "--os-endpoint", origin, "--os-token", "a-token"]
+    base = [command, "--os-auth-type", "admin_token", "--os-endpoint", origin, "--os-token", token]
     ended = subprocess.run(base + list(arguments), capture_output=True, text=True)
     assert ended.returncode == 0, ended.stdout + ended.stderr
     return json.loads(ended.stdout)

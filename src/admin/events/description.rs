@@ -98,7 +98,8 @@ pub(super) fn operations() -> Vec<Operation> {
             .describe("Events of the caller's namespaces, the oldest first unless sorted otherwise.")
             .access(Access::Required)
             .parameters(filters())
-            .answers::<Vec<EventDocument>>(200, "The events"),
+            .answers::<Vec<EventDocument>>(200, "The events; with `follow` a stream of them")
+            .answers_text(200, "text/event-stream", "The events; with `follow` a stream of them"),
         Operation::get("/v2/events/{message_id}", "One event")
             .access(Access::Required)
             .parameters(vec![Parameter::path("message_id", "Its id")])

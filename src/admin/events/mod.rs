@@ -20,8 +20,9 @@ use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::header::{ALLOW, CONTENT_LENGTH, CONTENT_TYPE, HOST};
 use axum::http::request::Parts;
-use axum::http::{HeaderName, HeaderValue, Method, Response, StatusCode};
-use axum::routing::any;
+use axum::http::uri::Scheme;
+use axum::http::{HeaderValue, Method, Response, StatusCode};
+use axum::routing::{any, get};
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 
@@ -35,8 +36,6 @@ const TRAIT_VALUES: u32 = 10_000;
 
 /// Streams at a time: each holds a connection, and others are to have some too.
 const STREAMS: usize = 64;
-
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-openstack-request-id");
 
 /// What all requests share.
 #[derive(Clone)]
@@ -68,8 +67,8 @@ pub fn mount(log: AuditLog) -> Mount {
 }
 
 /// The list of versions, which clients of this family look for at `/`.
-pub fn versions(host: Option<&str>) -> Value {
-    let base = format!("http://{}", host.unwrap_or("localhost"));
+fn versions(scheme: &Scheme, host: &str) -> Value {
+    let base = format!("{scheme}://{host}");
     json!({"versions": {"values": [{
         "id": "v2",
         "status": "stable",
@@ -84,13 +83,14 @@ pub fn versions(host: Option<&str>) -> Value {
     }]}})
 }
 
-/// Answers `/` with [`versions`], for a server that has nothing else there.
+/// Answers `/` with the list of versions, for a server that has nothing else there.
 pub fn root() -> Router {
     Router::new().route(
         "/",
-        any(async |request: Request| {
+        get(async |request: Request| {
             let host = request.headers().get(HOST).and_then(|host| host.to_str().ok());
-            json_response(&versions(host))
+            let scheme = request.extensions().get().unwrap_or(&Scheme::HTTP);
+            json_response(&versions(scheme, host.unwrap_or("localhost")))
         }),
     )
 }
@@ -99,17 +99,10 @@ async fn answer(State(shared): State<Shared>, request: Request) -> Response<Body
     // A body means nothing on any of these requests.
     let (request, _) = request.into_parts();
     let head = request.method == Method::HEAD;
-    let options = request.method == Method::OPTIONS;
     let mut response = match handle(&shared, &request).await {
         Ok(response) => response,
         Err(error) => error.response(),
     };
-    if !options {
-        let id = format!("req-{}", uuid::Uuid::new_v4());
-        if let Ok(id) = HeaderValue::try_from(id) {
-            response.headers_mut().insert(REQUEST_ID, id);
-        }
-    }
     if head {
         *response.body_mut() = Body::empty();
     }
@@ -119,6 +112,10 @@ async fn answer(State(shared): State<Shared>, request: Request) -> Response<Body
 async fn handle(shared: &Shared, request: &Parts) -> Result<Response<Body>, EventsError> {
     let log = &shared.log;
     let path = query::decode(request.uri.path(), false).ok_or_else(EventsError::not_found)?;
+    if path.contains('\0') {
+        // No id, type or name has one, and PostgreSQL has no place for it in a text.
+        return Err(EventsError::not_found());
+    }
     let path = path.strip_prefix("/v2").unwrap_or(&path);
     let path = path.strip_suffix('/').unwrap_or(path);
     let segments: Vec<&str> = path.split('/').skip(1).collect();

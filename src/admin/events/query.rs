@@ -11,6 +11,9 @@ pub(super) const DEFAULT_LIMIT: u32 = 100;
 /// Most events in an answer; a higher limit is lowered to this.
 pub(super) const HIGHEST_LIMIT: u32 = 1000;
 
+/// Most filters of a query: each is a question to the database of its own.
+const MOST_FILTERS: usize = 50;
+
 /// The parts of a filter.
 const PARTS: [&str; 4] = ["field", "op", "value", "type"];
 
@@ -25,12 +28,15 @@ pub(super) struct Asked {
     pub(super) follow: bool,
 }
 
-/// Splits a query string. Bytes that are no UTF-8 are refused.
+/// Splits a query string. Bytes that are no UTF-8 are refused, and NUL, which no text of the log holds.
 pub(super) fn pairs(query: &str) -> Result<Vec<(String, String)>, EventsError> {
     let mut found = Vec::new();
     for pair in query.split('&').filter(|pair| !pair.is_empty()) {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
         match (decode(name, true), decode(value, true)) {
+            (Some(name), Some(value)) if name.contains('\0') || value.contains('\0') => {
+                return Err(EventsError::bad("The query string holds a NUL character."));
+            }
             (Some(name), Some(value)) => found.push((name, value)),
             _ => return Err(EventsError::bad("The query string is not UTF-8.")),
         }
@@ -113,6 +119,9 @@ pub(super) fn read(pairs: &[(String, String)]) -> Result<Asked, EventsError> {
     unknown(strangers.into_iter())?;
     let mut groups = grouped(&plain);
     groups.extend(numbered.into_values());
+    if groups.len() > MOST_FILTERS {
+        return Err(EventsError::bad(format!("A query has at most {MOST_FILTERS} filters.")));
+    }
     for group in groups {
         add(&mut asked, &group)?;
     }
@@ -304,4 +313,42 @@ fn sort(text: &str) -> Result<Sort, EventsError> {
         }
     };
     Ok(Sort { key, descending })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        /// Texts out of everything that means something here are read or refused, never worse.
+        #[test]
+        fn any_query_string_is_read_or_refused(
+            words in prop::collection::vec(
+                prop::sample::select(vec![
+                    "q.field", "q.op", "q.value", "q.type", "q[0].field", "q[1].value", "q", "=", "&", "limit", "sort",
+                    "marker", "follow", "start_timestamp", "ge", "le", "all_tenants", "integer", "datetime", "float",
+                    "generated:desc", "2024-03-01T10:00:00", "-", "+", ":", ".", "%", "%C3", "%A9", "%00", "9", "Z", "é",
+                    "9223372036854775807", "\u{1f600}", "_", "1e309", " ", "T",
+                ]),
+                0..40,
+            )
+        ) {
+            let text = words.concat();
+            if let Ok(pairs) = pairs(&text) {
+                let _ = refuse(&pairs);
+                if let Ok(asked) = read(&pairs) {
+                    prop_assert!(asked.filter.limit.is_some_and(|limit| (1..=HIGHEST_LIMIT).contains(&limit)));
+                }
+            }
+        }
+
+        #[test]
+        fn any_text_is_a_time_or_none(
+            parts in prop::collection::vec("2024|99|-|:|\\.|T| |Z|\\+|é|[0-9]{1,10}", 0..12)
+        ) {
+            let _ = read_time(&parts.concat());
+        }
+    }
 }

@@ -1,6 +1,7 @@
 //! The answers of `/api/v1/pages/` and `/api/v1/resources/`.
 
 use axum::Json;
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::http::{Method, Uri};
 use axum::response::{IntoResponse, Response};
@@ -39,9 +40,13 @@ pub(in crate::admin) async fn pages(State(shared): State<Shared>, Known(caller):
 pub(in crate::admin) async fn one(
     State(shared): State<Shared>,
     Known(caller): Known,
-    Path((namespace, kind, name)): Path<(String, String, String)>,
+    path: Result<Path<(String, String, String)>, PathRejection>,
     uri: Uri,
 ) -> Response {
+    // Bytes that are no text name nothing.
+    let Ok(Path((namespace, kind, name))) = path else {
+        return Problem::NotFound.answer(&Method::GET, uri.path());
+    };
     let found = shared
         .inventory()
         .seen_by(&caller)

@@ -17,8 +17,7 @@ use tokio::sync::watch;
 use crate::api::{Kind, Reason};
 use crate::driver::{Clock, Interrupt, Recorder, Store, View};
 use crate::engine::{
-    self, DELETION_WINDOW, Declaration, Failure, Gate, ObjectKey, Plan, Read, ReadWhat, Spec, State, Status, Step,
-    World,
+    self, DELETION_WINDOW, Declaration, Failure, Gate, ObjectKey, Plan, Read, ReadWhat, Spec, Status, Step, World,
 };
 use crate::statuspage::{BaseUrl, Budget, BudgetRegistry, Client, CollectionKind, Error, Priority, Snapshot};
 
@@ -347,10 +346,7 @@ impl<S: Store> PageDriver<S> {
         if let Some(previous) = self.last_update.take() {
             self.refuse_repetition(view, &mut plan, &previous);
         }
-        // What was seen to match has no failure to wait for any more: the lost reply was a success.
-        for finding in plan.findings.iter().filter(|finding| finding.state == State::InSync) {
-            self.failures.remove(&finding.key);
-        }
+        engine::forget_settled(&mut self.failures, &plan.findings, now);
         plan
     }
 

@@ -272,6 +272,28 @@ fn what_was_taken_over_by_its_id_is_deleted_only_if_the_manifest_says_so() {
 }
 
 #[test]
+fn the_owner_of_an_object_is_named_in_its_own_namespace_only() {
+    for (namespace, named) in [
+        ("team", "Component team/older"),
+        ("rivals", "a Component of another namespace"),
+    ] {
+        let mut older = component("older", json!({"name": "api"}));
+        let mut younger = component("younger", json!({"name": "other"}));
+        older.key.namespace = namespace.into();
+        older.id_annotation = Some("old1".into());
+        younger.id_annotation = Some("old1".into());
+        younger.created = older.created.saturating_add(SignedDuration::from_secs(1)).unwrap();
+        let mut simulation = Simulation::new(vec![younger, older]);
+        simulation.remote.put_component(foreign_component("old1", "api"));
+        simulation.settle();
+        let finding = simulation.finding(Kind::Component, "younger");
+        assert_eq!(finding.reason, Reason::ClaimedByAnother);
+        let expected = format!("{named} owns the same component: delete one of the two, or correct the id annotation");
+        assert_eq!(finding.message, expected);
+    }
+}
+
+#[test]
 fn a_lost_reply_is_found_again_and_not_sent_twice() {
     for fault in [Fault::LostReply, Fault::LostRequest, Fault::Crash] {
         for effect in 0..12 {

@@ -170,7 +170,7 @@ fn observe_only_says_which_text_differs() {
         (State::Stalled, Reason::ObserveOnly)
     );
     let message = &simulation.finding(Kind::Incident, "down").message;
-    assert!(message.contains("Full would correct update 1"), "{message}");
+    assert!(message.contains("updates[0].body differs"), "{message}");
     assert!(simulation.sent.is_empty());
 }
 

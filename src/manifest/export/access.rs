@@ -39,10 +39,11 @@ impl Exporter<'_> {
         for user in self.snapshot.page_access_users.iter().flat_map(|list| &list.items) {
             let (email, login) = (said(&user.email), said(&user.external_login));
             if email.is_none() && login.is_none() {
-                let id = &user.id;
-                self.note(format!(
-                    "page access user {id} is left out: it has neither an email nor an externalLogin"
-                ));
+                self.leave_out(
+                    Kind::PageAccessUser,
+                    &user.id,
+                    "it has neither an email nor an externalLogin",
+                );
                 continue;
             }
             // Read only on request: nobody else's lists are owned.
@@ -67,8 +68,7 @@ impl Exporter<'_> {
     pub(super) fn organization_users(&mut self) {
         for member in self.snapshot.organization_users.iter().flat_map(|list| &list.items) {
             let Some(email) = said(&member.email) else {
-                let id = &member.id;
-                self.note(format!("organization user {id} is left out: it has no email"));
+                self.leave_out(Kind::OrganizationUser, &member.id, "it has no email");
                 continue;
             };
             let known = self.snapshot.permissions.get(&member.id);

@@ -18,7 +18,7 @@ impl Exporter<'_> {
             if self.options.closed_incidents || !is_over(incident) {
                 match self.incident(incident) {
                     Ok(spec) => self.put(Kind::Incident, &incident.id, spec),
-                    Err(why) => self.note(format!("incident {} is left out: {why}", incident.id)),
+                    Err(why) => self.leave_out(Kind::Incident, &incident.id, &why),
                 }
             }
         }
@@ -137,10 +137,7 @@ impl Exporter<'_> {
     pub(super) fn incident_templates(&mut self) {
         for template in self.snapshot.incident_templates.iter().flat_map(|list| &list.items) {
             let (Some(title), Some(body)) = (said(&template.title), said(&template.body)) else {
-                let id = &template.id;
-                self.note(format!(
-                    "incident template {id} is left out: it has no title or no body"
-                ));
+                self.leave_out(Kind::IncidentTemplate, &template.id, "it has no title or no body");
                 continue;
             };
             let components = self.proposed(template);

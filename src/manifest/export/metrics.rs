@@ -14,10 +14,8 @@ impl Exporter<'_> {
         for provider in self.snapshot.metrics_providers.iter().flat_map(|list| &list.items) {
             let kind = provider_type(provider);
             if !is_known(&kind) {
-                let id = &provider.id;
-                self.note(format!(
-                    "metrics provider {id} is left out with its metrics: its type {kind:?} cannot be declared"
-                ));
+                let why = format!("its type {kind:?} cannot be declared");
+                self.leave_out(Kind::MetricsProvider, &provider.id, &why);
                 continue;
             }
             let Some(name) = self.names.get(Kind::MetricsProvider, &provider.id).cloned() else {
@@ -59,16 +57,17 @@ impl Exporter<'_> {
 
     pub(super) fn metrics(&mut self) {
         for metric in self.snapshot.metrics.iter().flat_map(|list| &list.items) {
-            let providers = self.snapshot.metrics_providers.iter().flat_map(|list| &list.items);
-            let of = metric.metrics_provider_id.as_deref();
-            let provider = providers.into_iter().find(|provider| Some(provider.id.as_str()) == of);
-            if provider.is_some_and(|provider| !is_known(&provider_type(provider))) {
+            let provider = metric.metrics_provider_id.as_deref();
+            let named = provider
+                .and_then(|id| self.names.get(Kind::MetricsProvider, id))
+                .cloned();
+            if provider.is_some() && named.is_none() {
+                self.leave_out(Kind::Metric, &metric.id, "so is its provider");
                 continue;
             }
-            let provider = provider.and_then(|provider| self.names.get(Kind::MetricsProvider, &provider.id));
             let (minimum, maximum) = axis(metric);
             let spec = json!({
-                "providerRef": provider.map(|provider| json!({"name": provider})),
+                "providerRef": named.map(|provider| json!({"name": provider})),
                 "name": self.title(Kind::Metric, &metric.id, &metric.name),
                 "metricIdentifier": said(&metric.metric_identifier),
                 "suffix": said(&metric.suffix),

@@ -48,8 +48,15 @@ impl ExportOptions {
         match part {
             CollectionKind::Subscribers | CollectionKind::PageAccessUsers => self.personal_data,
             CollectionKind::OrganizationUsers => self.personal_data && self.organization.is_some(),
-            CollectionKind::SubscriberCounts => false,
-            _ => true,
+            CollectionKind::SubscriberCounts | CollectionKind::Unsubscribed => false,
+            CollectionKind::Page
+            | CollectionKind::Components
+            | CollectionKind::Incidents
+            | CollectionKind::MetricsProviders
+            | CollectionKind::Metrics
+            | CollectionKind::IncidentTemplates
+            | CollectionKind::PageAccessGroups
+            | CollectionKind::StatusEmbed => true,
         }
     }
 }
@@ -87,12 +94,13 @@ pub fn export(page: &Page, snapshot: &Snapshot, options: &ExportOptions) -> Expo
     exporter.metrics();
     exporter.incidents();
     exporter.incident_templates();
-    exporter.page_access_groups();
     if options.personal_data {
         exporter.subscribers();
         exporter.page_access_users();
         exporter.organization_users();
     }
+    // Last, because a group names users.
+    exporter.page_access_groups();
     exporter.export
 }
 
@@ -253,6 +261,14 @@ impl Exporter<'_> {
         self.export.objects.entry(kind).or_default().push(object);
     }
 
+    /// Leaves an object out and says why: nothing can refer to it any more.
+    fn leave_out(&mut self, kind: Kind, id: &str, why: &str) {
+        if let Some(names) = self.names.by_kind.get_mut(&kind) {
+            names.remove(id);
+        }
+        self.note(format!("{} {id} is left out: {why}", kind.noun()));
+    }
+
     fn note(&mut self, note: String) {
         self.export.notes.push(note);
     }
@@ -278,7 +294,7 @@ impl Exporter<'_> {
                 None => {
                     let noun = kind.noun();
                     self.note(format!(
-                        "{of}: {field} is left out, it has {noun} {id}, which the list of the page does not have"
+                        "{of}: {field} is left out, it has {noun} {id}, which is not exported"
                     ));
                     return None;
                 }

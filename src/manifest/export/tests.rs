@@ -183,7 +183,7 @@ fn what_cannot_be_declared_is_left_out_and_said() {
         ])),
         incident_templates: part(json!([{"id": "t1", "name": "empty", "title": "Title"}])),
         page_access_groups: part(
-            json!([{"id": "a1", "name": "a", "component_ids": ["gone"], "page_access_user_ids": ["u1"]}]),
+            json!([{"id": "a1", "name": "a", "component_ids": ["gone"], "metric_ids": ["m1"], "page_access_user_ids": ["u1"]}]),
         ),
         page_access_users: part(json!([{"id": "u1"}])),
         subscribers: part(json!([{"id": "s1", "mode": "slack"}])),
@@ -202,20 +202,23 @@ fn what_cannot_be_declared_is_left_out_and_said() {
     let exported = export(&page, &snapshot, &options);
     let notes = exported.notes.join("\n");
     for words in [
-        "metrics provider p1 is left out with its metrics: its type \"Prometheus\"",
+        "metrics provider p1 is left out: its type \"Prometheus\"",
+        "metric m1 is left out: so is its provider",
         "incident none is left out: nothing was published of it",
         "incident window is left out: it is a maintenance without a start and an end",
         "incident long is left out: it has 201 updates",
         "incident other: components is left out, it has component gone",
         "incident template t1 is left out",
         "page access group a1: components is left out, it has component gone",
+        "page access group a1: metrics is left out, it has metric m1",
+        "page access group a1: users is left out, it has page access user u1",
         "page access user u1 is left out",
         "1 subscribers in Slack",
         "organization user o1 is left out",
     ] {
         assert!(notes.contains(words), "{words}\n{notes}");
     }
-    assert_eq!(exported.notes.len(), 10, "{notes}");
+    assert_eq!(exported.notes.len(), 13, "{notes}");
     let specs = |kind: Kind| -> Vec<&Value> { exported.objects[&kind].iter().map(|object| &object["spec"]).collect() };
     let incidents = specs(Kind::Incident);
     let told = json!({

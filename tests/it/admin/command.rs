@@ -15,7 +15,7 @@ use crate::support::control_plane::ControlPlane;
 use crate::support::eventually;
 use crate::support::process::OutputExt;
 
-fn statuspage(arguments: &[&str]) -> Command {
+pub(super) fn statuspage(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_statuspage"));
     command.args(arguments);
     for variable in [
@@ -151,7 +151,7 @@ fn a_key_says_what_it_opens() {
 }
 
 /// A process that ends with its test.
-struct Killed(Child);
+pub(super) struct Killed(pub(super) Child);
 
 impl Drop for Killed {
     fn drop(&mut self) {
@@ -161,7 +161,7 @@ impl Drop for Killed {
 }
 
 /// The lines of a pipe, as they come.
-fn collected(pipe: impl std::io::Read + Send + 'static) -> Arc<Mutex<Vec<String>>> {
+pub(super) fn collected(pipe: impl std::io::Read + Send + 'static) -> Arc<Mutex<Vec<String>>> {
     let lines = Arc::new(Mutex::new(Vec::new()));
     let into = Arc::clone(&lines);
     std::thread::spawn(move || {

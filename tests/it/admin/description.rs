@@ -1,6 +1,7 @@
 //! The OpenAPI document: sound, and true of what is served.
 
 use std::collections::BTreeSet;
+use std::process::Command;
 
 use serde_json::{Value, json};
 
@@ -9,6 +10,7 @@ use statuspage_operator::admin::identity::key_ring::NewKey;
 use statuspage_operator::audit::{AuditEvent, AuditLog, AuditOptions, Location};
 
 use super::{Running, Setup, answer, new_key, only, with_key};
+use crate::support::python::{programs, run, script};
 
 async fn document(running: &Running) -> Value {
     let (status, document) = answer(running.request("GET", "/openapi.json")).await;
@@ -45,6 +47,24 @@ async fn with_events() -> (Running, tempfile::TempDir) {
         ..Setup::default()
     };
     (Running::with(setup).await, directory)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_published_validator_accepts_the_document() {
+    let (running, _log) = with_events().await;
+    let document = document(&running).await.to_string();
+    let file = running.file().with_file_name("openapi.json");
+    std::fs::write(&file, document).unwrap();
+    tokio::task::spawn_blocking(move || {
+        let programs = programs("openapi", &["openapi-spec-validator==0.9.0"]);
+        let document = std::fs::File::open(file).unwrap();
+        run(Command::new(programs.join("python"))
+            .arg("-I")
+            .arg(script("openapi_document.py"))
+            .stdin(document));
+    })
+    .await
+    .unwrap();
 }
 
 #[tokio::test]
@@ -144,11 +164,18 @@ async fn everything_described_is_served_as_described() {
         let operation = &item["get"];
         let open = operation["security"] == json!([]);
         let optional = operation["security"].as_array().unwrap().contains(&json!({}));
-        let stranger = answer(running.request("GET", &path)).await.0;
+        let schema = |answer: &str| operation.pointer(&format!("/responses/{answer}/content/application~1json/schema"));
+        let (stranger, body) = answer(running.request("GET", &path)).await;
         assert_eq!(stranger, if open || optional { 200 } else { 401 }, "{path}");
+        if stranger == 401 {
+            conforms(&document, schema("401").unwrap(), &body, &path);
+        }
+        let (status, body) = answer(with_key(running.request("DELETE", &path), &adam)).await;
+        assert!([404, 405].contains(&status), "{path}");
+        conforms(&document, schema("default").unwrap(), &body, &path);
         let (status, body) = answer(with_key(running.request("GET", &path), &adam)).await;
         assert_eq!(status, 200, "{path}");
-        if let Some(schema) = operation.pointer("/responses/200/content/application~1json/schema") {
+        if let Some(schema) = schema("200") {
             conforms(&document, schema, &body, &path);
             assert!(body != json!([]), "{path} has something to show");
         }

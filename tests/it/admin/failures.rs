@@ -3,6 +3,8 @@
 use axum::Router;
 use axum::routing::get;
 use serde_json::{Value, json};
+use statuspage_operator::admin::caller::{Caller, Scope};
+use statuspage_operator::admin::identity::Identity;
 use statuspage_operator::admin::{Limits, Mount};
 use std::time::Duration;
 
@@ -158,4 +160,62 @@ async fn more_requests_than_the_server_takes() {
     );
     // Probes get through whatever else happens.
     assert_eq!(answer(running.request("GET", "/api/v1/ready/")).await.0, 200);
+}
+
+/// The shape of 403, where somebody else's name was made to point here.
+#[tokio::test]
+async fn who_may_not_is_told_in_the_words_of_each_family() {
+    let local = Caller {
+        user: "local".into(),
+        admin: true,
+        namespaces: Scope::All,
+    };
+    let setup = Setup {
+        identity: Some(Identity::new().with_anonymous(local)),
+        ..Setup::default()
+    };
+    let running = Running::with(setup).await;
+    let text = "You do not have permission to perform this action.";
+    for (path, body) in [
+        ("/api/v1/resources/", insights(403, text)),
+        ("/api/v2/status", json!({"status": "error", "info": text})),
+        ("/v2/events", events("Client", text)),
+    ] {
+        let request = running.request("GET", path).header("Host", "rebound.example");
+        assert_eq!(answer(request).await, (403, body), "{path}");
+    }
+}
+
+/// Every path of the table, as it is written and with or without the slash.
+#[tokio::test]
+async fn a_slash_at_the_end_means_nothing() {
+    let running = Running::start().await;
+    for path in [
+        "/api/v1/status",
+        "/api/v1/ready",
+        "/api/v1/pages",
+        "/api/v1/resources",
+        "/api/v1/resources/a/Component/web",
+        "/api/v2/status",
+        "/api/v2/status/config",
+    ] {
+        for path in [path.to_owned(), format!("{path}/")] {
+            for method in ["GET", "HEAD"] {
+                let response = with_key(running.request(method, &path), &running.ann)
+                    .send()
+                    .await
+                    .unwrap();
+                assert_eq!(response.status(), 200, "{method} {path}");
+                assert!(response.headers().contains_key("content-length"), "{method} {path}");
+                let text = response.text().await.unwrap();
+                assert_eq!(
+                    text.is_empty(),
+                    method == "HEAD" || path.contains("config"),
+                    "{method} {path}"
+                );
+            }
+            let response = running.request("OPTIONS", &path).send().await.unwrap();
+            assert_eq!(response.status(), 200, "OPTIONS {path}");
+        }
+    }
 }

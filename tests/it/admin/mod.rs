@@ -2,9 +2,12 @@
 
 mod command;
 mod description;
+mod events;
 mod failures;
 mod identity;
 mod kubernetes;
+mod logs;
+mod odd_requests;
 mod process_status;
 mod resources;
 mod status;

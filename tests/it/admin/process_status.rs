@@ -1,5 +1,8 @@
 //! `/api/v2/status`: section 3 of the contract.
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jiff::Timestamp;
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 use statuspage_operator::admin::status::Cluster;
@@ -95,6 +98,68 @@ async fn the_fields_are_true_of_this_process() {
     );
 }
 
+/// The form of each field, as its clients read them.
+#[tokio::test]
+async fn every_field_has_the_form_of_the_contract() {
+    let running = Running::start().await;
+    let document = running.json_as(&running.root, "/api/v2/status").await;
+    let text = |pointer: &str| document.pointer(pointer).unwrap().as_str().unwrap().to_owned();
+    for pointer in [
+        "/Node memory/rss",
+        "/Node memory/heapTotal",
+        "/Node memory/heapUsed",
+        "/OS/Total memory",
+        "/OS/Free memory",
+    ] {
+        let size = text(pointer);
+        let (number, unit) = size.split_once(' ').unwrap();
+        assert!(["Bytes", "kB", "MB", "GB"].contains(&unit), "{pointer}: {size}");
+        assert!(number.parse::<f64>().unwrap() > 0.0, "{pointer}: {size}");
+        let decimals = number.split_once('.').map(|(_, decimals)| decimals);
+        assert!(
+            decimals.is_none_or(|one| one.len() == 1 && one != "0"),
+            "{pointer}: {size}"
+        );
+    }
+    for pointer in [
+        "/Process ID",
+        "/Socket sessions",
+        "/Users session",
+        "/Max users session",
+        "/Domain session",
+        "/Webitel/ApiQueue",
+        "/Webitel/CmdQueue",
+        "/CRASH_WORKER_COUNT",
+    ] {
+        assert!(document.pointer(pointer).unwrap().is_u64(), "{pointer}");
+    }
+    assert_eq!(document["CRASH_WORKER_COUNT"], 0, "a number also while there is none");
+    assert_eq!(
+        (text("/OS/Platform"), text("/OS/Name")),
+        ("linux".to_owned(), "Linux".to_owned())
+    );
+    assert!(["x64", "arm64"].contains(&text("/OS/Architecture").as_str()));
+    let version = text("/Version");
+    let (number, commit) = version.split_once("-sha1:").unwrap();
+    assert_eq!(number, env!("CARGO_PKG_VERSION"));
+    assert!(!commit.is_empty() && !commit.contains(char::is_whitespace), "{commit}");
+    assert!(["Connected", "Offline"].contains(&text("/Webitel/Status").as_str()));
+    assert_eq!(text("/Webitel/Version"), "v1", "no cluster");
+    assert!(uuid(&text("/Webitel/Sid")), "{document}");
+    assert!(text("/Node version").starts_with("Rust 1."));
+    // Another request of the same run, and another run.
+    let again = running.json_as(&running.ann, "/api/v2/status").await;
+    assert_eq!(again["Webitel"]["Sid"], document["Webitel"]["Sid"]);
+    let other = Running::start().await;
+    let other = other.json_as(&other.ann, "/api/v2/status").await;
+    assert_ne!(other["Webitel"]["Sid"], document["Webitel"]["Sid"]);
+}
+
+fn uuid(text: &str) -> bool {
+    let groups: Vec<usize> = text.split('-').map(str::len).collect();
+    groups == [8, 4, 4, 4, 12] && text.bytes().all(|byte| byte == b'-' || byte.is_ascii_hexdigit())
+}
+
 /// Numbers are those of the caller's namespaces, also the state of the connection.
 #[tokio::test]
 async fn a_tenant_counts_its_own() {
@@ -164,7 +229,14 @@ async fn credentials_are_refused_in_the_words_of_the_contract() {
     assert_eq!(answer(request()).await, refused(wrong));
     assert_eq!(answer(request().header("X-Key", &ann.id)).await, refused(wrong));
     assert_eq!(answer(request().header("X-Access-Token", token)).await, refused(wrong));
-    for broken in ["nonsense", "a.b.c", &token[..token.len() - 3]] {
+    let elsewhere = Running::start().await;
+    for broken in [
+        "nonsense",
+        "a.b.c",
+        &token[..token.len() - 3],
+        // Whole and well signed, with the secret of somebody else.
+        elsewhere.ann.token.expose_secret(),
+    ] {
         let request = request().header("X-Key", &ann.id).header("X-Access-Token", broken);
         assert_eq!(answer(request).await, refused(wrong), "{broken}");
     }
@@ -189,6 +261,19 @@ async fn an_expired_token_is_401() {
     std::fs::write(&file, contents.to_string()).unwrap();
     let answer = answer(running.get_as(&running.ann, "/api/v2/status")).await;
     assert_eq!(answer, refused("Token Expired"));
+}
+
+/// The end in the token counts too, in milliseconds.
+#[tokio::test]
+async fn a_token_ends_at_its_own_time() {
+    let running = Running::start().await;
+    let claims = |token: &str| -> Value {
+        let part = token.split('.').nth(1).unwrap();
+        serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part).unwrap()).unwrap()
+    };
+    let end = claims(running.ann.token.expose_secret())["exp"].as_i64().unwrap();
+    let left = end - Timestamp::now().as_millisecond();
+    assert!((3_000_000..=3_600_000).contains(&left), "{left}");
 }
 
 /// The original takes tokens from the query, where they end in logs.
@@ -218,8 +303,23 @@ async fn other_paths_and_methods_do_not_exist_after_authentication() {
     );
     let posted = with_key(running.request("POST", "/api/v2/status"), &running.ann);
     assert_eq!(answer(posted).await, missing("/api/v2/status"));
-    let configuration = running.get_as(&running.ann, "/api/v2/status/config");
-    assert_eq!(answer(configuration).await, (200, Value::Null));
+    for path in ["/api/v2/status/config", "/api/v2/status/config/"] {
+        assert_eq!(
+            answer(running.get_as(&running.ann, path)).await,
+            (200, Value::Null),
+            "{path}"
+        );
+        assert_eq!(
+            answer(running.request("GET", path)).await,
+            refused("Invalid Token or Key"),
+            "{path}"
+        );
+    }
+    // There is no other way in.
+    let login = running.request("POST", "/login").json(&json!({"username": "ann"}));
+    assert_eq!(answer(login).await, (404, json!({"error": "Not found."})));
+    let basic = running.request("GET", "/api/v2/status").basic_auth("ann", Some("x"));
+    assert_eq!(answer(basic).await, refused("Invalid Token or Key"));
     let head = with_key(running.request("HEAD", "/api/v2/status/"), &running.ann);
     assert_eq!(answer(head).await, (200, Value::Null));
 }

@@ -4,7 +4,8 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use statuspage_operator::admin::{Listening, TlsError, TlsFiles};
+use statuspage_operator::admin::{Listening, TlsError, TlsFiles, events};
+use statuspage_operator::audit::{AuditLog, AuditOptions, Location};
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 
@@ -81,8 +82,10 @@ async fn a_peer_that_says_nothing_stops_nobody() {
     authority(directory.path());
     let file = |name: &str| directory.path().join(name);
     let files = TlsFiles::open(file("apiserver.crt"), file("apiserver.key")).unwrap();
+    let log = AuditLog::open(AuditOptions::new(Location::Memory)).await.unwrap();
     let setup = Setup {
         tls: Some(files),
+        mounts: vec![events::mount(log)],
         limits: statuspage_operator::admin::Limits {
             head_time: Duration::from_millis(300),
             ..Default::default()
@@ -90,6 +93,11 @@ async fn a_peer_that_says_nothing_stops_nobody() {
         ..Setup::default()
     };
     let running = Running::with(setup).await;
+    // Links are those of the server.
+    let url = format!("https://{}/", running.address);
+    let versions = super::body(client(directory.path()).get(url).send().await.unwrap()).await;
+    let link = versions["versions"]["values"][0]["links"][0]["href"].as_str().unwrap();
+    assert_eq!(link, format!("https://{}/v2", running.address));
     let mut silent = TcpStream::connect(running.address).await.unwrap();
     assert_eq!(asks(&running, &client(directory.path())).await.unwrap().status(), 200);
     // It is let go in time.

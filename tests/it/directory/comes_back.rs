@@ -81,3 +81,36 @@ async fn who_has_unsubscribed_is_not_subscribed_again_unasked() {
     assert_eq!(subscribers[0]["email"], "desk@example.com", "{subscribers:#}");
     local.is_settled(&directory).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_that_only_a_new_object_can_have_is_planned_and_made_at_once() {
+    let local = Local::start().await;
+    let directory = Directory::new();
+    let metric = declaration("Metric", "latency", &["transform: average", "suffix: ms"]);
+    directory.write("metric.yaml", &metric);
+    local.apply(&directory).await;
+    let first = local.get("/metrics").await[0]["id"].clone();
+    directory.edit("metric.yaml", "transform: average", "transform: max");
+    let output = local.run("apply", &directory).await;
+    assert_eq!(code(&output), 1, "{}", shown(&output));
+    assert!(
+        shown(&output).contains("replacePolicy: WhenNeeded"),
+        "{}",
+        shown(&output)
+    );
+    directory.edit("metric.yaml", "suffix: ms", "suffix: ms\n  replacePolicy: WhenNeeded");
+    let (report, code) = local.plan(&directory).await;
+    let page = &report["pages"][0];
+    assert_eq!(
+        (code, &page["delete"], &page["create"]),
+        (2, &json!(1), &json!(1)),
+        "{report:#}"
+    );
+    local.log().clear();
+    local.apply(&directory).await;
+    let metrics = local.get("/metrics").await;
+    assert_eq!(metrics.as_array().unwrap().len(), 1, "{metrics:#}");
+    assert_ne!(metrics[0]["id"], first);
+    assert_eq!(local.log().writes(), 2);
+    local.is_settled(&directory).await;
+}

@@ -69,12 +69,6 @@ async fn resources(place: Place) {
             let answer = api.get(&path).await;
             assert_eq!((answer.status.as_u16(), answer.json()), (200, body.clone()), "{path}");
             assert_eq!(answer.headers[header::CONTENT_TYPE], "application/json");
-            assert!(
-                answer.headers["x-openstack-request-id"]
-                    .to_str()
-                    .unwrap()
-                    .starts_with("req-")
-            );
             for method in [Method::POST, Method::PUT, Method::PATCH, Method::DELETE] {
                 let answer = api.send(method, &path, "").await;
                 answer.refused(405);
@@ -196,6 +190,9 @@ async fn filters(place: Place) {
         ("q.field=all_tenants&q.value=True", "abcd"),
         ("limit=2", "ab"),
         ("limit=5000&marker=", "abcd"),
+        // The marker need not match the filters.
+        ("marker=a&q.field=event_type&q.value=component.update", "bcd"),
+        ("marker=d&q.field=event_type&q.value=component.create", ""),
         ("sort=generated:", "abcd"),
     ] {
         let found = api.get(&format!("/v2/events?{query}")).await.ids().concat();
@@ -411,9 +408,6 @@ async fn sorts_and_pages(place: Place) {
         }
         assert_eq!(walked, expected, "{sort}");
     }
-    // The marker need not match the filters.
-    let rest = api.get("/v2/events?marker=00&q.field=nope&q.value=1").await.ids();
-    assert_eq!(rest, Vec::<String>::new());
 }
 
 async fn representation(place: Place) {

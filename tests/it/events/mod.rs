@@ -2,8 +2,10 @@
 
 mod command_line;
 mod contract;
+mod filters;
 mod follow;
 mod guarantees;
+mod odd_input;
 pub(crate) mod oracle;
 mod panko_client;
 pub(crate) mod postgres;

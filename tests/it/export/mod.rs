@@ -236,7 +236,7 @@ async fn an_export_only_observes_until_its_owner_says_otherwise() {
     });
     running.server.log().clear();
     let planned = run(&running, &["plan", directory], 1).await;
-    for field in ["statusEmbed.position", "description", "Full would correct update 1"] {
+    for field in ["statusEmbed.position", "description", "updates[0].body"] {
         assert!(planned.contains(field), "{field}: {planned}");
     }
     run(&running, &["apply", directory], 1).await;

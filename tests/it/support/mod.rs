@@ -4,6 +4,7 @@
 pub(crate) mod binaries;
 pub(crate) mod control_plane;
 pub(crate) mod process;
+pub(crate) mod python;
 pub(crate) mod warden;
 
 use std::time::Duration;

@@ -19,6 +19,9 @@ pub(super) struct Column {
     pub(super) kind: Kind,
     /// The declared fields, with this value in the one that is looked at.
     pub(super) spec: fn(&str) -> Value,
+    /// A field that is only read when the object is created, and two values of it; where the kind has one that an edit of
+    /// the manifest may change.
+    pub(super) at_creation: Option<(&'static str, [&'static str; 2])>,
     /// Declarations that have to be there as well, given the name of the object.
     pub(super) surroundings: fn(&str) -> Vec<Declaration>,
     /// Somebody else makes an object of the declared identity with this id.
@@ -92,6 +95,7 @@ const STATUS_PAGE: Column = Column {
             "api": {"tokenSecretRef": {"name": "token"}}, "settings": {"name": value},
         })
     },
+    at_creation: None,
     surroundings: alone,
     put: |remote, id| {
         remote.page = Some(crate::statuspage::Page {
@@ -109,6 +113,7 @@ const COMPONENT_GROUP: Column = Column {
     heading: "ComponentGroup",
     kind: Kind::ComponentGroup,
     spec: |value| json!({"name": "Group", "description": value}),
+    at_creation: None,
     surroundings: |name| vec![declare(Kind::Component, "member", json!({"groupRef": {"name": name}}))],
     put: |remote, id| {
         let member = format!("{id}m");
@@ -125,6 +130,7 @@ const COMPONENT: Column = Column {
     heading: "Component",
     kind: Kind::Component,
     spec: |value| json!({"name": "API", "description": value}),
+    at_creation: None,
     surroundings: alone,
     put: |remote, id| {
         remote.put_component(foreign_component(id, "API"));
@@ -151,6 +157,7 @@ const INCIDENT: Column = Column {
     heading: "Incident",
     kind: Kind::Incident,
     spec: |value| json!({"name": "Down", "updates": [{"status": "investigating", "body": value}]}),
+    at_creation: None,
     surroundings: alone,
     put: |remote, id| remote.put_incident(foreign_incident(id, "Down", &[("investigating", "theirs")])),
     set: |remote, id, value| {
@@ -186,6 +193,7 @@ const MAINTENANCE: Column = Column {
             "schedule": {"start": "2026-02-01T03:00:00Z", "end": end(value)},
         })
     },
+    at_creation: None,
     surroundings: alone,
     put: |remote, id| {
         let mut incident = foreign_incident(id, "Upgrade", &[("scheduled", "Planned")]);
@@ -218,6 +226,7 @@ const METRICS_PROVIDER: Column = Column {
             "apiKeySecretRef": {"name": "keys"},
         })
     },
+    at_creation: Some(("email", ["a@example.com", "b@example.com"])),
     surroundings: alone,
     // The address is part of the identity.
     put: |remote, id| {
@@ -246,6 +255,7 @@ const METRIC: Column = Column {
     heading: "Metric",
     kind: Kind::Metric,
     spec: |value| json!({"name": "Latency", "providerRef": {"name": "own"}, "suffix": value}),
+    at_creation: Some(("transform", ["min", "max"])),
     surroundings: |_| vec![declare(Kind::MetricsProvider, "own", json!({"type": "Self"}))],
     put: |remote, id| {
         let providers = remote.metrics_providers.iter().flat_map(|list| &list.items);
@@ -274,6 +284,7 @@ const SUBSCRIBER: Column = Column {
     heading: "Subscriber",
     kind: Kind::Subscriber,
     spec: |value| json!({"email": "team@example.com", "components": area_names(value)}),
+    at_creation: None,
     surroundings: areas,
     put: |remote, id| {
         remote.put_subscriber(Subscriber {
@@ -304,6 +315,7 @@ const INCIDENT_TEMPLATE: Column = Column {
     heading: "IncidentTemplate",
     kind: Kind::IncidentTemplate,
     spec: |value| json!({"name": "Outage", "title": value, "body": "We are looking into it."}),
+    at_creation: None,
     surroundings: alone,
     put: |remote, id| {
         remote.put_incident_template(IncidentTemplate {
@@ -332,6 +344,7 @@ const PAGE_ACCESS_USER: Column = Column {
     heading: "PageAccessUser",
     kind: Kind::PageAccessUser,
     spec: |value| json!({"email": "viewer@example.com", "externalLogin": value}),
+    at_creation: Some(("subscribeToComponents", ["false", "true"])),
     surroundings: alone,
     put: |remote, id| {
         remote.put_page_access_user(PageAccessUser {
@@ -356,6 +369,7 @@ const PAGE_ACCESS_GROUP: Column = Column {
     heading: "PageAccessGroup",
     kind: Kind::PageAccessGroup,
     spec: |value| json!({"name": "Customers", "components": area_names(value)}),
+    at_creation: None,
     surroundings: areas,
     put: |remote, id| {
         remote.put_page_access_group(PageAccessGroup {
@@ -395,6 +409,7 @@ const ORGANIZATION_USER: Column = Column {
             "permissions": [{"pageId": "page", "incidentManager": incidents, "maintenanceManager": maintenances}],
         })
     },
+    at_creation: Some(("firstName", ["Ada", "Grace"])),
     surroundings: alone,
     put: |remote, id| {
         remote.put_organization_user(OrganizationUser {

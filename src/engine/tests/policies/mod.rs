@@ -33,8 +33,9 @@ fn walk(heading: &str, situation: &str) {
 macro_rules! situations {
     ($macro:ident $($before:tt)*) => {
         $macro! {
-            $($before)* absent present_unowned present_owned changed_by_hand changed_in_the_manifest deleted_by_hand
-                two_of_the_same_name claimed_twice deleted_owned deleted_adopted deleted_unowned deleted_claimed_twice
+            $($before)* absent present_unowned present_owned changed_by_hand changed_in_the_manifest
+                changed_what_only_a_creation_takes deleted_by_hand two_of_the_same_name claimed_twice deleted_owned
+                deleted_adopted deleted_unowned deleted_claimed_twice
         }
     };
 }

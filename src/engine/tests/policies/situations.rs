@@ -27,12 +27,13 @@ pub(super) struct Seen {
 pub(super) type Play = fn(&'static Column, &Value) -> Option<Seen>;
 
 /// Every situation, by the name of its test.
-pub(super) const SITUATIONS: [(&str, Play); 12] = [
+pub(super) const SITUATIONS: [(&str, Play); 13] = [
     ("absent", absent),
     ("present_unowned", present_unowned),
     ("present_owned", present_owned),
     ("changed_by_hand", changed_by_hand),
     ("changed_in_the_manifest", changed_in_the_manifest),
+    ("changed_what_only_a_creation_takes", changed_what_only_a_creation_takes),
     ("deleted_by_hand", deleted_by_hand),
     ("two_of_the_same_name", two_of_the_same_name),
     ("claimed_twice", claimed_twice),
@@ -75,6 +76,28 @@ fn changed_by_hand(column: &'static Column, policy: &Value) -> Option<Seen> {
 fn changed_in_the_manifest(column: &'static Column, policy: &Value) -> Option<Seen> {
     let mut stage = Stage::owned_under(column, policy);
     stage.write(policy, "new");
+    Some(stage.end())
+}
+
+fn changed_what_only_a_creation_takes(column: &'static Column, policy: &Value) -> Option<Seen> {
+    let (field, [before, after]) = column.at_creation?;
+    let mut stage = Stage::new(column, NAME);
+    let replaced = json!({"replacePolicy": "WhenNeeded"});
+    let with = |policy: &Value, value: &'static str| {
+        let mut words = replaced.clone();
+        for (name, word) in policy.as_object().unwrap() {
+            words[name] = word.clone();
+        }
+        // A switch, where it is no text.
+        words[field] = serde_json::from_str(value).unwrap_or_else(|_| json!(value));
+        words
+    };
+    stage.declare(&with(&json!({}), before));
+    stage.settle();
+    stage.write(&with(policy, before), "ours");
+    stage.settle();
+    stage.begin();
+    stage.write(&with(policy, after), "ours");
     Some(stage.end())
 }
 

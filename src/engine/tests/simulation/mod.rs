@@ -256,9 +256,7 @@ impl Simulation {
                     plan = self.plan();
                 }
             }
-            for finding in plan.findings.iter().filter(|finding| finding.state == State::InSync) {
-                self.failures.remove(&finding.key);
-            }
+            engine::forget_settled(&mut self.failures, &plan.findings, self.now);
             self.last = plan.clone();
             if self.small_steps(&plan) || self.crashed {
                 continue;
@@ -296,10 +294,7 @@ impl Simulation {
                 .all(|one| one.status.object().journal.is_none() || self.suspended(one));
             self.deletions = 0;
             self.pass();
-            let waiting = self.declarations.iter().filter(|one| !self.suspended(one)).any(|one| {
-                let failure = self.failures.get(&one.key);
-                failure.is_some_and(|failure| !failure.terminal)
-            });
+            let waiting = self.failures.values().any(|failure| !failure.terminal);
             if before == self.effects && resynced && !waiting {
                 // Once more with everything read again.
                 self.now = self.now.saturating_add(SignedDuration::from_secs(400)).unwrap();

@@ -1,0 +1,14 @@
+"""Validates the OpenAPI document that is on the standard input, with the published validator."""
+
+import json
+import sys
+
+from openapi_spec_validator import OpenAPIV31SpecValidator
+
+document = json.load(sys.stdin)
+problems = [error.message for error in OpenAPIV31SpecValidator(document).iter_errors()]
+assert not problems, "\n".join(problems)
+
+# The validator is awake.
+broken = dict(document, paths={"no-slash": {"get": {"responses": {"200": {}}}}})
+assert list(OpenAPIV31SpecValidator(broken).iter_errors())
