@@ -385,7 +385,8 @@ impl<'a> Planner<'a> {
         }
         let policies = declaration.policies(self.world.page_spec());
         if !declaration.finalizer
-            && policies.deletion != Deletion::Orphan
+            && (policies.deletion != Deletion::Orphan
+                || declaration.is_to_take_over() && declaration.spec.own_deletion().is_none())
             && policies.management == ManagementPolicy::Full
         {
             let hold = step(declaration, Action::Hold, Priority::Incident, "put the finalizer on");

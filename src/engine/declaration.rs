@@ -210,7 +210,7 @@ impl Spec {
         }
     }
 
-    fn own_deletion(&self) -> Option<Deletion> {
+    pub(super) fn own_deletion(&self) -> Option<Deletion> {
         match self {
             Spec::StatusPage(_) => Some(Deletion::Orphan),
             Spec::Removed(deletion) => Some(*deletion),
