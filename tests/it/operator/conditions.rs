@@ -215,7 +215,9 @@ async fn a_server_that_is_away_comes_back() {
 #[tokio::test]
 async fn probes_and_unknown_paths() {
     let stage = Stage::set().await;
-    let operator = stage.operator("operator", &[]).await;
+    let directory = tempfile::tempdir().unwrap();
+    let log = directory.path().join("events.db");
+    let operator = stage.operator("operator", &["--events", log.to_str().unwrap()]).await;
     operator.ready().await;
     assert_eq!(operator.get("/healthz").await, (200, "ok\n".to_owned()));
     let (status, text) = operator.get("/nothing").await;
