@@ -55,7 +55,7 @@ pub(super) fn plan<'a>(planner: &mut Planner<'a>, declaration: &'a Declaration) 
     if let Some(outcome) = planner.failure(declaration) {
         return planner.record(declaration, outcome);
     }
-    if let Some(request) = kinds::delete_request(declaration.key.kind, &id, &*declaration.spec) {
+    if let Some(request) = kinds::delete_request(declaration.key.kind, &id, &declaration.spec) {
         let summary = format!("delete {} {id}", declaration.key.kind.noun());
         let outcome = Outcome::new(
             declaration,

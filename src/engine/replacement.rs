@@ -82,7 +82,7 @@ impl<'a> Planner<'a> {
             return Replacement::Not(Some(way_out.to_owned()));
         }
         let id = K::id(remote).to_owned();
-        let Some(request) = kinds::delete_request(declaration.key.kind, &id, &*declaration.spec) else {
+        let Some(request) = kinds::delete_request(declaration.key.kind, &id, &declaration.spec) else {
             return Replacement::Not(None);
         };
         let noun = declaration.key.kind.noun();

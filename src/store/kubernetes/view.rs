@@ -20,7 +20,7 @@ impl KubernetesStore {
             let declared = cache.get(page)?.declaration(page, now)?;
             let mut declarations: Vec<Declaration> = cache
                 .of_page(page)
-                .filter(|(key, _)| cache.grant(page, &*declared.spec, &key.namespace) == Grant::Granted)
+                .filter(|(key, _)| cache.grant(page, &declared.spec, &key.namespace) == Grant::Granted)
                 .filter_map(|(key, object)| object.declaration(key, now))
                 .collect();
             // Only pages of the declaration's own namespace can be named: who may write there may read them too.
