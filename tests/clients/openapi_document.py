@@ -1,11 +1,12 @@
-"""Validates the OpenAPI document that is on the standard input, with the published validator."""
+"""Validates the OpenAPI document in a file, with the published validator."""
 
 import json
 import sys
 
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
-document = json.load(sys.stdin)
+with open(sys.argv[1], encoding="utf-8") as file:
+    document = json.load(file)
 problems = [error.message for error in OpenAPIV31SpecValidator(document).iter_errors()]
 assert not problems, "\n".join(problems)
 

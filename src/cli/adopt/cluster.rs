@@ -8,7 +8,7 @@ use kube::api::{ApiResource, DynamicObject};
 use kube::{Api, Client};
 use serde_json::Value;
 
-use super::{Arguments, Wanted, show, show_end, spelled};
+use super::{Arguments, Wanted, is_to_record, show_end, spelled};
 use crate::api::{GROUP, Kind, VERSION};
 use crate::cli::{Failure, Outcome};
 use crate::driver::binding::{Binding, propose};
@@ -66,13 +66,7 @@ pub(super) async fn adopt(arguments: &Arguments, wanted: Wanted, out: &mut dyn W
         options,
     );
     let binding = proposed.await?;
-    show(&binding, "The operator", out).map_err(Failure::Output)?;
-    if arguments.dry_run {
-        writeln!(out, "Nothing was recorded: --dry-run.").map_err(Failure::Output)?;
-        return Ok(Outcome::Success);
-    }
-    if binding.known {
-        writeln!(out, "That was recorded already.").map_err(Failure::Output)?;
+    if !is_to_record(&binding, "The operator", arguments, out).map_err(Failure::Output)? {
         return Ok(Outcome::Success);
     }
     let change = StoreChange::RecordId(binding.id.clone());

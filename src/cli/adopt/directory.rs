@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::{Arguments, Wanted, show, show_end};
+use super::{Arguments, Wanted, is_to_record, show_end};
 use crate::api::ID;
 use crate::cli::progress::print_problems;
 use crate::cli::session::Session;
@@ -50,13 +50,7 @@ pub(super) async fn adopt(
             id: binding.id,
         });
     }
-    show(&binding, "The next apply", out).map_err(Failure::Output)?;
-    if arguments.dry_run {
-        writeln!(out, "Nothing was recorded: --dry-run.").map_err(Failure::Output)?;
-        return Ok(Outcome::Success);
-    }
-    if binding.known {
-        writeln!(out, "That was recorded already.").map_err(Failure::Output)?;
+    if !is_to_record(&binding, "The next apply", arguments, out).map_err(Failure::Output)? {
         return Ok(Outcome::Success);
     }
     let mut status = Status::empty(key.kind);

@@ -149,6 +149,17 @@ fn named(word: &str) -> Option<Kind> {
     })
 }
 
+/// Says what a binding means, and whether it is to be recorded. `actor` is who writes next.
+fn is_to_record(binding: &Binding, actor: &str, arguments: &Arguments, out: &mut dyn Write) -> std::io::Result<bool> {
+    show(binding, actor, out)?;
+    if arguments.dry_run {
+        writeln!(out, "Nothing was recorded: --dry-run.")?;
+    } else if binding.known {
+        writeln!(out, "That was recorded already.")?;
+    }
+    Ok(!arguments.dry_run && !binding.known)
+}
+
 /// Says what a binding means. `actor` is who writes next.
 fn show(binding: &Binding, actor: &str, out: &mut dyn Write) -> std::io::Result<()> {
     let bold = anstyle::Style::new().bold();

@@ -1,7 +1,6 @@
 //! The OpenAPI document: sound, and true of what is served.
 
 use std::collections::BTreeSet;
-use std::process::Command;
 
 use serde_json::{Value, json};
 
@@ -10,7 +9,7 @@ use statuspage_operator::admin::identity::key_ring::NewKey;
 use statuspage_operator::audit::{AuditEvent, AuditLog, AuditOptions, Location};
 
 use super::{Running, Setup, answer, new_key, only, with_key};
-use crate::support::python::{programs, run, script};
+use crate::support::clients::{python, run_python};
 
 async fn document(running: &Running) -> Value {
     let (status, document) = answer(running.request("GET", "/openapi.json")).await;
@@ -56,12 +55,8 @@ async fn a_published_validator_accepts_the_document() {
     let file = running.file().with_file_name("openapi.json");
     std::fs::write(&file, document).unwrap();
     tokio::task::spawn_blocking(move || {
-        let programs = programs("openapi", &["openapi-spec-validator==0.9.0"]);
-        let document = std::fs::File::open(file).unwrap();
-        run(Command::new(programs.join("python"))
-            .arg("-I")
-            .arg(script("openapi_document.py"))
-            .stdin(document));
+        let programs = python("openapi", &[&["openapi-spec-validator==0.9.0"]]);
+        run_python(&programs, "openapi_document.py", &[file.to_str().unwrap()]);
     })
     .await
     .unwrap();

@@ -1,14 +1,12 @@
 //! The clients that other people published: the Python package `pankoclient` 1.2.0, as a library and through
 //! the commands that it brings to `openstack`.
 
-use std::process::Command;
-
 use secrecy::ExposeSecret;
 use statuspage_operator::admin::events;
 
 use super::{Place, event, sample};
 use crate::admin::{Running, Setup};
-use crate::support::python::{programs, run, script};
+use crate::support::clients::{python, run_python};
 
 /// The package, the program that has its commands, and what the package finds its own version with, which newer Pythons
 /// do not bring.
@@ -33,15 +31,10 @@ async fn the_published_client_works_unmodified() {
     let origin = running.url("");
     let token = running.root.token.expose_secret().to_owned();
     tokio::task::spawn_blocking(move || {
-        let programs = programs("pankoclient", &PACKAGES);
-        run(Command::new(programs.join("python"))
-            .arg("-I")
-            .arg(script("pankoclient_driver.py"))
-            .arg(&origin)
-            .arg(programs.join("openstack"))
-            .arg(&token)
-            .env("NO_PROXY", "127.0.0.1")
-            .env("no_proxy", "127.0.0.1"));
+        let programs = python("pankoclient", &[&PACKAGES]);
+        let commands = programs.join("openstack");
+        let arguments = [origin.as_str(), commands.to_str().unwrap(), &token];
+        run_python(&programs, "pankoclient_driver.py", &arguments);
     })
     .await
     .unwrap();

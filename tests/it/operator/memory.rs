@@ -1,6 +1,6 @@
-//! Ten thousand declarations fit in memory: what one costs is measured on three thousand.
+//! Ten thousand declarations fit in memory: what one costs is measured on two thousand.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use futures::StreamExt;
 use k8s_openapi::api::coordination::v1::{Lease, LeaseSpec};
@@ -14,9 +14,7 @@ use super::{Operator, Stage, resource};
 
 /// Two requests each, several milliseconds of a control plane in one machine: ten thousand took 160 seconds, and 52 MiB
 /// after a list, 33 MiB after watching them come. So fewer here, and a bound that goes with the number.
-const COUNT: usize = 3_000;
-/// Filling takes as long as the machine takes; the bound then goes with what was made.
-const FILLING: Duration = Duration::from_secs(60);
+const COUNT: usize = 2_000;
 /// Fifteen kilobytes a declaration: spec and status as typed values, and what the allocator keeps of the list answers.
 const BYTES_EACH: usize = 15 * 1024;
 
@@ -32,30 +30,29 @@ async fn what_a_declaration_costs_in_memory() {
     let before = resident(&empty);
     let begun = Instant::now();
     let components = stage.api(Kind::Component);
-    let made = futures::stream::iter(0..COUNT)
-        .take_while(|_| std::future::ready(begun.elapsed() < FILLING))
+    futures::stream::iter(0..COUNT)
         .map(|number| create(&components, &seed, number))
         .buffer_unordered(32)
-        .count()
+        .for_each(|()| std::future::ready(()))
         .await;
     let filling = begun.elapsed();
     let full = stage.operator("full", &lease).await;
     let begun = Instant::now();
     full.ready().await;
     let listing = begun.elapsed();
-    assert_eq!(full.figure("statuspage_declarations").await as usize, made);
+    assert_eq!(full.figure("statuspage_declarations").await as usize, COUNT);
     let (listed, watched) = (resident(&full) - before, resident(&empty).saturating_sub(before));
     eprintln!(
-        "{made} declarations made in {filling:?} and listed in {listing:?}: {} KiB after a list, {} KiB after watching them come, over {} KiB",
+        "{COUNT} declarations made in {filling:?} and listed in {listing:?}: {} KiB after a list, {} KiB after watching them come, over {} KiB",
         listed / 1024,
         watched / 1024,
         before / 1024
     );
-    let bound = made * BYTES_EACH;
-    assert!(listed < bound, "{listed} bytes for {made} declarations after a list");
+    let bound = COUNT * BYTES_EACH;
+    assert!(listed < bound, "{listed} bytes for {COUNT} declarations after a list");
     assert!(
         watched < bound,
-        "{watched} bytes for {made} declarations after watching"
+        "{watched} bytes for {COUNT} declarations after watching"
     );
 }
 

@@ -1,31 +1,14 @@
 //! A reader that somebody else published, unmodified: the npm package `statuspage.js` 1.0.17, of the public API.
 
-use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::python_client::run;
 use super::{PAGE, Running, column, text};
+use crate::support::clients::{node, script};
 
 const PACKAGE: &str = "statuspage.js@1.0.17";
-
-/// The directory that has the package; it is filled once and kept below `target`.
-fn modules() -> PathBuf {
-    let home = Path::new(env!("CARGO_TARGET_TMPDIR")).join("node-statuspage.js");
-    let modules = home.join("node_modules");
-    let ready = home.join("ready");
-    if ready.exists() {
-        return modules;
-    }
-    std::fs::create_dir_all(&home).unwrap();
-    let mut npm = Command::new("npm");
-    npm.args(["install", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix"]);
-    run(npm.arg(&home).arg(PACKAGE), "Node.js with npm and a package registry");
-    std::fs::write(ready, PACKAGE).unwrap();
-    modules
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_published_javascript_client_works_unmodified() {
@@ -49,10 +32,10 @@ async fn the_published_javascript_client_works_unmodified() {
         running.advance(1).await;
     }
 
-    let modules = tokio::task::spawn_blocking(modules).await.unwrap();
+    let modules = tokio::task::spawn_blocking(|| node(PACKAGE)).await.unwrap();
     let mut command = Command::new("node");
     command
-        .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients/statuspage_js.js"))
+        .arg(script("statuspage_js.js"))
         .arg(PAGE)
         .env("NODE_PATH", modules)
         // The package knows only the host of the real service: to it, the server is a proxy on the way there.

@@ -2,9 +2,9 @@
 //! command-line tools, and waiting that has an end.
 
 pub(crate) mod binaries;
+pub(crate) mod clients;
 pub(crate) mod control_plane;
 pub(crate) mod process;
-pub(crate) mod python;
 pub(crate) mod warden;
 
 use std::time::Duration;
