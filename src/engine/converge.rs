@@ -8,18 +8,16 @@ use super::context::{Blocked, Context};
 use super::declaration::{Declaration, Deletion, ObjectKey, Spec, Status};
 use super::deletion;
 use super::fields::{self, Comparisons};
-use super::identity::{CREATE, GRACE, Identity, PROVIDE};
+use super::identity::Identity;
+use super::journal::{CREATE, GRACE, PROVIDE};
 use super::kinds::{self, Rules};
-use super::once;
+use super::once::{self, DATA};
 use super::plan::{Action, ReadWhat, State, Step};
 use super::planner::{Outcome, Planner, PointsToSend, step};
 use super::replacement::{self, Replacement};
 use super::request::Request;
 use crate::api::{Kind, ManagementPolicy, MetricSpec, Reason};
 use crate::statuspage::{CollectionKind, MetricPoint, Priority};
-
-/// The name under which the data points of a metric are recorded as applied.
-pub(super) const DATA: &str = "data";
 
 /// Where an object's way begins.
 pub(super) enum Start {

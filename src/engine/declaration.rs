@@ -6,7 +6,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::identity::CREATE;
+use super::journal::open_creation;
 use crate::api::{
     AdoptionPolicy, CommonSpec, ComponentGroupSpec, ComponentGroupStatus, ComponentSpec, ComponentStatus,
     DeletionPolicy, DriftPolicy, IncidentDeletionPolicy, IncidentSpec, IncidentStatus, IncidentTemplateSpec,
@@ -302,10 +302,7 @@ impl Declaration {
     pub fn is_to_take_over(&self) -> bool {
         let object = self.status.object();
         // What was just created gets its id into the annotation first, and then into the status.
-        let created = object
-            .journal
-            .as_ref()
-            .is_some_and(|journal| journal.operation == CREATE);
+        let created = open_creation(object).is_some();
         self.id_annotation.is_some() && self.recorded_id() != object.id.as_deref() && !created
     }
 

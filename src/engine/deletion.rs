@@ -7,7 +7,8 @@ use std::collections::BTreeMap;
 
 use super::declaration::{Declaration, Deletion, Spec};
 use super::fields::Change;
-use super::identity::{Identity, open_creation};
+use super::identity::Identity;
+use super::journal::open_creation;
 use super::kinds;
 use super::plan::{Action, State};
 use super::planner::{Outcome, Planner, step};
@@ -26,7 +27,7 @@ pub(super) fn plan<'a>(planner: &mut Planner<'a>, declaration: &'a Declaration) 
         release(planner, declaration);
         return;
     }
-    let journal_open = open_creation(declaration).is_some();
+    let journal_open = open_creation(declaration.status.object()).is_some();
     let identity = planner.identities.get(&declaration.key).filter(|_| journal_open);
     let id = match (declaration.recorded_id(), identity) {
         // What was being created in the place of the recorded object.
@@ -86,7 +87,7 @@ pub(super) fn plan_closed<'a>(planner: &mut Planner<'a>, declaration: &'a Declar
         );
         return planner.record(declaration, outcome);
     }
-    let nothing_there = declaration.recorded_id().is_none() && open_creation(declaration).is_none();
+    let nothing_there = declaration.recorded_id().is_none() && open_creation(declaration.status.object()).is_none();
     if policies.deletion == Deletion::Orphan || policies.management == ManagementPolicy::ObserveOnly || nothing_there {
         release(planner, declaration);
     } else if planner.world.gate.is_some() {

@@ -10,30 +10,15 @@ use jiff::{SignedDuration, Timestamp};
 use super::claims::Claims;
 use super::context::{Context, Index};
 use super::declaration::{Declaration, ObjectKey, Spec};
+use super::journal::{GRACE, REPLACE, open_creation};
 use super::kinds::Rules;
 use super::plan::{Read, ReadWhat, State};
 use super::world::World;
 use crate::api::{AdoptionPolicy, DriftPolicy, Journal, Kind, ManagementPolicy, Reason};
 use crate::statuspage::Priority;
 
-/// How long after an attempt a list has to be read before its silence means that the attempt had no effect: longer
-/// than a request may take.
-pub(super) const GRACE: SignedDuration = SignedDuration::from_secs(35);
 /// Clocks of the two sides may differ by so much.
 const SKEW: SignedDuration = SignedDuration::from_secs(120);
-
-/// The journal's word for a create in flight.
-pub(super) const CREATE: &str = "create";
-/// The journal's word for the creation of another object that this one needs.
-pub(super) const PROVIDE: &str = "provide";
-/// The journal's word for the deletion of an object that is to be created again.
-pub(super) const REPLACE: &str = "replace";
-
-/// The note of a creation whose outcome is not recorded.
-pub(super) fn open_creation(declaration: &Declaration) -> Option<&Journal> {
-    let journal = declaration.status.object().journal.as_ref();
-    journal.filter(|journal| journal.operation == CREATE)
-}
 
 /// The answer.
 #[derive(Clone, Debug, PartialEq)]
@@ -116,12 +101,12 @@ pub(super) fn identify_all(world: &World<'_>, index: &Index<'_>) -> Known {
     order.sort_by_key(|declaration| {
         (
             identification_rank(&declaration.key),
-            open_creation(declaration).is_none(),
+            open_creation(declaration.status.object()).is_none(),
         )
     });
     for declaration in order {
         // A deleted declaration needs its recorded id only, unless the outcome of its creation is not known.
-        if declaration.deleting && open_creation(declaration).is_none() {
+        if declaration.deleting && open_creation(declaration.status.object()).is_none() {
             continue;
         }
         let context = Context {
@@ -257,7 +242,7 @@ fn identify<K: Rules>(context: &Context<'_>, rules: &K) -> Identified {
         // Whoever creates must have looked first.
         return Identified::unknown().reading(ReadWhat::Collection(K::COLLECTION), urgency);
     }
-    let journal = open_creation(declaration);
+    let journal = open_creation(declaration.status.object());
     let sought = Context {
         sent_title: journal.and_then(|journal| journal.title.as_deref()),
         ..*context
@@ -294,7 +279,7 @@ fn gone<K: Rules>(context: &Context<'_>, id: &str, read_at: Timestamp) -> Option
     let noun = declaration.key.kind.noun();
     let object = declaration.status.object();
     // A list may lag behind a write by a little: an object created or seen a moment ago is not gone yet.
-    let begun = open_creation(declaration);
+    let begun = open_creation(declaration.status.object());
     let last_seen = object
         .last_sync_time
         .as_ref()

@@ -20,6 +20,7 @@ mod deletion;
 mod failure;
 mod fields;
 mod identity;
+mod journal;
 mod kinds;
 mod lookup;
 pub mod model;

@@ -2,7 +2,6 @@
 //!
 //! The value that was acted on is recorded as a hash, so that the same value never acts twice.
 
-use super::converge::DATA;
 use super::declaration::{Declaration, ObjectKey};
 use super::fields::hash;
 use super::plan::{Action, State, Step};
@@ -10,6 +9,9 @@ use super::planner::Planner;
 use super::request::Request;
 use crate::api::{Kind, REACTIVATE, RESEND_CONFIRMATION, RESET_DATA, Reason};
 use crate::statuspage::Priority;
+
+/// The name under which the data points of a metric are recorded as applied.
+pub(super) const DATA: &str = "data";
 
 struct Operation {
     kind: Kind,

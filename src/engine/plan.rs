@@ -5,7 +5,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use super::declaration::{ObjectKey, Status};
 use super::fields::Change;
-use super::identity::{CREATE, PROVIDE, REPLACE};
+use super::journal::{CREATE, PROVIDE, REPLACE};
 use super::request::Request;
 use crate::api::{Journal, Reason};
 use crate::statuspage::{BudgetStats, CollectionKind, Priority};

@@ -6,7 +6,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use super::conditions::whole_second;
 use super::declaration::{Declaration, Spec, Status};
 use super::fields::hash;
-use super::identity::{CREATE, REPLACE};
+use super::journal::{CREATE, REPLACE};
 use super::plan::{Action, Step};
 use super::request::Request;
 use crate::api::{IncidentUpdate, Journal, PublishedUpdate};

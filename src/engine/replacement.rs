@@ -9,7 +9,7 @@
 use super::context::{Blocked, Context};
 use super::declaration::{Declaration, Deletion, Status};
 use super::fields::{self, Comparisons};
-use super::identity::{CREATE, GRACE, REPLACE};
+use super::journal::{CREATE, GRACE, REPLACE};
 use super::kinds::{self, Rules};
 use super::plan::{Action, ReadWhat, Step};
 use super::planner::{Planner, step};

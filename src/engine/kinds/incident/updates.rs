@@ -8,7 +8,7 @@ use crate::api::{IncidentSpec, IncidentStatusName, IncidentUpdate, Journal, Publ
 use crate::engine::context::Context;
 use crate::engine::declaration::Status;
 use crate::engine::fields::{Change, Comparisons};
-use crate::engine::identity::GRACE;
+use crate::engine::journal::GRACE;
 use crate::engine::plan::{Action, ReadWhat, State, Step};
 use crate::engine::planner::{Outcome, Planner};
 use crate::engine::record::{applied_hash, is_text_of};
