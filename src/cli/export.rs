@@ -11,7 +11,7 @@ use super::{Connection, Failure, Outcome};
 use crate::api::{Kind, ManagementPolicy};
 use crate::manifest::{Export, ExportOptions, export, to_yaml};
 use crate::statuspage::{
-    BaseUrl, Client, CollectionKind, Dated, Error, ErrorClass, Identified, IncidentStatus, PageHandle, Snapshot,
+    BaseUrl, Client, CollectionKind, Dated, Error, ErrorClass, IncidentStatus, PageHandle, Snapshot,
 };
 
 /// What happens after an export; for the help.
@@ -204,25 +204,13 @@ async fn read(
 
 /// What each page access user may see beside its groups is in no list.
 async fn read_grants(page: &PageHandle, snapshot: &mut Snapshot) -> Result<(), Failure> {
-    fn ids<T: Identified>(granted: Vec<T>) -> Dated<Vec<String>> {
-        Dated {
-            value: granted.iter().map(|item| item.id().to_owned()).collect(),
-            read_at: jiff::Timestamp::now(),
-        }
-    }
     let users = snapshot.page_access_users.iter().flat_map(|list| &list.items);
     let users: Vec<String> = users.map(|user| user.id.clone()).collect();
     for user in users {
-        let grants = page.page_access_users().components(&user);
-        let granted = patiently(async || grants.list().await)
-            .await
-            .map_err(Failure::Statuspage)?;
-        snapshot.store_user_components(&user, ids(granted));
-        let grants = page.page_access_users().metrics(&user);
-        let granted = patiently(async || grants.list().await)
-            .await
-            .map_err(Failure::Statuspage)?;
-        snapshot.store_user_metrics(&user, ids(granted));
+        let components = patiently(async || page.read_user_components(&user).await);
+        snapshot.store_user_components(&user, components.await.map_err(Failure::Statuspage)?);
+        let metrics = patiently(async || page.read_user_metrics(&user).await);
+        snapshot.store_user_metrics(&user, metrics.await.map_err(Failure::Statuspage)?);
     }
     Ok(())
 }

@@ -1,20 +1,24 @@
 //! What the rules of a kind may ask about the rest of the page.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::time::Duration;
 
 use jiff::Timestamp;
 
 use super::claims::Claims;
 use super::declaration::{Declaration, ObjectKey, Policies, Spec};
-use super::kinds::is_running_maintenance;
+use super::kinds::{Unlisted, is_running_maintenance};
 use super::lookup::Lookup;
-use super::plan::State;
+use super::plan::{ReadWhat, State};
 use super::world::World;
 use crate::api::{
     ComponentGroupSpec, ComponentObservation, ComponentSpec, IncidentSpec, IncidentTemplateSpec, Kind,
     ManagementPolicy, MetricSpec, MetricsProviderSpec, OrganizationUserSpec, PageAccessGroupSpec, PageAccessUserSpec,
     Reason, SubscriberSpec, Uptime,
 };
+
+/// Uptimes are read so often at most: they move slowly, and each is a request of its own.
+const UPTIME_PAUSE: Duration = Duration::from_secs(3600);
 
 /// Why an object cannot be compared or created yet.
 #[derive(Clone, Debug, PartialEq)]
@@ -199,6 +203,24 @@ impl<'a> Context<'a> {
             percentage: (percentage * 1000.0).round() / 1000.0,
             since: known.range_start.map(|start| start.strftime("%Y-%m-%d").to_string()),
         })
+    }
+
+    /// The uptime of a component or group as something to read, if it is asked for.
+    pub(super) fn uptime_to_read(
+        &self,
+        observe: Option<&ComponentObservation>,
+        what: ReadWhat,
+        id: &str,
+    ) -> Vec<Unlisted> {
+        if !observe.is_some_and(|observe| observe.uptime) {
+            return Vec::new();
+        }
+        let known = self.world.snapshot.uptimes.get(id);
+        vec![Unlisted {
+            what,
+            read_at: known.map(|known| known.read_at),
+            pause: UPTIME_PAUSE,
+        }]
     }
 
     /// True when a declaration may be written to the page at all.

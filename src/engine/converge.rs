@@ -46,28 +46,16 @@ impl<'a> Planner<'a> {
             return;
         }
         match &*declaration.spec {
-            Spec::Component(spec) => {
-                self.uptime(declaration, spec.observe.as_ref(), ReadWhat::Uptime);
-                self.object(declaration, spec);
-            }
-            Spec::ComponentGroup(spec) => {
-                self.uptime(declaration, spec.observe.as_ref(), ReadWhat::GroupUptime);
-                self.object(declaration, spec);
-            }
+            Spec::Component(spec) => self.object(declaration, spec),
+            Spec::ComponentGroup(spec) => self.object(declaration, spec),
             Spec::MetricsProvider(spec) => self.object(declaration, &**spec),
             Spec::Metric(spec) => self.object(declaration, &**spec),
             Spec::Subscriber(spec) => self.object(declaration, spec),
             Spec::Incident(spec) => kinds::converge_incident(self, declaration, spec),
             Spec::IncidentTemplate(spec) => self.object(declaration, &**spec),
-            Spec::PageAccessUser(spec) => {
-                self.grants(declaration, spec);
-                self.object(declaration, &**spec);
-            }
+            Spec::PageAccessUser(spec) => self.object(declaration, &**spec),
             Spec::PageAccessGroup(spec) => self.object(declaration, &**spec),
-            Spec::OrganizationUser(spec) => {
-                self.permissions(declaration, spec);
-                self.object(declaration, &**spec);
-            }
+            Spec::OrganizationUser(spec) => self.object(declaration, &**spec),
             Spec::StatusPage(_) | Spec::Removed(_) => {}
         }
     }
@@ -205,6 +193,7 @@ impl<'a> Planner<'a> {
 
     fn update<K: Rules>(&mut self, context: &Context<'a>, rules: &K, remote: &K::Remote, adopted: bool) {
         let declaration = context.declaration;
+        self.unlisted(declaration, rules.unlisted(context, remote));
         let mut outcome = Outcome::new(declaration, State::InSync, Reason::Synced, K::IN_SYNC);
         self.take(declaration, K::id(remote), adopted, &mut outcome.status);
         rules.observe(context, remote, &mut outcome.status);

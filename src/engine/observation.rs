@@ -8,18 +8,12 @@ use jiff::Timestamp;
 use super::context::Blocked;
 use super::declaration::{Declaration, Status};
 use super::fields::{self, Comparisons};
-use super::identity::{Identity, elapsed};
-use super::kinds;
+use super::identity::elapsed;
+use super::kinds::{self, Unlisted};
 use super::plan::{ReadWhat, State};
 use super::planner::Planner;
-use crate::api::{
-    ComponentObservation, DriftPolicy, OrganizationUserSpec, PageAccessUserSpec, Reason, StatusEmbed, StatusPageSpec,
-    SubscriberCounts,
-};
+use crate::api::{DriftPolicy, Reason, StatusEmbed, StatusPageSpec, SubscriberCounts};
 use crate::statuspage::{CollectionKind, Priority, SubscriberHistogram, SubscriberStates};
-
-/// Uptimes are read so often at most: they move slowly, and each is a request of its own.
-const UPTIME_INTERVAL: Duration = Duration::from_secs(3600);
 
 impl Planner<'_> {
     /// Asks for a read unless what was read is fresh, and comes back when it no longer is.
@@ -97,60 +91,15 @@ impl Planner<'_> {
         }
     }
 
-    /// Asks for the uptime of a component or group that is on the page and shows one, if its declaration wants it.
-    pub(super) fn uptime(
-        &mut self,
-        declaration: &Declaration,
-        observe: Option<&ComponentObservation>,
-        what: fn(String) -> ReadWhat,
-    ) {
-        let Some(Identity::Here { id, .. }) = self.identities.get(&declaration.key) else {
-            return;
-        };
-        let snapshot = self.world.snapshot;
-        let row = snapshot.components.as_ref().and_then(|list| list.get(id));
-        let shows = row.is_some_and(|row| row.group || row.showcase != Some(false));
-        if shows && observe.is_some_and(|observe| observe.uptime) && self.failure(declaration).is_none() {
-            let known = snapshot.uptimes.get(id);
-            let interval = self.world.resync_interval().max(UPTIME_INTERVAL);
-            self.keep_fresh_for(
-                interval,
-                what(id.clone()),
-                known.map(|known| known.read_at),
-                declaration.seen,
-            );
-        }
-    }
-
-    /// Asks for what is granted to a page access user alone, if its declaration has some of it.
-    pub(super) fn grants(&mut self, declaration: &Declaration, spec: &PageAccessUserSpec) {
-        let Some(Identity::Here { id, .. }) = self.identities.get(&declaration.key) else {
-            return;
-        };
-        if self.failure(declaration).is_some() {
-            return;
-        }
-        let snapshot = self.world.snapshot;
-        if spec.components.is_some() {
-            let known = snapshot.user_components.get(id).map(|known| known.read_at);
-            self.keep_fresh(ReadWhat::UserComponents(id.clone()), known, declaration.seen);
-        }
-        if spec.metrics.is_some() {
-            let known = snapshot.user_metrics.get(id).map(|known| known.read_at);
-            self.keep_fresh(ReadWhat::UserMetrics(id.clone()), known, declaration.seen);
-        }
-    }
-
-    /// Asks for the permissions of a member whose declaration has some.
-    pub(super) fn permissions(&mut self, declaration: &Declaration, spec: &OrganizationUserSpec) {
-        let Some(Identity::Here { id, .. }) = self.identities.get(&declaration.key) else {
-            return;
-        };
+    /// Asks for what no list has of an object that is on the page.
+    pub(super) fn unlisted(&mut self, declaration: &Declaration, parts: Vec<Unlisted>) {
         // After a failure it is the failure that says when to try again.
-        if !spec.permissions.is_empty() && self.failure(declaration).is_none() {
-            let known = self.world.snapshot.permissions.get(id);
-            let what = ReadWhat::Permissions(id.clone());
-            self.keep_fresh(what, known.map(|known| known.read_at), declaration.seen);
+        if parts.is_empty() || self.failure(declaration).is_some() {
+            return;
+        }
+        for Unlisted { what, read_at, pause } in parts {
+            let interval = self.world.resync_interval().max(pause);
+            self.keep_fresh_for(interval, what, read_at, declaration.seen);
         }
     }
 }

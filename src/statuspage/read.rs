@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::operations::{IncidentView, PageHandle, SubscriberQuery};
-use super::types::{Identified, Incident, Permissions};
+use super::types::{Identified, Incident, Permissions, Subscriber};
 use super::{Collection, CollectionKind, Dated, Error, Listing, Reading};
 
 fn collection<T: Identified>(read_at: Timestamp, listing: Listing<T>) -> Collection<T> {
@@ -16,6 +16,11 @@ fn collection<T: Identified>(read_at: Timestamp, listing: Listing<T>) -> Collect
 
 fn complete<T>(items: Vec<T>) -> Listing<T> {
     Listing { items, complete: true }
+}
+
+fn ids<T: Identified>(granted: Vec<T>, read_at: Timestamp) -> Dated<Vec<String>> {
+    let value = granted.iter().map(|item| item.id().to_owned()).collect();
+    Dated { value, read_at }
 }
 
 impl PageHandle {
@@ -80,6 +85,25 @@ impl PageHandle {
     pub async fn read_permissions(&self, user: &str) -> Result<Dated<Permissions>, Error> {
         let read_at = Timestamp::now();
         let value = self.own_organization()?.permissions(user).await?;
+        Ok(Dated { value, read_at })
+    }
+
+    /// The components that a page access user may see beside those of its groups.
+    pub async fn read_user_components(&self, user: &str) -> Result<Dated<Vec<String>>, Error> {
+        let read_at = Timestamp::now();
+        Ok(ids(self.page_access_users().components(user).list().await?, read_at))
+    }
+
+    /// The metrics that a page access user may see beside those of its groups.
+    pub async fn read_user_metrics(&self, user: &str) -> Result<Dated<Vec<String>>, Error> {
+        let read_at = Timestamp::now();
+        Ok(ids(self.page_access_users().metrics(user).list().await?, read_at))
+    }
+
+    /// Who subscribed to one incident alone.
+    pub async fn read_incident_subscribers(&self, incident: &str) -> Result<Dated<Vec<Subscriber>>, Error> {
+        let read_at = Timestamp::now();
+        let value = self.incidents().subscribers(incident).list().await?;
         Ok(Dated { value, read_at })
     }
 

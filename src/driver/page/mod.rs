@@ -419,8 +419,16 @@ fn newly_drifted<'a>(view: &View, plan: &'a Plan) -> BTreeSet<&'a ObjectKey> {
         .statuses
         .iter()
         .filter(|(_, status)| !status.object().drift.is_empty());
-    let is_new = |key: &ObjectKey| find(view, key).is_some_and(|known| known.stored.object().drift.is_empty());
-    drifted.map(|(key, _)| key).filter(|key| is_new(key)).collect()
+    let mut drifted: BTreeSet<&ObjectKey> = drifted.map(|(key, _)| key).collect();
+    if !drifted.is_empty() {
+        let known = by_key(view);
+        drifted.retain(|key| {
+            known
+                .get(key)
+                .is_some_and(|known| known.stored.object().drift.is_empty())
+        });
+    }
+    drifted
 }
 
 /// All declarations of a view, for many look-ups.

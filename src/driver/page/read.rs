@@ -9,7 +9,7 @@ use crate::api::{Kind, Reason};
 use crate::driver::{Store, View};
 use crate::engine::{self, Gate, Read, ReadWhat, Spec};
 use crate::statuspage::{
-    Client, CollectionKind, Dated, Error, ErrorClass, Identified, Page, Permit, Snapshot, Uptime, UptimeRange,
+    Client, CollectionKind, Dated, Error, ErrorClass, Page, Permit, Snapshot, Uptime, UptimeRange,
 };
 
 /// The range that the page itself shows.
@@ -18,11 +18,6 @@ fn whole_uptime() -> UptimeRange {
         skip_related_events: true,
         ..Default::default()
     }
-}
-
-fn granted_ids<T: Identified>(granted: Vec<T>, read_at: Timestamp) -> Dated<Vec<String>> {
-    let value = granted.iter().map(|item| item.id().to_owned()).collect();
-    Dated { value, read_at }
 }
 
 impl<S: Store> PageDriver<S> {
@@ -51,15 +46,11 @@ impl<S: Store> PageDriver<S> {
                 }
                 Err(error) => self.read_failed(view, Some(CollectionKind::Incidents), &error),
             },
-            ReadWhat::IncidentSubscribers(incident) => match page.incidents().subscribers(incident).list().await {
-                Ok(value) => {
-                    let read_at = began;
-                    self.snapshot
-                        .store_incident_subscribers(incident, Dated { value, read_at });
-                    self.reached();
-                }
-                Err(error) => self.part_failed(view, Kind::Incident, incident, CollectionKind::Incidents, &error),
-            },
+            ReadWhat::IncidentSubscribers(incident) => {
+                let owner = (Kind::Incident, incident.as_str(), CollectionKind::Incidents);
+                let read = page.read_incident_subscribers(incident).await;
+                self.part_read(view, owner, began, read, Snapshot::store_incident_subscribers);
+            }
             ReadWhat::Uptime(id) => {
                 let uptime = page.components().uptime(id, &whole_uptime()).await;
                 self.uptime_read(view, id, began, uptime);
@@ -68,31 +59,21 @@ impl<S: Store> PageDriver<S> {
                 let uptime = page.component_groups().uptime(id, &whole_uptime()).await;
                 self.uptime_read(view, id, began, uptime);
             }
-            ReadWhat::UserComponents(user) => match page.page_access_users().components(user).list().await {
-                Ok(granted) => {
-                    self.snapshot.store_user_components(user, granted_ids(granted, began));
-                    self.reached();
-                }
-                Err(error) => self.grants_failed(view, user, &error),
-            },
-            ReadWhat::UserMetrics(user) => match page.page_access_users().metrics(user).list().await {
-                Ok(granted) => {
-                    self.snapshot.store_user_metrics(user, granted_ids(granted, began));
-                    self.reached();
-                }
-                Err(error) => self.grants_failed(view, user, &error),
-            },
-            ReadWhat::Permissions(user) => match page.read_permissions(user).await {
-                Ok(mut permissions) => {
-                    permissions.read_at = began;
-                    self.snapshot.store_permissions(user, permissions);
-                    self.reached();
-                }
-                Err(error) => {
-                    let list = CollectionKind::OrganizationUsers;
-                    self.part_failed(view, Kind::OrganizationUser, user, list, &error);
-                }
-            },
+            ReadWhat::UserComponents(user) => {
+                let owner = (Kind::PageAccessUser, user.as_str(), CollectionKind::PageAccessUsers);
+                let read = page.read_user_components(user).await;
+                self.part_read(view, owner, began, read, Snapshot::store_user_components);
+            }
+            ReadWhat::UserMetrics(user) => {
+                let owner = (Kind::PageAccessUser, user.as_str(), CollectionKind::PageAccessUsers);
+                let read = page.read_user_metrics(user).await;
+                self.part_read(view, owner, began, read, Snapshot::store_user_metrics);
+            }
+            ReadWhat::Permissions(user) => {
+                let owner = (Kind::OrganizationUser, user.as_str(), CollectionKind::OrganizationUsers);
+                let read = page.read_permissions(user).await;
+                self.part_read(view, owner, began, read, Snapshot::store_permissions);
+            }
         }
     }
 
@@ -166,8 +147,24 @@ impl<S: Store> PageDriver<S> {
         }
     }
 
-    fn grants_failed(&mut self, view: &View, user: &str, error: &Error) {
-        self.part_failed(view, Kind::PageAccessUser, user, CollectionKind::PageAccessUsers, error);
+    /// Stores what belongs to one object: a kind, an id, and the list that the object is in.
+    fn part_read<T>(
+        &mut self,
+        view: &View,
+        owner: (Kind, &str, CollectionKind),
+        began: Timestamp,
+        read: Result<Dated<T>, Error>,
+        store: fn(&mut Snapshot, &str, Dated<T>),
+    ) {
+        let (kind, id, list) = owner;
+        match read {
+            Ok(part) => {
+                let part = Dated { read_at: began, ..part };
+                store(&mut self.snapshot, id, part);
+                self.reached();
+            }
+            Err(error) => self.part_failed(view, kind, id, list, &error),
+        }
     }
 
     /// What belongs to one object cannot be read: a matter of its declaration, not of the whole list.

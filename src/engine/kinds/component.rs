@@ -3,11 +3,12 @@
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
-use super::{Rules, text, write};
+use super::{Rules, Unlisted, text, write};
 use crate::api::{ComponentSpec, Kind};
 use crate::engine::context::{Blocked, Context};
 use crate::engine::declaration::{ObjectKey, Status};
 use crate::engine::fields::Field;
+use crate::engine::plan::ReadWhat;
 use crate::engine::request::Request;
 use crate::statuspage::{Collection, CollectionKind, Component, Priority, Snapshot};
 
@@ -43,6 +44,12 @@ impl Rules for ComponentSpec {
     fn also_needs(&self) -> Option<CollectionKind> {
         // Whether a maintenance covers the component.
         self.status.map(|_| CollectionKind::Incidents)
+    }
+
+    fn unlisted(&self, context: &Context<'_>, remote: &Component) -> Vec<Unlisted> {
+        let shown = remote.showcase != Some(false);
+        let observe = self.observe.as_ref().filter(|_| shown);
+        context.uptime_to_read(observe, ReadWhat::Uptime(remote.id.clone()), &remote.id)
     }
 
     fn title(&self, context: &Context<'_>) -> String {

@@ -4,11 +4,12 @@
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
-use super::{Rules, text, write};
+use super::{Rules, Unlisted, text, write};
 use crate::api::{ComponentGroupSpec, Reason};
 use crate::engine::context::{Blocked, Context};
 use crate::engine::declaration::Status;
 use crate::engine::fields::Field;
+use crate::engine::plan::ReadWhat;
 use crate::engine::request::Request;
 use crate::statuspage::{Collection, CollectionKind, Component, ComponentGroupWrite, Priority, Snapshot};
 
@@ -39,6 +40,14 @@ impl Rules for ComponentGroupSpec {
 
     fn wanted_handles(&self, context: &Context<'_>) -> Vec<String> {
         vec![self.title(context)]
+    }
+
+    fn unlisted(&self, context: &Context<'_>, remote: &Component) -> Vec<Unlisted> {
+        context.uptime_to_read(
+            self.observe.as_ref(),
+            ReadWhat::GroupUptime(remote.id.clone()),
+            &remote.id,
+        )
     }
 
     fn title(&self, context: &Context<'_>) -> String {

@@ -20,6 +20,8 @@ pub(super) use metric::{data_points, implied_provider};
 pub use page::declared_settings;
 pub(super) use page::{embed_fields, settings_fields, settings_request};
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
@@ -27,9 +29,10 @@ use serde_json::{Map, Value};
 use super::context::{Blocked, Context};
 use super::declaration::{Spec, Status};
 use super::fields::Field;
+use super::plan::ReadWhat;
 use super::request::Request;
 use crate::api::{Kind, Reason};
-use crate::statuspage::{Collection, CollectionKind, Priority, Snapshot};
+use crate::statuspage::{Collection, CollectionKind, Dated, Priority, Snapshot};
 
 /// The rules of one kind.
 pub(super) trait Rules {
@@ -65,6 +68,10 @@ pub(super) trait Rules {
     fn also_needs(&self) -> Option<CollectionKind> {
         None
     }
+    /// What no list has of the remote object and this declaration needs.
+    fn unlisted(&self, _context: &Context<'_>, _remote: &Self::Remote) -> Vec<Unlisted> {
+        Vec::new()
+    }
     /// The name that people see.
     fn title(&self, context: &Context<'_>) -> String;
     /// True when the remote object is what this declaration would create.
@@ -91,6 +98,25 @@ pub(super) trait Rules {
     }
     /// Puts what the remote object says into the kind's own part of the status.
     fn observe(&self, context: &Context<'_>, remote: &Self::Remote, status: &mut Status);
+}
+
+/// Something of one object that no list has: a request of its own.
+pub(super) struct Unlisted {
+    pub(super) what: ReadWhat,
+    /// When it was read last.
+    pub(super) read_at: Option<Timestamp>,
+    /// It is read so often at most, and else as often as the lists.
+    pub(super) pause: Duration,
+}
+
+impl Unlisted {
+    fn new<T>(what: ReadWhat, known: Option<&Dated<T>>) -> Self {
+        Unlisted {
+            what,
+            read_at: known.map(|known| known.read_at),
+            pause: Duration::ZERO,
+        }
+    }
 }
 
 /// A write type from the declared fields by their API names.

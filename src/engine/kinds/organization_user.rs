@@ -5,11 +5,12 @@
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
-use super::{Rules, text, write};
+use super::{Rules, Unlisted, text, write};
 use crate::api::{Kind, OrganizationUserSpec, PagePermission, Reason};
 use crate::engine::context::{Blocked, Context};
 use crate::engine::declaration::{ObjectKey, Status};
 use crate::engine::fields::{Access, Comparison, Field};
+use crate::engine::plan::ReadWhat;
 use crate::engine::request::Request;
 use crate::statuspage::{Collection, CollectionKind, OrganizationUser, PageRoles, Permissions, Priority, Snapshot};
 
@@ -59,6 +60,14 @@ impl Rules for OrganizationUserSpec {
 
     fn wanted_handles(&self, _context: &Context<'_>) -> Vec<String> {
         vec![self.email.to_lowercase()]
+    }
+
+    fn unlisted(&self, context: &Context<'_>, remote: &OrganizationUser) -> Vec<Unlisted> {
+        if self.permissions.is_empty() {
+            return Vec::new();
+        }
+        let known = context.world.snapshot.permissions.get(&remote.id);
+        vec![Unlisted::new(ReadWhat::Permissions(remote.id.clone()), known)]
     }
 
     fn title(&self, context: &Context<'_>) -> String {

@@ -4,11 +4,12 @@
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
-use super::{Rules, text, write};
+use super::{Rules, Unlisted, text, write};
 use crate::api::{Kind, PageAccessUserSpec, Reason};
 use crate::engine::context::{Blocked, Context};
 use crate::engine::declaration::Status;
 use crate::engine::fields::{Access, Comparison, Field};
+use crate::engine::plan::ReadWhat;
 use crate::engine::request::Request;
 use crate::statuspage::{Collection, CollectionKind, PageAccessUser, Priority, Snapshot};
 
@@ -42,6 +43,20 @@ impl Rules for PageAccessUserSpec {
             (Some(email), _) => vec![email.to_lowercase()],
             (None, login) => login.iter().cloned().collect(),
         }
+    }
+
+    fn unlisted(&self, context: &Context<'_>, remote: &PageAccessUser) -> Vec<Unlisted> {
+        let snapshot = context.world.snapshot;
+        let id = &remote.id;
+        let components = self
+            .components
+            .as_ref()
+            .map(|_| Unlisted::new(ReadWhat::UserComponents(id.clone()), snapshot.user_components.get(id)));
+        let metrics = self
+            .metrics
+            .as_ref()
+            .map(|_| Unlisted::new(ReadWhat::UserMetrics(id.clone()), snapshot.user_metrics.get(id)));
+        components.into_iter().chain(metrics).collect()
     }
 
     fn title(&self, context: &Context<'_>) -> String {

@@ -3,8 +3,6 @@
 use axum::Router;
 use axum::routing::get;
 use serde_json::{Value, json};
-use statuspage_operator::admin::caller::{Caller, Scope};
-use statuspage_operator::admin::identity::Identity;
 use statuspage_operator::admin::{Limits, Mount};
 use std::time::Duration;
 
@@ -165,16 +163,7 @@ async fn more_requests_than_the_server_takes() {
 /// The shape of 403, where somebody else's name was made to point here.
 #[tokio::test]
 async fn who_may_not_is_told_in_the_words_of_each_family() {
-    let local = Caller {
-        user: "local".into(),
-        admin: true,
-        namespaces: Scope::All,
-    };
-    let setup = Setup {
-        identity: Some(Identity::new().with_anonymous(local)),
-        ..Setup::default()
-    };
-    let running = Running::with(setup).await;
+    let running = Running::with(Setup::open()).await;
     let text = "You do not have permission to perform this action.";
     for (path, body) in [
         ("/api/v1/resources/", insights(403, text)),

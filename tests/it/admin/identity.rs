@@ -4,7 +4,6 @@ use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
 use secrecy::ExposeSecret;
 use serde_json::json;
-use statuspage_operator::admin::caller::{Caller, Scope};
 use statuspage_operator::admin::identity::{Gateway, Identity};
 
 use super::{GATEWAY_SECRET, Running, Setup, answer};
@@ -102,16 +101,7 @@ async fn guessing_is_slowed_down_for_those_who_guess() {
 
 #[tokio::test]
 async fn an_open_server_serves_this_machine_only() {
-    let local = Caller {
-        user: "local".into(),
-        admin: true,
-        namespaces: Scope::All,
-    };
-    let setup = Setup {
-        identity: Some(Identity::new().with_anonymous(local)),
-        ..Setup::default()
-    };
-    let running = Running::with(setup).await;
+    let running = Running::with(Setup::open()).await;
     let request = || running.request("GET", "/api/v1/resources/");
     assert_eq!(answer(request()).await.1["meta"]["count"], 5);
     assert_eq!(answer(request().header("X-Auth-Token", "notused")).await.0, 200);

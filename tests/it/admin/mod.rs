@@ -23,7 +23,7 @@ use jiff::Timestamp;
 use reqwest::{Method, RequestBuilder, Response};
 use secrecy::ExposeSecret;
 use serde_json::Value;
-use statuspage_operator::admin::caller::Scope;
+use statuspage_operator::admin::caller::{Caller, Scope};
 use statuspage_operator::admin::identity::access_keys::AccessKeys;
 use statuspage_operator::admin::identity::key_ring::{IssuedKey, NewKey};
 use statuspage_operator::admin::identity::{Gateway, Identity};
@@ -110,6 +110,21 @@ pub(super) struct Setup {
     pub limits: Limits,
     pub tls: Option<TlsFiles>,
     pub public_details: bool,
+}
+
+impl Setup {
+    /// One that lets callers of this machine in without credentials, as `dev` does.
+    fn open() -> Self {
+        let local = Caller {
+            user: "local".into(),
+            admin: true,
+            namespaces: Scope::All,
+        };
+        Setup {
+            identity: Some(Identity::new().with_anonymous(local)),
+            ..Setup::default()
+        }
+    }
 }
 
 /// A server with access keys for both tenants.

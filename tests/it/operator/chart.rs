@@ -67,7 +67,7 @@ async fn it_works_with_the_permissions_of_the_chart() {
     .await;
 
     operator.signal("TERM");
-    assert_eq!(operator.ended().await.trim(), "exit status 0");
+    operator.ended_in_order().await;
     let log = operator.log();
     assert!(!log.to_lowercase().contains("forbidden"), "{log}");
     assert!(!log.contains("\"ERROR\""), "{log}");

@@ -394,6 +394,11 @@ impl Operator {
         .await
     }
 
+    /// Waits until it ended, which has to be in order.
+    pub async fn ended_in_order(&self) {
+        assert_eq!(self.ended().await.trim(), "exit status 0", "{}", self.log_tail());
+    }
+
     pub async fn get(&self, path: &str) -> (u16, String) {
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
         let response = client

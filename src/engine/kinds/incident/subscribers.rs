@@ -31,6 +31,9 @@ pub(super) fn subscription(
     remote: &Incident,
     outcome: &mut Outcome,
 ) -> Option<FollowUp> {
+    if remote.status.as_ref().is_some_and(IncidentStatus::is_over) {
+        return None;
+    }
     let wanted: Vec<(String, &IncidentSubscriber)> =
         spec.subscribers.iter().map(|entry| (declared(entry), entry)).collect();
     let applied = &declaration.status.object().applied;
@@ -38,8 +41,7 @@ pub(super) fn subscription(
     let removed = applied
         .iter()
         .find(|(name, _)| name.starts_with(PREFIX) && !wanted.iter().any(|(wanted, _)| wanted == *name));
-    let over = remote.status.as_ref().is_some_and(IncidentStatus::is_over);
-    if over || (added.is_none() && removed.is_none()) {
+    if added.is_none() && removed.is_none() {
         return None;
     }
     let known = planner.world.snapshot.incident_subscribers.get(&remote.id);
