@@ -5,9 +5,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue, USER_AGENT};
-use reqwest::redirect::Policy;
 
-use super::{BaseUrl, Budget, Error, Permit, Priority, RequestIds, Token};
+use super::transport::HttpTransport;
+use super::{BaseUrl, Budget, Error, Permit, Priority, RequestIds, Token, Transport};
 
 const USER_AGENT_VALUE: &str = concat!("statuspage-operator/", env!("CARGO_PKG_VERSION"));
 
@@ -18,11 +18,12 @@ pub fn install_crypto() {
 }
 
 /// Settings of a [`Client`] before it is made.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct ClientBuilder {
     token: Token,
     base_url: BaseUrl,
     budget: Option<Budget>,
+    transport: Option<Arc<dyn Transport>>,
     connect_timeout: Duration,
     timeout: Duration,
 }
@@ -35,11 +36,18 @@ impl ClientBuilder {
         self
     }
 
-    /// How long a connection may take (5 s) and how long a whole call may (30 s).
+    /// How long a connection may take (5 s) and how long a whole call may (30 s), whatever the transport.
     #[must_use]
     pub fn timeouts(mut self, connect: Duration, total: Duration) -> Self {
         self.connect_timeout = connect;
         self.timeout = total;
+        self
+    }
+
+    /// Sends requests in another way than by HTTP over the network.
+    #[must_use]
+    pub fn transport(mut self, transport: Arc<dyn Transport>) -> Self {
+        self.transport = Some(transport);
         self
     }
 
@@ -48,7 +56,6 @@ impl ClientBuilder {
     /// # Errors
     /// The TLS stack or the proxy settings of the system cannot be used.
     pub fn build(self) -> Result<Client, Error> {
-        install_crypto();
         let mut authorization =
             HeaderValue::try_from(format!("OAuth {}", self.token.expose())).map_err(|_| Error::InvalidToken {
                 reason: "it holds characters that no header may hold",
@@ -58,21 +65,18 @@ impl ClientBuilder {
             (AUTHORIZATION, authorization),
             (USER_AGENT, HeaderValue::from_static(USER_AGENT_VALUE)),
         ]);
-        let mut http = reqwest::Client::builder()
-            .default_headers(headers)
-            .connect_timeout(self.connect_timeout)
-            .timeout(self.timeout)
-            // A redirect would carry a write somewhere else, and the client's owner decides about repeating calls.
-            .redirect(Policy::none())
-            .retry(reqwest::retry::never());
-        if self.base_url.is_loopback() {
-            // A proxy cannot reach what listens on this machine only.
-            http = http.no_proxy();
-        }
-        let http = http.build().map_err(|source| Error::Setup { source })?;
+        let transport = match self.transport {
+            Some(transport) => transport,
+            None => {
+                let http = HttpTransport::new(&self.base_url, self.connect_timeout);
+                Arc::new(http.map_err(|source| Error::Setup { source })?)
+            }
+        };
         Ok(Client {
             connection: Arc::new(Connection {
-                http,
+                transport,
+                headers,
+                timeout: self.timeout,
                 base_url: self.base_url,
                 fingerprint: self.token.fingerprint(),
             }),
@@ -86,11 +90,34 @@ impl ClientBuilder {
     }
 }
 
-#[derive(Debug)]
+impl std::fmt::Debug for ClientBuilder {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("ClientBuilder")
+            .field("token", &self.token)
+            .field("base_url", &self.base_url)
+            .finish_non_exhaustive()
+    }
+}
+
 pub(super) struct Connection {
-    pub(super) http: reqwest::Client,
+    pub(super) transport: Arc<dyn Transport>,
+    /// What every request carries.
+    pub(super) headers: HeaderMap,
+    /// How long a whole call may take.
+    pub(super) timeout: Duration,
     pub(super) base_url: BaseUrl,
     pub(super) fingerprint: String,
+}
+
+impl std::fmt::Debug for Connection {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("Connection")
+            .field("base_url", &self.base_url)
+            .field("token", &self.fingerprint)
+            .finish_non_exhaustive()
+    }
 }
 
 /// A client of the Statuspage API. Clones are cheap and share connections and budget.
@@ -118,6 +145,7 @@ impl Client {
             token,
             base_url,
             budget: None,
+            transport: None,
             connect_timeout: Duration::from_secs(5),
             timeout: Duration::from_secs(30),
         }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::error_body;
+use super::TransportError;
 
 /// What a caller may conclude from an error, and so what to do next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,12 +56,11 @@ pub enum Error {
     },
     /// The HTTP client could not be built.
     #[error(
-        "the HTTP client could not be set up: {}; check the proxy settings and that the system has CA certificates",
-        error_body::causes(source)
+        "the HTTP client could not be set up: {source}; check the proxy settings and that the system has CA certificates"
     )]
     Setup {
         /// The cause.
-        source: reqwest::Error,
+        source: TransportError,
     },
     /// The request was refused before it was sent, because it could not mean anything.
     #[error("{operation}: {reason}")]
@@ -81,17 +80,16 @@ pub enum Error {
     },
     /// No connection: the request was certainly not sent.
     #[error(
-        "{operation}: the remote service cannot be reached: {}; check the API address, DNS, the proxy and network policies",
-        error_body::causes(source)
+        "{operation}: the remote service cannot be reached: {source}; check the API address, DNS, the proxy and network policies"
     )]
     Unreachable {
         /// What was asked.
         operation: &'static str,
         /// The cause.
-        source: reqwest::Error,
+        source: TransportError,
     },
     /// The request was sent, at least in part, and no complete reply came.
-    #[error("{operation}: {}: {}", if *timed_out { "no reply in time" } else { "the connection broke before the reply was complete" }, error_body::causes(source))]
+    #[error("{operation}: {}: {}", if *timed_out { "no reply in time" } else { "the connection broke before the reply was complete" }, source)]
     Lost {
         /// What was asked.
         operation: &'static str,
@@ -100,7 +98,7 @@ pub enum Error {
         /// Whether time ran out, as opposed to a connection that broke.
         timed_out: bool,
         /// The cause.
-        source: reqwest::Error,
+        source: TransportError,
     },
     /// The remote service answered with an error.
     #[error("{operation}: the remote service answered {status}{}{}", quoted(message), advice(*status))]

@@ -1,6 +1,5 @@
 //! Finds the remote service's own words in the many shapes of its error replies.
 
-use std::error::Error;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -63,21 +62,6 @@ pub(super) fn retry_after(header: &str, now: Timestamp) -> Option<Duration> {
     let date = jiff::fmt::rfc2822::parse(header).ok()?.timestamp();
     // A date in the past, or a clock that is off, asks for nothing.
     Some(Duration::try_from(date.duration_since(now)).unwrap_or_default())
-}
-
-/// An error with everything below it: the HTTP stack tells the cause only there.
-pub(super) fn causes(error: &(dyn Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        let cause_text = cause.to_string();
-        if !text.ends_with(&cause_text) {
-            text.push_str(": ");
-            text.push_str(&cause_text);
-        }
-        next = cause.source();
-    }
-    text
 }
 
 #[cfg(test)]

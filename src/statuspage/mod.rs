@@ -2,6 +2,7 @@
 //!
 //! - [`types`]: what travels. Reading accepts anything, writing sends exactly what was set.
 //! - [`Client`]: every operation, each request through the [`Budget`] of its token.
+//! - [`Transport`]: how requests travel; HTTP unless a function takes its place.
 //! - [`Snapshot`]: what was read from a page by list calls, own writes folded in.
 //! - [`Error`]: what went wrong in the remote service's own words, and by [`ErrorClass`] what to do next.
 
@@ -16,6 +17,7 @@ mod read;
 mod request;
 mod snapshot;
 mod token;
+mod transport;
 pub mod types;
 
 pub use base_url::BaseUrl;
@@ -30,4 +32,5 @@ pub use operations::{
 pub use paging::Listing;
 pub use snapshot::{Collection, CollectionKind, Dated, Reading, Snapshot};
 pub use token::Token;
+pub use transport::{Incoming, Outgoing, Transport, TransportError, TransportErrorKind};
 pub use types::*;

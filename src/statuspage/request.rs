@@ -2,9 +2,12 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
+use futures::StreamExt;
+use futures::stream::BoxStream;
 use jiff::Timestamp;
-use reqwest::header::{HeaderMap, RETRY_AFTER};
-use reqwest::{Method, Response};
+use reqwest::Method;
+use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -13,7 +16,7 @@ use tokio::time::Instant;
 use super::error::RequestIds;
 use super::paging::Entity;
 use super::types::Identified;
-use super::{Client, Error, ErrorClass, error_body};
+use super::{Client, Error, ErrorClass, Outgoing, TransportError, TransportErrorKind, error_body};
 
 /// Most bytes of a reply that are read; the largest honest one, 1,100 components or 100 long incidents, stays below.
 const REPLY_LIMIT: usize = 64 << 20;
@@ -171,21 +174,35 @@ impl Client {
             effectful,
         } = call;
         let path = path.map_err(|reason| Error::InvalidRequest { operation, reason })?;
-        let mut request = self
-            .connection
-            .http
-            .request(method.clone(), self.connection.base_url.join(&path));
+        let mut url = self.connection.base_url.join(&path);
         if !query.is_empty() {
-            request = request.query(&query);
+            url.query_pairs_mut().extend_pairs(&query);
         }
-        if let Some(body) = body {
-            let body = body.map_err(|source| Error::Encode { operation, source })?;
-            request = request.json(&body);
-        }
+        let mut headers = self.connection.headers.clone();
+        let body = match body {
+            None => None,
+            Some(body) => {
+                let body = body.and_then(|body| serde_json::to_vec(&body));
+                headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+                Some(Bytes::from(body.map_err(|source| Error::Encode { operation, source })?))
+            }
+        };
+        let request = Outgoing {
+            method: method.clone(),
+            url,
+            headers,
+            body,
+        };
         let permit = self.permit(&page).await;
         self.count_request();
         let started = Instant::now();
-        let outcome = self.exchange(request, operation, effectful).await;
+        let limit = self.connection.timeout;
+        let exchange = tokio::time::timeout(limit, self.exchange(request, operation, effectful));
+        let outcome = exchange.await.unwrap_or_else(|_| {
+            let message = format!("gave up after {} s", limit.as_secs_f64());
+            let source = TransportError::new(TransportErrorKind::Timeout, message);
+            Err(broken_off(operation, effectful, source))
+        });
         // The slot counts from here on, whatever the outcome.
         drop(permit);
         match &outcome {
@@ -216,59 +233,42 @@ impl Client {
         outcome
     }
 
-    async fn exchange(
-        &self,
-        request: reqwest::RequestBuilder,
-        operation: &'static str,
-        effectful: bool,
-    ) -> Result<Reply, Error> {
-        let failed = |source: reqwest::Error| {
-            // The address has the query in it and says nothing that the operation does not.
-            let source = source.without_url();
-            if source.is_connect() || source.is_builder() {
-                Error::Unreachable { operation, source }
-            } else {
-                Error::Lost {
-                    operation,
-                    effectful,
-                    timed_out: source.is_timeout(),
-                    source,
-                }
-            }
-        };
-        let response = request.send().await.map_err(failed)?;
-        let status = response.status();
-        let request_ids = request_ids(response.headers());
-        if status.is_success() {
-            let body = match read(response, REPLY_LIMIT).await {
+    async fn exchange(&self, request: Outgoing, operation: &'static str, effectful: bool) -> Result<Reply, Error> {
+        let failed = |source| broken_off(operation, effectful, source);
+        let reply = self.connection.transport.exchange(request).await.map_err(failed)?;
+        let status = reply.status;
+        let request_ids = request_ids(&reply.headers);
+        if (200..300).contains(&status) {
+            let body = match read(reply.body, REPLY_LIMIT).await {
                 (body, None) if body.len() > REPLY_LIMIT => {
                     return Err(Error::TooLarge {
                         operation,
                         effectful,
-                        limit: body.len().min(REPLY_LIMIT),
+                        limit: REPLY_LIMIT,
                     });
                 }
                 (body, None) => body,
                 (_, Some(source)) => return Err(failed(source)),
             };
             return Ok(Reply {
-                status: status.as_u16(),
+                status,
                 body,
                 request_ids,
             });
         }
-        let retry_after = response
-            .headers()
+        let retry_after = reply
+            .headers
             .get(RETRY_AFTER)
             .and_then(|value| value.to_str().ok())
             .and_then(|value| error_body::retry_after(value, Timestamp::now()));
         // What arrived of an error text is better than nothing.
-        let (body, _) = read(response, ERROR_LIMIT).await;
+        let (mut body, _) = read(reply.body, ERROR_LIMIT).await;
+        body.truncate(ERROR_LIMIT);
         let body = String::from_utf8_lossy(&body);
         Err(Error::Status {
             operation,
             effectful,
-            status: status.as_u16(),
+            status,
             message: error_body::message(&body),
             body: error_body::kept(&body),
             retry_after,
@@ -277,14 +277,33 @@ impl Client {
     }
 }
 
-/// Reads a body until its end, a failure, or shortly after the limit.
-async fn read(mut response: Response, limit: usize) -> (Vec<u8>, Option<reqwest::Error>) {
+/// What it means that there is no whole reply.
+fn broken_off(operation: &'static str, effectful: bool, source: TransportError) -> Error {
+    match source.kind {
+        TransportErrorKind::Setup | TransportErrorKind::Connect => Error::Unreachable { operation, source },
+        TransportErrorKind::Timeout | TransportErrorKind::Broken => Error::Lost {
+            operation,
+            effectful,
+            timed_out: source.kind == TransportErrorKind::Timeout,
+            source,
+        },
+    }
+}
+
+/// Reads a body until its end, a failure, or one byte more than the limit.
+async fn read(
+    mut chunks: BoxStream<'static, Result<Bytes, TransportError>>,
+    limit: usize,
+) -> (Vec<u8>, Option<TransportError>) {
     let mut body = Vec::new();
     while body.len() <= limit {
-        match response.chunk().await {
-            Ok(Some(chunk)) => body.extend_from_slice(&chunk),
-            Ok(None) => break,
-            Err(error) => return (body, Some(error)),
+        match chunks.next().await {
+            Some(Ok(chunk)) => {
+                let room = limit + 1 - body.len();
+                body.extend_from_slice(&chunk[..chunk.len().min(room)]);
+            }
+            Some(Err(error)) => return (body, Some(error)),
+            None => break,
         }
     }
     (body, None)

@@ -247,6 +247,7 @@ impl Budget {
                 Ok(()) => return self.permit(),
                 Err(wait) => {
                     tokio::select! {
+                        biased;
                         () = changed => {}
                         () = sleep_until(now + wait) => {}
                     }

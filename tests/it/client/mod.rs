@@ -1,4 +1,4 @@
-//! The Statuspage client against a scripted service on a loopback socket.
+//! The Statuspage client against a scripted service: on a loopback socket, or inside the process.
 
 mod access;
 mod failures;
@@ -6,3 +6,4 @@ mod lists;
 mod operations;
 mod remote;
 mod requests;
+mod transport;

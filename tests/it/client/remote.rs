@@ -9,7 +9,7 @@ use axum::extract::Request;
 use axum::response::Response;
 use http::HeaderMap;
 use serde_json::Value;
-use statuspage_operator::statuspage::{BaseUrl, Budget, Client, Token};
+use statuspage_operator::statuspage::{BaseUrl, Budget, Client, Incoming, Outgoing, Token, TransportError};
 
 /// A request as the service saw it.
 #[derive(Clone, Debug)]
@@ -128,4 +128,17 @@ pub(super) fn asked(remote: &Remote, line: &str, body: Value) {
     assert_eq!(seen.len(), 1);
     assert_eq!(seen[0].body, body, "{line}");
     assert_eq!(remote.lines(), [line]);
+}
+
+/// A client whose requests a function answers, inside the process.
+pub(super) fn answered_by<R>(answer: impl Fn(Outgoing) -> R + Send + Sync + 'static, budget: Budget) -> Client
+where
+    R: Future<Output = Result<Incoming, TransportError>> + Send + 'static,
+{
+    let base_url = BaseUrl::parse("http://127.0.0.1:1/v1", false).unwrap();
+    Client::builder(base_url, token())
+        .budget(budget)
+        .transport(Arc::new(answer))
+        .build()
+        .unwrap()
 }
