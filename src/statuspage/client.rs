@@ -8,6 +8,7 @@ use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue, USER_AGENT};
 
 use super::transport::HttpTransport;
 use super::{BaseUrl, Budget, Error, Permit, Priority, RequestIds, Token, Transport};
+use crate::clock::Clock;
 
 const USER_AGENT_VALUE: &str = concat!("statuspage-operator/", env!("CARGO_PKG_VERSION"));
 
@@ -26,6 +27,7 @@ pub struct ClientBuilder {
     transport: Option<Arc<dyn Transport>>,
     connect_timeout: Duration,
     timeout: Duration,
+    clock: Clock,
 }
 
 impl ClientBuilder {
@@ -48,6 +50,13 @@ impl ClientBuilder {
     #[must_use]
     pub fn transport(mut self, transport: Arc<dyn Transport>) -> Self {
         self.transport = Some(transport);
+        self
+    }
+
+    /// Takes the time from a clock other than the machine's.
+    #[must_use]
+    pub fn clock(mut self, clock: Clock) -> Self {
+        self.clock = clock;
         self
     }
 
@@ -77,6 +86,7 @@ impl ClientBuilder {
                 transport,
                 headers,
                 timeout: self.timeout,
+                clock: self.clock,
                 base_url: self.base_url,
                 fingerprint: self.token.fingerprint(),
             }),
@@ -106,6 +116,7 @@ pub(super) struct Connection {
     pub(super) headers: HeaderMap,
     /// How long a whole call may take.
     pub(super) timeout: Duration,
+    pub(super) clock: Clock,
     pub(super) base_url: BaseUrl,
     pub(super) fingerprint: String,
 }
@@ -134,7 +145,7 @@ pub struct Client {
     traced: Option<Trace>,
 }
 
-/// Where the ids of the last reply are left.
+/// Where the last reply leaves what it says about itself.
 pub type Trace = Arc<Mutex<RequestIds>>;
 
 impl Client {
@@ -148,6 +159,7 @@ impl Client {
             transport: None,
             connect_timeout: Duration::from_secs(5),
             timeout: Duration::from_secs(30),
+            clock: Clock::default(),
         }
     }
 
@@ -180,7 +192,8 @@ impl Client {
         }
     }
 
-    /// The same client, which leaves the ids of every reply, also of an error, in `trace`.
+    /// The same client, which leaves what every reply says about itself in `trace`, also that of an error. A request
+    /// without a reply leaves nothing there, not even what was there before.
     #[must_use]
     pub fn with_trace(&self, trace: &Trace) -> Self {
         Self {
@@ -189,7 +202,7 @@ impl Client {
         }
     }
 
-    /// Notes the ids of a reply.
+    /// Notes what a reply says about itself.
     pub(super) fn trace(&self, ids: &RequestIds) {
         if let Some(trace) = &self.traced {
             trace.lock().unwrap_or_else(PoisonError::into_inner).clone_from(ids);

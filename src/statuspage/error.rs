@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
+
 use super::TransportError;
 
 /// What a caller may conclude from an error, and so what to do next.
@@ -24,13 +26,18 @@ pub enum ErrorClass {
     Ambiguous,
 }
 
-/// Identifiers under which the remote service filed a request; its support asks for them.
+/// What a reply says about itself: identifiers under which the remote service filed the request, which its support asks
+/// for, and the service's time.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RequestIds {
     /// `X-Request-Id` of the reply.
     pub request_id: Option<String>,
     /// `Atl-Traceid` of the reply.
     pub trace_id: Option<String>,
+    /// `Date` of the reply: the clock of the remote service, or of what answered for it.
+    pub date: Option<Timestamp>,
+    /// Whether the reply comes from a cache: it has an `Age`.
+    pub cached: bool,
 }
 
 /// A failed call.

@@ -11,6 +11,7 @@ mod budget;
 mod client;
 mod error;
 mod error_body;
+mod headers;
 mod operations;
 mod paging;
 mod read;

@@ -5,9 +5,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures::StreamExt;
 use futures::stream::BoxStream;
-use jiff::Timestamp;
 use reqwest::Method;
-use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
+use reqwest::header::{CONTENT_TYPE, HeaderValue};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -16,7 +15,7 @@ use tokio::time::Instant;
 use super::error::RequestIds;
 use super::paging::Entity;
 use super::types::Identified;
-use super::{Client, Error, ErrorClass, Outgoing, TransportError, TransportErrorKind, error_body};
+use super::{Client, Error, ErrorClass, Outgoing, TransportError, TransportErrorKind, error_body, headers};
 
 /// Most bytes of a reply that are read; the largest honest one, 1,100 components or 100 long incidents, stays below.
 const REPLY_LIMIT: usize = 64 << 20;
@@ -195,6 +194,7 @@ impl Client {
         };
         let permit = self.permit(&page).await;
         self.count_request();
+        self.trace(&RequestIds::default());
         let started = Instant::now();
         let limit = self.connection.timeout;
         let exchange = tokio::time::timeout(limit, self.exchange(request, operation, effectful));
@@ -205,10 +205,6 @@ impl Client {
         });
         // The slot counts from here on, whatever the outcome.
         drop(permit);
-        match &outcome {
-            Ok(reply) => self.trace(&reply.request_ids),
-            Err(error) => self.trace(error.request_ids().unwrap_or(&RequestIds::default())),
-        }
         let duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
         match &outcome {
             Ok(reply) => tracing::debug!(
@@ -237,7 +233,8 @@ impl Client {
         let failed = |source| broken_off(operation, effectful, source);
         let reply = self.connection.transport.exchange(request).await.map_err(failed)?;
         let status = reply.status;
-        let request_ids = request_ids(&reply.headers);
+        let request_ids = headers::request_ids(&reply.headers);
+        self.trace(&request_ids);
         if (200..300).contains(&status) {
             let body = match read(reply.body, REPLY_LIMIT).await {
                 (body, None) if body.len() > REPLY_LIMIT => {
@@ -256,11 +253,9 @@ impl Client {
                 request_ids,
             });
         }
-        let retry_after = reply
-            .headers
-            .get(RETRY_AFTER)
-            .and_then(|value| value.to_str().ok())
-            .and_then(|value| error_body::retry_after(value, Timestamp::now()));
+        // A date is meant by the clock of whoever wrote it.
+        let now = request_ids.date.unwrap_or_else(|| self.connection.clock.now());
+        let retry_after = headers::retry_after(&reply.headers, now);
         // What arrived of an error text is better than nothing.
         let (mut body, _) = read(reply.body, ERROR_LIMIT).await;
         body.truncate(ERROR_LIMIT);
@@ -307,17 +302,6 @@ async fn read(
         }
     }
     (body, None)
-}
-
-fn request_ids(headers: &HeaderMap) -> RequestIds {
-    let header = |name: &str| {
-        let text = headers.get(name)?.to_str().ok()?;
-        Some(text.to_owned())
-    };
-    RequestIds {
-        request_id: header("x-request-id"),
-        trace_id: header("atl-traceid"),
-    }
 }
 
 fn decode<T: DeserializeOwned>(operation: &'static str, effectful: bool, reply: Reply) -> Result<T, Error> {

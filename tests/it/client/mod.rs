@@ -1,6 +1,7 @@
 //! The Statuspage client against a scripted service: on a loopback socket, or inside the process.
 
 mod access;
+mod clock;
 mod failures;
 mod lists;
 mod operations;
