@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue, USER_AGENT};
 
+use super::redaction::Credentials;
 use super::transport::HttpTransport;
 use super::{BaseUrl, Budget, Error, Permit, Priority, RequestIds, Token, Transport};
 use crate::clock::Clock;
@@ -85,6 +86,7 @@ impl ClientBuilder {
             connection: Arc::new(Connection {
                 transport,
                 headers,
+                credentials: Arc::new(Credentials::new([self.token.expose()])),
                 timeout: self.timeout,
                 clock: self.clock,
                 base_url: self.base_url,
@@ -114,6 +116,8 @@ pub(super) struct Connection {
     pub(super) transport: Arc<dyn Transport>,
     /// What every request carries.
     pub(super) headers: HeaderMap,
+    /// What no reply may repeat.
+    pub(super) credentials: Arc<Credentials>,
     /// How long a whole call may take.
     pub(super) timeout: Duration,
     pub(super) clock: Clock,

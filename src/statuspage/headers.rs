@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use reqwest::header::{AGE, DATE, HeaderMap, HeaderName, RETRY_AFTER};
 
 use super::error::RequestIds;
+use super::redaction::Credentials;
 
 /// Most bytes of an identifier that are kept.
 const KEPT: usize = 256;
@@ -16,9 +17,9 @@ fn text(headers: &HeaderMap, name: impl Into<HeaderName>) -> Option<&str> {
 }
 
 /// What identifies a reply, and how old it is.
-pub(super) fn request_ids(headers: &HeaderMap) -> RequestIds {
+pub(super) fn request_ids(headers: &HeaderMap, credentials: &Credentials) -> RequestIds {
     let identifier = |name: &'static str| {
-        let text = text(headers, HeaderName::from_static(name))?;
+        let text = credentials.text(text(headers, HeaderName::from_static(name))?);
         Some(text[..text.floor_char_boundary(KEPT)].to_owned())
     };
     RequestIds {
@@ -57,6 +58,10 @@ mod tests {
 
     fn headers(name: HeaderName, value: &str) -> HeaderMap {
         HeaderMap::from_iter([(name, HeaderValue::from_str(value).unwrap())])
+    }
+
+    fn request_ids(headers: &HeaderMap) -> RequestIds {
+        super::request_ids(headers, &Credentials::new(["correct-horse"]))
     }
 
     #[test]
@@ -115,5 +120,8 @@ mod tests {
     fn identifiers_are_kept_up_to_a_length() {
         let ids = request_ids(&headers(HeaderName::from_static("x-request-id"), &"x".repeat(9000)));
         assert_eq!(ids.request_id.unwrap().len(), KEPT);
+        let echo = format!("{}correct-horse", "x".repeat(KEPT - 5));
+        let ids = request_ids(&headers(HeaderName::from_static("atl-traceid"), &echo));
+        assert!(!ids.trace_id.unwrap().contains("corr"), "cut after it was cleaned");
     }
 }

@@ -8,6 +8,7 @@
 
 mod base_url;
 mod budget;
+mod call;
 mod client;
 mod error;
 mod error_body;
@@ -15,6 +16,8 @@ mod headers;
 mod operations;
 mod paging;
 mod read;
+mod redaction;
+mod reply;
 mod request;
 mod snapshot;
 mod token;

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
 
-use super::request::Call;
+use super::call::Call;
 use super::types::Identified;
 use super::{Client, Error};
 

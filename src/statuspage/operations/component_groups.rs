@@ -1,7 +1,7 @@
 //! Operations on component groups.
 
+use super::super::call::Call;
 use super::super::paging::Paging;
-use super::super::request::Call;
 use super::super::types::{ComponentGroup, ComponentGroupWrite, Uptime};
 use super::super::{Client, Error};
 use super::UptimeRange;

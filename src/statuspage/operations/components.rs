@@ -2,8 +2,8 @@
 
 use serde_json::json;
 
+use super::super::call::Call;
 use super::super::paging::Paging;
-use super::super::request::Call;
 use super::super::types::{Component, ComponentWrite, Uptime};
 use super::super::{Client, Error};
 use super::UptimeRange;

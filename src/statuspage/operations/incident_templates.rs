@@ -1,7 +1,7 @@
 //! Operations on incident templates.
 
+use super::super::call::Call;
 use super::super::paging::Paging;
-use super::super::request::Call;
 use super::super::types::{IncidentTemplate, IncidentTemplateWrite};
 use super::super::{Client, Error};
 

@@ -1,7 +1,7 @@
 //! Operations on incidents and their updates.
 
+use super::super::call::Call;
 use super::super::paging::{Listing, Paging};
-use super::super::request::Call;
 use super::super::types::{Incident, IncidentUpdate, IncidentUpdateWrite, IncidentWrite};
 use super::super::{Client, Error};
 use super::{IncidentSubscribers, Postmortems};

@@ -1,7 +1,7 @@
 //! Operations on metrics providers.
 
+use super::super::call::Call;
 use super::super::paging::{Paging, Rows};
-use super::super::request::Call;
 use super::super::types::{Metric, MetricWrite, MetricsProvider, MetricsProviderWrite};
 use super::super::{Client, Error};
 

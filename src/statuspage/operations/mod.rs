@@ -14,8 +14,8 @@ mod postmortems;
 mod status_embed;
 mod subscribers;
 
+use super::call::Call;
 use super::paging::Rows;
-use super::request::Call;
 use super::types::{Page, PageWrite};
 use super::{Client, Error};
 

@@ -1,7 +1,7 @@
 //! Operations on the members of an organization.
 
+use super::super::call::Call;
 use super::super::paging::Paging;
-use super::super::request::Call;
 use super::super::types::{OrganizationUser, OrganizationUserWrite, Permissions};
 use super::super::{Client, Error};
 

@@ -2,8 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
+use super::super::call::Call;
 use super::super::paging::Paging;
-use super::super::request::Call;
 use super::super::types::{
     Component, Identified, Metric, PageAccessGroup, PageAccessGroupWrite, PageAccessUser, PageAccessUserWrite,
 };

@@ -1,6 +1,6 @@
 //! Operations on the postmortem of an incident.
 
-use super::super::request::Call;
+use super::super::call::Call;
 use super::super::types::{Postmortem, PostmortemPublish, PostmortemWrite};
 use super::super::{Client, Error};
 

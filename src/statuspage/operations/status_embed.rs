@@ -3,7 +3,7 @@
 use serde::{Deserialize, Deserializer};
 
 use super::super::Error;
-use super::super::request::Call;
+use super::super::call::Call;
 use super::super::types::{StatusEmbedConfig, StatusEmbedConfigWrite};
 use super::PageHandle;
 

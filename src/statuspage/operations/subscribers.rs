@@ -3,8 +3,8 @@
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value, json};
 
+use super::super::call::Call;
 use super::super::paging::Paging;
-use super::super::request::Call;
 use super::super::types::{
     Subscriber, SubscriberCount, SubscriberHistogram, SubscriberMode, SubscriberState, SubscriberWrite,
 };

@@ -5,6 +5,7 @@ mod clock;
 mod failures;
 mod lists;
 mod operations;
+mod redaction;
 mod remote;
 mod requests;
 mod transport;
