@@ -11,7 +11,7 @@ use super::{Connection, Failure, Outcome};
 use crate::api::{Kind, ManagementPolicy};
 use crate::manifest::{Export, ExportOptions, export, to_yaml};
 use crate::statuspage::{
-    BaseUrl, Client, CollectionKind, Dated, Error, ErrorClass, IncidentStatus, PageHandle, Snapshot,
+    BaseUrl, Client, CollectionKind, Dated, Error, ErrorClass, IncidentStatus, Listing, PageHandle, Snapshot,
 };
 
 /// What happens after an export; for the help.
@@ -190,7 +190,9 @@ async fn read(
             let read_at = jiff::Timestamp::now();
             let subscribers = page.incidents().subscribers(&incident);
             match patiently(async || subscribers.list().await).await {
-                Ok(value) => snapshot.store_incident_subscribers(&incident, Dated { value, read_at }),
+                Ok(Listing { items: value, .. }) => {
+                    snapshot.store_incident_subscribers(&incident, Dated { value, read_at })
+                }
                 Err(error) if is_left_out(CollectionKind::Subscribers, &error) => {
                     let why = described(&error);
                     notes.push(format!("the subscribers of incident {incident} are left out: {why}"));

@@ -2,9 +2,10 @@
 
 use reqwest::Method;
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 /// One request to send.
+#[derive(Clone)]
 pub(super) struct Call {
     pub(super) operation: &'static str,
     pub(super) method: Method,
@@ -12,8 +13,10 @@ pub(super) struct Call {
     /// The page that is named in the path.
     pub(super) page: String,
     pub(super) query: Vec<(&'static str, String)>,
-    pub(super) body: Option<Result<Value, serde_json::Error>>,
+    pub(super) body: Option<Result<Value, String>>,
     pub(super) effectful: bool,
+    /// The field that names the object of a reply, and the object that was asked for.
+    pub(super) identity: Option<(&'static str, String)>,
 }
 
 impl Call {
@@ -32,6 +35,7 @@ impl Call {
             query: Vec::new(),
             body: None,
             effectful,
+            identity: None,
         }
     }
 
@@ -71,17 +75,26 @@ impl Call {
 
     /// Sends a body as it is.
     pub(super) fn body(mut self, body: &impl Serialize) -> Self {
-        self.body = Some(serde_json::to_value(body));
+        self.body = Some(serde_json::to_value(body).map_err(|error| error.to_string()));
         self
     }
 
     /// Sends a body inside its envelope.
     pub(super) fn enveloped(mut self, key: &str, body: &impl Serialize) -> Self {
-        self.body = Some(serde_json::to_value(body).map(|body| {
-            let mut envelope = serde_json::Map::new();
-            envelope.insert(key.to_owned(), body);
-            Value::Object(envelope)
-        }));
+        let enveloped = |body| Value::Object(Map::from_iter([(key.to_owned(), body)]));
+        let body = serde_json::to_value(body).map_err(|error| error.to_string());
+        self.body = Some(body.map(enveloped));
+        self
+    }
+
+    /// It is about the object with this id, and so is every reply that names its object.
+    pub(super) fn about(self, id: &str) -> Self {
+        self.about_the("id", id)
+    }
+
+    /// The same where replies name the object in another field.
+    pub(super) fn about_the(mut self, field: &'static str, id: &str) -> Self {
+        self.identity = Some((field, id.to_owned()));
         self
     }
 
@@ -92,13 +105,18 @@ impl Call {
     }
 }
 
+/// Whether a text can be an id: one that could not be put into a path is none.
+pub(super) fn is_id(text: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+    !text.is_empty() && text.bytes().all(plain)
+}
+
 /// Joins path segments. An id that is empty or holds anything but the letters of an id would address something else
 /// than was meant, up to the whole collection, so it is refused.
 fn path_of(segments: &[&str]) -> Result<String, String> {
     let mut path = String::new();
     for segment in segments {
-        let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
-        if segment.is_empty() || !segment.bytes().all(plain) {
+        if !is_id(segment) {
             return Err(format!("{segment:?} is not an id"));
         }
         path.push('/');

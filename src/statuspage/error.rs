@@ -79,12 +79,12 @@ pub enum Error {
         reason: String,
     },
     /// The request could not be written as JSON.
-    #[error("{operation}: the request could not be written as JSON: {source}")]
+    #[error("{operation}: the request could not be written as JSON: {reason}")]
     Encode {
         /// What was asked.
         operation: &'static str,
-        /// The cause.
-        source: serde_json::Error,
+        /// Why.
+        reason: String,
     },
     /// No connection: the request was certainly not sent.
     #[error(

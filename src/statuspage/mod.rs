@@ -33,7 +33,7 @@ pub use operations::{
     Metrics, MetricsProviders, Organization, PageAccessGroups, PageAccessUsers, PageHandle, Pages, Postmortems,
     SubscriberQuery, SubscriberSelection, Subscribers, UptimeRange,
 };
-pub use paging::Listing;
+pub use paging::{ListReader, Listing};
 pub use snapshot::{Collection, CollectionKind, Dated, Reading, Snapshot};
 pub use token::Token;
 pub use transport::{Incoming, Outgoing, Transport, TransportError, TransportErrorKind};

@@ -171,7 +171,7 @@ fn base64_of(secret: &str, offset: usize) -> String {
     bytes.extend_from_slice(secret.as_bytes());
     let text = STANDARD_NO_PAD.encode(&bytes);
     let start = [0, 2, 3][offset];
-    let end = text.len() - usize::from(bytes.len() % 3 != 0);
+    let end = text.len() - usize::from(!bytes.len().is_multiple_of(3));
     text[start..end].to_owned()
 }
 

@@ -6,16 +6,16 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures::StreamExt;
 use futures::stream::BoxStream;
+use reqwest::Method;
 use reqwest::header::{CONTENT_TYPE, HeaderValue};
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
+use serde_json::Value;
 use tokio::time::Instant;
 
 use super::call::Call;
 use super::error::RequestIds;
-use super::paging::Entity;
 use super::redaction::Credentials;
-use super::reply::Reply;
-use super::types::Identified;
+use super::reply::{Asked, Reply};
 use super::{Client, Error, ErrorClass, Outgoing, TransportError, TransportErrorKind, error_body, headers};
 
 /// Most bytes of a reply that are read; the largest honest one, 1,100 components or 100 long incidents, stays below.
@@ -28,28 +28,40 @@ const DEFAULT_PAUSE: Duration = Duration::from_secs(60);
 const LONGEST_PAUSE: Duration = Duration::from_secs(3600);
 
 impl Client {
-    /// Sends a call whose reply is an entity or a list.
-    pub(super) async fn fetch<T: DeserializeOwned>(&self, call: Call) -> Result<T, Error> {
-        self.send(call).await?.decode()
+    /// Sends a call whose reply is an object with an id.
+    pub(super) async fn fetch_one<T: DeserializeOwned>(&self, call: Call) -> Result<T, Error> {
+        self.send(call).await?.entity()
     }
 
-    /// Sends a call whose reply is one object.
-    pub(super) async fn fetch_one<T>(&self, call: Call) -> Result<T, Error>
-    where
-        T: Identified + DeserializeOwned,
-    {
-        self.fetch(call).await.map(|Entity(entity)| entity)
+    /// Sends a call whose reply is an object that has no id of its own.
+    pub(super) async fn fetch_part<T: DeserializeOwned>(&self, call: Call) -> Result<T, Error> {
+        self.send(call).await?.part()
+    }
+
+    /// Sends a call whose reply is a list of objects.
+    pub(super) async fn fetch_rows<T: DeserializeOwned>(&self, call: Call) -> Result<Vec<T>, Error> {
+        self.send(call).await?.rows()
     }
 
     /// Sends a call whose reply does not matter beyond its success.
     pub(super) async fn perform(&self, call: Call) -> Result<(), Error> {
-        self.send(call).await.map(drop)
+        let removes = call.method == Method::DELETE;
+        let reply = self.send(call).await?;
+        if removes {
+            reply.deleted::<IgnoredAny>().map(drop)
+        } else {
+            reply.done().map(drop)
+        }
     }
 
-    /// Sends a call that may reply with the entity, or with nothing, or with anything else that is no error.
-    pub(super) async fn fetch_if_any<T: DeserializeOwned>(&self, call: Call) -> Result<Option<T>, Error> {
-        let reply = self.send(call).await?;
-        Ok(serde_json::from_slice::<Option<T>>(&reply.body).ok().flatten())
+    /// Sends a call that may have something to say about its success.
+    pub(super) async fn perform_and_hear(&self, call: Call) -> Result<Option<Value>, Error> {
+        self.send(call).await?.done()
+    }
+
+    /// Sends a call that removes something and may show it for the last time.
+    pub(super) async fn remove<T: DeserializeOwned>(&self, call: Call) -> Result<Option<T>, Error> {
+        self.send(call).await?.deleted()
     }
 
     async fn send(&self, call: Call) -> Result<Reply, Error> {
@@ -58,11 +70,16 @@ impl Client {
             .path
             .map_err(|reason| Error::InvalidRequest { operation, reason })?;
         let body = call.body.transpose();
-        let body = body.map_err(|source| Error::Encode { operation, source })?;
+        let body = body.map_err(|reason| Error::Encode { operation, reason })?;
         let connection = &self.connection;
+        let permit_for = call.page.clone();
         let mut exchange = Exchange {
             operation,
             effectful: call.effectful,
+            asked: Asked {
+                page: call.page,
+                identity: call.identity,
+            },
             credentials: Arc::clone(&connection.credentials),
         };
         let mut request = Outgoing {
@@ -81,7 +98,7 @@ impl Client {
             request.body = Some(Bytes::from(body.to_string()));
         }
         let method = request.method.clone();
-        let permit = self.permit(&call.page).await;
+        let permit = self.permit(&permit_for).await;
         self.count_request();
         self.trace(&RequestIds::default());
         let started = Instant::now();
@@ -117,6 +134,8 @@ impl Client {
 struct Exchange {
     operation: &'static str,
     effectful: bool,
+    /// What the reply has to be about.
+    asked: Asked,
     /// What the reply may not repeat.
     credentials: Arc<Credentials>,
 }
@@ -158,6 +177,7 @@ impl Exchange {
                 body,
                 request_ids,
                 credentials: Arc::clone(&self.credentials),
+                asked: self.asked.clone(),
             });
         }
         // A date is meant by the clock of whoever wrote it.

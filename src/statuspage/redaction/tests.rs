@@ -41,23 +41,21 @@ fn as_is(text: &str) -> String {
     text.to_owned()
 }
 
-/// Every way, and every two ways after each other.
-fn ways() -> Vec<(String, fn(&str) -> String)> {
-    let ways: [(&str, fn(&str) -> String); 6] = [
-        ("plain", as_is),
-        ("json", as_json),
-        ("units", as_units),
-        ("percent", percent_encoded),
-        ("form", as_form),
-        ("html", as_html),
-    ];
-    ways.iter().map(|(name, way)| ((*name).to_owned(), *way)).collect()
-}
+type Way = fn(&str) -> String;
+
+const WAYS: [(&str, Way); 6] = [
+    ("plain", as_is),
+    ("json", as_json),
+    ("units", as_units),
+    ("percent", percent_encoded),
+    ("form", as_form),
+    ("html", as_html),
+];
 
 #[test]
 fn a_secret_is_found_however_it_is_written() {
     let credentials = Credentials::new([SECRET]);
-    for (name, way) in ways() {
+    for (name, way) in WAYS {
         let text = format!("before {} after", way(SECRET));
         assert_eq!(
             credentials.text(&text),
@@ -191,12 +189,11 @@ proptest! {
         after in ".{0,12}",
     ) {
         prop_assume!(secret.trim().chars().count() >= SHORTEST);
-        let ways = ways();
         let written: String = secret
             .trim()
             .chars()
             .zip(choices.iter().cycle())
-            .map(|(character, choice)| ways[*choice].1(&character.to_string()))
+            .map(|(character, choice)| (WAYS[*choice].1)(&character.to_string()))
             .collect();
         let credentials = Credentials::new([secret.as_str()]);
         let clean = credentials.text(&format!("{before}{written}{after}"));

@@ -2,7 +2,11 @@
 
 use std::time::Duration;
 
-use statuspage_operator::statuspage::{BaseUrl, Budget, Client, ComponentWrite, Error, ErrorClass, IncidentWrite};
+use statuspage_operator::statuspage::{
+    BaseUrl, Budget, Client, ComponentGroupWrite, ComponentWrite, Error, ErrorClass, IncidentUpdateWrite,
+    IncidentWrite, MetricWrite, MetricsProviderWrite, PageAccessGroupWrite, PageAccessUserWrite, PageWrite,
+    Permissions, SubscriberSelection, UptimeRange,
+};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
@@ -158,21 +162,162 @@ async fn silence_ends_with_the_time_limit() {
 }
 
 #[tokio::test]
-async fn deletion_takes_any_success() {
+async fn a_deletion_is_done_when_the_reply_says_so() {
     for (status, body) in [
         (204, ""),
         (200, ""),
+        (202, ""),
         (200, r#"{"id":"m"}"#),
-        (202, "accepted"),
-        (200, "null"),
+        (200, r#"{"id":"m","page_id":"p"}"#),
     ] {
-        let remote = Remote::answering(status, body).await;
-        let page = remote.client().page("p");
-        page.components().delete("c").await.unwrap();
+        let page = Remote::answering(status, body).await.client().page("p");
+        page.components().delete("m").await.unwrap();
         let deleted = page.metrics().delete("m").await.unwrap();
         assert_eq!(deleted.is_some(), body.starts_with('{'), "{body}");
     }
     let remote = Remote::answering(404, r#"{"error":"Not found"}"#).await;
     let error = remote.client().page("p").components().delete("c").await.unwrap_err();
     assert!(error.is_not_found());
+}
+
+/// What a proxy, a login page or a cache says in the place of the service.
+#[tokio::test]
+async fn a_deletion_is_not_believed_to_anybody_else() {
+    for (status, body) in [
+        (200, "<html>please log in</html>"),
+        (202, "accepted"),
+        (200, r#"{"message":"please log in"}"#),
+        (200, r#"{"id":"another"}"#),
+        (200, r#"{"id":"m","page_id":"another"}"#),
+        (200, "null"),
+        (200, "[]"),
+        (206, ""),
+    ] {
+        let page = Remote::answering(status, body).await.client().page("p");
+        for error in [
+            page.components().delete("m").await.unwrap_err(),
+            page.metrics().delete("m").await.unwrap_err(),
+            page.page_access_users().delete("m").await.unwrap_err(),
+        ] {
+            assert!(matches!(error, Error::Undecodable { .. }), "{body}: {error:?}");
+            assert_eq!(
+                (error.class(), error.may_have_happened()),
+                (ErrorClass::Transient, true)
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_tells_people_is_not_done_because_a_proxy_says_so() {
+    for (status, body, done) in [
+        (201, "", true),
+        (200, "{}", true),
+        (200, "<html>please log in</html>", false),
+        (200, r#"{"error":"please log in"}"#, false),
+    ] {
+        let page = Remote::answering(status, body).await.client().page("p");
+        for result in [
+            page.subscribers().resend_confirmation("s").await,
+            page.incidents().subscribers("i").resend_confirmation("s").await,
+            page.subscribers().resend_confirmations(&SubscriberSelection::All).await,
+        ] {
+            assert_eq!(result.is_ok(), done, "{body}");
+            if let Err(error) = result {
+                assert_eq!(error.class(), ErrorClass::Ambiguous, "{body}");
+            }
+        }
+    }
+}
+
+/// Each call about one object, answered with another object, or with the right one of another page.
+#[tokio::test]
+async fn another_object_is_no_answer() {
+    for (body, organization_too) in [
+        (r#"{"id":"z","user_id":"z","pages":[]}"#, true),
+        (r#"{"id":"x","page_id":"q"}"#, false),
+    ] {
+        let client = Remote::answering(200, body).await.client();
+        let page = client.page("p");
+        let range = UptimeRange::default();
+        let (incidents, users) = (page.incidents(), page.page_access_users());
+        let mut results = vec![
+            page.components().get("x").await.map(drop),
+            page.components()
+                .update("x", &ComponentWrite::default())
+                .await
+                .map(drop),
+            page.components().uptime("x", &range).await.map(drop),
+            page.components().add_page_access_users("x", &[]).await,
+            page.components().remove_page_access_users("x").await,
+            page.components().add_page_access_groups("x", &[]).await,
+            page.components().remove_page_access_groups("x").await,
+            page.component_groups().get("x").await.map(drop),
+            page.component_groups()
+                .update("x", &ComponentGroupWrite::default())
+                .await
+                .map(drop),
+            page.component_groups().delete("x").await.map(drop),
+            page.component_groups().uptime("x", &range).await.map(drop),
+            incidents.get("x").await.map(drop),
+            incidents.update("x", &IncidentWrite::default()).await.map(drop),
+            incidents.delete("x").await.map(drop),
+            incidents
+                .correct_update("i", "x", &IncidentUpdateWrite::default())
+                .await
+                .map(drop),
+            incidents.subscribers("i").get("x").await.map(drop),
+            incidents.subscribers("i").delete("x").await.map(drop),
+            page.metrics().get("x").await.map(drop),
+            page.metrics().update("x", &MetricWrite::default()).await.map(drop),
+            page.metrics().delete("x").await.map(drop),
+            page.metrics().delete_points("x").await.map(drop),
+            page.metrics_providers().get("x").await.map(drop),
+            page.metrics_providers()
+                .update("x", &MetricsProviderWrite::default())
+                .await
+                .map(drop),
+            page.metrics_providers().delete("x").await.map(drop),
+            page.subscribers().get("x").await.map(drop),
+            page.subscribers().update_components("x", None).await.map(drop),
+            page.subscribers().delete("x", false).await.map(drop),
+            users.get("x").await.map(drop),
+            users.update("x", &PageAccessUserWrite::default()).await.map(drop),
+            users.delete("x").await,
+            users.components("x").add(&[]).await,
+            users.components("x").replace(&[]).await,
+            users.metrics("x").remove(&["m".to_owned()]).await,
+            users.metrics("x").remove_all().await,
+            users.metrics("x").remove_one("m").await,
+            page.page_access_groups().get("x").await.map(drop),
+            page.page_access_groups()
+                .update("x", &PageAccessGroupWrite::default())
+                .await
+                .map(drop),
+            page.page_access_groups().delete("x").await.map(drop),
+        ];
+        if organization_too {
+            let organization = client.organization("o");
+            results.push(page.get().await.map(drop));
+            results.push(page.update(&PageWrite::default()).await.map(drop));
+            results.push(organization.delete_user("x").await.map(drop));
+            results.push(organization.permissions("x").await.map(drop));
+            results.push(
+                organization
+                    .set_permissions("x", &Permissions::default())
+                    .await
+                    .map(drop),
+            );
+        } else {
+            results.push(page.status_embed_config().await.map(drop));
+            results.push(page.components().create(&ComponentWrite::default()).await.map(drop));
+            results.push(page.components().list().await.map(drop));
+        }
+        for (number, result) in results.into_iter().enumerate() {
+            let Err(error) = result else {
+                panic!("{number}: {body} passes")
+            };
+            assert!(matches!(error, Error::Undecodable { .. }), "{number}: {error:?}");
+        }
+    }
 }

@@ -154,9 +154,11 @@ fn a_run_repeats_itself() {
                 let mut memory = memory.lock().unwrap();
                 memory.push((begin.elapsed().as_millis(), request.url.path().to_owned()));
                 let pause = Duration::from_millis(memory.len() as u64 * 7);
+                let id = request.url.path().rsplit('/').next().unwrap_or_default();
+                let body = format!(r#"{{"id":"{id}"}}"#);
                 async move {
                     sleep(pause).await;
-                    Ok(Incoming::new(200, HeaderMap::new(), r#"{"id":"p"}"#))
+                    Ok(Incoming::new(200, HeaderMap::new(), body))
                 }
             };
             let client = answered_by(answer, Budget::with_reserve(5, 0));
@@ -164,7 +166,7 @@ fn a_run_repeats_itself() {
                 let client = client.clone();
                 async move {
                     let page = format!("p{}", number % 3);
-                    client.page(&page).get().await.map(drop)
+                    client.page(&page).get().await.unwrap();
                 }
             });
             futures::future::join_all(tasks).await;
