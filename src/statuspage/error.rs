@@ -244,6 +244,16 @@ impl Error {
         }
     }
 
+    /// How long the remote service asks to wait before the same is asked again, whatever the status: one that is down
+    /// for maintenance says so too.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Status { retry_after, .. } => *retry_after,
+            _ => None,
+        }
+    }
+
     /// Identifiers of the request at the remote service, if there was a reply.
     #[must_use]
     pub fn request_ids(&self) -> Option<&RequestIds> {

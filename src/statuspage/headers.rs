@@ -10,6 +10,8 @@ use super::redaction::Credentials;
 
 /// Most bytes of an identifier that are kept.
 const KEPT: usize = 256;
+/// Longest time to wait that is taken seriously, so that one odd header does not stop a token for days.
+const LONGEST_WAIT: Duration = Duration::from_secs(3600);
 
 /// The first value of a header that is text.
 fn text(headers: &HeaderMap, name: impl Into<HeaderName>) -> Option<&str> {
@@ -32,14 +34,15 @@ pub(super) fn request_ids(headers: &HeaderMap, credentials: &Credentials) -> Req
     }
 }
 
-/// How long a reply asks to wait. `now` is the time of whoever wrote the header.
+/// How long a reply asks to wait. `now` is the time of whoever wrote the header. No time, a time that is over and what
+/// cannot be read ask for nothing.
 pub(super) fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
     let header = text(headers, RETRY_AFTER)?;
-    if let Ok(seconds) = header.parse::<f64>() {
-        return Duration::try_from_secs_f64(seconds).ok();
-    }
-    // A date in the past, or a clock that is off, asks for nothing.
-    Some(Duration::try_from(date(header)?.duration_since(now)).unwrap_or_default())
+    let wait = match header.parse::<f64>() {
+        Ok(seconds) => Duration::try_from_secs_f64(seconds).ok()?,
+        Err(_) => Duration::try_from(date(header)?.duration_since(now)).ok()?,
+    };
+    Some(wait.min(LONGEST_WAIT)).filter(|wait| !wait.is_zero())
 }
 
 /// An instant in one of the forms of HTTP, of mail, or of everywhere else.
@@ -70,11 +73,29 @@ mod tests {
         let wait = |value: &str| retry_after(&headers(RETRY_AFTER, value), now);
         let seconds = |seconds| Some(Duration::from_secs(seconds));
         assert_eq!(wait("60"), seconds(60));
-        assert_eq!(wait(" 0 "), seconds(0));
+        assert_eq!(wait(" 7 "), seconds(7));
+        assert_eq!(wait("86400"), seconds(3600));
+        assert_eq!(wait("Mon, 05 Jan 2099 10:01:30 GMT"), seconds(3600));
+        assert_eq!(wait("1.5"), Some(Duration::from_millis(1500)));
         assert_eq!(wait("Mon, 05 Jan 2026 10:01:30 GMT"), seconds(90));
-        assert_eq!(wait("Mon, 05 Jan 2026 09:00:00 GMT"), seconds(0));
-        assert_eq!(wait("-5"), None);
-        assert_eq!(wait("soon"), None);
+        for nothing in [
+            "0",
+            "-0",
+            "0.0",
+            "-5",
+            "NaN",
+            "inf",
+            "1e300",
+            "",
+            "soon",
+            "60 s",
+            "Mon, 05 Jan 2026 10:00:00 GMT",
+            "Mon, 05 Jan 2026 09:00:00 GMT",
+            "Thu, 01 Jan 1970 00:00:00 GMT",
+        ] {
+            assert_eq!(wait(nothing), None, "{nothing}");
+        }
+        assert_eq!(retry_after(&HeaderMap::new(), now), None);
     }
 
     #[test]

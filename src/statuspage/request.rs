@@ -22,10 +22,6 @@ use super::{Client, Error, ErrorClass, Outgoing, TransportError, TransportErrorK
 const REPLY_LIMIT: usize = 64 << 20;
 /// Most bytes of an error reply that are looked at.
 const ERROR_LIMIT: usize = 64 << 10;
-/// Pause after "too many requests" without a time to wait: the length of the window.
-const DEFAULT_PAUSE: Duration = Duration::from_secs(60);
-/// Longest pause that is honoured, so that one odd header does not stop a token for days.
-const LONGEST_PAUSE: Duration = Duration::from_secs(3600);
 
 impl Client {
     /// Sends a call whose reply is an object with an id.
@@ -120,11 +116,16 @@ impl Client {
                     trace_id = ids.and_then(|ids| ids.trace_id.as_deref()),
                     "request failed"
                 );
-                if let ErrorClass::Throttled { retry_after } = error.class() {
-                    let pause = retry_after.unwrap_or(DEFAULT_PAUSE).min(LONGEST_PAUSE);
-                    self.budget.pause(Instant::now() + pause);
-                }
             }
+        }
+        match outcome.as_ref().map_err(|error| (error.class(), error.status())) {
+            Err((ErrorClass::Throttled { retry_after }, _)) => {
+                let pause = self.budget.refused(started, retry_after);
+                tracing::debug!(operation, ?pause, "too many requests with this token");
+            }
+            // It looked at the request, whatever it thinks of it.
+            Ok(_) | Err((_, Some(..500))) => self.budget.answered(started),
+            Err(_) => {}
         }
         outcome
     }

@@ -2,6 +2,7 @@
 //! program they come from, and so do we, before it does.
 
 mod registry;
+mod throttle;
 mod window;
 
 use std::collections::HashMap;
@@ -12,6 +13,7 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 
 pub use registry::BudgetRegistry;
+use throttle::Throttle;
 pub use window::{SPAN, Window};
 
 /// Requests in 60 seconds that a token has unless Atlassian granted more.
@@ -75,6 +77,7 @@ struct State {
     window: Window,
     waiters: Vec<Waiter>,
     next_ticket: u64,
+    throttle: Throttle,
     paused_until: Option<Instant>,
     /// When each page was last given a permit, as a running number.
     served: HashMap<String, u64>,
@@ -88,6 +91,11 @@ impl State {
         self.paused_until
             .map(|until| until.saturating_duration_since(now))
             .filter(|left| !left.is_zero())
+    }
+
+    fn pause(&mut self, until: Instant) {
+        self.pauses += 1;
+        self.paused_until = Some(self.paused_until.map_or(until, |paused| paused.max(until)));
     }
 
     fn urgency(&self, priority: Priority, page: &str, ticket: u64) -> (Priority, u64, u64) {
@@ -203,6 +211,7 @@ impl Budget {
                     window: Window::new(limit, reserve),
                     waiters: Vec::new(),
                     next_ticket: 0,
+                    throttle: Throttle::default(),
                     paused_until: None,
                     served: HashMap::new(),
                     granted: 0,
@@ -271,11 +280,25 @@ impl Budget {
 
     /// Nobody starts a request before `until`; a later pause that was asked for before stays.
     pub fn pause(&self, until: Instant) {
+        self.shared.state().pause(until);
+        self.shared.changed.notify_waiters();
+    }
+
+    /// The remote service refused a request that began at `started` with "too many requests". Returns how long nobody
+    /// sends: as long as it asks for, and at least a while that grows with every refusal in a row.
+    pub fn refused(&self, started: Instant, asked: Option<Duration>) -> Duration {
+        let now = Instant::now();
         let mut state = self.shared.state();
-        state.pauses += 1;
-        state.paused_until = Some(state.paused_until.map_or(until, |paused| paused.max(until)));
+        let pause = state.throttle.refused(started, now, asked);
+        state.pause(now + pause);
         drop(state);
         self.shared.changed.notify_waiters();
+        pause
+    }
+
+    /// The remote service answered a request that began at `started`: it takes requests.
+    pub fn answered(&self, started: Instant) {
+        self.shared.state().throttle.answered(started);
     }
 
     /// Requests that could start now, the reserve left alone; `usize::MAX` without a limit.

@@ -8,4 +8,5 @@ mod operations;
 mod redaction;
 mod remote;
 mod requests;
+mod throttling;
 mod transport;
