@@ -122,6 +122,7 @@ impl Client {
             Err((ErrorClass::Throttled { retry_after }, _)) => {
                 let pause = self.budget.refused(started, retry_after);
                 tracing::debug!(operation, ?pause, "too many requests with this token");
+                self.budget.record_pause().await;
             }
             // It looked at the request, whatever it thinks of it.
             Ok(_) | Err((_, Some(..500))) => self.budget.answered(started),

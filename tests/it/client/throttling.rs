@@ -4,7 +4,10 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use http::{HeaderMap, HeaderValue};
-use statuspage_operator::statuspage::{Budget, Client, ErrorClass, Incoming};
+use statuspage_operator::clock::Clock;
+use statuspage_operator::statuspage::{
+    BaseUrl, Budget, BudgetRegistry, Client, ErrorClass, Incoming, MemoryLedger, Token,
+};
 use tokio::time::Instant;
 
 use super::remote::answered_by;
@@ -93,4 +96,24 @@ async fn a_service_in_trouble_pauses_no_token_but_says_how_long() {
         assert_eq!((error.class(), error.retry_after()), (ErrorClass::Transient, wait));
         assert_eq!(client.budget().stats().paused_for, None);
     }
+}
+
+/// A kill and a second run while the service wants to hear nothing.
+#[tokio::test(start_paused = true)]
+async fn the_next_process_keeps_the_pause() {
+    let clock = Clock::with_the_runtime("2026-01-05T10:00:00Z".parse().unwrap());
+    let ledger = MemoryLedger::default();
+    let registry = || BudgetRegistry::new(60).recorded_in(Arc::new(ledger.clone()), clock.clone());
+    let token = Token::new("correct-horse".to_owned()).unwrap();
+    let base_url = BaseUrl::parse("http://127.0.0.1:1/v1", false).unwrap();
+    let budget = registry().budget(&token, &base_url);
+    let killed = client(&[(429, Some("90"))], budget);
+    let begin = Instant::now();
+    assert_eq!(sent_at(&killed, 1).await, [0]);
+    drop(killed);
+    let budget = registry().budget(&token, &base_url);
+    sent_at(&client(&[], budget.clone()), 1).await;
+    assert_eq!(begin.elapsed().as_secs(), 90);
+    registry().settle().await.unwrap();
+    assert_eq!(budget.stats().used, 1, "the refused one is long over");
 }
