@@ -6,6 +6,7 @@ mod ledger;
 mod record;
 mod registry;
 mod reservation;
+mod share;
 mod throttle;
 mod window;
 
@@ -23,6 +24,7 @@ pub use ledger::{Ledger, LedgerError, LedgerKey, MemoryLedger, Spent, Usage};
 use record::Keeper;
 pub use registry::BudgetRegistry;
 use reservation::Reservation;
+use share::Share;
 use throttle::Throttle;
 pub use window::{SPAN, Window};
 
@@ -57,8 +59,11 @@ pub enum Priority {
 pub struct BudgetStats {
     /// Requests in any 60 seconds; 0 is no limit.
     pub limit: usize,
-    /// Those of them that only incidents may use.
+    /// Those of them that only incidents may use: all but the share, while others use the token too.
     pub reserve: usize,
+    /// What of the limit is taken for ours: less than all of it after the remote service has refused requests though
+    /// there was room, because others use the token too.
+    pub share: usize,
     /// Requests that count against the limit now.
     pub used: usize,
     /// Requests under way.
@@ -90,6 +95,7 @@ struct State {
     waiters: Vec<Waiter>,
     next_ticket: u64,
     throttle: Throttle,
+    share: Share,
     paused_until: Option<Instant>,
     /// When each page was last given a permit, as a running number.
     served: HashMap<String, u64>,
@@ -105,6 +111,23 @@ impl State {
         self.paused_until
             .map(|until| until.saturating_duration_since(now))
             .filter(|left| !left.is_zero())
+    }
+
+    /// The window with what is left of it now.
+    fn window(&mut self, now: Instant) -> &mut Window {
+        self.window.leave(self.share.at(now));
+        &mut self.window
+    }
+
+    /// A request that began at `started` was refused: for how long nobody sends.
+    fn refused(&mut self, started: Instant, now: Instant, asked: Option<Duration>) -> Duration {
+        let others = self.throttle.is_news(started) && self.window.free(now, true) > 0;
+        let pause = self.throttle.refused(started, now, asked);
+        if others && self.window.limit() > 0 {
+            self.share.refused(now, pause);
+        }
+        self.pause(now + pause);
+        pause
     }
 
     fn pause(&mut self, until: Instant) {
@@ -129,7 +152,7 @@ impl State {
             .count();
         let urgent = priority == Priority::Incident;
         let wait = self
-            .window
+            .window(now)
             .wait(now, urgent, ahead.saturating_add(1))
             .max(self.pause_left(now).unwrap_or_default());
         if !wait.is_zero() {
@@ -316,6 +339,7 @@ impl Budget {
                     waiters: Vec::new(),
                     next_ticket: 0,
                     throttle: Throttle::default(),
+                    share: Share::new(limit),
                     paused_until: None,
                     served: HashMap::new(),
                     granted: 0,
@@ -418,8 +442,7 @@ impl Budget {
     pub fn refused(&self, started: Instant, asked: Option<Duration>) -> Duration {
         let now = Instant::now();
         let mut state = self.shared.state();
-        let pause = state.throttle.refused(started, now, asked);
-        state.pause(now + pause);
+        let pause = state.refused(started, now, asked);
         drop(state);
         self.shared.changed.notify_waiters();
         pause
@@ -437,7 +460,7 @@ impl Budget {
         let mut state = self.shared.state();
         match state.pause_left(now) {
             Some(_) => 0,
-            None => state.window.free(now, false),
+            None => state.window(now).free(now, false),
         }
     }
 
@@ -450,7 +473,7 @@ impl Budget {
         let now = Instant::now();
         let mut state = self.shared.state();
         let pause = state.pause_left(now).unwrap_or_default();
-        state.window.wait(now, false, requests).max(pause)
+        state.window(now).wait(now, false, requests).max(pause)
     }
 
     /// Figures for metrics and for the status of a page.
@@ -461,7 +484,8 @@ impl Budget {
         let paused_for = state.pause_left(now);
         BudgetStats {
             limit: state.window.limit(),
-            reserve: state.window.reserve(),
+            reserve: state.window(now).reserve(),
+            share: state.share.at(now),
             used: state.window.used(now),
             in_flight: state.window.in_flight(),
             remaining: if paused_for.is_some() {

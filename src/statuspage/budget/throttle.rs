@@ -42,7 +42,7 @@ impl Throttle {
     }
 
     /// Whether a request began after the last refusal: what happens to an older one says nothing new.
-    fn is_news(&self, started: Instant) -> bool {
+    pub(super) fn is_news(&self, started: Instant) -> bool {
         self.last.is_none_or(|last| started >= last)
     }
 }

@@ -15,6 +15,9 @@ pub const SPAN: Duration = Duration::from_secs(60);
 #[derive(Clone, Debug)]
 pub struct Window {
     limit: usize,
+    /// What is kept for urgent requests at least.
+    least_reserve: usize,
+    /// What is kept for them now.
     reserve: usize,
     in_flight: usize,
     ended: VecDeque<Instant>,
@@ -25,9 +28,11 @@ impl Window {
     /// most a quarter of the limit.
     #[must_use]
     pub fn new(limit: usize, reserve: usize) -> Self {
+        let reserve = reserve.min(limit / 4);
         Self {
             limit,
-            reserve: reserve.min(limit / 4),
+            least_reserve: reserve,
+            reserve,
             in_flight: 0,
             ended: VecDeque::new(),
         }
@@ -43,6 +48,17 @@ impl Window {
     #[must_use]
     pub fn reserve(&self) -> usize {
         self.reserve
+    }
+
+    /// Leaves only `share` requests of any window to what is not urgent, and never more than the reserve allows.
+    pub fn leave(&mut self, share: usize) {
+        let least = self.least_reserve;
+        let most = self.limit.saturating_sub(1).max(least);
+        self.reserve = self.limit.saturating_sub(share).clamp(least, most);
+    }
+
+    fn kept(&self, urgent: bool) -> usize {
+        if urgent { 0 } else { self.reserve }
     }
 
     /// Requests that have started and not ended.
@@ -67,7 +83,7 @@ impl Window {
         if self.limit == 0 {
             return usize::MAX;
         }
-        let kept = if urgent { 0 } else { self.reserve };
+        let kept = self.kept(urgent);
         self.limit.saturating_sub(self.used(now) + kept)
     }
 
@@ -123,7 +139,7 @@ impl Window {
         if count <= self.free(now, urgent) {
             return Duration::ZERO;
         }
-        let kept = if urgent { 0 } else { self.reserve };
+        let kept = self.kept(urgent);
         let capacity = self.limit - kept;
         // Slots in the order in which they come free; a normal request has to leave `kept` of them alone.
         let slot = kept + (count - 1) % capacity;
@@ -207,6 +223,31 @@ mod tests {
         assert_eq!(window.wait(now, false, 1), seconds(60));
         assert!(!window.start(now + seconds(59), false));
         assert!(window.start(now + seconds(60), false));
+    }
+
+    #[test]
+    fn a_smaller_share_is_for_the_urgent() {
+        let now = Instant::now();
+        let mut window = Window::new(60, 5);
+        for (share, normal) in [(100, 55), (60, 55), (55, 55), (30, 30), (1, 1), (0, 1)] {
+            window.leave(share);
+            assert_eq!(
+                (window.free(now, false), window.free(now, true)),
+                (normal, 60),
+                "{share}"
+            );
+        }
+        window.leave(30);
+        while window.start(now, false) {}
+        assert_eq!((window.free(now, false), window.free(now, true)), (0, 30));
+        for _ in 0..30 {
+            window.end(now);
+        }
+        assert_eq!(window.wait(now, false, 1), seconds(60));
+        assert_eq!(window.wait(now, false, 31), seconds(120));
+        let mut one = Window::new(1, 5);
+        one.leave(0);
+        assert_eq!(one.free(now, false), 1);
     }
 
     #[test]

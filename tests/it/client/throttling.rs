@@ -14,14 +14,8 @@ use super::remote::answered_by;
 
 /// Answers in turn with a status and a `Retry-After`, and then with the page.
 fn client(script: &[(u16, Option<&str>)], budget: Budget) -> Client {
-    let mut script = script.to_vec();
-    script.reverse();
-    let script: Arc<Mutex<Vec<(u16, Option<String>)>>> = Arc::new(Mutex::new(
-        script
-            .into_iter()
-            .map(|(status, wait)| (status, wait.map(str::to_owned)))
-            .collect(),
-    ));
+    let owned = |(status, wait): &(u16, Option<&str>)| (*status, wait.map(str::to_owned));
+    let script: Arc<Mutex<Vec<_>>> = Arc::new(Mutex::new(script.iter().rev().map(owned).collect()));
     let answer = move |_| {
         let next = script.lock().unwrap().pop();
         let mut headers = HeaderMap::new();
