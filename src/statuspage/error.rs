@@ -145,14 +145,16 @@ pub enum Error {
         request_ids: Box<RequestIds>,
     },
     /// The reply is larger than anything the API has reason to send.
-    #[error("{operation}: the reply is larger than {limit} bytes; check that the API address is that of Statuspage")]
+    #[error("{operation}: the reply holds more than {limit} {unit}; check that the API address is that of Statuspage")]
     TooLarge {
         /// What was asked.
         operation: &'static str,
         /// Whether sending it twice would have effects twice.
         effectful: bool,
-        /// Most bytes that are read.
+        /// How many are read at most.
         limit: usize,
+        /// Of what: bytes, or values of JSON.
+        unit: &'static str,
     },
 }
 

@@ -20,6 +20,8 @@ use super::{Client, Error, ErrorClass, Outgoing, TransportError, TransportErrorK
 
 /// Most bytes of a reply that are read; the largest honest one, 1,100 components or 100 long incidents, stays below.
 const REPLY_LIMIT: usize = 64 << 20;
+/// Most values in a reply, by the marks between them: a few bytes each, they take much more room when they are read.
+const VALUE_LIMIT: usize = 1 << 20;
 /// Most bytes of an error reply that are looked at.
 const ERROR_LIMIT: usize = 64 << 10;
 
@@ -161,17 +163,23 @@ impl Exchange {
         let request_ids = headers::request_ids(&reply.headers, &self.credentials);
         client.trace(&request_ids);
         if (200..300).contains(&status) {
+            let too_large = |limit, unit| Error::TooLarge {
+                operation,
+                effectful,
+                limit,
+                unit,
+            };
             let body = match read(reply.body, REPLY_LIMIT).await {
                 (_, Some(error)) => return Err(self.broken_off(error)),
-                (body, None) if body.len() > REPLY_LIMIT => {
-                    return Err(Error::TooLarge {
-                        operation,
-                        effectful,
-                        limit: REPLY_LIMIT,
-                    });
-                }
-                (body, None) => self.credentials.body(body),
+                (body, None) => body,
             };
+            if body.len() > REPLY_LIMIT {
+                return Err(too_large(REPLY_LIMIT, "bytes"));
+            }
+            if body.iter().filter(|byte| b",[{".contains(byte)).count() > VALUE_LIMIT {
+                return Err(too_large(VALUE_LIMIT, "values"));
+            }
+            let body = self.credentials.body(body);
             return Ok(Reply {
                 operation,
                 effectful,

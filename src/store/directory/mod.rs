@@ -266,7 +266,7 @@ impl DirectoryStore {
                 status: serde_json::Value::Null,
             });
             if entry.spec != object.spec_hash {
-                entry.generation += 1;
+                entry.generation = entry.generation.saturating_add(1);
                 entry.spec.clone_from(&object.spec_hash);
             }
             entry.page = page_name(&object.page);

@@ -3,9 +3,10 @@
 use axum::response::Response;
 use serde_json::json;
 use statuspage_operator::statuspage::{
-    Budget, CollectionKind, ErrorClass, IncidentView, Priority, Reading, Snapshot, SubscriberQuery, Trace,
+    Budget, CollectionKind, ErrorClass, Priority, Reading, Snapshot, SubscriberQuery, Trace,
 };
 
+use super::every_operation::{lists, lists_beside_the_page};
 use super::remote::{Remote, Seen, reply};
 
 /// Serves `total` rows in pages of at most `cap`, counted from `first`.
@@ -168,33 +169,15 @@ async fn nothing_but_a_list_is_a_list() {
         r#"[{"id":"a","page_id":"q"}]"#,
     ] {
         let client = Remote::answering(200, body).await.client();
-        let page = client.page("p");
-        let incidents = page.incidents();
-        let subscribers = page.subscribers();
-        for result in [
-            page.components().list().await.map(drop),
-            page.component_groups().list().await.map(drop),
-            incidents.list().await.map(drop),
-            incidents.search("words").await.map(drop),
-            incidents.view(IncidentView::Scheduled).await.map(drop),
-            incidents.subscribers("i").list().await.map(drop),
-            page.incident_templates().list().await.map(drop),
-            page.metrics().list().await.map(drop),
-            page.metrics_providers().list().await.map(drop),
-            page.metrics_providers().metrics("m").await.map(drop),
-            subscribers.list(&SubscriberQuery::default()).await.map(drop),
-            subscribers.search("words").await.map(drop),
-            subscribers.unsubscribed().await.map(drop),
-            page.page_access_users().list(None).await.map(drop),
-            page.page_access_users().components("u").list().await.map(drop),
-            page.page_access_groups().list().await.map(drop),
-        ] {
-            let error = result.expect_err(body);
-            assert_eq!(error.class(), ErrorClass::Transient, "{body}: {error}");
-        }
+        let mut outcomes = lists(&client).await;
         if !body.contains("page_id") {
-            client.pages().list().await.expect_err(body);
-            client.organization("o").users().await.expect_err(body);
+            outcomes.extend(lists_beside_the_page(&client).await);
+        }
+        for (operation, result) in outcomes {
+            let Err(error) = result else {
+                panic!("{operation}: {body} passes")
+            };
+            assert_eq!(error.class(), ErrorClass::Transient, "{operation}: {body}: {error}");
         }
     }
 }

@@ -2,6 +2,7 @@
 
 mod access;
 mod clock;
+pub(crate) mod every_operation;
 mod failures;
 mod lists;
 mod operations;
