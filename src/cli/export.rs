@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueEnum};
 use serde_json::Value;
 
+use super::progress::note;
 use super::session::block_on;
 use super::{Connection, Failure, Outcome};
 use crate::api::{Kind, ManagementPolicy};
@@ -131,13 +132,11 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<Outcome, Failur
     if options.personal_data && options.organization.is_none() {
         notes.push("members of the organization are left out: give --organization with its id".to_owned());
     }
-    for note in notes {
-        anstream::eprintln!("{NOTE}note{NOTE:#}: {note}");
+    for text in notes {
+        note(&text);
     }
     Ok(Outcome::Success)
 }
-
-const NOTE: anstyle::Style = anstyle::AnsiColor::Cyan.on_default();
 
 /// Reads what the export needs. What the page's plan does not have, or the token's user may not see, is said.
 async fn read(
@@ -222,9 +221,7 @@ async fn patiently<T>(ask: impl AsyncFn() -> Result<T, Error>) -> Result<T, Erro
     loop {
         match ask().await {
             Err(error) if matches!(error.class(), ErrorClass::Throttled { .. }) => {
-                anstream::eprintln!(
-                    "{NOTE}note{NOTE:#}: other programs use this token too; waiting as Statuspage asks"
-                );
+                note("other programs use this token too; waiting as Statuspage asks");
             }
             answer => return answer,
         }

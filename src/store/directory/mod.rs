@@ -509,9 +509,14 @@ pub fn lock_path(root: &Path, base_url: Option<&BaseUrl>) -> PathBuf {
                     }
                 })
                 .collect();
-            directory.join(LOCAL_STATE).join(format!("{name}.lock.json"))
+            local_state(root).join(format!("{name}.lock.json"))
         }
     }
+}
+
+/// Where a directory keeps what belongs to this machine only.
+pub fn local_state(root: &Path) -> PathBuf {
+    directory_of(root).join(LOCAL_STATE)
 }
 
 /// The directory that is meant by the path of a directory or of one of its files.
