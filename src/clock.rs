@@ -1,9 +1,10 @@
-//! Time as a parameter: the machine's, or one that a test moves by hand.
+//! Time as a parameter: the machine's, that of a runtime, or one that a test moves by hand.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
+use tokio::time::Instant;
 
 /// Where the time comes from.
 #[derive(Clone, Debug, Default)]
@@ -13,14 +14,30 @@ pub enum Clock {
     System,
     /// A clock that stands still until somebody moves it.
     Manual(ManualClock),
+    /// A clock that goes with the runtime's: where that one is paused, both move together.
+    Runtime {
+        /// What it showed at some moment.
+        then: Timestamp,
+        /// That moment.
+        began: Instant,
+    },
 }
 
 impl Clock {
+    /// A clock that shows `now` and goes with the runtime's from now on.
+    pub fn with_the_runtime(now: Timestamp) -> Self {
+        Self::Runtime {
+            then: now,
+            began: Instant::now(),
+        }
+    }
+
     /// The present instant.
     pub fn now(&self) -> Timestamp {
         match self {
             Self::System => Timestamp::now(),
             Self::Manual(clock) => clock.now(),
+            Self::Runtime { then, began } => then.checked_add(began.elapsed()).unwrap_or(Timestamp::MAX),
         }
     }
 }
@@ -66,5 +83,12 @@ mod tests {
         let other = Clock::Manual(clock.clone());
         clock.advance(Duration::from_secs(61));
         assert_eq!(other.now().as_second(), 61);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_clock_goes_with_the_runtime() {
+        let clock = Clock::with_the_runtime(Timestamp::UNIX_EPOCH);
+        tokio::time::sleep(Duration::from_secs(61)).await;
+        assert_eq!(clock.now().as_second(), 61);
     }
 }

@@ -103,6 +103,7 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<Outcome, Failur
             () = asked_to_end() => "Stopping: what is under way is finished. Ctrl-C again ends at once.",
             () = tokio::time::sleep(limit) => "The time is up: what is under way is finished.",
             never = session.bar.show(&session.tally, print.as_ref()) => match never {},
+            never = session.tell_of_used_window() => match never {},
         };
         if let Some(print) = &print {
             print(why);

@@ -7,7 +7,8 @@ use clap::Args;
 use secrecy::SecretString;
 
 use super::Failure;
-use crate::statuspage::{BaseUrl, BudgetRegistry, Token};
+use crate::clock::Clock;
+use crate::statuspage::{BaseUrl, BudgetRegistry, FileLedger, Token};
 
 /// Where the values of Secrets come from in a directory; for the help of the commands.
 pub(super) const SECRETS_HELP: &str = "\
@@ -20,7 +21,8 @@ Secrets:
 
 Files:
   statuspage.lock.json    ids of what was created, beside the manifests: commit it
-  .statuspage/            the same for other servers (--api-url), and data of `dev`: do not commit it";
+  .statuspage/            what this machine has sent in the last minute, ids at other servers (--api-url), and
+                          data of `dev`: do not commit it";
 
 /// How Statuspage is reached.
 #[derive(Clone, Debug, Args)]
@@ -72,5 +74,12 @@ impl Connection {
     /// The budgets of all tokens.
     pub fn budgets(&self) -> Arc<BudgetRegistry> {
         Arc::new(BudgetRegistry::new(self.requests_per_minute))
+    }
+
+    /// The same, on record in a directory: the next command goes on with what is left of the minute, however this one
+    /// ends.
+    pub fn budgets_recorded_in(&self, directory: impl Into<PathBuf>) -> Arc<BudgetRegistry> {
+        let ledger = Arc::new(FileLedger::new(directory));
+        Arc::new(BudgetRegistry::new(self.requests_per_minute).recorded_in(ledger, Clock::System))
     }
 }

@@ -6,12 +6,13 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueEnum};
 use serde_json::Value;
 
+use super::progress::note;
 use super::session::block_on;
 use super::{Connection, Failure, Outcome};
 use crate::api::{Kind, ManagementPolicy};
 use crate::manifest::{Export, ExportOptions, export, to_yaml};
 use crate::statuspage::{
-    BaseUrl, Client, CollectionKind, Dated, Error, ErrorClass, IncidentStatus, PageHandle, Snapshot,
+    BaseUrl, Client, CollectionKind, Dated, Error, ErrorClass, IncidentStatus, Listing, PageHandle, Snapshot,
 };
 
 /// What happens after an export; for the help.
@@ -131,13 +132,11 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<Outcome, Failur
     if options.personal_data && options.organization.is_none() {
         notes.push("members of the organization are left out: give --organization with its id".to_owned());
     }
-    for note in notes {
-        anstream::eprintln!("{NOTE}note{NOTE:#}: {note}");
+    for text in notes {
+        note(&text);
     }
     Ok(Outcome::Success)
 }
-
-const NOTE: anstyle::Style = anstyle::AnsiColor::Cyan.on_default();
 
 /// Reads what the export needs. What the page's plan does not have, or the token's user may not see, is said.
 async fn read(
@@ -190,7 +189,9 @@ async fn read(
             let read_at = jiff::Timestamp::now();
             let subscribers = page.incidents().subscribers(&incident);
             match patiently(async || subscribers.list().await).await {
-                Ok(value) => snapshot.store_incident_subscribers(&incident, Dated { value, read_at }),
+                Ok(Listing { items: value, .. }) => {
+                    snapshot.store_incident_subscribers(&incident, Dated { value, read_at })
+                }
                 Err(error) if is_left_out(CollectionKind::Subscribers, &error) => {
                     let why = described(&error);
                     notes.push(format!("the subscribers of incident {incident} are left out: {why}"));
@@ -220,9 +221,7 @@ async fn patiently<T>(ask: impl AsyncFn() -> Result<T, Error>) -> Result<T, Erro
     loop {
         match ask().await {
             Err(error) if matches!(error.class(), ErrorClass::Throttled { .. }) => {
-                anstream::eprintln!(
-                    "{NOTE}note{NOTE:#}: other programs use this token too; waiting as Statuspage asks"
-                );
+                note("other programs use this token too; waiting as Statuspage asks");
             }
             answer => return answer,
         }

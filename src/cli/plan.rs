@@ -110,9 +110,15 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<Outcome, Failur
     let pages = session.pages(&arguments.directory)?;
     let pages = block_on(async {
         let mut reports = Vec::new();
+        let used = session.tell_of_used_window();
+        tokio::pin!(used);
         for page in pages {
             let mut driver = session.driver(page.clone());
-            let Some((view, _)) = driver.observe().await else {
+            let observed = tokio::select! {
+                observed = driver.observe() => observed,
+                never = &mut used => match never {},
+            };
+            let Some((view, _)) = observed else {
                 continue;
             };
             let shown = preview(&driver.world(&view), &view);
@@ -121,6 +127,7 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<Outcome, Failur
             let page_id = driver.snapshot().page.as_ref().map(|page| page.id.clone());
             reports.push(page_report(&page, page_id, shown, seconds, driver.totals().requests));
         }
+        session.close_record().await;
         Ok(reports)
     })?;
     let manifest_errors = session.manifest_errors();

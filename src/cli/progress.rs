@@ -245,6 +245,14 @@ pub(super) fn left_out(errors: usize) -> String {
     format!("{errors} in the manifests: what has them is left out, and nothing is deleted meanwhile.")
 }
 
+const NOTE: anstyle::Style = anstyle::AnsiColor::Cyan.on_default();
+
+/// Prints what is good to know on standard error.
+pub(super) fn note(text: &str) {
+    let _printing = printing();
+    anstream::eprintln!("{NOTE}note{NOTE:#}: {text}");
+}
+
 /// Prints the problems of manifests on standard error. What is said in the same words about several places is explained
 /// once.
 pub(super) fn print_problems(manifests: &Manifests) {

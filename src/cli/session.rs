@@ -1,5 +1,6 @@
 //! A directory at work: opens it and runs its pages.
 
+use std::convert::Infallible;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -7,7 +8,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::bar::Bar;
-use super::progress::{Lines, Tally, event_line, waiting_line};
+use super::progress::{Lines, Tally, event_line, note, waiting_line};
 use super::record::Record;
 use super::{Connection, Failure};
 use crate::admin::Serving;
@@ -15,8 +16,8 @@ use crate::audit::AuditLog;
 use crate::driver::{Clock, Event, Interrupt, PageDriver, PageOptions, PassEnd, Totals};
 use crate::engine::{self, Declaration, Finding, ObjectKey, State};
 use crate::manifest::Manifests;
-use crate::statuspage::Token;
-use crate::store::directory::{DirectoryOptions, DirectoryStore};
+use crate::statuspage::{BudgetRegistry, Token};
+use crate::store::directory::{DirectoryOptions, DirectoryStore, local_state};
 
 /// A directory that is being applied.
 pub(super) struct Session {
@@ -38,10 +39,11 @@ const LAST_EVENTS: Duration = Duration::from_secs(10);
 impl Session {
     /// Opens a directory for writing. Each event becomes a line.
     pub(super) fn open(directory: &Path, connection: &Connection, lines: Option<Lines>) -> Result<Session, Failure> {
-        Session::start(directory, connection, connection.token()?, lines)
+        let budgets = recorded_budgets(directory, connection);
+        Session::start(directory, connection, connection.token()?, budgets, lines)
     }
 
-    /// The same with a token of the caller's.
+    /// The same with a token of the caller's, for a server of its own that counts from nothing.
     pub(super) fn open_with_token(
         directory: &Path,
         connection: &Connection,
@@ -49,13 +51,14 @@ impl Session {
         lines: Option<Lines>,
     ) -> Result<Session, Failure> {
         let token = Token::new(token).map_err(Failure::Statuspage)?;
-        Session::start(directory, connection, Some(token), lines)
+        Session::start(directory, connection, Some(token), connection.budgets(), lines)
     }
 
     fn start(
         directory: &Path,
         connection: &Connection,
         token: Option<Token>,
+        budgets: Arc<BudgetRegistry>,
         lines: Option<Lines>,
     ) -> Result<Session, Failure> {
         let tally = Tally::default();
@@ -77,7 +80,7 @@ impl Session {
             store: Arc::new(store),
             manifests,
             options: PageOptions {
-                budgets: connection.budgets(),
+                budgets,
                 clock: Clock::System,
             },
             tally,
@@ -87,7 +90,7 @@ impl Session {
         })
     }
 
-    /// Opens a directory without writing anything to it.
+    /// Opens a directory without writing to its lock file.
     pub(super) fn read_only(directory: &Path, connection: &Connection) -> Result<Session, Failure> {
         let options = DirectoryOptions {
             base_url: connection.base_url()?,
@@ -100,7 +103,7 @@ impl Session {
             store: Arc::new(store),
             manifests,
             options: PageOptions {
-                budgets: connection.budgets(),
+                budgets: recorded_budgets(directory, connection),
                 clock: Clock::System,
             },
             tally: Tally::default(),
@@ -159,8 +162,28 @@ impl Session {
         tokio::join!(served, self.close_record());
     }
 
+    /// Tells, soon after the start, when everything waits because the window is used up: a command before this one has
+    /// sent what may be sent in a minute.
+    pub(super) async fn tell_of_used_window(&self) -> Infallible {
+        tokio::time::sleep(WORTH_A_LINE).await;
+        for (_, _, budget) in self.options.budgets.all() {
+            let wait = budget.estimate(1);
+            if budget.stats().waiting > 0 && !wait.is_zero() {
+                note(&format!(
+                    "the request budget of the token is used up, resuming in {} s",
+                    wait.as_secs() + 1
+                ));
+            }
+        }
+        std::future::pending().await
+    }
+
     /// Stores what is still to be stored.
     pub(super) async fn close_record(&self) {
+        if let Err(error) = self.options.budgets.settle().await {
+            // What is on record counts more than was sent: the next command waits longer than it had to.
+            tracing::debug!(%error, "the number of requests of the last minute is not on record");
+        }
         let Some(log) = self.log.get() else { return };
         let kept = log.has_journal();
         if log.close(LAST_EVENTS).await {
@@ -264,6 +287,31 @@ pub(super) fn result(driver: &mut PageDriver<DirectoryStore>, stopped: bool) -> 
         totals: driver.totals(),
         stopped,
     }
+}
+
+/// The budgets of all tokens, on record in the directory if that is possible: what only looks at a page may be run where
+/// nothing can be written.
+fn recorded_budgets(directory: &Path, connection: &Connection) -> Arc<BudgetRegistry> {
+    let state = local_state(directory);
+    if connection.requests_per_minute == 0 {
+        return connection.budgets();
+    }
+    match probe(&state) {
+        Ok(()) => connection.budgets_recorded_in(state),
+        Err(error) => {
+            let directory = state.display();
+            tracing::warn!(%directory, %error, "requests of the last minute are not counted across commands");
+            connection.budgets()
+        }
+    }
+}
+
+/// Fails when no file can be made in a directory, which is made if it is not there.
+fn probe(directory: &Path) -> std::io::Result<()> {
+    std::fs::create_dir_all(directory)?;
+    let file = directory.join("requests.new");
+    std::fs::File::create(&file)?;
+    std::fs::remove_file(&file)
 }
 
 /// Time left until a point in time.

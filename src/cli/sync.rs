@@ -84,7 +84,8 @@ pub(super) async fn watch(
         ));
     }
     let bar = session.bar.show(&session.tally, Some(print));
-    tokio::pin!(end, bar);
+    let used = session.tell_of_used_window();
+    tokio::pin!(end, bar, used);
     loop {
         for line in stranded_lines(&session.store.stranded()) {
             print(&line);
@@ -100,6 +101,7 @@ pub(super) async fn watch(
             () = &mut end => break,
             Some(()) = changes.recv() => {}
             never = &mut bar => match never {},
+            never = &mut used => match never {},
         }
         while tokio::time::timeout(QUIET, changes.recv()).await.is_ok() {}
         match session.store.reload() {

@@ -5,9 +5,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue, USER_AGENT};
-use reqwest::redirect::Policy;
 
-use super::{BaseUrl, Budget, Error, Permit, Priority, RequestIds, Token};
+use super::redaction::Credentials;
+use super::transport::HttpTransport;
+use super::{BaseUrl, Budget, Error, Permit, Priority, RequestIds, Token, Transport};
+use crate::clock::Clock;
 
 const USER_AGENT_VALUE: &str = concat!("statuspage-operator/", env!("CARGO_PKG_VERSION"));
 
@@ -18,13 +20,15 @@ pub fn install_crypto() {
 }
 
 /// Settings of a [`Client`] before it is made.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct ClientBuilder {
     token: Token,
     base_url: BaseUrl,
     budget: Option<Budget>,
+    transport: Option<Arc<dyn Transport>>,
     connect_timeout: Duration,
     timeout: Duration,
+    clock: Clock,
 }
 
 impl ClientBuilder {
@@ -35,11 +39,25 @@ impl ClientBuilder {
         self
     }
 
-    /// How long a connection may take (5 s) and how long a whole call may (30 s).
+    /// How long a connection may take (5 s) and how long a whole call may (30 s), whatever the transport.
     #[must_use]
     pub fn timeouts(mut self, connect: Duration, total: Duration) -> Self {
         self.connect_timeout = connect;
         self.timeout = total;
+        self
+    }
+
+    /// Sends requests in another way than by HTTP over the network.
+    #[must_use]
+    pub fn transport(mut self, transport: Arc<dyn Transport>) -> Self {
+        self.transport = Some(transport);
+        self
+    }
+
+    /// Takes the time from a clock other than the machine's.
+    #[must_use]
+    pub fn clock(mut self, clock: Clock) -> Self {
+        self.clock = clock;
         self
     }
 
@@ -48,7 +66,6 @@ impl ClientBuilder {
     /// # Errors
     /// The TLS stack or the proxy settings of the system cannot be used.
     pub fn build(self) -> Result<Client, Error> {
-        install_crypto();
         let mut authorization =
             HeaderValue::try_from(format!("OAuth {}", self.token.expose())).map_err(|_| Error::InvalidToken {
                 reason: "it holds characters that no header may hold",
@@ -58,21 +75,20 @@ impl ClientBuilder {
             (AUTHORIZATION, authorization),
             (USER_AGENT, HeaderValue::from_static(USER_AGENT_VALUE)),
         ]);
-        let mut http = reqwest::Client::builder()
-            .default_headers(headers)
-            .connect_timeout(self.connect_timeout)
-            .timeout(self.timeout)
-            // A redirect would carry a write somewhere else, and the client's owner decides about repeating calls.
-            .redirect(Policy::none())
-            .retry(reqwest::retry::never());
-        if self.base_url.is_loopback() {
-            // A proxy cannot reach what listens on this machine only.
-            http = http.no_proxy();
-        }
-        let http = http.build().map_err(|source| Error::Setup { source })?;
+        let transport = match self.transport {
+            Some(transport) => transport,
+            None => {
+                let http = HttpTransport::new(&self.base_url, self.connect_timeout);
+                Arc::new(http.map_err(|source| Error::Setup { source })?)
+            }
+        };
         Ok(Client {
             connection: Arc::new(Connection {
-                http,
+                transport,
+                headers,
+                credentials: Arc::new(Credentials::new([self.token.expose()])),
+                timeout: self.timeout,
+                clock: self.clock,
                 base_url: self.base_url,
                 fingerprint: self.token.fingerprint(),
             }),
@@ -86,11 +102,37 @@ impl ClientBuilder {
     }
 }
 
-#[derive(Debug)]
+impl std::fmt::Debug for ClientBuilder {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("ClientBuilder")
+            .field("token", &self.token)
+            .field("base_url", &self.base_url)
+            .finish_non_exhaustive()
+    }
+}
+
 pub(super) struct Connection {
-    pub(super) http: reqwest::Client,
+    pub(super) transport: Arc<dyn Transport>,
+    /// What every request carries.
+    pub(super) headers: HeaderMap,
+    /// What no reply may repeat.
+    pub(super) credentials: Arc<Credentials>,
+    /// How long a whole call may take.
+    pub(super) timeout: Duration,
+    pub(super) clock: Clock,
     pub(super) base_url: BaseUrl,
     pub(super) fingerprint: String,
+}
+
+impl std::fmt::Debug for Connection {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("Connection")
+            .field("base_url", &self.base_url)
+            .field("token", &self.fingerprint)
+            .finish_non_exhaustive()
+    }
 }
 
 /// A client of the Statuspage API. Clones are cheap and share connections and budget.
@@ -107,7 +149,7 @@ pub struct Client {
     traced: Option<Trace>,
 }
 
-/// Where the ids of the last reply are left.
+/// Where the last reply leaves what it says about itself.
 pub type Trace = Arc<Mutex<RequestIds>>;
 
 impl Client {
@@ -118,8 +160,10 @@ impl Client {
             token,
             base_url,
             budget: None,
+            transport: None,
             connect_timeout: Duration::from_secs(5),
             timeout: Duration::from_secs(30),
+            clock: Clock::default(),
         }
     }
 
@@ -152,7 +196,8 @@ impl Client {
         }
     }
 
-    /// The same client, which leaves the ids of every reply, also of an error, in `trace`.
+    /// The same client, which leaves what every reply says about itself in `trace`, also that of an error. A request
+    /// without a reply leaves nothing there, not even what was there before.
     #[must_use]
     pub fn with_trace(&self, trace: &Trace) -> Self {
         Self {
@@ -161,7 +206,7 @@ impl Client {
         }
     }
 
-    /// Notes the ids of a reply.
+    /// Notes what a reply says about itself.
     pub(super) fn trace(&self, ids: &RequestIds) {
         if let Some(trace) = &self.traced {
             trace.lock().unwrap_or_else(PoisonError::into_inner).clone_from(ids);

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use super::error_body;
+use jiff::Timestamp;
+
+use super::TransportError;
 
 /// What a caller may conclude from an error, and so what to do next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,19 +26,25 @@ pub enum ErrorClass {
     Ambiguous,
 }
 
-/// Identifiers under which the remote service filed a request; its support asks for them.
+/// What a reply says about itself: identifiers under which the remote service filed the request, which its support asks
+/// for, and the service's time.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RequestIds {
     /// `X-Request-Id` of the reply.
     pub request_id: Option<String>,
     /// `Atl-Traceid` of the reply.
     pub trace_id: Option<String>,
+    /// `Date` of the reply: the clock of the remote service, or of what answered for it.
+    pub date: Option<Timestamp>,
+    /// Whether the reply comes from a cache: it has an `Age`.
+    pub cached: bool,
 }
 
 /// A failed call.
 ///
 /// The text is made for people on call and is the same for the same cause, so that it can be put into a condition
-/// without rewriting it at every attempt: request ids and waiting times are fields only.
+/// without rewriting it at every attempt: request ids and waiting times are fields only. Nothing in it repeats a
+/// credential of the request, whatever the remote service said.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -56,12 +64,11 @@ pub enum Error {
     },
     /// The HTTP client could not be built.
     #[error(
-        "the HTTP client could not be set up: {}; check the proxy settings and that the system has CA certificates",
-        error_body::causes(source)
+        "the HTTP client could not be set up: {source}; check the proxy settings and that the system has CA certificates"
     )]
     Setup {
         /// The cause.
-        source: reqwest::Error,
+        source: TransportError,
     },
     /// The request was refused before it was sent, because it could not mean anything.
     #[error("{operation}: {reason}")]
@@ -72,26 +79,25 @@ pub enum Error {
         reason: String,
     },
     /// The request could not be written as JSON.
-    #[error("{operation}: the request could not be written as JSON: {source}")]
+    #[error("{operation}: the request could not be written as JSON: {reason}")]
     Encode {
         /// What was asked.
         operation: &'static str,
-        /// The cause.
-        source: serde_json::Error,
+        /// Why.
+        reason: String,
     },
     /// No connection: the request was certainly not sent.
     #[error(
-        "{operation}: the remote service cannot be reached: {}; check the API address, DNS, the proxy and network policies",
-        error_body::causes(source)
+        "{operation}: the remote service cannot be reached: {source}; check the API address, DNS, the proxy and network policies"
     )]
     Unreachable {
         /// What was asked.
         operation: &'static str,
         /// The cause.
-        source: reqwest::Error,
+        source: TransportError,
     },
     /// The request was sent, at least in part, and no complete reply came.
-    #[error("{operation}: {}: {}", if *timed_out { "no reply in time" } else { "the connection broke before the reply was complete" }, error_body::causes(source))]
+    #[error("{operation}: {}: {}", if *timed_out { "no reply in time" } else { "the connection broke before the reply was complete" }, source)]
     Lost {
         /// What was asked.
         operation: &'static str,
@@ -100,7 +106,7 @@ pub enum Error {
         /// Whether time ran out, as opposed to a connection that broke.
         timed_out: bool,
         /// The cause.
-        source: reqwest::Error,
+        source: TransportError,
     },
     /// The remote service answered with an error.
     #[error("{operation}: the remote service answered {status}{}{}", quoted(message), advice(*status))]
@@ -122,7 +128,7 @@ pub enum Error {
     },
     /// The remote service answered success, but not what was asked for.
     #[error(
-        "{operation}: the reply ({status}) is not what the API promises: {source}; check that the API address is that of Statuspage and not of a proxy or a login page"
+        "{operation}: the reply ({status}) is not what the API promises: {reason}; check that the API address is that of Statuspage and not of a proxy or a login page"
     )]
     Undecodable {
         /// What was asked.
@@ -131,22 +137,24 @@ pub enum Error {
         effectful: bool,
         /// HTTP status.
         status: u16,
+        /// What is wrong with it.
+        reason: String,
         /// First part of the body as it came.
         body: String,
         /// What its support asks for.
         request_ids: Box<RequestIds>,
-        /// The cause.
-        source: serde_json::Error,
     },
     /// The reply is larger than anything the API has reason to send.
-    #[error("{operation}: the reply is larger than {limit} bytes; check that the API address is that of Statuspage")]
+    #[error("{operation}: the reply holds more than {limit} {unit}; check that the API address is that of Statuspage")]
     TooLarge {
         /// What was asked.
         operation: &'static str,
         /// Whether sending it twice would have effects twice.
         effectful: bool,
-        /// Most bytes that are read.
+        /// How many are read at most.
         limit: usize,
+        /// Of what: bytes, or values of JSON.
+        unit: &'static str,
     },
 }
 
@@ -238,6 +246,16 @@ impl Error {
         }
     }
 
+    /// How long the remote service asks to wait before the same is asked again, whatever the status: one that is down
+    /// for maintenance says so too.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Status { retry_after, .. } => *retry_after,
+            _ => None,
+        }
+    }
+
     /// Identifiers of the request at the remote service, if there was a reply.
     #[must_use]
     pub fn request_ids(&self) -> Option<&RequestIds> {
@@ -305,14 +323,13 @@ mod tests {
     #[test]
     fn an_undecodable_reply_is_ambiguous_for_a_create_only() {
         for (effectful, class) in [(true, ErrorClass::Ambiguous), (false, ErrorClass::Transient)] {
-            let source = serde_json::from_str::<u8>("<html>").unwrap_err();
             let error = Error::Undecodable {
                 operation: "create component",
                 effectful,
                 status: 201,
+                reason: "it has no id".to_owned(),
                 body: String::new(),
                 request_ids: Box::default(),
-                source,
             };
             assert_eq!(error.class(), class);
         }

@@ -1,9 +1,5 @@
 //! Finds the remote service's own words in the many shapes of its error replies.
 
-use std::error::Error;
-use std::time::Duration;
-
-use jiff::Timestamp;
 use serde_json::Value;
 
 /// Most bytes of a body that are kept.
@@ -54,32 +50,6 @@ fn title(body: &str) -> Option<&str> {
     Some(body[start..start + length].trim()).filter(|title| !title.is_empty())
 }
 
-/// How long a `Retry-After` asks to wait: seconds, or a date.
-pub(super) fn retry_after(header: &str, now: Timestamp) -> Option<Duration> {
-    let header = header.trim();
-    if let Ok(seconds) = header.parse::<f64>() {
-        return Duration::try_from_secs_f64(seconds).ok();
-    }
-    let date = jiff::fmt::rfc2822::parse(header).ok()?.timestamp();
-    // A date in the past, or a clock that is off, asks for nothing.
-    Some(Duration::try_from(date.duration_since(now)).unwrap_or_default())
-}
-
-/// An error with everything below it: the HTTP stack tells the cause only there.
-pub(super) fn causes(error: &(dyn Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        let cause_text = cause.to_string();
-        if !text.ends_with(&cause_text) {
-            text.push_str(": ");
-            text.push_str(&cause_text);
-        }
-        next = cause.source();
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -120,17 +90,5 @@ mod tests {
         assert_eq!(kept.len(), 1023);
         assert!(kept.ends_with('é'));
         assert!(message(&body).len() <= KEPT);
-    }
-
-    #[test]
-    fn waiting_times_are_seconds_or_dates() {
-        let now: Timestamp = "2026-01-05T10:00:00Z".parse().unwrap();
-        let seconds = |seconds| Some(Duration::from_secs(seconds));
-        assert_eq!(retry_after("60", now), seconds(60));
-        assert_eq!(retry_after(" 0 ", now), seconds(0));
-        assert_eq!(retry_after("Mon, 05 Jan 2026 10:01:30 GMT", now), seconds(90));
-        assert_eq!(retry_after("Mon, 05 Jan 2026 09:00:00 GMT", now), seconds(0));
-        assert_eq!(retry_after("-5", now), None);
-        assert_eq!(retry_after("soon", now), None);
     }
 }

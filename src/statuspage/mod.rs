@@ -2,24 +2,33 @@
 //!
 //! - [`types`]: what travels. Reading accepts anything, writing sends exactly what was set.
 //! - [`Client`]: every operation, each request through the [`Budget`] of its token.
+//! - [`Transport`]: how requests travel; HTTP unless a function takes its place.
 //! - [`Snapshot`]: what was read from a page by list calls, own writes folded in.
 //! - [`Error`]: what went wrong in the remote service's own words, and by [`ErrorClass`] what to do next.
 
 mod base_url;
 mod budget;
+mod call;
 mod client;
 mod error;
 mod error_body;
+mod headers;
 mod operations;
 mod paging;
 mod read;
+mod redaction;
+mod reply;
 mod request;
 mod snapshot;
 mod token;
+mod transport;
 pub mod types;
 
 pub use base_url::BaseUrl;
-pub use budget::{Budget, BudgetRegistry, BudgetStats, DEFAULT_LIMIT, DEFAULT_RESERVE, Permit, Priority, SPAN, Window};
+pub use budget::{
+    Budget, BudgetRegistry, BudgetStats, DEFAULT_LIMIT, DEFAULT_RESERVE, FileLedger, Ledger, LedgerError, LedgerKey,
+    MemoryLedger, Permit, Priority, SPAN, Spent, Usage, Window,
+};
 pub use client::{Client, ClientBuilder, Trace, install_crypto};
 pub use error::{Error, ErrorClass, RequestIds};
 pub use operations::{
@@ -27,7 +36,8 @@ pub use operations::{
     Metrics, MetricsProviders, Organization, PageAccessGroups, PageAccessUsers, PageHandle, Pages, Postmortems,
     SubscriberQuery, SubscriberSelection, Subscribers, UptimeRange,
 };
-pub use paging::Listing;
+pub use paging::{ListReader, Listing};
 pub use snapshot::{Collection, CollectionKind, Dated, Reading, Snapshot};
 pub use token::Token;
+pub use transport::{Incoming, Outgoing, Transport, TransportError, TransportErrorKind};
 pub use types::*;

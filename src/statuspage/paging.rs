@@ -1,68 +1,31 @@
 //! Reads lists to their end. Nothing in a reply says how many pages there are, so the rows themselves must tell.
 
 use std::collections::HashSet;
+use std::future::IntoFuture;
 
+use futures::future::BoxFuture;
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Deserializer};
 
-use super::request::Call;
+use super::call::Call;
 use super::types::Identified;
 use super::{Client, Error};
 
 /// Servers that cap the page size in silence cap it to a multiple of this.
 const COMMON_CAP: usize = 100;
+/// Most pages of one list.
+const MOST_PAGES: usize = 2_000;
 
 /// What a list call has brought.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Listing<T> {
     /// The objects, each once, in the order of the service.
     pub items: Vec<T>,
-    /// Whether these are all that there are.
+    /// Whether these are all that there are, as far as the pages can tell: they were read to the end and fit together.
+    /// Of a list of several pages one thing cannot be seen: a row that is missing because another one of an earlier
+    /// page was removed meanwhile. Who wants to be sure that something is absent reads twice.
     pub complete: bool,
-}
-
-/// An object of a reply. Reading is lenient, but something without an id is not an object of the service: it may be a
-/// message of a proxy, and must not be taken for one that was just created.
-#[derive(Debug)]
-pub(super) struct Entity<T>(pub(super) T);
-
-impl<'de, T: Identified + Deserialize<'de>> Deserialize<'de> for Entity<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let entity = T::deserialize(deserializer)?;
-        if entity.id().is_empty() {
-            return Err(serde::de::Error::custom("it has no id"));
-        }
-        Ok(Self(entity))
-    }
-}
-
-/// Rows of a reply. Some lists are described as a single object, and an empty one may be `null`.
-#[derive(Debug)]
-pub(super) struct Rows<T>(pub(super) Vec<T>);
-
-impl<'de, T: Identified + DeserializeOwned> Deserialize<'de> for Rows<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        #[derive(Deserialize)]
-        #[serde(untagged)]
-        enum Shape {
-            Many(Vec<serde_json::Value>),
-            One(serde_json::Map<String, serde_json::Value>),
-            None(()),
-        }
-        let rows = match Shape::deserialize(deserializer)? {
-            Shape::Many(rows) => rows,
-            Shape::One(row) => vec![serde_json::Value::Object(row)],
-            Shape::None(()) => Vec::new(),
-        };
-        rows.into_iter()
-            .map(|row| {
-                serde_json::from_value(row)
-                    .map(|Entity(entity)| entity)
-                    .map_err(serde::de::Error::custom)
-            })
-            .collect::<Result<_, _>>()
-            .map(Self)
-    }
+    /// Pages read, a request each.
+    pub pages: usize,
 }
 
 /// How a list is asked for.
@@ -71,8 +34,8 @@ pub(super) struct Paging {
     /// Names of the parameter for the size; where accounts differ, both are sent.
     pub(super) size_parameters: &'static [&'static str],
     pub(super) size: usize,
-    /// Number of the first page.
-    pub(super) first: usize,
+    /// Number of the first page; none for a list that has no pages.
+    pub(super) first: Option<usize>,
     /// Most pages to read.
     pub(super) pages: usize,
 }
@@ -82,9 +45,58 @@ impl Paging {
     pub(super) const USUAL: Self = Self {
         size_parameters: &["per_page"],
         size: 100,
-        first: 1,
-        pages: usize::MAX,
+        first: Some(1),
+        pages: MOST_PAGES,
     };
+
+    /// Everything in one reply.
+    pub(super) const NONE: Self = Self {
+        size_parameters: &[],
+        first: None,
+        pages: 1,
+        ..Self::USUAL
+    };
+}
+
+/// How far a list was read, and whether its pages fit together.
+#[derive(Clone, Debug, Default)]
+struct Progress {
+    /// Pages read.
+    pages: usize,
+    /// Rows of the first page: no later one has more.
+    first: usize,
+    /// Rows of the last page.
+    last: usize,
+    /// Something does not fit: rows came twice, or a page in the middle was short.
+    odd: bool,
+    /// Nothing more is to be read.
+    ended: bool,
+    /// It was not read to its end.
+    cut: bool,
+}
+
+impl Progress {
+    /// Takes in a page of `rows` rows, `new` of which had not come before.
+    fn add(&mut self, paging: Paging, rows: usize, new: usize) {
+        if self.pages == 0 {
+            self.first = rows;
+        }
+        // A row comes twice when one was inserted before it; a page is longer than the first when sizes are ignored.
+        // Only the last page may be short, and nothing comes after it.
+        self.odd |= new < rows || rows > self.first || (rows > 0 && self.pages > 0 && self.last < self.first);
+        self.pages += 1;
+        self.last = rows;
+        // A page with nothing new comes from a server that ignores the number of the page.
+        self.ended = paging.first.is_none() || !may_go_on(paging.size, rows) || new == 0;
+        if !self.ended && self.pages >= paging.pages {
+            self.ended = true;
+            self.cut = true;
+        }
+    }
+
+    fn is_complete(&self) -> bool {
+        self.ended && !self.cut && !self.odd
+    }
 }
 
 /// Whether there may be rows after a page of `rows` when `requested` were asked for. A page of 100, 200, … rows that is
@@ -93,36 +105,115 @@ fn may_go_on(requested: usize, rows: usize) -> bool {
     rows >= requested || (rows > 0 && rows.is_multiple_of(COMMON_CAP))
 }
 
-impl Client {
-    /// Reads a list. Each page is a request of its own to the budget.
-    pub(super) async fn list<T>(&self, paging: Paging, call: impl Fn() -> Call) -> Result<Listing<T>, Error>
-    where
-        T: Identified + DeserializeOwned,
-    {
-        let mut seen = HashSet::new();
-        let mut items: Vec<T> = Vec::new();
-        for number in 0..paging.pages {
-            let mut call = call().query("page", paging.first + number);
-            for name in paging.size_parameters {
-                call = call.query(name, paging.size);
-            }
-            let Rows(rows) = self.fetch::<Rows<T>>(call).await?;
-            let count = rows.len();
-            let before = items.len();
-            items.extend(rows.into_iter().filter(|row| seen.insert(row.id().to_owned())));
-            // A page with nothing new comes from a server that ignores the number of the page.
-            if !may_go_on(paging.size, count) || items.len() == before {
-                return Ok(Listing { items, complete: true });
-            }
+/// A list that is read page by page. Awaiting it reads all of it; [`Self::next`] reads one page with one request, so
+/// that a long list can be put aside between two of them.
+///
+/// A page that fails changes nothing, and neither does a call that is dropped: the same page is asked for again.
+#[must_use = "a list is read when it is awaited"]
+pub struct ListReader<T> {
+    client: Client,
+    call: Call,
+    paging: Paging,
+    progress: Progress,
+    seen: HashSet<String>,
+    items: Vec<T>,
+}
+
+impl<T> std::fmt::Debug for ListReader<T> {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("ListReader")
+            .field("operation", &self.call.operation)
+            .field("progress", &self.progress)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<T> ListReader<T> {
+    /// Whether nothing more is to be read.
+    #[must_use]
+    pub fn is_done(&self) -> bool {
+        self.progress.ended
+    }
+
+    /// What has come so far.
+    #[must_use]
+    pub fn items(&self) -> &[T] {
+        &self.items
+    }
+
+    /// What was read. It is complete only when nothing more was to be read.
+    #[must_use]
+    pub fn finish(self) -> Listing<T> {
+        Listing {
+            complete: self.progress.is_complete(),
+            pages: self.progress.pages,
+            items: self.items,
         }
-        Ok(Listing { items, complete: false })
+    }
+}
+
+impl<T: Identified + DeserializeOwned> ListReader<T> {
+    /// Reads one page. Returns whether there is more to read.
+    pub async fn next(&mut self) -> Result<bool, Error> {
+        let client = self.client.clone();
+        self.next_with(&client).await
+    }
+
+    /// Reads one page with another client of the same service: one with a permit, a priority or a trace of its own.
+    /// Sends nothing when nothing more is to be read.
+    pub async fn next_with(&mut self, client: &Client) -> Result<bool, Error> {
+        if self.is_done() {
+            return Ok(false);
+        }
+        let mut call = self.call.clone();
+        if let Some(first) = self.paging.first {
+            call = call.query("page", first + self.progress.pages);
+        }
+        for name in self.paging.size_parameters {
+            call = call.query(name, self.paging.size);
+        }
+        let rows: Vec<T> = client.fetch_rows(call).await?;
+        let count = rows.len();
+        let before = self.items.len();
+        let seen = &mut self.seen;
+        self.items
+            .extend(rows.into_iter().filter(|row| seen.insert(row.id().to_owned())));
+        self.progress.add(self.paging, count, self.items.len() - before);
+        Ok(!self.is_done())
+    }
+}
+
+impl<T: Identified + DeserializeOwned + Send + 'static> IntoFuture for ListReader<T> {
+    type Output = Result<Listing<T>, Error>;
+    type IntoFuture = BoxFuture<'static, Self::Output>;
+
+    /// Reads all that is left. Each page is a request of its own to the budget.
+    fn into_future(mut self) -> Self::IntoFuture {
+        Box::pin(async move {
+            while self.next().await? {}
+            Ok(self.finish())
+        })
+    }
+}
+
+impl Client {
+    /// Begins to read a list.
+    pub(super) fn list<T>(&self, paging: Paging, call: Call) -> ListReader<T> {
+        ListReader {
+            client: self.clone(),
+            call,
+            paging,
+            progress: Progress::default(),
+            seen: HashSet::new(),
+            items: Vec::new(),
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::statuspage::Metric;
 
     #[test]
     fn a_short_page_is_the_last_unless_it_may_have_been_cut() {
@@ -136,15 +227,51 @@ mod tests {
         assert!(!may_go_on(1100, 0));
     }
 
+    /// Rows of each page and how many of them were new; and whether this is a whole list.
     #[test]
-    fn rows_come_in_several_shapes() {
-        let rows = |text| serde_json::from_str::<Rows<Metric>>(text).map(|rows| rows.0.len());
-        assert_eq!(rows("[]").unwrap(), 0);
-        assert_eq!(rows("null").unwrap(), 0);
-        assert_eq!(rows(r#"{"id":"a"}"#).unwrap(), 1);
-        assert_eq!(rows(r#"[{"id":"a"},{"id":"b"}]"#).unwrap(), 2);
-        assert!(rows(r#""text""#).is_err());
-        assert!(rows(r#"{"message":"a proxy speaks"}"#).is_err());
-        assert!(rows(r#"[{"name":"no id"}]"#).is_err());
+    fn pages_that_do_not_fit_together_are_no_whole_list() {
+        for (size, pages, complete) in [
+            (100, vec![(0, 0)], true),
+            (100, vec![(57, 57)], true),
+            (100, vec![(100, 100), (0, 0)], true),
+            (100, vec![(100, 100), (100, 100), (3, 3)], true),
+            // Cut to 100 by the server.
+            (1100, vec![(100, 100), (100, 100), (7, 7)], true),
+            (1100, vec![(1100, 1100), (100, 100), (0, 0)], true),
+            // An insertion has moved a row to the next page.
+            (100, vec![(100, 100), (51, 50)], false),
+            // A row twice on one page.
+            (100, vec![(51, 50)], false),
+            // The number of the page is ignored.
+            (100, vec![(100, 100), (100, 0)], false),
+            // A short page in the middle.
+            (1100, vec![(500, 500), (100, 100), (200, 200), (1, 1)], false),
+            (1100, vec![(500, 500), (600, 600), (1, 1)], false),
+        ] {
+            let paging = Paging { size, ..Paging::USUAL };
+            let mut progress = Progress::default();
+            for (rows, new) in &pages {
+                assert!(!progress.ended && !progress.is_complete(), "{pages:?}");
+                progress.add(paging, *rows, *new);
+            }
+            assert!(progress.ended, "{pages:?}");
+            assert_eq!(progress.is_complete(), complete, "{size} {pages:?}");
+        }
+    }
+
+    #[test]
+    fn a_list_that_is_cut_short_is_not_whole() {
+        let paging = Paging {
+            pages: 2,
+            ..Paging::USUAL
+        };
+        let read = |pages: &[usize]| {
+            let mut progress = Progress::default();
+            pages.iter().for_each(|rows| progress.add(paging, *rows, *rows));
+            (progress.ended, progress.is_complete())
+        };
+        assert_eq!(read(&[100]), (false, false));
+        assert_eq!(read(&[100, 100]), (true, false));
+        assert_eq!(read(&[100, 99]), (true, true));
     }
 }

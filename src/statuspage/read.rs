@@ -14,10 +14,6 @@ fn collection<T: Identified>(read_at: Timestamp, listing: Listing<T>) -> Collect
     }
 }
 
-fn complete<T>(items: Vec<T>) -> Listing<T> {
-    Listing { items, complete: true }
-}
-
 fn ids<T: Identified>(granted: Vec<T>, read_at: Timestamp) -> Dated<Vec<String>> {
     let value = granted.iter().map(|item| item.id().to_owned()).collect();
     Dated { value, read_at }
@@ -31,7 +27,7 @@ impl PageHandle {
         Ok(match kind {
             CollectionKind::Page => Reading::Page(Box::new(self.get().await?)),
             CollectionKind::Components => {
-                let read = complete(self.components().list().await?);
+                let read = self.components().list().await?;
                 Reading::Components(collection(began, read))
             }
             CollectionKind::Incidents => {
@@ -39,19 +35,19 @@ impl PageHandle {
                 Reading::Incidents(collection(began, read))
             }
             CollectionKind::MetricsProviders => {
-                let read = complete(self.metrics_providers().list().await?);
+                let read = self.metrics_providers().list().await?;
                 Reading::MetricsProviders(collection(began, read))
             }
             CollectionKind::Metrics => {
-                let read = complete(self.metrics().list().await?);
+                let read = self.metrics().list().await?;
                 Reading::Metrics(collection(began, read))
             }
             CollectionKind::Subscribers => {
                 let read = self.subscribers().list(&SubscriberQuery::default()).await?;
-                Reading::Subscribers(collection(began, complete(read)))
+                Reading::Subscribers(collection(began, read))
             }
             CollectionKind::Unsubscribed => {
-                let read = complete(self.subscribers().unsubscribed().await?);
+                let read = self.subscribers().unsubscribed().await?;
                 Reading::Unsubscribed(collection(began, read))
             }
             CollectionKind::SubscriberCounts => Reading::SubscriberCounts(Dated {
@@ -59,15 +55,15 @@ impl PageHandle {
                 read_at: began,
             }),
             CollectionKind::IncidentTemplates => {
-                let read = complete(self.incident_templates().list().await?);
+                let read = self.incident_templates().list().await?;
                 Reading::IncidentTemplates(collection(began, read))
             }
             CollectionKind::PageAccessUsers => {
-                let read = complete(self.page_access_users().list(None).await?);
+                let read = self.page_access_users().list(None).await?;
                 Reading::PageAccessUsers(collection(began, read))
             }
             CollectionKind::PageAccessGroups => {
-                let read = complete(self.page_access_groups().list().await?);
+                let read = self.page_access_groups().list().await?;
                 Reading::PageAccessGroups(collection(began, read))
             }
             CollectionKind::StatusEmbed => Reading::StatusEmbed(Dated {
@@ -75,7 +71,7 @@ impl PageHandle {
                 read_at: began,
             }),
             CollectionKind::OrganizationUsers => {
-                let read = complete(self.own_organization()?.users().await?);
+                let read = self.own_organization()?.users().await?;
                 Reading::OrganizationUsers(collection(began, read))
             }
         })
@@ -91,19 +87,22 @@ impl PageHandle {
     /// The components that a page access user may see beside those of its groups.
     pub async fn read_user_components(&self, user: &str) -> Result<Dated<Vec<String>>, Error> {
         let read_at = Timestamp::now();
-        Ok(ids(self.page_access_users().components(user).list().await?, read_at))
+        Ok(ids(
+            self.page_access_users().components(user).list().await?.items,
+            read_at,
+        ))
     }
 
     /// The metrics that a page access user may see beside those of its groups.
     pub async fn read_user_metrics(&self, user: &str) -> Result<Dated<Vec<String>>, Error> {
         let read_at = Timestamp::now();
-        Ok(ids(self.page_access_users().metrics(user).list().await?, read_at))
+        Ok(ids(self.page_access_users().metrics(user).list().await?.items, read_at))
     }
 
     /// Who subscribed to one incident alone.
     pub async fn read_incident_subscribers(&self, incident: &str) -> Result<Dated<Vec<Subscriber>>, Error> {
         let read_at = Timestamp::now();
-        let value = self.incidents().subscribers(incident).list().await?;
+        let value = self.incidents().subscribers(incident).list().await?.items;
         Ok(Dated { value, read_at })
     }
 
@@ -116,7 +115,7 @@ impl PageHandle {
             IncidentView::Scheduled,
             IncidentView::ActiveMaintenance,
         ] {
-            for incident in self.incidents().view(view).await? {
+            for incident in self.incidents().view(view).await?.items {
                 if open.iter().all(|known| known.id != incident.id) {
                     open.push(incident);
                 }

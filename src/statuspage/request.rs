@@ -1,197 +1,108 @@
 //! Sends one request and reads its reply.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Timestamp;
-use reqwest::header::{HeaderMap, RETRY_AFTER};
-use reqwest::{Method, Response};
-use serde::Serialize;
-use serde::de::DeserializeOwned;
+use bytes::Bytes;
+use futures::StreamExt;
+use futures::stream::BoxStream;
+use reqwest::Method;
+use reqwest::header::{CONTENT_TYPE, HeaderValue};
+use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::Value;
 use tokio::time::Instant;
 
+use super::call::Call;
 use super::error::RequestIds;
-use super::paging::Entity;
-use super::types::Identified;
-use super::{Client, Error, ErrorClass, error_body};
+use super::redaction::Credentials;
+use super::reply::{Asked, Reply};
+use super::{Client, Error, ErrorClass, Outgoing, TransportError, TransportErrorKind, error_body, headers};
 
 /// Most bytes of a reply that are read; the largest honest one, 1,100 components or 100 long incidents, stays below.
 const REPLY_LIMIT: usize = 64 << 20;
+/// Most values in a reply, by the marks between them: a few bytes each, they take much more room when they are read.
+const VALUE_LIMIT: usize = 1 << 20;
 /// Most bytes of an error reply that are looked at.
 const ERROR_LIMIT: usize = 64 << 10;
-/// Pause after "too many requests" without a time to wait: the length of the window.
-const DEFAULT_PAUSE: Duration = Duration::from_secs(60);
-/// Longest pause that is honoured, so that one odd header does not stop a token for days.
-const LONGEST_PAUSE: Duration = Duration::from_secs(3600);
-
-/// One request to send.
-#[derive(Debug)]
-pub(super) struct Call {
-    operation: &'static str,
-    method: Method,
-    path: Result<String, String>,
-    page: String,
-    query: Vec<(&'static str, String)>,
-    body: Option<Result<Value, serde_json::Error>>,
-    effectful: bool,
-}
-
-impl Call {
-    /// A call on the resource at the given path segments. Only a POST is taken to have effects of its own each time.
-    pub(super) fn new(operation: &'static str, method: Method, segments: &[&str]) -> Self {
-        let effectful = method == Method::POST;
-        let page = match segments {
-            ["pages", page, ..] => (*page).to_owned(),
-            _ => String::new(),
-        };
-        Self {
-            operation,
-            method,
-            path: path_of(segments),
-            page,
-            query: Vec::new(),
-            body: None,
-            effectful,
-        }
-    }
-
-    pub(super) fn get(operation: &'static str, segments: &[&str]) -> Self {
-        Self::new(operation, Method::GET, segments)
-    }
-
-    pub(super) fn post(operation: &'static str, segments: &[&str]) -> Self {
-        Self::new(operation, Method::POST, segments)
-    }
-
-    pub(super) fn patch(operation: &'static str, segments: &[&str]) -> Self {
-        Self::new(operation, Method::PATCH, segments)
-    }
-
-    pub(super) fn put(operation: &'static str, segments: &[&str]) -> Self {
-        Self::new(operation, Method::PUT, segments)
-    }
-
-    pub(super) fn delete(operation: &'static str, segments: &[&str]) -> Self {
-        Self::new(operation, Method::DELETE, segments)
-    }
-
-    /// Adds a query parameter.
-    pub(super) fn query(mut self, name: &'static str, value: impl ToString) -> Self {
-        self.query.push((name, value.to_string()));
-        self
-    }
-
-    /// Adds a query parameter that may be absent.
-    pub(super) fn query_if(self, name: &'static str, value: Option<impl ToString>) -> Self {
-        match value {
-            Some(value) => self.query(name, value),
-            None => self,
-        }
-    }
-
-    /// Sends a body as it is.
-    pub(super) fn body(mut self, body: &impl Serialize) -> Self {
-        self.body = Some(serde_json::to_value(body));
-        self
-    }
-
-    /// Sends a body inside its envelope.
-    pub(super) fn enveloped(mut self, key: &str, body: &impl Serialize) -> Self {
-        self.body = Some(serde_json::to_value(body).map(|body| {
-            let mut envelope = serde_json::Map::new();
-            envelope.insert(key.to_owned(), body);
-            Value::Object(envelope)
-        }));
-        self
-    }
-
-    /// Says whether sending it twice has effects twice.
-    pub(super) fn effectful(mut self, effectful: bool) -> Self {
-        self.effectful = effectful;
-        self
-    }
-}
-
-/// Joins path segments. An id that is empty or holds anything but the letters of an id would address something else
-/// than was meant, up to the whole collection, so it is refused.
-fn path_of(segments: &[&str]) -> Result<String, String> {
-    let mut path = String::new();
-    for segment in segments {
-        let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
-        if segment.is_empty() || !segment.bytes().all(plain) {
-            return Err(format!("{segment:?} is not an id"));
-        }
-        path.push('/');
-        path.push_str(segment);
-    }
-    Ok(path)
-}
-
-struct Reply {
-    status: u16,
-    body: Vec<u8>,
-    request_ids: RequestIds,
-}
 
 impl Client {
-    /// Sends a call whose reply is an entity or a list.
-    pub(super) async fn fetch<T: DeserializeOwned>(&self, call: Call) -> Result<T, Error> {
-        let (operation, effectful) = (call.operation, call.effectful);
-        let reply = self.send(call).await?;
-        decode(operation, effectful, reply)
+    /// Sends a call whose reply is an object with an id.
+    pub(super) async fn fetch_one<T: DeserializeOwned>(&self, call: Call) -> Result<T, Error> {
+        self.send(call).await?.entity()
     }
 
-    /// Sends a call whose reply is one object.
-    pub(super) async fn fetch_one<T>(&self, call: Call) -> Result<T, Error>
-    where
-        T: Identified + DeserializeOwned,
-    {
-        self.fetch(call).await.map(|Entity(entity)| entity)
+    /// Sends a call whose reply is an object that has no id of its own.
+    pub(super) async fn fetch_part<T: DeserializeOwned>(&self, call: Call) -> Result<T, Error> {
+        self.send(call).await?.part()
+    }
+
+    /// Sends a call whose reply is a list of objects.
+    pub(super) async fn fetch_rows<T: DeserializeOwned>(&self, call: Call) -> Result<Vec<T>, Error> {
+        self.send(call).await?.rows()
     }
 
     /// Sends a call whose reply does not matter beyond its success.
     pub(super) async fn perform(&self, call: Call) -> Result<(), Error> {
-        self.send(call).await.map(drop)
+        let removes = call.method == Method::DELETE;
+        let reply = self.send(call).await?;
+        if removes {
+            reply.deleted::<IgnoredAny>().map(drop)
+        } else {
+            reply.done().map(drop)
+        }
     }
 
-    /// Sends a call that may reply with the entity, or with nothing, or with anything else that is no error.
-    pub(super) async fn fetch_if_any<T: DeserializeOwned>(&self, call: Call) -> Result<Option<T>, Error> {
-        let reply = self.send(call).await?;
-        Ok(serde_json::from_slice::<Option<T>>(&reply.body).ok().flatten())
+    /// Sends a call that may have something to say about its success.
+    pub(super) async fn perform_and_hear(&self, call: Call) -> Result<Option<Value>, Error> {
+        self.send(call).await?.done()
+    }
+
+    /// Sends a call that removes something and may show it for the last time.
+    pub(super) async fn remove<T: DeserializeOwned>(&self, call: Call) -> Result<Option<T>, Error> {
+        self.send(call).await?.deleted()
     }
 
     async fn send(&self, call: Call) -> Result<Reply, Error> {
-        let Call {
+        let operation = call.operation;
+        let path = call
+            .path
+            .map_err(|reason| Error::InvalidRequest { operation, reason })?;
+        let body = call.body.transpose();
+        let body = body.map_err(|reason| Error::Encode { operation, reason })?;
+        let connection = &self.connection;
+        let permit_for = call.page.clone();
+        let mut exchange = Exchange {
             operation,
-            method,
-            path,
-            page,
-            query,
-            body,
-            effectful,
-        } = call;
-        let path = path.map_err(|reason| Error::InvalidRequest { operation, reason })?;
-        let mut request = self
-            .connection
-            .http
-            .request(method.clone(), self.connection.base_url.join(&path));
-        if !query.is_empty() {
-            request = request.query(&query);
+            effectful: call.effectful,
+            asked: Asked {
+                page: call.page,
+                identity: call.identity,
+            },
+            credentials: Arc::clone(&connection.credentials),
+        };
+        let mut request = Outgoing {
+            method: call.method,
+            url: connection.base_url.join(&path),
+            headers: connection.headers.clone(),
+            body: None,
+        };
+        if !call.query.is_empty() {
+            request.url.query_pairs_mut().extend_pairs(&call.query);
         }
         if let Some(body) = body {
-            let body = body.map_err(|source| Error::Encode { operation, source })?;
-            request = request.json(&body);
+            exchange.credentials = connection.credentials.and_those_in(&body);
+            let json = HeaderValue::from_static("application/json");
+            request.headers.insert(CONTENT_TYPE, json);
+            request.body = Some(Bytes::from(body.to_string()));
         }
-        let permit = self.permit(&page).await;
+        let method = request.method.clone();
+        let permit = self.permit(&permit_for).await;
         self.count_request();
+        self.trace(&RequestIds::default());
         let started = Instant::now();
-        let outcome = self.exchange(request, operation, effectful).await;
+        let outcome = exchange.within(connection.timeout, self, request).await;
         // The slot counts from here on, whatever the outcome.
         drop(permit);
-        match &outcome {
-            Ok(reply) => self.trace(&reply.request_ids),
-            Err(error) => self.trace(error.request_ids().unwrap_or(&RequestIds::default())),
-        }
         let duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
         match &outcome {
             Ok(reply) => tracing::debug!(
@@ -207,126 +118,132 @@ impl Client {
                     trace_id = ids.and_then(|ids| ids.trace_id.as_deref()),
                     "request failed"
                 );
-                if let ErrorClass::Throttled { retry_after } = error.class() {
-                    let pause = retry_after.unwrap_or(DEFAULT_PAUSE).min(LONGEST_PAUSE);
-                    self.budget.pause(Instant::now() + pause);
-                }
             }
+        }
+        match outcome.as_ref().map_err(|error| (error.class(), error.status())) {
+            Err((ErrorClass::Throttled { retry_after }, _)) => {
+                let pause = self.budget.refused(started, retry_after);
+                tracing::debug!(operation, ?pause, "too many requests with this token");
+                self.budget.record_pause().await;
+            }
+            // It looked at the request, whatever it thinks of it.
+            Ok(_) | Err((_, Some(..500))) => self.budget.answered(started),
+            Err(_) => {}
         }
         outcome
     }
+}
 
-    async fn exchange(
-        &self,
-        request: reqwest::RequestBuilder,
-        operation: &'static str,
-        effectful: bool,
-    ) -> Result<Reply, Error> {
-        let failed = |source: reqwest::Error| {
-            // The address has the query in it and says nothing that the operation does not.
-            let source = source.without_url();
-            if source.is_connect() || source.is_builder() {
-                Error::Unreachable { operation, source }
-            } else {
-                Error::Lost {
-                    operation,
-                    effectful,
-                    timed_out: source.is_timeout(),
-                    source,
-                }
+/// What is known of a request while it is under way.
+struct Exchange {
+    operation: &'static str,
+    effectful: bool,
+    /// What the reply has to be about.
+    asked: Asked,
+    /// What the reply may not repeat.
+    credentials: Arc<Credentials>,
+}
+
+impl Exchange {
+    /// Sends a request and reads its reply, all within a limit of time.
+    async fn within(self, limit: Duration, client: &Client, request: Outgoing) -> Result<Reply, Error> {
+        match tokio::time::timeout(limit, self.perform(client, request)).await {
+            Ok(outcome) => outcome,
+            Err(_) => {
+                let message = format!("gave up after {} s", limit.as_secs_f64());
+                Err(self.broken_off(TransportError::new(TransportErrorKind::Timeout, message)))
             }
-        };
-        let response = request.send().await.map_err(failed)?;
-        let status = response.status();
-        let request_ids = request_ids(response.headers());
-        if status.is_success() {
-            let body = match read(response, REPLY_LIMIT).await {
-                (body, None) if body.len() > REPLY_LIMIT => {
-                    return Err(Error::TooLarge {
-                        operation,
-                        effectful,
-                        limit: body.len().min(REPLY_LIMIT),
-                    });
-                }
-                (body, None) => body,
-                (_, Some(source)) => return Err(failed(source)),
+        }
+    }
+
+    async fn perform(&self, client: &Client, request: Outgoing) -> Result<Reply, Error> {
+        let sent = client.connection.transport.exchange(request).await;
+        let reply = sent.map_err(|error| self.broken_off(error))?;
+        let (operation, effectful, status) = (self.operation, self.effectful, reply.status);
+        let request_ids = headers::request_ids(&reply.headers, &self.credentials);
+        client.trace(&request_ids);
+        if (200..300).contains(&status) {
+            let too_large = |limit, unit| Error::TooLarge {
+                operation,
+                effectful,
+                limit,
+                unit,
             };
+            let body = match read(reply.body, REPLY_LIMIT).await {
+                (_, Some(error)) => return Err(self.broken_off(error)),
+                (body, None) => body,
+            };
+            if body.len() > REPLY_LIMIT {
+                return Err(too_large(REPLY_LIMIT, "bytes"));
+            }
+            if body.iter().filter(|byte| b",[{".contains(byte)).count() > VALUE_LIMIT {
+                return Err(too_large(VALUE_LIMIT, "values"));
+            }
+            let body = self.credentials.body(body);
             return Ok(Reply {
-                status: status.as_u16(),
+                operation,
+                effectful,
+                status,
                 body,
                 request_ids,
+                credentials: Arc::clone(&self.credentials),
+                asked: self.asked.clone(),
             });
         }
-        let retry_after = response
-            .headers()
-            .get(RETRY_AFTER)
-            .and_then(|value| value.to_str().ok())
-            .and_then(|value| error_body::retry_after(value, Timestamp::now()));
+        // A date is meant by the clock of whoever wrote it.
+        let now = request_ids.date.unwrap_or_else(|| client.connection.clock.now());
+        let retry_after = headers::retry_after(&reply.headers, now);
         // What arrived of an error text is better than nothing.
-        let (body, _) = read(response, ERROR_LIMIT).await;
+        let (mut body, _) = read(reply.body, ERROR_LIMIT).await;
+        body.truncate(ERROR_LIMIT);
+        let body = self.credentials.body(body);
         let body = String::from_utf8_lossy(&body);
         Err(Error::Status {
             operation,
             effectful,
-            status: status.as_u16(),
-            message: error_body::message(&body),
-            body: error_body::kept(&body),
+            status,
+            // Cleaned once more: decoding and joining could put together what was apart.
+            message: self.credentials.text(&error_body::message(&body)),
+            body: error_body::kept(&self.credentials.text(&body)),
             retry_after,
             request_ids: Box::new(request_ids),
         })
     }
+
+    /// What it means that there is no whole reply.
+    fn broken_off(&self, error: TransportError) -> Error {
+        let operation = self.operation;
+        let source = TransportError {
+            message: self.credentials.text(&error.message),
+            ..error
+        };
+        match source.kind {
+            TransportErrorKind::Setup | TransportErrorKind::Connect => Error::Unreachable { operation, source },
+            TransportErrorKind::Timeout | TransportErrorKind::Broken => Error::Lost {
+                operation,
+                effectful: self.effectful,
+                timed_out: source.kind == TransportErrorKind::Timeout,
+                source,
+            },
+        }
+    }
 }
 
-/// Reads a body until its end, a failure, or shortly after the limit.
-async fn read(mut response: Response, limit: usize) -> (Vec<u8>, Option<reqwest::Error>) {
+/// Reads a body until its end, a failure, or one byte more than the limit.
+async fn read(
+    mut chunks: BoxStream<'static, Result<Bytes, TransportError>>,
+    limit: usize,
+) -> (Vec<u8>, Option<TransportError>) {
     let mut body = Vec::new();
     while body.len() <= limit {
-        match response.chunk().await {
-            Ok(Some(chunk)) => body.extend_from_slice(&chunk),
-            Ok(None) => break,
-            Err(error) => return (body, Some(error)),
+        match chunks.next().await {
+            Some(Ok(chunk)) => {
+                let room = limit + 1 - body.len();
+                body.extend_from_slice(&chunk[..chunk.len().min(room)]);
+            }
+            Some(Err(error)) => return (body, Some(error)),
+            None => break,
         }
     }
     (body, None)
-}
-
-fn request_ids(headers: &HeaderMap) -> RequestIds {
-    let header = |name: &str| {
-        let text = headers.get(name)?.to_str().ok()?;
-        Some(text.to_owned())
-    };
-    RequestIds {
-        request_id: header("x-request-id"),
-        trace_id: header("atl-traceid"),
-    }
-}
-
-fn decode<T: DeserializeOwned>(operation: &'static str, effectful: bool, reply: Reply) -> Result<T, Error> {
-    serde_json::from_slice(&reply.body).map_err(|source| Error::Undecodable {
-        operation,
-        effectful,
-        status: reply.status,
-        body: error_body::kept(&String::from_utf8_lossy(&reply.body)),
-        request_ids: Box::new(reply.request_ids),
-        source,
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_id_can_only_be_an_id() {
-        assert_eq!(path_of(&["pages", "abc123"]).unwrap(), "/pages/abc123");
-        for id in ["", ".", "..", "a/b", "a?b", "a%2Fb", "a b", "ä"] {
-            assert!(path_of(&["pages", id]).is_err(), "{id:?}");
-        }
-    }
-
-    #[test]
-    fn bodies_are_in_their_envelope() {
-        let call = Call::post("create", &["pages"]).enveloped("page", &[1]);
-        assert_eq!(call.body.unwrap().unwrap(), serde_json::json!({"page": [1]}));
-    }
 }

@@ -30,6 +30,8 @@ mod every_kind;
 #[cfg(test)]
 mod export;
 #[cfg(test)]
+mod hostile;
+#[cfg(test)]
 mod manifest;
 #[cfg(test)]
 mod operator;

@@ -38,7 +38,9 @@ pub(super) async fn adopt(
         None,
         session.options.clone(),
     );
-    let binding = proposed.await?;
+    let binding = proposed.await;
+    session.close_record().await;
+    let binding = binding?;
     // What the manifest says wins over the lock file.
     if let Some(annotated) = binding.declaration.annotations.get(ID)
         && *annotated != binding.id

@@ -83,7 +83,7 @@ impl<S: Store> PageDriver<S> {
             return;
         };
         let pages = match client.pages().list().await {
-            Ok(pages) => pages,
+            Ok(pages) => pages.items,
             Err(error) => return self.read_failed(view, None, &error),
         };
         self.reached();

@@ -1,16 +1,18 @@
 //! One budget per token and remote service, whoever asks for it.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::super::{BaseUrl, Token};
-use super::Budget;
+use super::{Budget, Ledger, LedgerError, LedgerKey};
+use crate::clock::Clock;
 
 /// Hands out the shared budget of a token. Clones share the budgets.
 #[derive(Clone, Debug)]
 pub struct BudgetRegistry {
     limit: usize,
-    budgets: Arc<Mutex<HashMap<(String, String), Budget>>>,
+    budgets: Arc<Mutex<BTreeMap<LedgerKey, Budget>>>,
+    ledger: Option<(Arc<dyn Ledger>, Clock)>,
 }
 
 impl BudgetRegistry {
@@ -20,31 +22,52 @@ impl BudgetRegistry {
         Self {
             limit,
             budgets: Arc::default(),
+            ledger: None,
         }
+    }
+
+    /// The same, whose budgets outlive the process: what each gives is put on record in `ledger`, by this clock.
+    #[must_use]
+    pub fn recorded_in(mut self, ledger: Arc<dyn Ledger>, clock: Clock) -> Self {
+        self.ledger = Some((ledger, clock));
+        self
     }
 
     /// The budget of a token at a remote service, made at the first call.
     #[must_use]
     pub fn budget(&self, token: &Token, base_url: &BaseUrl) -> Budget {
-        let key = (token.fingerprint(), base_url.to_string());
-        self.budgets
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .entry(key)
-            .or_insert_with(|| Budget::new(self.limit))
-            .clone()
+        let key = LedgerKey {
+            token: token.fingerprint(),
+            address: base_url.to_string(),
+        };
+        let budget = || match &self.ledger {
+            Some((ledger, clock)) => Budget::recorded(self.limit, Arc::clone(ledger), key.clone(), clock.clone()),
+            None => Budget::new(self.limit),
+        };
+        let mut budgets = self.budgets.lock().unwrap_or_else(PoisonError::into_inner);
+        budgets.entry(key.clone()).or_insert_with(budget).clone()
+    }
+
+    /// Writes down exactly what every budget has given: see [`Budget::settle`].
+    ///
+    /// # Errors
+    /// The first ledger that failed; the others are written all the same.
+    pub async fn settle(&self) -> Result<(), LedgerError> {
+        let mut result = Ok(());
+        for (_, _, budget) in self.all() {
+            result = result.and(budget.settle().await);
+        }
+        result
     }
 
     /// Every budget with the fingerprint of its token and the address of its remote service, in a fixed order.
     #[must_use]
     pub fn all(&self) -> Vec<(String, String, Budget)> {
         let budgets = self.budgets.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut all: Vec<_> = budgets
+        budgets
             .iter()
-            .map(|((fingerprint, url), budget)| (fingerprint.clone(), url.clone(), budget.clone()))
-            .collect();
-        all.sort_by(|left, right| (&left.0, &left.1).cmp(&(&right.0, &right.1)));
-        all
+            .map(|(key, budget)| (key.token.clone(), key.address.clone(), budget.clone()))
+            .collect()
     }
 }
 

@@ -167,3 +167,48 @@ async fn estimates_say_how_long_a_backlog_takes() {
     assert_eq!(Budget::new(0).estimate(100_000), Duration::ZERO);
     assert_eq!(Budget::new(0).remaining(), usize::MAX);
 }
+
+#[tokio::test(start_paused = true)]
+async fn who_is_refused_with_room_left_makes_do_with_less() {
+    let budget = Budget::new(60);
+    drop(budget.acquire(Priority::Write, "page").await);
+    let (share, reserve) = (budget.stats().share, budget.stats().reserve);
+    assert_eq!((share, reserve), (60, 5));
+    budget.refused(Instant::now(), Some(seconds(10)));
+    assert_eq!(
+        (budget.stats().share, budget.stats().reserve, budget.stats().limit),
+        (30, 30, 60)
+    );
+    tokio::time::advance(seconds(11)).await;
+    assert_eq!(fill(&budget).len(), 29, "one was sent before");
+    let incidents = std::iter::from_fn(|| budget.try_acquire(Priority::Incident, "page").ok()).count();
+    assert_eq!(incidents, 30, "an incident may use all that the service may give");
+    tokio::time::advance(seconds(360)).await;
+    assert_eq!((budget.stats().share, budget.stats().reserve), (60, 5));
+    assert_eq!(fill(&budget).len(), 55);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refusal_of_a_full_window_is_nobody_elses_fault() {
+    let budget = Budget::new(60);
+    let begin = Instant::now();
+    while budget.try_acquire(Priority::Incident, "page").is_ok() {}
+    budget.refused(begin, None);
+    assert_eq!(budget.stats().share, 60);
+    let unlimited = Budget::new(0);
+    unlimited.refused(begin, None);
+    assert_eq!((unlimited.stats().share, unlimited.stats().reserve), (0, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn requests_refused_together_halve_the_share_once() {
+    let budget = Budget::new(60);
+    let begin = Instant::now();
+    let permits = [(); 10].map(|()| budget.try_acquire(Priority::Write, "page").unwrap());
+    tokio::time::advance(seconds(1)).await;
+    for permit in permits {
+        drop(permit);
+        budget.refused(begin, None);
+    }
+    assert_eq!((budget.stats().share, budget.stats().pauses), (30, 10));
+}

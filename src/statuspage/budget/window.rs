@@ -15,6 +15,9 @@ pub const SPAN: Duration = Duration::from_secs(60);
 #[derive(Clone, Debug)]
 pub struct Window {
     limit: usize,
+    /// What is kept for urgent requests at least.
+    least_reserve: usize,
+    /// What is kept for them now.
     reserve: usize,
     in_flight: usize,
     ended: VecDeque<Instant>,
@@ -25,9 +28,11 @@ impl Window {
     /// most a quarter of the limit.
     #[must_use]
     pub fn new(limit: usize, reserve: usize) -> Self {
+        let reserve = reserve.min(limit / 4);
         Self {
             limit,
-            reserve: reserve.min(limit / 4),
+            least_reserve: reserve,
+            reserve,
             in_flight: 0,
             ended: VecDeque::new(),
         }
@@ -43,6 +48,17 @@ impl Window {
     #[must_use]
     pub fn reserve(&self) -> usize {
         self.reserve
+    }
+
+    /// Leaves only `share` requests of any window to what is not urgent, and never more than the reserve allows.
+    pub fn leave(&mut self, share: usize) {
+        let least = self.least_reserve;
+        let most = self.limit.saturating_sub(1).max(least);
+        self.reserve = self.limit.saturating_sub(share).clamp(least, most);
+    }
+
+    fn kept(&self, urgent: bool) -> usize {
+        if urgent { 0 } else { self.reserve }
     }
 
     /// Requests that have started and not ended.
@@ -67,7 +83,7 @@ impl Window {
         if self.limit == 0 {
             return usize::MAX;
         }
-        let kept = if urgent { 0 } else { self.reserve };
+        let kept = self.kept(urgent);
         self.limit.saturating_sub(self.used(now) + kept)
     }
 
@@ -92,6 +108,26 @@ impl Window {
         }
     }
 
+    /// Requests of somebody else, or of an earlier process, ended at a time; no later than `now`.
+    pub fn count(&mut self, now: Instant, ended: Instant, requests: usize) {
+        if now >= ended + SPAN {
+            return;
+        }
+        let place = self.ended.partition_point(|other| *other <= ended);
+        for _ in 0..requests.min(self.limit) {
+            self.ended.insert(place, ended.min(now));
+        }
+        // More than the limit says no more than the limit does, by the latest of them.
+        let surplus = self.ended.len().saturating_sub(self.limit);
+        self.ended.drain(..surplus);
+    }
+
+    /// When the requests that have ended and count at `now` did so, the oldest first.
+    pub fn ended(&mut self, now: Instant) -> impl Iterator<Item = Instant> {
+        self.used(now);
+        self.ended.iter().copied()
+    }
+
     /// Gives back a slot whose request was never sent.
     pub fn cancel(&mut self) {
         self.in_flight = self.in_flight.saturating_sub(1);
@@ -103,16 +139,19 @@ impl Window {
         if count <= self.free(now, urgent) {
             return Duration::ZERO;
         }
-        let kept = if urgent { 0 } else { self.reserve };
+        let kept = self.kept(urgent);
         let capacity = self.limit - kept;
         // Slots in the order in which they come free; a normal request has to leave `kept` of them alone.
         let slot = kept + (count - 1) % capacity;
-        let unused = self.limit.saturating_sub(self.in_flight + self.ended.len());
+        let used = self.in_flight + self.ended.len();
+        let unused = self.limit.saturating_sub(used);
+        // With more requests than the limit, the first to come free again are of no use.
+        let surplus = used.saturating_sub(self.limit);
         let first = if slot < unused {
             Duration::ZERO
         } else {
             self.ended
-                .get(slot - unused)
+                .get(slot - unused + surplus)
                 .map_or(SPAN, |ended| (*ended + SPAN).saturating_duration_since(now))
         };
         let rounds = u32::try_from((count - 1) / capacity).unwrap_or(u32::MAX);
@@ -150,6 +189,65 @@ mod tests {
         assert_eq!((window.free(now, false), window.free(now, true)), (0, 2));
         assert_eq!(Window::new(60, 5).free(now, false), 55);
         assert_eq!(Window::new(3, 5).free(now, false), 3);
+    }
+
+    #[test]
+    fn what_was_sent_before_counts() {
+        let now = Instant::now() + seconds(1000);
+        let mut window = Window::new(4, 0);
+        window.count(now, now - seconds(70), 4);
+        assert_eq!(window.used(now), 0, "long over");
+        window.count(now, now - seconds(10), 1);
+        window.count(now, now - seconds(50), 2);
+        window.count(now, now + seconds(500), 1);
+        let ended: Vec<u64> = window.ended(now).map(|ended| (now - ended).as_secs()).collect();
+        assert_eq!(ended, [50, 50, 10, 0]);
+        assert_eq!(window.wait(now, false, 1), seconds(10));
+        assert_eq!(window.wait(now, false, 3), seconds(50));
+        window.count(now, now - seconds(20), usize::MAX);
+        assert_eq!(window.used(now), 4);
+        assert_eq!(window.wait(now, false, 1), seconds(40));
+    }
+
+    #[test]
+    fn more_than_the_limit_waits_for_the_surplus_too() {
+        let now = Instant::now() + seconds(1000);
+        let mut window = Window::new(2, 0);
+        assert!(window.start(now, false) && window.start(now, false));
+        window.count(now, now - seconds(50), 1);
+        window.count(now, now - seconds(20), 1);
+        // Four of two: two under way, and both that have ended have to go first.
+        assert_eq!(window.used(now), 4);
+        window.end(now);
+        window.end(now);
+        assert_eq!(window.wait(now, false, 1), seconds(60));
+        assert!(!window.start(now + seconds(59), false));
+        assert!(window.start(now + seconds(60), false));
+    }
+
+    #[test]
+    fn a_smaller_share_is_for_the_urgent() {
+        let now = Instant::now();
+        let mut window = Window::new(60, 5);
+        for (share, normal) in [(100, 55), (60, 55), (55, 55), (30, 30), (1, 1), (0, 1)] {
+            window.leave(share);
+            assert_eq!(
+                (window.free(now, false), window.free(now, true)),
+                (normal, 60),
+                "{share}"
+            );
+        }
+        window.leave(30);
+        while window.start(now, false) {}
+        assert_eq!((window.free(now, false), window.free(now, true)), (0, 30));
+        for _ in 0..30 {
+            window.end(now);
+        }
+        assert_eq!(window.wait(now, false, 1), seconds(60));
+        assert_eq!(window.wait(now, false, 31), seconds(120));
+        let mut one = Window::new(1, 5);
+        one.leave(0);
+        assert_eq!(one.free(now, false), 1);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Operations on component groups.
 
-use super::super::paging::Paging;
-use super::super::request::Call;
+use super::super::call::Call;
+use super::super::paging::{ListReader, Paging};
 use super::super::types::{ComponentGroup, ComponentGroupWrite, Uptime};
 use super::super::{Client, Error};
 use super::UptimeRange;
@@ -22,14 +22,14 @@ impl ComponentGroups {
     }
 
     /// All component groups of the page.
-    pub async fn list(&self) -> Result<Vec<ComponentGroup>, Error> {
-        let call = || Call::get("list component groups", &["pages", &self.page, "component-groups"]);
-        Ok(self.client.list(Paging::USUAL, call).await?.items)
+    pub fn list(&self) -> ListReader<ComponentGroup> {
+        let call = Call::get("list component groups", &["pages", &self.page, "component-groups"]);
+        self.client.list(Paging::USUAL, call)
     }
 
     /// One component group.
     pub async fn get(&self, id: &str) -> Result<ComponentGroup, Error> {
-        let call = Call::get("read component group", &["pages", &self.page, "component-groups", id]);
+        let call = Call::get("read component group", &["pages", &self.page, "component-groups", id]).about(id);
         self.client.fetch_one(call).await
     }
 
@@ -43,20 +43,21 @@ impl ComponentGroups {
     /// Changes a component group. Name and members have to be given; who is left out becomes ungrouped.
     pub async fn update(&self, id: &str, component_group: &ComponentGroupWrite) -> Result<ComponentGroup, Error> {
         let call = Call::patch("update component group", &["pages", &self.page, "component-groups", id])
+            .about(id)
             .enveloped("component_group", component_group);
         self.client.fetch_one(call).await
     }
 
     /// Removes a component group and keeps its members; the reply may or may not show what it was.
     pub async fn delete(&self, id: &str) -> Result<Option<ComponentGroup>, Error> {
-        let call = Call::delete("delete component group", &["pages", &self.page, "component-groups", id]);
-        self.client.fetch_if_any(call).await
+        let call = Call::delete("delete component group", &["pages", &self.page, "component-groups", id]).about(id);
+        self.client.remove(call).await
     }
 
     /// The uptime of a group over a range of at most six months.
     pub async fn uptime(&self, id: &str, range: &UptimeRange) -> Result<Uptime, Error> {
         let segments = ["pages", &self.page, "component-groups", id, "uptime"];
         let call = range.apply(Call::get("read component group uptime", &segments));
-        self.client.fetch(call).await
+        self.client.fetch_part(call.about(id)).await
     }
 }

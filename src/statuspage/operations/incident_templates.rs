@@ -1,7 +1,7 @@
 //! Operations on incident templates.
 
-use super::super::paging::Paging;
-use super::super::request::Call;
+use super::super::call::Call;
+use super::super::paging::{ListReader, Paging};
 use super::super::types::{IncidentTemplate, IncidentTemplateWrite};
 use super::super::{Client, Error};
 
@@ -21,9 +21,9 @@ impl IncidentTemplates {
     }
 
     /// All templates of the page.
-    pub async fn list(&self) -> Result<Vec<IncidentTemplate>, Error> {
-        let call = || Call::get("list incident templates", &["pages", &self.page, "incident_templates"]);
-        Ok(self.client.list(Paging::USUAL, call).await?.items)
+    pub fn list(&self) -> ListReader<IncidentTemplate> {
+        let call = Call::get("list incident templates", &["pages", &self.page, "incident_templates"]);
+        self.client.list(Paging::USUAL, call)
     }
 
     /// Creates a template, for good.

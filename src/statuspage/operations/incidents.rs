@@ -1,7 +1,7 @@
 //! Operations on incidents and their updates.
 
-use super::super::paging::{Listing, Paging};
-use super::super::request::Call;
+use super::super::call::Call;
+use super::super::paging::{ListReader, Paging};
 use super::super::types::{Incident, IncidentUpdate, IncidentUpdateWrite, IncidentWrite};
 use super::super::{Client, Error};
 use super::{IncidentSubscribers, Postmortems};
@@ -52,33 +52,33 @@ impl Incidents {
     }
 
     /// All incidents of the page, newest first. A page that has been in use for years has many: see [`Self::newest`].
-    pub async fn list(&self) -> Result<Vec<Incident>, Error> {
-        Ok(self.newest(usize::MAX).await?.items)
+    pub fn list(&self) -> ListReader<Incident> {
+        self.newest(INCIDENTS.pages)
     }
 
     /// The newest incidents, at most `pages` requests of 100 each.
-    pub async fn newest(&self, pages: usize) -> Result<Listing<Incident>, Error> {
+    pub fn newest(&self, pages: usize) -> ListReader<Incident> {
         let paging = Paging { pages, ..INCIDENTS };
-        let call = || Call::get("list incidents", &["pages", &self.page, "incidents"]);
-        self.client.list(paging, call).await
+        let call = Call::get("list incidents", &["pages", &self.page, "incidents"]);
+        self.client.list(paging, call)
     }
 
     /// Incidents whose name, status or texts hold some words.
-    pub async fn search(&self, words: &str) -> Result<Vec<Incident>, Error> {
-        let call = || Call::get("search incidents", &["pages", &self.page, "incidents"]).query("q", words);
-        Ok(self.client.list(INCIDENTS, call).await?.items)
+    pub fn search(&self, words: &str) -> ListReader<Incident> {
+        let call = Call::get("search incidents", &["pages", &self.page, "incidents"]).query("q", words);
+        self.client.list(INCIDENTS, call)
     }
 
     /// The incidents of a selection.
-    pub async fn view(&self, view: IncidentView) -> Result<Vec<Incident>, Error> {
+    pub fn view(&self, view: IncidentView) -> ListReader<Incident> {
         let segments = ["pages", &self.page, "incidents", view.segment()];
-        let call = || Call::get("list selected incidents", &segments);
-        Ok(self.client.list(Paging::USUAL, call).await?.items)
+        let call = Call::get("list selected incidents", &segments);
+        self.client.list(Paging::USUAL, call)
     }
 
     /// One incident.
     pub async fn get(&self, id: &str) -> Result<Incident, Error> {
-        let call = Call::get("read incident", &["pages", &self.page, "incidents", id]);
+        let call = Call::get("read incident", &["pages", &self.page, "incidents", id]).about(id);
         self.client.fetch_one(call).await
     }
 
@@ -93,6 +93,7 @@ impl Incidents {
         // A text or a change of phase publishes an update each time it is sent.
         let publishes = incident.body.is_some() || incident.status.is_some();
         let call = Call::patch("update incident", &["pages", &self.page, "incidents", id])
+            .about(id)
             .enveloped("incident", incident)
             .effectful(publishes);
         self.client.fetch_one(call).await
@@ -100,8 +101,8 @@ impl Incidents {
 
     /// Removes an incident; the reply may or may not show what it was.
     pub async fn delete(&self, id: &str) -> Result<Option<Incident>, Error> {
-        let call = Call::delete("delete incident", &["pages", &self.page, "incidents", id]);
-        self.client.fetch_if_any(call).await
+        let call = Call::delete("delete incident", &["pages", &self.page, "incidents", id]).about(id);
+        self.client.remove(call).await
     }
 
     /// Corrects an update that was published.
@@ -112,7 +113,9 @@ impl Incidents {
         update: &IncidentUpdateWrite,
     ) -> Result<IncidentUpdate, Error> {
         let segments = ["pages", &self.page, "incidents", incident, "incident_updates", id];
-        let call = Call::patch("correct incident update", &segments).enveloped("incident_update", update);
+        let call = Call::patch("correct incident update", &segments)
+            .about(id)
+            .enveloped("incident_update", update);
         self.client.fetch_one(call).await
     }
 

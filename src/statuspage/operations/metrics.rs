@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::super::paging::Paging;
-use super::super::request::Call;
+use super::super::call::Call;
+use super::super::paging::{ListReader, Paging};
 use super::super::types::{Metric, MetricPoint, MetricWrite};
 use super::super::{Client, Error};
 
@@ -25,27 +25,29 @@ impl Metrics {
     }
 
     /// All metrics of the page, whatever their provider.
-    pub async fn list(&self) -> Result<Vec<Metric>, Error> {
-        let call = || Call::get("list metrics", &["pages", &self.page, "metrics"]);
-        Ok(self.client.list(Paging::USUAL, call).await?.items)
+    pub fn list(&self) -> ListReader<Metric> {
+        let call = Call::get("list metrics", &["pages", &self.page, "metrics"]);
+        self.client.list(Paging::USUAL, call)
     }
 
     /// One metric.
     pub async fn get(&self, id: &str) -> Result<Metric, Error> {
-        let call = Call::get("read metric", &["pages", &self.page, "metrics", id]);
+        let call = Call::get("read metric", &["pages", &self.page, "metrics", id]).about(id);
         self.client.fetch_one(call).await
     }
 
     /// Changes a metric; what is absent stays.
     pub async fn update(&self, id: &str, metric: &MetricWrite) -> Result<Metric, Error> {
-        let call = Call::patch("update metric", &["pages", &self.page, "metrics", id]).enveloped("metric", metric);
+        let call = Call::patch("update metric", &["pages", &self.page, "metrics", id])
+            .about(id)
+            .enveloped("metric", metric);
         self.client.fetch_one(call).await
     }
 
     /// Removes a metric; the reply may or may not show what it was.
     pub async fn delete(&self, id: &str) -> Result<Option<Metric>, Error> {
-        let call = Call::delete("delete metric", &["pages", &self.page, "metrics", id]);
-        self.client.fetch_if_any(call).await
+        let call = Call::delete("delete metric", &["pages", &self.page, "metrics", id]).about(id);
+        self.client.remove(call).await
     }
 
     /// Sends one point of one metric and tells at which time it was filed. Sending it again does no harm.
@@ -55,7 +57,7 @@ impl Metrics {
         let call = Call::post("send metric point", &["pages", &self.page, "metrics", id, "data"])
             .enveloped("data", &point)
             .effectful(false);
-        let reply: Option<Value> = self.client.fetch_if_any(call).await?;
+        let reply = self.client.perform_and_hear(call).await?;
         let filed = reply.and_then(|mut reply| {
             let inner = reply.get_mut("data").map(Value::take).unwrap_or(reply);
             serde_json::from_value(inner).ok()
@@ -77,9 +79,8 @@ impl Metrics {
     /// Removes every point of a metric.
     pub async fn delete_points(&self, id: &str) -> Result<Option<Metric>, Error> {
         let segments = ["pages", &self.page, "metrics", id, "data"];
-        self.client
-            .fetch_if_any(Call::delete("delete metric points", &segments))
-            .await
+        let call = Call::delete("delete metric points", &segments).about(id);
+        self.client.remove(call).await
     }
 }
 

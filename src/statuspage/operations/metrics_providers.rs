@@ -1,7 +1,7 @@
 //! Operations on metrics providers.
 
-use super::super::paging::{Paging, Rows};
-use super::super::request::Call;
+use super::super::call::Call;
+use super::super::paging::{ListReader, Paging};
 use super::super::types::{Metric, MetricWrite, MetricsProvider, MetricsProviderWrite};
 use super::super::{Client, Error};
 
@@ -21,15 +21,14 @@ impl MetricsProviders {
     }
 
     /// All providers of the page; the list has no pages.
-    pub async fn list(&self) -> Result<Vec<MetricsProvider>, Error> {
+    pub fn list(&self) -> ListReader<MetricsProvider> {
         let call = Call::get("list metrics providers", &["pages", &self.page, "metrics_providers"]);
-        let Rows(providers) = self.client.fetch(call).await?;
-        Ok(providers)
+        self.client.list(Paging::NONE, call)
     }
 
     /// One metrics provider.
     pub async fn get(&self, id: &str) -> Result<MetricsProvider, Error> {
-        let call = Call::get("read metrics provider", &["pages", &self.page, "metrics_providers", id]);
+        let call = Call::get("read metrics provider", &["pages", &self.page, "metrics_providers", id]).about(id);
         self.client.fetch_one(call).await
     }
 
@@ -46,6 +45,7 @@ impl MetricsProviders {
             "update metrics provider",
             &["pages", &self.page, "metrics_providers", id],
         )
+        .about(id)
         .enveloped("metrics_provider", metrics_provider);
         self.client.fetch_one(call).await
     }
@@ -55,15 +55,16 @@ impl MetricsProviders {
         let call = Call::delete(
             "delete metrics provider",
             &["pages", &self.page, "metrics_providers", id],
-        );
-        self.client.fetch_if_any(call).await
+        )
+        .about(id);
+        self.client.remove(call).await
     }
 
     /// The metrics of one provider.
-    pub async fn metrics(&self, provider: &str) -> Result<Vec<Metric>, Error> {
+    pub fn metrics(&self, provider: &str) -> ListReader<Metric> {
         let segments = ["pages", &self.page, "metrics_providers", provider, "metrics"];
-        let call = || Call::get("list metrics of a provider", &segments);
-        Ok(self.client.list(Paging::USUAL, call).await?.items)
+        let call = Call::get("list metrics of a provider", &segments);
+        self.client.list(Paging::USUAL, call)
     }
 
     /// Creates a metric; there is no other way than through its provider.

@@ -14,8 +14,8 @@ mod postmortems;
 mod status_embed;
 mod subscribers;
 
-use super::paging::Rows;
-use super::request::Call;
+use super::call::Call;
+use super::paging::{ListReader, Paging};
 use super::types::{Page, PageWrite};
 use super::{Client, Error};
 
@@ -57,9 +57,8 @@ pub struct Pages {
 
 impl Pages {
     /// All of them, with their settings; the list has no pages.
-    pub async fn list(&self) -> Result<Vec<Page>, Error> {
-        let Rows(pages) = self.client.fetch(Call::get("list pages", &["pages"])).await?;
-        Ok(pages)
+    pub fn list(&self) -> ListReader<Page> {
+        self.client.list(Paging::NONE, Call::get("list pages", &["pages"]))
     }
 }
 
@@ -149,14 +148,15 @@ impl PageHandle {
 
     /// The settings of the page.
     pub async fn get(&self) -> Result<Page, Error> {
-        self.client
-            .fetch_one(Call::get("read page", &["pages", &self.page]))
-            .await
+        let call = Call::get("read page", &["pages", &self.page]).about(&self.page);
+        self.client.fetch_one(call).await
     }
 
     /// Changes settings of the page; what is absent stays.
     pub async fn update(&self, page: &PageWrite) -> Result<Page, Error> {
-        let call = Call::patch("update page", &["pages", &self.page]).enveloped("page", page);
+        let call = Call::patch("update page", &["pages", &self.page])
+            .about(&self.page)
+            .enveloped("page", page);
         self.client.fetch_one(call).await
     }
 

@@ -1,7 +1,7 @@
 //! Operations on the members of an organization.
 
-use super::super::paging::Paging;
-use super::super::request::Call;
+use super::super::call::Call;
+use super::super::paging::{ListReader, Paging};
 use super::super::types::{OrganizationUser, OrganizationUserWrite, Permissions};
 use super::super::{Client, Error};
 
@@ -21,9 +21,9 @@ impl Organization {
     }
 
     /// Its members. Organizations on Atlassian accounts show none.
-    pub async fn users(&self) -> Result<Vec<OrganizationUser>, Error> {
-        let call = || Call::get("list organization users", &["organizations", &self.id, "users"]);
-        Ok(self.client.list(Paging::USUAL, call).await?.items)
+    pub fn users(&self) -> ListReader<OrganizationUser> {
+        let call = Call::get("list organization users", &["organizations", &self.id, "users"]);
+        self.client.list(Paging::USUAL, call)
     }
 
     /// Creates a member.
@@ -36,18 +36,18 @@ impl Organization {
     /// Removes a member; the reply may or may not show who it was.
     pub async fn delete_user(&self, id: &str) -> Result<Option<OrganizationUser>, Error> {
         let call = Call::delete("delete organization user", &["organizations", &self.id, "users", id]);
-        self.client.fetch_if_any(call).await
+        self.client.remove(call.about(id)).await
     }
 
     /// What a member may do.
     pub async fn permissions(&self, user: &str) -> Result<Permissions, Error> {
         let call = Call::get("read permissions", &["organizations", &self.id, "permissions", user]);
-        self.client.fetch(call).await
+        self.client.fetch_part(call.about_the("user_id", user)).await
     }
 
     /// Sets what a member may do. A page that is left out is taken away: read and change what is there.
     pub async fn set_permissions(&self, user: &str, permissions: &Permissions) -> Result<Permissions, Error> {
         let call = Call::put("set permissions", &["organizations", &self.id, "permissions", user]).body(permissions);
-        self.client.fetch(call).await
+        self.client.fetch_part(call.about_the("user_id", user)).await
     }
 }

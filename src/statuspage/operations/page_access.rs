@@ -2,8 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
-use super::super::paging::Paging;
-use super::super::request::Call;
+use super::super::call::Call;
+use super::super::paging::{ListReader, Paging};
 use super::super::types::{
     Component, Identified, Metric, PageAccessGroup, PageAccessGroupWrite, PageAccessUser, PageAccessUserWrite,
 };
@@ -25,16 +25,15 @@ impl PageAccessUsers {
     }
 
     /// All of them, or those with an address.
-    pub async fn list(&self, email: Option<&str>) -> Result<Vec<PageAccessUser>, Error> {
-        let call = || {
-            Call::get("list page access users", &["pages", &self.page, "page_access_users"]).query_if("email", email)
-        };
-        Ok(self.client.list(Paging::USUAL, call).await?.items)
+    pub fn list(&self, email: Option<&str>) -> ListReader<PageAccessUser> {
+        let call =
+            Call::get("list page access users", &["pages", &self.page, "page_access_users"]).query_if("email", email);
+        self.client.list(Paging::USUAL, call)
     }
 
     /// One of them.
     pub async fn get(&self, id: &str) -> Result<PageAccessUser, Error> {
-        let call = Call::get("read page access user", &["pages", &self.page, "page_access_users", id]);
+        let call = Call::get("read page access user", &["pages", &self.page, "page_access_users", id]).about(id);
         self.client.fetch_one(call).await
     }
 
@@ -51,6 +50,7 @@ impl PageAccessUsers {
             "update page access user",
             &["pages", &self.page, "page_access_users", id],
         )
+        .about(id)
         .enveloped("page_access_user", user);
         self.client.fetch_one(call).await
     }
@@ -60,7 +60,8 @@ impl PageAccessUsers {
         let call = Call::delete(
             "delete page access user",
             &["pages", &self.page, "page_access_users", id],
-        );
+        )
+        .about(id);
         self.client.perform(call).await
     }
 
@@ -93,9 +94,9 @@ impl PageAccessGroups {
     }
 
     /// All groups, with their users, components and metrics.
-    pub async fn list(&self) -> Result<Vec<PageAccessGroup>, Error> {
-        let call = || Call::get("list page access groups", &["pages", &self.page, "page_access_groups"]);
-        Ok(self.client.list(Paging::USUAL, call).await?.items)
+    pub fn list(&self) -> ListReader<PageAccessGroup> {
+        let call = Call::get("list page access groups", &["pages", &self.page, "page_access_groups"]);
+        self.client.list(Paging::USUAL, call)
     }
 
     /// One group.
@@ -103,7 +104,8 @@ impl PageAccessGroups {
         let call = Call::get(
             "read page access group",
             &["pages", &self.page, "page_access_groups", id],
-        );
+        )
+        .about(id);
         self.client.fetch_one(call).await
     }
 
@@ -120,6 +122,7 @@ impl PageAccessGroups {
             "update page access group",
             &["pages", &self.page, "page_access_groups", id],
         )
+        .about(id)
         .enveloped("page_access_group", group);
         self.client.fetch_one(call).await
     }
@@ -129,8 +132,9 @@ impl PageAccessGroups {
         let call = Call::delete(
             "delete page access group",
             &["pages", &self.page, "page_access_groups", id],
-        );
-        self.client.fetch_if_any(call).await
+        )
+        .about(id);
+        self.client.remove(call).await
     }
 
     /// The components that are granted to a group.
@@ -191,15 +195,17 @@ impl<T: Identified + serde::de::DeserializeOwned> AccessGrants<T> {
     }
 
     /// What is granted.
-    pub async fn list(&self) -> Result<Vec<T>, Error> {
+    pub fn list(&self) -> ListReader<T> {
         let segments = self.segments();
-        let call = || Call::get("list access grants", &segments);
-        Ok(self.client.list(Paging::USUAL, call).await?.items)
+        let call = Call::get("list access grants", &segments);
+        self.client.list(Paging::USUAL, call)
     }
 
     /// Grants these too.
     pub async fn add(&self, ids: &[String]) -> Result<(), Error> {
-        let call = Call::patch("add access grants", &self.segments()).body(&self.granted.body(ids));
+        let call = Call::patch("add access grants", &self.segments())
+            .about(&self.holder)
+            .body(&self.granted.body(ids));
         self.client.perform(call).await
     }
 
@@ -207,6 +213,7 @@ impl<T: Identified + serde::de::DeserializeOwned> AccessGrants<T> {
     pub async fn replace(&self, ids: &[String]) -> Result<(), Error> {
         // Sending the whole list again changes nothing.
         let call = Call::post("replace access grants", &self.segments())
+            .about(&self.holder)
             .body(&self.granted.body(ids))
             .effectful(false);
         self.client.perform(call).await
@@ -220,23 +227,23 @@ impl<T: Identified + serde::de::DeserializeOwned> AccessGrants<T> {
                 reason: "no id is given, which would take everything away".to_owned(),
             });
         }
-        let call = Call::delete("remove access grants", &self.segments()).body(&self.granted.body(ids));
+        let call = Call::delete("remove access grants", &self.segments())
+            .about(&self.holder)
+            .body(&self.granted.body(ids));
         self.client.perform(call).await
     }
 
     /// Takes everything away.
     pub async fn remove_all(&self) -> Result<(), Error> {
-        self.client
-            .perform(Call::delete("remove all access grants", &self.segments()))
-            .await
+        let call = Call::delete("remove all access grants", &self.segments()).about(&self.holder);
+        self.client.perform(call).await
     }
 
     /// Takes one away.
     pub async fn remove_one(&self, id: &str) -> Result<(), Error> {
         let [pages, page, holders, holder, granted] = self.segments();
         let segments = [pages, page, holders, holder, granted, id];
-        self.client
-            .perform(Call::delete("remove access grant", &segments))
-            .await
+        let call = Call::delete("remove access grant", &segments).about(&self.holder);
+        self.client.perform(call).await
     }
 }

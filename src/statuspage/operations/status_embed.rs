@@ -3,7 +3,7 @@
 use serde::{Deserialize, Deserializer};
 
 use super::super::Error;
-use super::super::request::Call;
+use super::super::call::Call;
 use super::super::types::{StatusEmbedConfig, StatusEmbedConfigWrite};
 use super::PageHandle;
 
@@ -24,7 +24,7 @@ impl PageHandle {
     /// How the status looks inside other sites.
     pub async fn status_embed_config(&self) -> Result<StatusEmbedConfig, Error> {
         let call = Call::get("read status embed", &["pages", &self.page, "status_embed_config"]);
-        self.client.fetch(call).await.map(|Entity(config)| config)
+        self.client.fetch_part(call).await.map(|Entity(config)| config)
     }
 
     /// Changes how the status looks inside other sites; what is absent stays.
@@ -34,6 +34,6 @@ impl PageHandle {
     ) -> Result<StatusEmbedConfig, Error> {
         let call = Call::patch("update status embed", &["pages", &self.page, "status_embed_config"])
             .enveloped("status_embed_config", config);
-        self.client.fetch(call).await.map(|Entity(config)| config)
+        self.client.fetch_part(call).await.map(|Entity(config)| config)
     }
 }

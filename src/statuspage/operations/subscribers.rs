@@ -3,8 +3,8 @@
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value, json};
 
-use super::super::paging::Paging;
-use super::super::request::Call;
+use super::super::call::Call;
+use super::super::paging::{ListReader, Paging};
 use super::super::types::{
     Subscriber, SubscriberCount, SubscriberHistogram, SubscriberMode, SubscriberState, SubscriberWrite,
 };
@@ -13,7 +13,7 @@ use super::super::{Client, Error};
 /// Pages of the list of subscribers are counted from 0, unlike all others.
 const SUBSCRIBERS: Paging = Paging {
     size_parameters: &["limit"],
-    first: 0,
+    first: Some(0),
     ..Paging::USUAL
 };
 
@@ -62,27 +62,33 @@ impl Subscribers {
     }
 
     /// The subscribers that a question is about.
-    pub async fn list(&self, query: &SubscriberQuery) -> Result<Vec<Subscriber>, Error> {
+    pub fn list(&self, query: &SubscriberQuery) -> ListReader<Subscriber> {
         let state = query.state.as_ref().unwrap_or(&SubscriberState::All);
-        let call = || {
-            Call::get("list subscribers", &["pages", &self.page, "subscribers"])
-                .query("state", state)
-                .query_if("type", query.mode.as_ref())
-                .query_if("q", query.words.as_ref())
-        };
-        Ok(self.client.list(SUBSCRIBERS, call).await?.items)
+        let call = Call::get("list subscribers", &["pages", &self.page, "subscribers"])
+            .query("state", state)
+            .query_if("type", query.mode.as_ref())
+            .query_if("q", query.words.as_ref());
+        self.client.list(SUBSCRIBERS, call)
+    }
+
+    /// Subscribers in any state whose address holds some words.
+    pub fn search(&self, words: &str) -> ListReader<Subscriber> {
+        self.list(&SubscriberQuery {
+            words: Some(words.to_owned()),
+            ..SubscriberQuery::default()
+        })
     }
 
     /// Those who have unsubscribed.
-    pub async fn unsubscribed(&self) -> Result<Vec<Subscriber>, Error> {
+    pub fn unsubscribed(&self) -> ListReader<Subscriber> {
         let segments = ["pages", &self.page, "subscribers", "unsubscribed"];
-        let call = || Call::get("list unsubscribed", &segments);
-        Ok(self.client.list(Paging::USUAL, call).await?.items)
+        let call = Call::get("list unsubscribed", &segments);
+        self.client.list(Paging::USUAL, call)
     }
 
     /// One subscriber.
     pub async fn get(&self, id: &str) -> Result<Subscriber, Error> {
-        let call = Call::get("read subscriber", &["pages", &self.page, "subscribers", id]);
+        let call = Call::get("read subscriber", &["pages", &self.page, "subscribers", id]).about(id);
         self.client.fetch_one(call).await
     }
 
@@ -100,15 +106,18 @@ impl Subscribers {
             Some(ids) => json!({ "component_ids": ids }),
             None => json!({}),
         };
-        let call = Call::patch("update subscriber", &["pages", &self.page, "subscribers", id]).body(&body);
+        let call = Call::patch("update subscriber", &["pages", &self.page, "subscribers", id])
+            .about(id)
+            .body(&body);
         self.client.fetch_one(call).await
     }
 
     /// Unsubscribes somebody, with or without telling them.
     pub async fn delete(&self, id: &str, notify: bool) -> Result<Option<Subscriber>, Error> {
         let call = Call::delete("delete subscriber", &["pages", &self.page, "subscribers", id])
+            .about(id)
             .query("skip_unsubscription_notification", !notify);
-        self.client.fetch_if_any(call).await
+        self.client.remove(call).await
     }
 
     /// Asks one subscriber to confirm once more.
@@ -162,14 +171,14 @@ impl Subscribers {
         let call = Call::get("count subscribers", &["pages", &self.page, "subscribers", "count"])
             .query_if("type", mode)
             .query_if("state", state);
-        self.client.fetch(call).await
+        self.client.fetch_part(call).await
     }
 
     /// How many there are of each kind in each state.
     pub async fn histogram(&self) -> Result<SubscriberHistogram, Error> {
         let segments = ["pages", &self.page, "subscribers", "histogram_by_state"];
         self.client
-            .fetch(Call::get("count subscribers by state", &segments))
+            .fetch_part(Call::get("count subscribers by state", &segments))
             .await
     }
 }
@@ -210,17 +219,16 @@ impl IncidentSubscribers {
     }
 
     /// All of them.
-    pub async fn list(&self) -> Result<Vec<Subscriber>, Error> {
+    pub fn list(&self) -> ListReader<Subscriber> {
         let segments = self.collection();
-        let call = || Call::get("list incident subscribers", &segments);
-        Ok(self.client.list(Paging::USUAL, call).await?.items)
+        let call = Call::get("list incident subscribers", &segments);
+        self.client.list(Paging::USUAL, call)
     }
 
     /// One of them.
     pub async fn get(&self, id: &str) -> Result<Subscriber, Error> {
-        self.client
-            .fetch_one(Call::get("read incident subscriber", &self.item(id)))
-            .await
+        let call = Call::get("read incident subscriber", &self.item(id)).about(id);
+        self.client.fetch_one(call).await
     }
 
     /// Subscribes somebody by email or text message.
@@ -231,9 +239,8 @@ impl IncidentSubscribers {
 
     /// Unsubscribes somebody.
     pub async fn delete(&self, id: &str) -> Result<Option<Subscriber>, Error> {
-        self.client
-            .fetch_if_any(Call::delete("delete incident subscriber", &self.item(id)))
-            .await
+        let call = Call::delete("delete incident subscriber", &self.item(id)).about(id);
+        self.client.remove(call).await
     }
 
     /// Asks somebody to confirm once more.

@@ -266,7 +266,7 @@ impl DirectoryStore {
                 status: serde_json::Value::Null,
             });
             if entry.spec != object.spec_hash {
-                entry.generation += 1;
+                entry.generation = entry.generation.saturating_add(1);
                 entry.spec.clone_from(&object.spec_hash);
             }
             entry.page = page_name(&object.page);
@@ -509,9 +509,14 @@ pub fn lock_path(root: &Path, base_url: Option<&BaseUrl>) -> PathBuf {
                     }
                 })
                 .collect();
-            directory.join(LOCAL_STATE).join(format!("{name}.lock.json"))
+            local_state(root).join(format!("{name}.lock.json"))
         }
     }
+}
+
+/// Where a directory keeps what belongs to this machine only.
+pub fn local_state(root: &Path) -> PathBuf {
+    directory_of(root).join(LOCAL_STATE)
 }
 
 /// The directory that is meant by the path of a directory or of one of its files.

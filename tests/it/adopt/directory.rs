@@ -67,7 +67,8 @@ impl Directory {
 /// The lock file of another server than Statuspage itself.
 fn lock_file(directory: &Path) -> Option<PathBuf> {
     let entries = std::fs::read_dir(directory.join(".statuspage")).ok()?;
-    entries.map(|entry| entry.unwrap().path()).find(|path| path.is_file())
+    let mut paths = entries.map(|entry| entry.unwrap().path());
+    paths.find(|path| path.to_string_lossy().ends_with(".lock.json"))
 }
 
 async fn component(running: &Running, name: &str, description: &str) -> String {

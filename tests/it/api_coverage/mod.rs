@@ -99,7 +99,8 @@ fn client_functions() -> BTreeSet<String> {
     let mut functions = BTreeSet::new();
     for entry in std::fs::read_dir(directory).unwrap() {
         let text = std::fs::read_to_string(entry.unwrap().path()).unwrap();
-        functions.extend(text.split("pub async fn ").skip(1).filter_map(|rest| {
+        let text = text.replace("pub async fn ", "pub fn ");
+        functions.extend(text.split("pub fn ").skip(1).filter_map(|rest| {
             let name = rest.split(['(', '<']).next()?;
             Some(name.to_owned())
         }));

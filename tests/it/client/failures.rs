@@ -2,10 +2,13 @@
 
 use std::time::Duration;
 
-use statuspage_operator::statuspage::{BaseUrl, Budget, Client, ComponentWrite, Error, ErrorClass, IncidentWrite};
+use statuspage_operator::statuspage::{
+    BaseUrl, Budget, Client, ComponentWrite, Error, ErrorClass, IncidentWrite, SubscriberSelection,
+};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
+use super::every_operation::{beside_the_page, on_one_object};
 use super::remote::{Remote, base_url, client_of, reply, token};
 
 async fn create(client: &Client) -> Error {
@@ -158,21 +161,92 @@ async fn silence_ends_with_the_time_limit() {
 }
 
 #[tokio::test]
-async fn deletion_takes_any_success() {
+async fn a_deletion_is_done_when_the_reply_says_so() {
     for (status, body) in [
         (204, ""),
         (200, ""),
+        (202, ""),
         (200, r#"{"id":"m"}"#),
-        (202, "accepted"),
-        (200, "null"),
+        (200, r#"{"id":"m","page_id":"p"}"#),
     ] {
-        let remote = Remote::answering(status, body).await;
-        let page = remote.client().page("p");
-        page.components().delete("c").await.unwrap();
+        let page = Remote::answering(status, body).await.client().page("p");
+        page.components().delete("m").await.unwrap();
         let deleted = page.metrics().delete("m").await.unwrap();
         assert_eq!(deleted.is_some(), body.starts_with('{'), "{body}");
     }
     let remote = Remote::answering(404, r#"{"error":"Not found"}"#).await;
     let error = remote.client().page("p").components().delete("c").await.unwrap_err();
     assert!(error.is_not_found());
+}
+
+/// What a proxy, a login page or a cache says in the place of the service.
+#[tokio::test]
+async fn a_deletion_is_not_believed_to_anybody_else() {
+    for (status, body) in [
+        (200, "<html>please log in</html>"),
+        (202, "accepted"),
+        (200, r#"{"message":"please log in"}"#),
+        (200, r#"{"id":"another"}"#),
+        (200, r#"{"id":"m","page_id":"another"}"#),
+        (200, "null"),
+        (200, "[]"),
+        (206, ""),
+    ] {
+        let page = Remote::answering(status, body).await.client().page("p");
+        for error in [
+            page.components().delete("m").await.unwrap_err(),
+            page.metrics().delete("m").await.unwrap_err(),
+            page.page_access_users().delete("m").await.unwrap_err(),
+        ] {
+            assert!(matches!(error, Error::Undecodable { .. }), "{body}: {error:?}");
+            assert_eq!(
+                (error.class(), error.may_have_happened()),
+                (ErrorClass::Transient, true)
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_tells_people_is_not_done_because_a_proxy_says_so() {
+    for (status, body, done) in [
+        (201, "", true),
+        (200, "{}", true),
+        (200, "<html>please log in</html>", false),
+        (200, r#"{"error":"please log in"}"#, false),
+    ] {
+        let page = Remote::answering(status, body).await.client().page("p");
+        for result in [
+            page.subscribers().resend_confirmation("s").await,
+            page.incidents().subscribers("i").resend_confirmation("s").await,
+            page.subscribers().resend_confirmations(&SubscriberSelection::All).await,
+        ] {
+            assert_eq!(result.is_ok(), done, "{body}");
+            if let Err(error) = result {
+                assert_eq!(error.class(), ErrorClass::Ambiguous, "{body}");
+            }
+        }
+    }
+}
+
+/// Each call about one object, answered with another object, or with the right one of another page.
+#[tokio::test]
+async fn another_object_is_no_answer() {
+    let another = Remote::answering(200, r#"{"id":"z","user_id":"z","pages":[]}"#)
+        .await
+        .client();
+    let elsewhere = Remote::answering(200, r#"{"id":"x","page_id":"q"}"#).await.client();
+    let mut outcomes = on_one_object(&another).await;
+    outcomes.extend(beside_the_page(&another).await);
+    outcomes.extend(on_one_object(&elsewhere).await);
+    for (operation, result) in outcomes {
+        let Err(error) = result else {
+            panic!("{operation} passes")
+        };
+        assert!(matches!(error, Error::Undecodable { .. }), "{operation}: {error:?}");
+    }
+    // What is new has no id to be compared, but a page.
+    let page = elsewhere.page("p");
+    page.components().create(&ComponentWrite::default()).await.unwrap_err();
+    page.status_embed_config().await.unwrap_err();
 }

@@ -8,8 +8,8 @@ use axum::body::{Body, to_bytes};
 use axum::extract::Request;
 use axum::response::Response;
 use http::HeaderMap;
-use serde_json::Value;
-use statuspage_operator::statuspage::{BaseUrl, Budget, Client, Token};
+use serde_json::{Value, json};
+use statuspage_operator::statuspage::{BaseUrl, Budget, Client, Incoming, Outgoing, Token, TransportError};
 
 /// A request as the service saw it.
 #[derive(Clone, Debug)]
@@ -121,6 +121,26 @@ pub(super) fn reply(status: u16, body: impl Into<Body>) -> Response {
         .unwrap()
 }
 
+/// Answers anything as the service would: a list with a list of one, a creation with a new object, and everything else
+/// with the object that the path is about, whose id has one letter in these tests.
+pub(super) fn honest(seen: &Seen) -> Response {
+    let path: Vec<&str> = seen.path.split('/').skip(2).collect();
+    let is_list = seen.parameter("page").is_some() || matches!(path[..], ["pages"] | ["pages", _, "metrics_providers"]);
+    let subject = match path[..] {
+        ["pages", _, "page_access_users" | "page_access_groups", holder, ..] => Some(holder),
+        _ => path.iter().rev().find(|part| part.len() == 1).copied(),
+    };
+    let creates = matches!(path[..], [_, _, _] | [_, _, "incidents" | "metrics_providers", _, _]);
+    match seen.method.as_str() {
+        "GET" if is_list => reply(200, r#"[{"id":"x"}]"#),
+        "POST" if creates => reply(201, r#"{"id":"x"}"#),
+        _ => {
+            let object = json!({"id": subject, "page_id": "p", "body": null, "pages": []});
+            reply(200, object.to_string())
+        }
+    }
+}
+
 /// Exactly one request was seen since the last look: this line, with this body.
 #[track_caller]
 pub(super) fn asked(remote: &Remote, line: &str, body: Value) {
@@ -128,4 +148,17 @@ pub(super) fn asked(remote: &Remote, line: &str, body: Value) {
     assert_eq!(seen.len(), 1);
     assert_eq!(seen[0].body, body, "{line}");
     assert_eq!(remote.lines(), [line]);
+}
+
+/// A client whose requests a function answers, inside the process.
+pub(super) fn answered_by<R>(answer: impl Fn(Outgoing) -> R + Send + Sync + 'static, budget: Budget) -> Client
+where
+    R: Future<Output = Result<Incoming, TransportError>> + Send + 'static,
+{
+    let base_url = BaseUrl::parse("http://127.0.0.1:1/v1", false).unwrap();
+    Client::builder(base_url, token())
+        .budget(budget)
+        .transport(Arc::new(answer))
+        .build()
+        .unwrap()
 }

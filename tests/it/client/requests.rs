@@ -40,7 +40,7 @@ async fn every_page_of_a_list_is_a_request_of_the_budget() {
     .await;
     let budget = Budget::new(60);
     let client = remote.client_with(budget.clone());
-    assert_eq!(client.page("p").metrics().list().await.unwrap().len(), 200);
+    assert_eq!(client.page("p").metrics().list().await.unwrap().items.len(), 200);
     assert_eq!(
         (budget.stats().granted, budget.stats().used, budget.stats().in_flight),
         (3, 3, 0)

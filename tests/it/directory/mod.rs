@@ -11,6 +11,7 @@ mod outage;
 mod plan;
 mod removals;
 mod serve;
+mod window;
 
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};

@@ -67,7 +67,7 @@ impl Running {
     pub(super) async fn start_with(mut options: ServerOptions) -> Self {
         let clock = match &options.clock {
             Clock::Manual(clock) => clock.clone(),
-            Clock::System => ManualClock::new(beginning()),
+            _ => ManualClock::new(beginning()),
         };
         options.clock = Clock::Manual(clock.clone());
         let server = Server::open(options).await.unwrap();

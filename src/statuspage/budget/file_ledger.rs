@@ -1,0 +1,257 @@
+//! A ledger in small files of a directory, one for each token and service.
+//!
+//! A file is replaced as a whole, so that a reader sees the old record or the new one. Two processes that live at the
+//! same time overwrite each other's record: then each learns of the other when the remote service refuses.
+
+use std::collections::BTreeMap;
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use futures::future::BoxFuture;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::ledger::{Ledger, LedgerError, LedgerKey, Usage};
+
+const VERSION: u32 = 1;
+/// Largest file that is read; an honest one has a line for each second of a minute.
+const LARGEST: u64 = 64 << 10;
+
+/// One file.
+#[derive(Debug, Serialize, Deserialize)]
+struct Record {
+    version: u32,
+    token: String,
+    address: String,
+    usage: Usage,
+}
+
+/// A ledger in a directory. The files hold no token, only its fingerprint, and are for their owner alone.
+#[derive(Clone, Debug)]
+pub struct FileLedger {
+    directory: PathBuf,
+    /// Writes that were begun.
+    begun: Arc<AtomicU64>,
+    /// The last write of each file; held while one is replaced.
+    written: Arc<Mutex<BTreeMap<PathBuf, u64>>>,
+}
+
+impl FileLedger {
+    /// A ledger in a directory, which is made when it is needed.
+    #[must_use]
+    pub fn new(directory: impl Into<PathBuf>) -> Self {
+        Self {
+            directory: directory.into(),
+            begun: Arc::default(),
+            written: Arc::default(),
+        }
+    }
+
+    fn path(&self, key: &LedgerKey) -> PathBuf {
+        let digest = Sha256::digest(key.address.as_bytes());
+        let address: String = digest.iter().take(4).map(|byte| format!("{byte:02x}")).collect();
+        self.directory.join(format!("requests-{}-{address}.json", key.token))
+    }
+}
+
+impl Ledger for FileLedger {
+    fn load<'a>(&'a self, key: &'a LedgerKey) -> BoxFuture<'a, Result<Option<Usage>, LedgerError>> {
+        let (path, key) = (self.path(key), key.clone());
+        Box::pin(apart(move || read(&path, &key)))
+    }
+
+    fn store<'a>(&'a self, key: &'a LedgerKey, usage: &'a Usage) -> BoxFuture<'a, Result<(), LedgerError>> {
+        let path = self.path(key);
+        let record = Record {
+            version: VERSION,
+            token: key.token.clone(),
+            address: key.address.clone(),
+            usage: usage.clone(),
+        };
+        let number = self.begun.fetch_add(1, Ordering::Relaxed) + 1;
+        let written = Arc::clone(&self.written);
+        Box::pin(apart(move || {
+            let mut written = written.lock().unwrap_or_else(PoisonError::into_inner);
+            let last = written.entry(path.clone()).or_default();
+            // A write that nobody waited for must not come after its successor.
+            if *last < number {
+                write(&path, &record).map_err(|error| unavailable(&path, &error))?;
+                *last = number;
+            }
+            Ok(())
+        }))
+    }
+}
+
+/// Does what may block where it holds nobody up.
+async fn apart<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, LedgerError> + Send + 'static,
+) -> Result<T, LedgerError> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.unwrap_or_else(|error| Err(LedgerError::Unavailable(error.to_string())))
+}
+
+fn unavailable(path: &Path, error: &io::Error) -> LedgerError {
+    LedgerError::Unavailable(format!("{}: {error}", path.display()))
+}
+
+fn read(path: &Path, key: &LedgerKey) -> Result<Option<Usage>, LedgerError> {
+    let unreadable = |reason: &str| LedgerError::Unreadable(format!("{}: {reason}", path.display()));
+    match fs::metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(unavailable(path, &error)),
+        Ok(metadata) if !metadata.is_file() || metadata.len() > LARGEST => {
+            return Err(unreadable("it is not what this program writes"));
+        }
+        Ok(_) => {}
+    }
+    let text = fs::read(path).map_err(|error| unavailable(path, &error))?;
+    let record: Record = serde_json::from_slice(&text).map_err(|error| unreadable(&error.to_string()))?;
+    if record.version != VERSION || record.token != key.token || record.address != key.address {
+        return Err(unreadable("it is of another version, token or address"));
+    }
+    Ok(Some(record.usage))
+}
+
+/// Replaces a file so that a killed process leaves the old or the new one. What a crash of the whole machine leaves may
+/// be neither, which the next reader counts as a full window: waiting for the disk at every write would cost more.
+fn write(path: &Path, record: &Record) -> io::Result<()> {
+    if let Some(directory) = path.parent() {
+        fs::create_dir_all(directory)?;
+    }
+    let draft = path.with_extension("json.new");
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt;
+        options.mode(0o600);
+    }
+    let mut file = options.open(&draft)?;
+    file.write_all(&serde_json::to_vec(record)?)?;
+    drop(file);
+    fs::rename(&draft, path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::Clock;
+    use crate::statuspage::{Budget, Priority};
+
+    fn key() -> LedgerKey {
+        LedgerKey {
+            token: "abcd1234".to_owned(),
+            address: "https://api.statuspage.io/v1".to_owned(),
+        }
+    }
+
+    fn usage(open: usize) -> Usage {
+        Usage {
+            open,
+            open_until: Some("2026-01-05T10:00:00Z".parse().unwrap()),
+            ..Usage::default()
+        }
+    }
+
+    fn budget(ledger: &FileLedger) -> Budget {
+        Budget::recorded(60, Arc::new(ledger.clone()), key(), Clock::System)
+    }
+
+    #[tokio::test]
+    async fn what_is_stored_is_loaded() {
+        let directory = tempfile::tempdir().unwrap();
+        let ledger = FileLedger::new(directory.path().join("made/when/needed"));
+        assert_eq!(ledger.load(&key()).await.unwrap(), None);
+        for open in [7, 8] {
+            ledger.store(&key(), &usage(open)).await.unwrap();
+            assert_eq!(ledger.load(&key()).await.unwrap(), Some(usage(open)));
+        }
+        let other = LedgerKey {
+            address: "http://127.0.0.1/v1".to_owned(),
+            ..key()
+        };
+        assert_eq!(ledger.load(&other).await.unwrap(), None, "a file of its own");
+        let files: Vec<_> = fs::read_dir(directory.path().join("made/when/needed"))
+            .unwrap()
+            .collect();
+        assert_eq!(files.len(), 1, "no draft is left: {files:?}");
+    }
+
+    #[cfg(unix)]
+    #[tokio::test]
+    async fn it_is_for_its_owner_alone() {
+        use std::os::unix::fs::PermissionsExt;
+        let directory = tempfile::tempdir().unwrap();
+        let ledger = FileLedger::new(directory.path());
+        ledger.store(&key(), &usage(1)).await.unwrap();
+        let mode = fs::metadata(ledger.path(&key())).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+    }
+
+    #[tokio::test]
+    async fn nonsense_is_told_from_nothing() {
+        let directory = tempfile::tempdir().unwrap();
+        let ledger = FileLedger::new(directory.path());
+        let path = ledger.path(&key());
+        ledger.store(&key(), &usage(1)).await.unwrap();
+        let good = fs::read_to_string(&path).unwrap();
+        for bad in [
+            String::new(),
+            "null".to_owned(),
+            "[]".to_owned(),
+            good[..good.len() / 2].to_owned(),
+            good.replace("\"version\":1", "\"version\":2"),
+            good.replace("abcd1234", "12345678"),
+            good.replace("\"open\":1", "\"open\":-1"),
+            good.replace("2026-", "26-"),
+            format!("{good}{}", " ".repeat(100_000)),
+        ] {
+            fs::write(&path, &bad).unwrap();
+            let error = ledger.load(&key()).await.unwrap_err();
+            assert!(matches!(error, LedgerError::Unreadable(_)), "{bad}: {error}");
+        }
+        fs::remove_file(&path).unwrap();
+        fs::create_dir(&path).unwrap();
+        assert!(matches!(ledger.load(&key()).await, Err(LedgerError::Unreadable(_))));
+        assert!(matches!(
+            ledger.store(&key(), &usage(1)).await,
+            Err(LedgerError::Unavailable(_))
+        ));
+    }
+
+    /// The record of a process that was killed is what the next one starts from, and a clean end leaves less behind.
+    #[tokio::test]
+    async fn the_next_process_goes_on_where_the_last_one_left_off() {
+        let directory = tempfile::tempdir().unwrap();
+        let ledger = FileLedger::new(directory.path());
+        let killed = budget(&ledger);
+        for _ in 0..25 {
+            drop(killed.acquire(Priority::Incident, "p").await);
+        }
+        let next = budget(&ledger);
+        drop(next.acquire(Priority::Incident, "p").await);
+        let used = next.stats().used;
+        assert!((26..=36).contains(&used), "{used}");
+        next.settle().await.unwrap();
+        let last = budget(&ledger);
+        drop(last.acquire(Priority::Incident, "p").await);
+        assert_eq!(last.stats().used, used + 1, "nothing more than was sent");
+    }
+
+    #[tokio::test]
+    async fn a_file_of_nonsense_leaves_the_reserve_to_incidents() {
+        let directory = tempfile::tempdir().unwrap();
+        let ledger = FileLedger::new(directory.path());
+        fs::write(ledger.path(&key()), "nonsense").unwrap();
+        let budget = budget(&ledger);
+        for _ in 0..5 {
+            drop(budget.acquire(Priority::Incident, "p").await);
+        }
+        assert_eq!((budget.stats().used, budget.remaining()), (60, 0));
+        assert!(ledger.load(&key()).await.unwrap().is_some(), "and is written anew");
+    }
+}

@@ -1,0 +1,390 @@
+//! A window over several processes, each of which may be killed at any point.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use jiff::{SignedDuration, Timestamp};
+use proptest::prelude::*;
+use tokio::time::{sleep, sleep_until, timeout_at};
+
+use super::*;
+
+fn key() -> LedgerKey {
+    LedgerKey {
+        token: "abcd1234".to_owned(),
+        address: "https://api.statuspage.io/v1".to_owned(),
+    }
+}
+
+fn noon() -> Timestamp {
+    "2026-01-05T12:00:00Z".parse().unwrap()
+}
+
+fn seconds(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+/// A ledger that takes its time: before it stores, and again before it says so.
+#[derive(Clone, Debug, Default)]
+struct SlowLedger {
+    memory: MemoryLedger,
+    before: Duration,
+    after: Duration,
+    stores: Arc<AtomicUsize>,
+}
+
+impl Ledger for SlowLedger {
+    fn load<'a>(&'a self, key: &'a LedgerKey) -> BoxFuture<'a, Result<Option<Usage>, LedgerError>> {
+        async move {
+            sleep(self.before).await;
+            self.memory.load(key).await
+        }
+        .boxed()
+    }
+
+    fn store<'a>(&'a self, key: &'a LedgerKey, usage: &'a Usage) -> BoxFuture<'a, Result<(), LedgerError>> {
+        async move {
+            sleep(self.before).await;
+            self.stores.fetch_add(1, Ordering::Relaxed);
+            self.memory.store(key, usage).await?;
+            sleep(self.after).await;
+            Ok(())
+        }
+        .boxed()
+    }
+}
+
+fn recorded(limit: usize, ledger: &(impl Ledger + Clone + 'static), clock: &Clock) -> Budget {
+    Budget::recorded(limit, Arc::new(ledger.clone()), key(), clock.clone())
+}
+
+async fn spend(budget: &Budget, requests: usize) {
+    for _ in 0..requests {
+        drop(budget.acquire(Priority::Write, "page").await);
+    }
+}
+
+fn broken() -> LedgerError {
+    LedgerError::Unavailable("the disk is full".to_owned())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_killed_process_leaves_at_least_what_it_sent() {
+    let (ledger, clock) = (MemoryLedger::default(), Clock::with_the_runtime(noon()));
+    spend(&recorded(60, &ledger, &clock), 40).await;
+    let next = recorded(60, &ledger, &clock);
+    let begin = Instant::now();
+    spend(&next, 1).await;
+    assert_eq!(begin.elapsed(), Duration::ZERO);
+    let used = next.stats().used;
+    assert!((41..=51).contains(&used), "{used}");
+    spend(&next, 60 - used).await;
+    assert_eq!(begin.elapsed().as_secs(), 60, "the reserve is not for these");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_an_old_process_left_open_does_not_count_for_ever() {
+    let (ledger, clock) = (MemoryLedger::default(), Clock::with_the_runtime(noon()));
+    spend(&recorded(60, &ledger, &clock), 1).await;
+    sleep(seconds(3600)).await;
+    let next = recorded(60, &ledger, &clock);
+    spend(&next, 1).await;
+    assert_eq!(next.stats().used, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_clean_end_leaves_exactly_what_was_sent() {
+    let (ledger, clock) = (MemoryLedger::default(), Clock::with_the_runtime(noon()));
+    let budget = recorded(60, &ledger, &clock);
+    spend(&budget, 3).await;
+    sleep(seconds(20)).await;
+    spend(&budget, 2).await;
+    budget.settle().await.unwrap();
+    let spent = |at: i64, requests| Spent {
+        at: noon() + SignedDuration::from_secs(at),
+        requests,
+    };
+    let expected = Usage {
+        ended: vec![spent(0, 3), spent(20, 2)],
+        ..Usage::default()
+    };
+    assert_eq!(ledger.record(&key()), Some(expected));
+    let next = recorded(60, &ledger, &clock);
+    spend(&next, 1).await;
+    assert_eq!(next.stats().used, 6);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pause_survives_the_process() {
+    let (ledger, clock) = (MemoryLedger::default(), Clock::with_the_runtime(noon()));
+    let budget = recorded(60, &ledger, &clock);
+    spend(&budget, 1).await;
+    budget.refused(Instant::now(), Some(seconds(90)));
+    budget.record_pause().await;
+    drop(budget);
+    sleep(seconds(30)).await;
+    let next = recorded(60, &ledger, &clock);
+    let begin = Instant::now();
+    drop(next.acquire(Priority::Incident, "page").await);
+    assert_eq!(begin.elapsed().as_secs(), 60);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_time_in_the_future_is_now() {
+    let clock = Clock::with_the_runtime(noon());
+    let far = Timestamp::MAX;
+    let budget = Budget::new(10);
+    let usage = Usage {
+        ended: vec![
+            Spent { at: far, requests: 3 },
+            Spent {
+                at: Timestamp::MIN,
+                requests: 3,
+            },
+        ],
+        open: 2,
+        open_until: Some(far),
+        paused_until: Some(far),
+    };
+    budget.restore(&usage, clock.now());
+    assert_eq!(budget.stats().used, 5, "and one long ago is over");
+    assert_eq!(budget.stats().paused_for, Some(seconds(3600)));
+    let now = budget.usage(clock.now());
+    assert_eq!(
+        now.ended,
+        [Spent {
+            at: noon(),
+            requests: 5
+        }]
+    );
+    assert_eq!(now.open, 0);
+    let huge = Usage {
+        open: usize::MAX,
+        ..Usage::default()
+    };
+    budget.restore(&huge, clock.now());
+    assert_eq!(budget.stats().used, 10);
+}
+
+#[tokio::test(start_paused = true)]
+async fn ten_requests_cost_one_write() {
+    let clock = Clock::with_the_runtime(noon());
+    let ledger = SlowLedger::default();
+    let budget = recorded(60, &ledger, &clock);
+    spend(&budget, 11).await;
+    assert_eq!(ledger.stores.load(Ordering::Relaxed), 1);
+    spend(&budget, 1).await;
+    assert_eq!(ledger.stores.load(Ordering::Relaxed), 2);
+    // What is not used is given back, and costs no write either.
+    for _ in 0..50 {
+        budget.acquire(Priority::Write, "page").await.release_unused();
+    }
+    assert_eq!(ledger.stores.load(Ordering::Relaxed), 2);
+    // A reservation is good for a while only.
+    sleep(seconds(16)).await;
+    spend(&budget, 1).await;
+    assert_eq!(ledger.stores.load(Ordering::Relaxed), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_try_takes_only_what_is_on_record() {
+    let (ledger, clock) = (MemoryLedger::default(), Clock::with_the_runtime(noon()));
+    let budget = recorded(60, &ledger, &clock);
+    assert_eq!(budget.try_acquire(Priority::Write, "page").err(), Some(Duration::ZERO));
+    assert_eq!(ledger.record(&key()), None);
+    drop(budget.acquire(Priority::Write, "page").await);
+    let more = std::iter::from_fn(|| budget.try_acquire(Priority::Write, "page").ok()).count();
+    assert_eq!(more, 10);
+    assert_eq!((budget.stats().used, budget.stats().in_flight), (11, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_a_ledger_incidents_go_on_and_the_rest_waits() {
+    let (ledger, clock) = (MemoryLedger::default(), Clock::with_the_runtime(noon()));
+    ledger.fail(Some(broken()));
+    let budget = recorded(60, &ledger, &clock);
+    let begin = Instant::now();
+    let waiting = {
+        let budget = budget.clone();
+        tokio::spawn(async move { drop(budget.acquire(Priority::ComponentStatus, "page").await) })
+    };
+    for _ in 0..20 {
+        drop(budget.acquire(Priority::Incident, "page").await);
+    }
+    assert_eq!(begin.elapsed(), Duration::ZERO);
+    assert!(budget.stats().unrecorded);
+    sleep(seconds(100)).await;
+    assert!(!waiting.is_finished());
+    assert_eq!(budget.stats().granted, 20);
+    ledger.fail(None);
+    waiting.await.unwrap();
+    assert!(begin.elapsed() < seconds(131), "{:?}", begin.elapsed());
+    assert!(!budget.stats().unrecorded);
+
+    // And when it fails later.
+    spend(&budget, 10).await;
+    ledger.fail(Some(broken()));
+    let begin = Instant::now();
+    let mut late = Box::pin(budget.acquire(Priority::Write, "page"));
+    assert!(timeout_at(begin + seconds(600), &mut late).await.is_err());
+    drop(budget.acquire(Priority::Incident, "page").await);
+    assert_eq!(budget.stats().in_flight, 0, "who waits for the ledger holds no slot");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_ledger_that_hangs_delays_an_incident_by_a_second() {
+    let clock = Clock::with_the_runtime(noon());
+    let ledger = SlowLedger {
+        before: seconds(3600),
+        ..SlowLedger::default()
+    };
+    let budget = recorded(60, &ledger, &clock);
+    let other = {
+        let budget = budget.clone();
+        tokio::spawn(async move { drop(budget.acquire(Priority::Write, "page").await) })
+    };
+    sleep(Duration::from_millis(10)).await;
+    let begin = Instant::now();
+    drop(budget.acquire(Priority::Incident, "page").await);
+    assert_eq!(begin.elapsed().as_secs(), 1);
+    drop(budget.acquire(Priority::Incident, "page").await);
+    assert_eq!(begin.elapsed().as_secs(), 1, "and the next one not at all");
+    assert!(!other.is_finished());
+    other.abort();
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_stops_waiting_for_the_ledger_gives_the_slot_back() {
+    let clock = Clock::with_the_runtime(noon());
+    let ledger = SlowLedger {
+        after: seconds(5),
+        ..SlowLedger::default()
+    };
+    let budget = recorded(1, &ledger, &clock);
+    let begin = Instant::now();
+    assert!(
+        timeout_at(begin + seconds(3), budget.acquire(Priority::Write, "page"))
+            .await
+            .is_err()
+    );
+    assert_eq!(
+        (budget.stats().in_flight, budget.stats().waiting, budget.stats().used),
+        (0, 0, 0)
+    );
+    drop(budget.acquire(Priority::Write, "page").await);
+    assert_eq!(begin.elapsed().as_secs(), 8);
+}
+
+/// A process: what it wants to send, and how long it lives.
+#[derive(Clone, Debug)]
+struct Life {
+    requests: Vec<Wish>,
+    lasts: u64,
+    /// Whether it ends by itself, with everything written down.
+    clean: bool,
+    /// Until the next process is started.
+    gap: u64,
+    before: u64,
+    after: u64,
+}
+
+/// One request: when it is wanted, how long it takes, and where on the way it arrives.
+#[derive(Clone, Debug)]
+struct Wish {
+    at: u64,
+    takes: u64,
+    arrives: f64,
+    urgent: bool,
+    unused: bool,
+}
+
+prop_compose! {
+    fn wish()(
+        at in 0_u64..60_000, takes in 0_u64..30_000, arrives in 0.0_f64..1.0, urgent in prop::bool::weighted(0.2),
+        unused in prop::bool::weighted(0.1),
+    ) -> Wish {
+        Wish { at, takes, arrives, urgent, unused }
+    }
+}
+
+prop_compose! {
+    fn life()(
+        requests in prop::collection::vec(wish(), 1..60), lasts in 0_u64..90_000, clean in prop::bool::weighted(0.2),
+        gap in prop_oneof![Just(0_u64), 0_u64..5_000, 0_u64..90_000],
+        // An incident waits a second for the ledger, and may have to wait for two writes.
+        before in prop_oneof![Just(0_u64), 0_u64..400], after in prop_oneof![Just(0_u64), 0_u64..90],
+    ) -> Life {
+        Life { requests, lasts, clean, gap, before, after }
+    }
+}
+
+/// Lives one process and returns when its requests arrived.
+async fn live(life: &Life, limit: usize, memory: &MemoryLedger, clock: &Clock) -> Vec<Instant> {
+    let ledger = SlowLedger {
+        memory: memory.clone(),
+        before: Duration::from_millis(life.before),
+        after: Duration::from_millis(life.after),
+        stores: Arc::default(),
+    };
+    let budget = recorded(limit, &ledger, clock);
+    let begin = Instant::now();
+    let end = begin + Duration::from_millis(life.lasts);
+    let arrived: Arc<Mutex<Vec<Instant>>> = Arc::default();
+    let requests = life.requests.iter().cloned().map(|wish| {
+        let (budget, arrived) = (budget.clone(), Arc::clone(&arrived));
+        async move {
+            sleep_until(begin + Duration::from_millis(wish.at)).await;
+            let priority = if wish.urgent {
+                Priority::Incident
+            } else {
+                Priority::Write
+            };
+            let permit = budget.acquire(priority, "page").await;
+            if wish.unused {
+                sleep(Duration::from_millis(wish.takes / 100)).await;
+                return permit.release_unused();
+            }
+            let takes = Duration::from_millis(wish.takes);
+            // What is on its way when the process is killed arrives then at the latest.
+            arrived
+                .lock()
+                .unwrap()
+                .push((Instant::now() + takes.mul_f64(wish.arrives)).min(end));
+            sleep(takes).await;
+        }
+    });
+    let all = futures::future::join_all(requests);
+    if timeout_at(end, all).await.is_ok() && life.clean {
+        let _ = timeout_at(end, budget.settle()).await;
+    }
+    arrived.lock().unwrap().clone()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(300))]
+
+    /// However processes follow each other and whenever they are killed, the remote service sees no more than the limit
+    /// in any 60 seconds.
+    #[test]
+    fn no_kill_makes_a_window_hold_more_than_the_limit(
+        limit in 1_usize..40,
+        lives in prop::collection::vec(life(), 1..6),
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+        let mut arrivals = runtime.block_on(async {
+            let (memory, clock) = (MemoryLedger::default(), Clock::with_the_runtime(noon()));
+            let mut arrivals = Vec::new();
+            for life in &lives {
+                arrivals.extend(live(life, limit, &memory, &clock).await);
+                sleep(Duration::from_millis(life.gap)).await;
+            }
+            arrivals
+        });
+        arrivals.sort();
+        for (index, first) in arrivals.iter().enumerate() {
+            let seen = arrivals[index..].iter().take_while(|arrival| **arrival < *first + SPAN).count();
+            prop_assert!(seen <= limit, "{seen} of {limit}");
+        }
+    }
+}
