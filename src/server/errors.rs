@@ -31,6 +31,9 @@ pub enum ServerError {
         /// The newest version that is understood here.
         known: i64,
     },
+    /// Identifiers that come again after a restart were asked for in a file that survives it.
+    #[error("identifiers from a seed are for data in memory: after a restart the same ones would come again")]
+    SeededFile,
     /// An identifier given for a page cannot be used in a path.
     #[error("{0:?} cannot be the id of a page: use letters and digits")]
     PageId(String),

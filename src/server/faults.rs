@@ -3,7 +3,10 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use jiff::Timestamp;
+
 use super::errors::ErrorShape;
+use super::table::Keep;
 
 /// What happens to a request that a fault hits.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,7 +68,8 @@ pub struct Behaviour {
     pub automation_email: bool,
     /// Whether a single incident template can be read, changed and removed, which no document says.
     pub template_items: bool,
-    /// Objects younger than this are missing from lists.
+    /// Every list shows what was so long ago: without what is newer, with what was removed since, and with the old
+    /// values of what was changed. Single objects are always fresh. What happened before a lag is set shows at once.
     pub list_lag: Duration,
 }
 
@@ -83,6 +87,21 @@ impl Default for Behaviour {
             template_items: false,
             list_lag: Duration::ZERO,
         }
+    }
+}
+
+impl Behaviour {
+    /// The instant that lists show.
+    pub(super) fn before(&self, now: Timestamp) -> Timestamp {
+        now.checked_sub(self.list_lag).unwrap_or(Timestamp::MIN)
+    }
+
+    /// What a commit has to leave behind for the lists.
+    pub(super) fn keeps(&self, at: Timestamp) -> Option<Keep> {
+        (!self.list_lag.is_zero()).then(|| Keep {
+            at,
+            since: self.before(at),
+        })
     }
 }
 

@@ -23,12 +23,9 @@ fn find<'a>(page: &'a PageState, incident: &str, id: &str) -> Result<&'a Subscri
 /// The operations below an incident.
 pub(super) fn route(page: &mut PageState, verb: Verb, incident: &str, path: &[&str], call: &Call<'_>) -> Answer {
     match (path, verb) {
-        ([], Verb::Get) => call.list(
-            of_incident(page, incident).collect(),
-            ORDINARY,
-            |subscriber| subscriber.created_at,
-            |subscriber| render(subscriber),
-        ),
+        ([], Verb::Get) => call.list(of_incident(page, incident).collect(), ORDINARY, |subscriber| {
+            render(subscriber)
+        }),
         ([], Verb::Post) => create(page, incident, call),
         ([id], Verb::Get) => Ok(Reply::ok(render(find(page, incident, id)?))),
         ([id], Verb::Delete) => {
@@ -48,7 +45,7 @@ pub(super) fn route(page: &mut PageState, verb: Verb, incident: &str, path: &[&s
 
 fn create(page: &mut PageState, incident: &str, call: &Call<'_>) -> Answer {
     let mut fields = Fields::envelope(call.body, "subscriber")?;
-    let contact = read_contact(&mut fields, false, call.behaviour, call.now);
+    let contact = read_contact(&mut fields, &page.ids, false, call.behaviour, call.now);
     if let Some(subscriber) = &contact {
         check_taken(&mut fields, subscriber, of_incident(page, incident));
     }

@@ -7,7 +7,6 @@ use serde_json::{Value, json};
 use super::access_grants::{self, Granted};
 use super::errors::ApiError;
 use super::fields::Fields;
-use super::ids;
 use super::instants::{optional_seconds, seconds};
 use super::pagination::ORDINARY;
 use super::routes::{Answer, Call, Reply, Verb};
@@ -61,12 +60,7 @@ pub(super) fn render(metric: &Metric) -> Value {
 /// The operations of metrics that do not need their provider.
 pub(super) fn route(page: &mut PageState, verb: Verb, path: &[&str], call: &Call<'_>) -> Answer {
     match (path, verb) {
-        ([], Verb::Get) => call.list(
-            page.metrics.values().collect(),
-            ORDINARY,
-            |metric| metric.created_at,
-            |metric| render(metric),
-        ),
+        ([], Verb::Get) => call.list(page.metrics.values().collect(), ORDINARY, |metric| render(metric)),
         ([id], Verb::Get) => shown(page, id).map(Reply::ok),
         ([id], Verb::Patch | Verb::Put) => update(page, id, call),
         ([id], Verb::Delete) => delete(page, id),
@@ -90,7 +84,6 @@ pub(super) fn list_of_provider(page: &PageState, provider: &str, call: &Call<'_>
             .filter(|metric| metric.provider_id == provider)
             .collect(),
         ORDINARY,
-        |metric| metric.created_at,
         |metric| render(metric),
     )
 }
@@ -108,9 +101,9 @@ pub(super) fn create(page: &mut PageState, provider: &str, call: &Call<'_>) -> A
     let kind = page.providers.get(provider).ok_or_else(ApiError::not_found)?.kind;
     let mut fields = Fields::envelope(call.body, "metric")?;
     let mut metric = Metric {
-        id: ids::identifier(),
+        id: page.ids.identifier(),
         provider_id: provider.to_owned(),
-        display_id: ids::identifier(),
+        display_id: page.ids.identifier(),
         name: fields.name("name", true).unwrap_or_default(),
         metric_identifier: None,
         suffix: None,

@@ -8,7 +8,6 @@ use serde_json::{Map, Value, json};
 
 use super::errors::ApiError;
 use super::fields::{Fields, Given};
-use super::ids;
 use super::instants::seconds;
 use super::pagination::ORDINARY;
 use super::routes::{Answer, Call, Reply, Verb};
@@ -79,12 +78,9 @@ pub(super) fn route(state: &mut State, verb: Verb, id: &str, path: &[&str], call
         return Err(ApiError::not_found());
     }
     match (path, verb) {
-        (["users"], Verb::Get) => call.list(
-            state.organization.users.values().collect(),
-            ORDINARY,
-            |user| user.created_at,
-            |user| render(id, user),
-        ),
+        (["users"], Verb::Get) => call.list(state.organization.users.values().collect(), ORDINARY, |user| {
+            render(id, user)
+        }),
         (["users"], Verb::Post) => create(state, call),
         (["users", user], Verb::Delete) => {
             let gone = state.organization.users.remove(user).ok_or_else(ApiError::not_found)?;
@@ -121,7 +117,7 @@ fn create(state: &mut State, call: &Call<'_>) -> Answer {
         fields.problem("Email has already been taken");
     }
     let user = User {
-        id: ids::identifier(),
+        id: state.ids.identifier(),
         email,
         first_name: fields.filled("first_name").value(),
         last_name: fields.filled("last_name").value(),

@@ -19,9 +19,17 @@ use super::words::{ComponentStatus, IncidentStatus};
 /// A list shows the newest so many; there is no second page.
 const NEWEST: usize = 50;
 
+/// Where all of it is.
+const ROOT: &str = "/api/v2/";
+
+/// Whether a path belongs to the public view, known or not.
+pub(super) fn is_below(path: &str) -> bool {
+    path.starts_with(ROOT)
+}
+
 /// The path below `/api/v2`, without the `.json` that it has to end in.
 pub(super) fn document(path: &str) -> Option<&str> {
-    path.strip_prefix("/api/v2/")?.strip_suffix(".json")
+    path.strip_prefix(ROOT)?.strip_suffix(".json")
 }
 
 /// The page that a host stands for.

@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
 
 use jiff::Timestamp;
 
@@ -20,8 +19,6 @@ pub struct LoggedRequest {
     pub number: u64,
     /// When it arrived, by the clock of the server.
     pub at: Timestamp,
-    /// When it arrived, by the monotonic clock of the machine.
-    pub instant: Instant,
     /// The position of its token among those of the server; none when it had no valid one.
     pub token: Option<usize>,
     /// The method.
@@ -132,7 +129,6 @@ impl RequestLog {
         inner.entries.push_back(LoggedRequest {
             number,
             at,
-            instant: Instant::now(),
             token,
             method: method.to_owned(),
             path: path.to_owned(),

@@ -7,13 +7,14 @@ use serde_json::{Map, Value, json};
 use super::errors::ApiError;
 use super::faults::Behaviour;
 use super::fields::{Fields, Given};
+use super::ids::Ids;
 use super::instants::optional_seconds;
 use super::notifications::{Notification, NotificationKind};
 use super::pagination::{ORDINARY, Paging, SUBSCRIBERS};
 use super::routes::{Answer, Call, Reply, Verb};
 use super::state::PageState;
 use super::words::{SubscriberMode, SubscriberState};
-use super::{components, ids, instants, subscribers_bulk};
+use super::{components, instants, subscribers_bulk};
 
 /// Quarantined subscribers are removed after this many days.
 const PURGE_DAYS: i64 = 28;
@@ -196,12 +197,7 @@ fn list(page: &PageState, call: &Call<'_>) -> Answer {
         },
         None => SUBSCRIBERS,
     };
-    call.list(
-        found,
-        paging,
-        |subscriber| subscriber.created_at,
-        |subscriber| render(subscriber),
-    )
+    call.list(found, paging, |subscriber| render(subscriber))
 }
 
 fn matches_text(subscriber: &Subscriber, text: &str) -> bool {
@@ -217,17 +213,13 @@ fn unsubscribed(page: &PageState, call: &Call<'_>) -> Answer {
         .values()
         .filter(|subscriber| !subscriber.is_subscribed())
         .collect();
-    call.list(
-        gone,
-        ORDINARY,
-        |subscriber| subscriber.created_at,
-        |subscriber| render(subscriber),
-    )
+    call.list(gone, ORDINARY, |subscriber| render(subscriber))
 }
 
 /// Reads the contact of a new subscriber, of a page or of an incident.
 pub(super) fn read_contact(
     fields: &mut Fields<'_>,
+    ids: &Ids,
     webhooks: bool,
     behaviour: &Behaviour,
     now: Timestamp,
@@ -274,7 +266,7 @@ pub(super) fn read_contact(
     }
     let waits = mode == SubscriberMode::Email && !skip;
     Some(Subscriber {
-        id: ids::identifier(),
+        id: ids.identifier(),
         incident_id: None,
         mode,
         state: if waits {
@@ -355,7 +347,7 @@ fn read_components(page: &PageState, fields: &mut Fields<'_>) -> Vec<String> {
 
 fn create(page: &mut PageState, call: &Call<'_>) -> Answer {
     let mut fields = Fields::envelope(call.body, "subscriber")?;
-    let subscriber = read_contact(&mut fields, true, call.behaviour, call.now);
+    let subscriber = read_contact(&mut fields, &page.ids, true, call.behaviour, call.now);
     let component_ids = read_components(page, &mut fields);
     let page_access_user_id = fields.filled("page_access_user").value();
     if let Some(subscriber) = &subscriber {

@@ -2,7 +2,9 @@
 
 mod access;
 mod components;
+mod exchange;
 mod incidents;
+mod lag;
 mod metrics;
 mod node_client;
 mod public;
