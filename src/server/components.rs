@@ -1,7 +1,7 @@
 //! Components: what a page shows the state of.
 
+use jiff::Timestamp;
 use jiff::civil::Date;
-use jiff::{Timestamp, tz::TimeZone};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -186,10 +186,11 @@ fn create(page: &mut PageState, call: &Call<'_>) -> Answer {
     let description = fields.text("description").value();
     let group_id = group(page, &mut fields).value();
     let status = status(&mut fields).value().unwrap_or(ComponentStatus::Operational);
-    let showcase = fields.flag("showcase").value().unwrap_or(true);
+    let showcase = fields.flag("showcase").value().unwrap_or(false);
     let only_show_if_degraded = fields.flag("only_show_if_degraded").value().unwrap_or(false);
     let start_date = start_date(&mut fields);
     fields.finish()?;
+    let today = call.now.to_zoned(page.document()?.zone()).date();
     let id = page.ids.identifier();
     let component = Component {
         id: id.clone(),
@@ -203,7 +204,7 @@ fn create(page: &mut PageState, call: &Call<'_>) -> Answer {
         start_date: match start_date {
             Given::Value(date) => Some(date),
             Given::Null => None,
-            Given::Absent => showcase.then(|| call.now.to_zoned(TimeZone::UTC).date()),
+            Given::Absent => showcase.then_some(today),
         },
         order: page.next_order(),
         history: vec![(call.now, status)],

@@ -46,17 +46,24 @@ pub(super) fn route(page: &mut PageState, verb: Verb, incident: &str, path: &[&s
 fn create(page: &mut PageState, incident: &str, call: &Call<'_>) -> Answer {
     let mut fields = Fields::envelope(call.body, "subscriber")?;
     let contact = read_contact(&mut fields, &page.ids, false, call.behaviour, call.now);
-    if let Some(subscriber) = &contact {
-        check_taken(&mut fields, subscriber, of_incident(page, incident));
-    }
     fields.finish()?;
-    let Some(mut subscriber) = contact else {
+    let Some(subscriber) = contact else {
         return Err(ApiError::invalid(vec!["Email can't be blank".to_owned()]));
     };
+    let added = add(page, incident, subscriber, call)?;
+    Ok(Reply::created(render(&added)))
+}
+
+/// Adds a subscriber of an incident and asks it to confirm.
+pub(super) fn add(
+    page: &mut PageState,
+    incident: &str,
+    mut subscriber: Subscriber,
+    call: &Call<'_>,
+) -> Result<Subscriber, ApiError> {
+    check_taken(&subscriber, of_incident(page, incident))?;
     subscriber.incident_id = Some(incident.to_owned());
     ask_to_confirm(page, &subscriber, call.now);
-    let rendered = render(&subscriber);
-    let id = subscriber.id.clone();
-    page.incident_subscribers.put(&id, subscriber);
-    Ok(Reply::created(rendered))
+    page.incident_subscribers.put(&subscriber.id, subscriber.clone());
+    Ok(subscriber)
 }

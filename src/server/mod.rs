@@ -46,6 +46,8 @@ mod storage;
 mod subscribers;
 mod subscribers_bulk;
 mod table;
+mod telephone;
+mod time_zones;
 mod uptime;
 mod words;
 

@@ -98,7 +98,7 @@ pub(super) fn route(state: &mut State, verb: Verb, id: &str, path: &[&str], call
 
 fn create(state: &mut State, call: &Call<'_>) -> Answer {
     let mut fields = Fields::envelope(call.body, "user")?;
-    let email = match fields.filled("email") {
+    let email = match fields.email("email") {
         Given::Value(email) => email,
         Given::Absent | Given::Null => {
             fields.blank("email");
@@ -119,8 +119,8 @@ fn create(state: &mut State, call: &Call<'_>) -> Answer {
     let user = User {
         id: state.ids.identifier(),
         email,
-        first_name: fields.filled("first_name").value(),
-        last_name: fields.filled("last_name").value(),
+        first_name: fields.short("first_name").value(),
+        last_name: fields.short("last_name").value(),
         permissions: BTreeMap::new(),
         created_at: call.now,
         updated_at: call.now,

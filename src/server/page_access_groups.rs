@@ -97,7 +97,7 @@ fn set_components(page: &mut PageState, id: &str, list: Vec<String>, call: &Call
 /// Reads a group and, when they are named, its members.
 fn read(page: &PageState, fields: &mut Fields<'_>, group: &mut PageAccessGroup) -> Option<Vec<String>> {
     fields
-        .filled("external_identifier")
+        .short("external_identifier")
         .store(&mut group.external_identifier);
     for (granted, target) in [
         (Granted::Components, &mut group.component_ids),

@@ -99,8 +99,8 @@ fn list(page: &PageState, call: &Call<'_>) -> Answer {
 }
 
 fn read(page: &PageState, fields: &mut Fields<'_>, user: &mut PageAccessUser) {
-    fields.filled("email").store(&mut user.email);
-    fields.filled("external_login").store(&mut user.external_login);
+    fields.email("email").store(&mut user.email);
+    fields.short("external_login").store(&mut user.external_login);
     match fields.list("page_access_group_ids") {
         Given::Absent => {}
         Given::Null => user.group_ids = Vec::new(),

@@ -172,7 +172,13 @@ pub(super) fn dispatch(state: &mut State, verb: Verb, path: &[&str], call: &Call
             _ => Err(ApiError::method_not_allowed()),
         },
         ["organizations", id, rest @ ..] => organization::route(state, verb, id, rest, call),
-        ["pages", page, rest @ ..] => on_page(state.page_mut(page)?, verb, rest, call),
+        ["pages", page, rest @ ..] => {
+            let answer = on_page(state.page_mut(page)?, verb, rest, call)?;
+            if rest.is_empty() {
+                pages::check_subdomain(state, page, call)?;
+            }
+            Ok(answer)
+        }
         _ => Err(ApiError::not_found()),
     }
 }

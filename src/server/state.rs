@@ -18,7 +18,7 @@ use super::notifications::{Added, Listed, Notification};
 use super::organization::Organization;
 use super::page_access_groups::PageAccessGroup;
 use super::page_access_users::PageAccessUser;
-use super::pages::Page;
+use super::pages::{self, Page};
 use super::storage::StoredRow;
 use super::subscribers::Subscriber;
 use super::table::{Change, Keep, Table};
@@ -278,9 +278,13 @@ impl State {
         Ok((state, notifications))
     }
 
-    /// Adds a page.
-    pub(super) fn create(&mut self, page: Page) {
+    /// Adds a page. When another has its subdomain, it gets one from its identifier.
+    pub(super) fn create(&mut self, mut page: Page) {
         let id = page.id.clone();
+        if pages::is_taken(self, &page) {
+            page.settings
+                .insert("subdomain".to_owned(), id.to_ascii_lowercase().into());
+        }
         let mut state = PageState::empty(&id, &self.ids);
         state.page.put(&id, page);
         self.pages.insert(id.clone(), state);
