@@ -6,11 +6,12 @@
 use axum::body::Bytes;
 use axum::http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, header, request};
 use jiff::Timestamp;
-use serde_json::Value;
+use serde_json::Map;
 
-use super::errors::{ApiError, ErrorShape};
-use super::faults::{Behaviour, Effect};
-use super::routes::{self, Call, Reply, Verb};
+use super::draft::Draft;
+use super::errors::ApiError;
+use super::faults::{Behaviour, Effect, MetricPatch};
+use super::routes::{self, Answer, Call, Verb};
 use super::state::State;
 use super::{Server, auth, body, incident_timeline, instants, public};
 
@@ -63,44 +64,31 @@ impl Outcome {
     }
 }
 
-/// An answer without what every answer has.
-#[derive(Debug)]
-struct Draft {
-    status: u16,
-    json: Option<Vec<u8>>,
-    retry_after: Option<u64>,
+/// Whose words a request uses.
+#[derive(Clone, Copy, Debug)]
+enum Place<'a> {
+    /// The management API.
+    Management,
+    /// The public view of the page of a host.
+    Public { host: &'a str },
 }
 
-impl Draft {
-    fn refusal(error: &ApiError, shape: ErrorShape) -> Self {
-        Self {
-            status: error.status,
-            json: Some(bytes_of(&error.body(shape))),
-            retry_after: error.retry_after,
+impl Place<'_> {
+    fn root(self) -> &'static str {
+        match self {
+            Self::Management => "/v1",
+            Self::Public { .. } => "/api/v2",
         }
     }
-
-    fn of(answer: Result<Reply, ApiError>, behaviour: &Behaviour) -> Self {
-        match answer {
-            Ok(reply) => Self {
-                status: reply.status,
-                json: reply.body.as_ref().map(bytes_of),
-                retry_after: None,
-            },
-            Err(error) => Self::refusal(&error, behaviour.error_shape),
-        }
-    }
-}
-
-fn bytes_of(value: &Value) -> Vec<u8> {
-    value.to_string().into_bytes()
 }
 
 /// A request as it arrived.
 struct Arrived<'a> {
     verb: Verb,
     method: &'a str,
+    /// Without the `.json` suffix.
     path: &'a str,
+    place: Place<'a>,
     query: &'a [(String, String)],
     content_type: Option<&'a str>,
     /// None when it was too large.
@@ -132,7 +120,7 @@ impl Server {
     pub async fn console(&self, request: Request<Bytes>) -> Response<Bytes> {
         let behaviour = Behaviour {
             template_items: true,
-            metric_update_honours_all: true,
+            metric_patch: MetricPatch::All,
             list_lag: std::time::Duration::ZERO,
             ..self.faults().behaviour()
         };
@@ -142,6 +130,7 @@ impl Server {
             verb: Verb::of(parts.method.as_str()),
             method: parts.method.as_str(),
             path: without_suffix(parts.uri.path()),
+            place: Place::Management,
             query: &query,
             content_type: text(&parts, header::CONTENT_TYPE),
             content: within_limit(Some(&content)),
@@ -149,7 +138,7 @@ impl Server {
             at: self.now(),
         };
         let answer = self.operate(&request, &behaviour).await;
-        self.response(Draft::of(answer, &behaviour), &parts)
+        self.response(Draft::of(answer, behaviour.error_shape), &parts)
     }
 
     /// Works on a request that arrived at this time. None as its content: it was too large to be read.
@@ -157,10 +146,17 @@ impl Server {
         let behaviour = self.faults().behaviour();
         let query = body::pairs(parts.uri.query().unwrap_or_default().as_bytes());
         let presented = auth::presented(text(&parts, header::AUTHORIZATION), &query, behaviour.bare_token);
+        let host = parts.uri.host().or_else(|| text(&parts, header::HOST));
         let request = Arrived {
             verb: Verb::of(parts.method.as_str()),
             method: parts.method.as_str(),
             path: without_suffix(parts.uri.path()),
+            place: match public::is_document(parts.uri.path()) {
+                true => Place::Public {
+                    host: host.unwrap_or_default(),
+                },
+                false => Place::Management,
+            },
             query: &query,
             content_type: text(&parts, header::CONTENT_TYPE),
             content: within_limit(content.as_ref()),
@@ -175,41 +171,41 @@ impl Server {
             &query,
             content.as_deref().unwrap_or_default(),
         );
-        let (draft, ending) = match public::document(parts.uri.path()) {
-            Some(document) => {
-                let host = parts
-                    .uri
-                    .host()
-                    .or_else(|| text(&parts, header::HOST))
-                    .unwrap_or_default();
-                let answer = self.public(host, request.verb, document).await;
-                (Draft::of(answer, &behaviour), Ending::Whole)
+        let drafted = |answer| Draft::of(answer, behaviour.error_shape);
+        let (draft, ending) = match request.place {
+            _ if public::is_below(request.path) && parts.method == Method::OPTIONS => {
+                let wanted = text(&parts, header::ACCESS_CONTROL_REQUEST_HEADERS);
+                (Draft::preflight(wanted), Ending::Whole)
             }
-            None => match self.admit(&request, &behaviour).await {
-                Ok(ending) => (Draft::of(self.operate(&request, &behaviour).await, &behaviour), ending),
+            // What everybody may read: no token, no budget, no faults.
+            Place::Public { .. } => {
+                let draft = drafted(self.operate(&request, &behaviour).await);
+                (draft.tagged(text(&parts, header::IF_NONE_MATCH)), Ending::Whole)
+            }
+            Place::Management => match self.admit(&request, &behaviour).await {
+                Ok(ending) => (drafted(self.operate(&request, &behaviour).await), ending),
                 Err(refused) => refused,
             },
         };
-        if !matches!(ending, Ending::Lost | Ending::Ignored) {
-            self.request_log().answered_with(number, draft.status);
-        }
+        let answered = !matches!(ending, Ending::Lost | Ending::Ignored);
+        self.request_log().ended(number, answered.then_some(draft.status));
         Outcome {
             response: self.response(draft, &parts),
             ending,
         }
     }
 
-    /// The answer to a request whose work panicked.
-    pub(super) fn failed(&self) -> Response<Bytes> {
-        let error = ApiError::internal("The server failed");
-        let draft = Draft::refusal(&error, self.faults().behaviour().error_shape);
+    /// The answer to a request that there is nothing to work on, or whose work panicked.
+    pub(super) fn refusal(&self, error: &ApiError) -> Response<Bytes> {
+        let draft = Draft::refusal(error, self.faults().behaviour().error_shape);
         self.response(draft, &Request::new(()).into_parts().0)
     }
 
     /// Token, budget and faults: how the answer of a request that is worked on will leave, or what it gets instead.
     async fn admit(&self, request: &Arrived<'_>, behaviour: &Behaviour) -> Result<Ending, (Draft, Ending)> {
         let refuse = |error: ApiError| (Draft::refusal(&error, behaviour.error_shape), Ending::Whole);
-        let path = segments(request.path).ok_or_else(|| refuse(ApiError::not_found()))?;
+        let path = segments(request.place.root(), request.path).ok_or_else(|| refuse(ApiError::not_found()))?;
+        let path: Vec<&str> = path.iter().map(String::as_str).collect();
         let Some(token) = request.token else {
             return Err(refuse(ApiError::unauthenticated()));
         };
@@ -217,11 +213,7 @@ impl Server {
             routes::penalised_list(request.verb, &path).filter(|_| !super::pagination::is_paginated(request.query));
         self.spend(token, request.at, list.as_deref())
             .map_err(|seconds| refuse(ApiError::throttled(behaviour.throttle_status, seconds)))?;
-        let nothing = Draft {
-            status: 500,
-            json: None,
-            retry_after: None,
-        };
+        let nothing = Draft::default();
         match self.faults().take(request.method, request.path) {
             None => Ok(Ending::Whole),
             Some(Effect::LoseReply) => Ok(Ending::Lost),
@@ -242,9 +234,10 @@ impl Server {
                     status,
                     texts: vec![format!("Injected fault {status}")],
                     retry_after,
+                    allow: None,
                 });
                 if let Some(body) = body {
-                    draft.json = Some(body.into_bytes());
+                    draft.json = body.into();
                 }
                 Err((draft, ending))
             }
@@ -252,21 +245,23 @@ impl Server {
     }
 
     /// Runs the operation on the state and commits what it changed.
-    async fn operate(&self, request: &Arrived<'_>, behaviour: &Behaviour) -> Result<Reply, ApiError> {
+    async fn operate(&self, request: &Arrived<'_>, behaviour: &Behaviour) -> Answer {
         let content = request.content.ok_or_else(ApiError::too_large)?;
-        let path = segments(request.path).ok_or_else(ApiError::not_found)?;
+        let path = segments(request.place.root(), request.path).ok_or_else(ApiError::not_found)?;
+        let path: Vec<&str> = path.iter().map(String::as_str).collect();
         let body = match request.verb {
             // Old clients declare a form on reads and send none; a body means nothing there.
-            Verb::Get => serde_json::Map::new(),
+            Verb::Get => Map::new(),
             _ => body::decode(request.content_type, content)?,
         };
         let mut state = self.state().await.map_err(|_| database_failed())?;
         let now = self.now();
-        let page = match path.as_slice() {
-            ["pages", page, ..] => Some(*page),
-            _ => None,
+        let page = match (request.place, path.as_slice()) {
+            (Place::Public { host }, _) => Some(public::page_of(&state, host)?),
+            (Place::Management, ["pages", page, ..]) => Some((*page).to_owned()),
+            (Place::Management, _) => None,
         };
-        if let Some(page) = page {
+        if let Some(page) = &page {
             self.bring_up_to_date(&mut state, page, now).await?;
         }
         let call = Call {
@@ -275,26 +270,25 @@ impl Server {
             body: &body,
             behaviour,
         };
-        let answer = routes::answer(&mut state, request.verb, &path, &call);
-        if answer.is_err() {
+        let work = |state: &mut State, verb: Verb, call: &Call<'_>| match (request.place, &page) {
+            (Place::Public { .. }, Some(page)) => public::answer(state.page_mut(page)?, verb, &path, call),
+            _ => routes::answer(state, verb, &path, call),
+        };
+        let mut answer = work(&mut state, request.verb, &call);
+        if let Err(error) = &mut answer {
             state.rollback();
+            if error.status == 405 {
+                error.allow = Some(allowed(&mut state, &call, work));
+            }
             return answer;
         }
-        if let Some(page) = page.and_then(|id| state.pages.get_mut(id))
+        if let Some(page) = page.and_then(|id| state.pages.get_mut(&id))
             && page.is_changed()
         {
             page.touch(now);
         }
         self.persist(&mut state, now).await.map_err(|_| database_failed())?;
         answer
-    }
-
-    /// What everybody may read: no token, no budget, no faults.
-    async fn public(&self, host: &str, verb: Verb, document: &str) -> Result<Reply, ApiError> {
-        let mut state = self.state().await.map_err(|_| database_failed())?;
-        let page = public::page_of(&state, host)?;
-        self.bring_up_to_date(&mut state, &page, self.now()).await?;
-        public::read(state.page_mut(&page)?, verb, document)
     }
 
     /// Lets time do to a page what it has done by now, each step committed as of its own instant.
@@ -312,10 +306,9 @@ impl Server {
 
     /// Puts together what is sent.
     fn response(&self, draft: Draft, request: &request::Parts) -> Response<Bytes> {
-        let content = Bytes::from(draft.json.unwrap_or_default());
-        let length = content.len();
+        let length = draft.json.len();
         let only_head = request.method == Method::HEAD;
-        let mut response = Response::new(if only_head { Bytes::new() } else { content });
+        let mut response = Response::new(if only_head { Bytes::new() } else { draft.json });
         *response.status_mut() = StatusCode::from_u16(draft.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let headers = response.headers_mut();
         // An empty answer must not claim to be JSON: clients would try to read it.
@@ -332,8 +325,10 @@ impl Server {
         if let Ok(id) = HeaderValue::from_str(&self.request_id()) {
             headers.insert(HeaderName::from_static("x-request-id"), id);
         }
-        if let Some(seconds) = draft.retry_after {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        for (name, value) in draft.headers {
+            if let Ok(value) = HeaderValue::from_str(&value) {
+                headers.insert(name, value);
+            }
         }
         if public::is_below(request.uri.path()) {
             // Widgets in the pages of others read it.
@@ -356,14 +351,42 @@ fn without_suffix(path: &str) -> &str {
     path.strip_suffix(".json").unwrap_or(path)
 }
 
-/// The path below `/v1` in its segments, without the `.json` suffix.
-fn segments(path: &str) -> Option<Vec<&str>> {
-    let path = path.strip_prefix("/v1")?;
-    if !path.is_empty() && !path.starts_with('/') {
-        return None;
+/// The path below a root in its segments, without the `.json` suffix. What is written with percent signs is decoded
+/// afterwards, so that a slash among it separates nothing.
+fn segments(root: &str, path: &str) -> Option<Vec<String>> {
+    let path = path
+        .strip_prefix(root)
+        .filter(|path| path.is_empty() || path.starts_with('/'))?;
+    let segments = without_suffix(path).split('/').filter(|segment| !segment.is_empty());
+    Some(
+        segments
+            .map(|segment| body::percent_decoded(segment.as_bytes()))
+            .collect(),
+    )
+}
+
+/// The methods that a path takes: each is tried with nothing in it, and what it would change is undone.
+fn allowed(state: &mut State, call: &Call<'_>, work: impl Fn(&mut State, Verb, &Call<'_>) -> Answer) -> String {
+    let nothing = Map::new();
+    let call = Call {
+        body: &nothing,
+        ..*call
+    };
+    let verbs = [
+        (Verb::Get, "GET, HEAD"),
+        (Verb::Post, "POST"),
+        (Verb::Patch, "PATCH"),
+        (Verb::Put, "PUT"),
+        (Verb::Delete, "DELETE"),
+    ];
+    let mut methods = Vec::new();
+    for (verb, method) in verbs {
+        if !matches!(work(state, verb, &call), Err(error) if error.status == 405) {
+            methods.push(method);
+        }
+        state.rollback();
     }
-    let path = without_suffix(path);
-    Some(path.split('/').filter(|segment| !segment.is_empty()).collect())
+    methods.join(", ")
 }
 
 fn database_failed() -> ApiError {
@@ -376,13 +399,13 @@ mod tests {
 
     #[test]
     fn every_path_may_end_in_json() {
-        assert_eq!(segments("/v1/pages.json"), Some(vec!["pages"]));
-        assert_eq!(
-            segments("/v1/pages/a/incidents/"),
-            Some(vec!["pages", "a", "incidents"])
-        );
-        assert_eq!(segments("/v1"), Some(vec![]));
-        assert_eq!(segments("/v2/pages"), None);
-        assert_eq!(segments("/v1x/pages"), None);
+        let joined = |path: &str| Some(segments("/v1", path)?.join("|"));
+        assert_eq!(joined("/v1/pages.json").as_deref(), Some("pages"));
+        assert_eq!(joined("/v1/pages/a/incidents/").as_deref(), Some("pages|a|incidents"));
+        assert_eq!(joined("/v1//p%61ges/a%2Fb/c+d").as_deref(), Some("pages|a/b|c+d"));
+        assert_eq!(joined("/v1").as_deref(), Some(""));
+        assert_eq!(joined("/api/v2/status.json"), None);
+        assert_eq!(joined("/v2/pages"), None);
+        assert_eq!(joined("/v1x/pages"), None);
     }
 }

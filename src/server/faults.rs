@@ -47,6 +47,16 @@ pub struct Fault {
     pub effect: Effect,
 }
 
+/// Which fields of a metric can be changed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum MetricPatch {
+    /// All that it was made with, as most clients expect.
+    #[default]
+    All,
+    /// Its name and identifier, as the API is documented; others are taken and ignored.
+    Documented,
+}
+
 /// Habits of the service that are unknown or differ between accounts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Behaviour {
@@ -58,8 +68,8 @@ pub struct Behaviour {
     pub components_ceiling: usize,
     /// Whether a token without the `OAuth` prefix is taken.
     pub bare_token: bool,
-    /// Whether a change of a metric honours more than its name and identifier.
-    pub metric_update_honours_all: bool,
+    /// Which fields a change of a metric honours.
+    pub metric_patch: MetricPatch,
     /// Whether addresses of subscribers are stored in lower case.
     pub lower_case_addresses: bool,
     /// Whether a component may show itself only while degraded, which needs a feature of the account.
@@ -80,7 +90,7 @@ impl Default for Behaviour {
             error_shape: ErrorShape::Error,
             components_ceiling: 1100,
             bare_token: true,
-            metric_update_honours_all: false,
+            metric_patch: MetricPatch::All,
             lower_case_addresses: true,
             only_show_if_degraded: true,
             automation_email: true,
@@ -118,6 +128,14 @@ struct Inner {
 }
 
 impl Faults {
+    /// No faults, and these habits.
+    pub(super) fn new(behaviour: Behaviour) -> Self {
+        let faults = Vec::new();
+        Self {
+            inner: Mutex::new(Inner { faults, behaviour }),
+        }
+    }
+
     fn inner(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::access_grants::{self, Granted};
 use super::errors::ApiError;
+use super::faults::MetricPatch;
 use super::fields::Fields;
 use super::instants::{optional_seconds, seconds};
 use super::pagination::ORDINARY;
@@ -153,7 +154,7 @@ fn update(page: &mut PageState, id: &str, call: &Call<'_>) -> Answer {
         metric.name = name;
     }
     fields.text("metric_identifier").store(&mut metric.metric_identifier);
-    if call.behaviour.metric_update_honours_all {
+    if call.behaviour.metric_patch == MetricPatch::All {
         read_appearance(&mut fields, &mut metric);
     }
     fields.finish()?;

@@ -10,6 +10,7 @@ mod auth;
 mod body;
 mod component_groups;
 mod components;
+mod draft;
 mod errors;
 mod exchange;
 mod faults;
@@ -52,21 +53,20 @@ mod uptime;
 mod words;
 
 use std::fmt;
-use std::future::Future;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
-use axum::serve::ListenerExt as _;
 use jiff::Timestamp;
 
 pub use crate::clock::{Clock, ManualClock};
 pub use errors::{ErrorShape, ServerError};
 pub use exchange::Broken;
-pub use faults::{Behaviour, Effect, Fault, Faults};
+pub use faults::{Behaviour, Effect, Fault, Faults, MetricPatch};
 pub use ids::Identifiers;
 pub use notifications::{Notification, NotificationKind};
-pub use request_log::{LoggedRequest, RequestLog};
+pub use request_log::{LoggedRequest, OnRequest, RequestLog};
 pub use storage::DataLocation;
 
 use ids::Ids;
@@ -76,7 +76,7 @@ use state::State;
 use storage::Storage;
 
 /// How a server is set up.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub struct ServerOptions {
     /// Where the data lives.
     pub data: DataLocation,
@@ -94,6 +94,31 @@ pub struct ServerOptions {
     pub clock: Clock,
     /// Where identifiers, generated tokens and the ids of requests come from.
     pub identifiers: Identifiers,
+    /// What is not known of the real service, or differs between accounts.
+    pub behaviour: Behaviour,
+    /// How long a client may take for the head of a request, for its body, to take a piece of the answer, and until it
+    /// asks again. Then its connection is closed.
+    pub patience: Duration,
+    /// Gets every request when it has its answer.
+    pub on_request: Option<OnRequest>,
+}
+
+impl Default for ServerOptions {
+    fn default() -> Self {
+        Self {
+            data: DataLocation::default(),
+            tokens: Vec::new(),
+            pages: Vec::new(),
+            organization: None,
+            rate_limit: 0,
+            seed: None,
+            clock: Clock::default(),
+            identifiers: Identifiers::default(),
+            behaviour: Behaviour::default(),
+            patience: Duration::from_secs(60),
+            on_request: None,
+        }
+    }
 }
 
 impl fmt::Debug for ServerOptions {
@@ -109,7 +134,9 @@ impl fmt::Debug for ServerOptions {
             .field("seed", &self.seed)
             .field("clock", &self.clock)
             .field("identifiers", &self.identifiers)
-            .finish()
+            .field("behaviour", &self.behaviour)
+            .field("patience", &self.patience)
+            .finish_non_exhaustive()
     }
 }
 
@@ -166,6 +193,7 @@ struct Inner {
     tokens: Vec<String>,
     organization: String,
     rate_limit: u32,
+    patience: Duration,
     windows: Mutex<Vec<RateWindow>>,
     log: RequestLog,
     faults: Faults,
@@ -239,9 +267,10 @@ impl Server {
                 tokens,
                 organization,
                 rate_limit: options.rate_limit,
+                patience: options.patience,
                 windows: Mutex::new(windows),
-                log: RequestLog::default(),
-                faults: Faults::default(),
+                log: RequestLog::new(options.on_request),
+                faults: Faults::new(options.behaviour),
                 request_ids: Ids::new(options.identifiers, "requests"),
                 summaries: Mutex::new(Vec::new()),
                 notifications: Mutex::new(Notifications::restored(notifications)),
@@ -251,11 +280,6 @@ impl Server {
         server.refresh(&state);
         *server.inner.state.lock().await = state;
         Ok(server)
-    }
-
-    /// The routes: the management API below `/v1`, what everybody may read below `/api/v2`.
-    pub fn router(&self) -> axum::Router {
-        axum::Router::new().fallback(http::handle).with_state(self.clone())
     }
 
     /// The pages, in the order of their creation.
@@ -322,30 +346,18 @@ impl Server {
         Ok(true)
     }
 
-    /// Serves until `shutdown`, lets running requests end, and closes the data.
-    pub async fn serve(
-        self,
-        listener: tokio::net::TcpListener,
-        shutdown: impl Future<Output = ()> + Send + 'static,
-    ) -> Result<(), ServerError> {
-        // Answers are small and wait for nothing, so collecting them into larger packets only delays them.
-        let listener = listener.tap_io(|stream| {
-            let _ = stream.set_nodelay(true);
-        });
-        axum::serve(listener, self.router())
-            .with_graceful_shutdown(shutdown)
-            .await?;
-        self.close().await;
-        Ok(())
-    }
-
     /// Closes the data in good order. Dropping the server loses nothing either.
     pub async fn close(&self) {
-        self.inner.storage.close().await;
+        // Everything that was acknowledged is written already.
+        let _ = self.inner.storage.close().await;
     }
 
     fn now(&self) -> Timestamp {
         self.inner.clock.now()
+    }
+
+    fn patience(&self) -> Duration {
+        self.inner.patience
     }
 
     fn request_log(&self) -> &RequestLog {

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -119,9 +120,10 @@ impl Storage {
     }
 
     /// Closes the file in good order.
-    pub(super) async fn close(&self) {
-        if let Self::File(database) = self {
-            database.close().await;
+    pub(super) async fn close(&self) -> Result<(), ServerError> {
+        match self {
+            Self::Memory(_) => Ok(()),
+            Self::File(database) => database.close().await,
         }
     }
 }
@@ -144,6 +146,8 @@ pub(super) struct Database {
     path: PathBuf,
     /// None after a failure: the next request connects again.
     connection: tokio::sync::Mutex<Option<SqliteConnection>>,
+    /// Set in the end, so that a straggler does not take the file again.
+    is_closed: AtomicBool,
 }
 
 impl Database {
@@ -152,6 +156,7 @@ impl Database {
         let database = Self {
             path: path.to_owned(),
             connection: tokio::sync::Mutex::default(),
+            is_closed: AtomicBool::new(false),
         };
         let opened = database.with(async |connection| migrate(connection).await).await;
         match opened {
@@ -182,6 +187,7 @@ impl Database {
         let mut place = self.connection.lock().await;
         let mut connection = match place.take() {
             Some(connection) => connection,
+            None if self.is_closed.load(Ordering::Relaxed) => return Err(sqlx::Error::PoolClosed.into()),
             None => self.connect().await?,
         };
         match work(&mut connection).await {
@@ -244,10 +250,12 @@ impl Database {
         .await
     }
 
-    async fn close(&self) {
-        if let Some(connection) = self.connection.lock().await.take() {
-            // Everything that was acknowledged is written.
-            let _ = connection.close().await;
+    async fn close(&self) -> Result<(), ServerError> {
+        let mut place = self.connection.lock().await;
+        self.is_closed.store(true, Ordering::Relaxed);
+        match place.take() {
+            Some(connection) => Ok(connection.close().await?),
+            None => Ok(()),
         }
     }
 }

@@ -3,6 +3,8 @@
 mod access;
 mod components;
 mod exchange;
+#[cfg(target_os = "linux")]
+mod full_disk;
 mod incidents;
 mod lag;
 mod metrics;
