@@ -1,102 +1,136 @@
-//! A database that cannot be written for a while: what is acknowledged before, meanwhile and afterwards is kept.
-//!
-//! The disk is made full by the limit on the size of a file, which any user can set for a process and lift again, as
-//! root and in a container too. A small file system needs rights that a test may not have.
+//! A database that cannot be written for a while: what is acknowledged before, meanwhile and afterwards is there after a
+//! kill.
 
 use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use rustix::process::{Pid, Resource, Rlimit, prlimit};
-use serde_json::json;
+use serde_json::{Value, json};
 use statuspage_operator::server::{DataLocation, ServerOptions};
 
 use super::{PAGE, Running, TOKEN, client, column, options};
+use crate::support::small_disk::SmallDisk;
 
-/// Lets the process write files of at most so many bytes.
-fn limit(child: &Child, bytes: Option<u64>) {
-    let pid = Pid::from_child(child);
-    let limit = Rlimit {
-        current: bytes,
-        maximum: None,
-    };
-    prlimit(Some(pid), Resource::Fsize, limit).unwrap();
+/// The program with its data in a file; killed in the end.
+struct Served {
+    child: Child,
+    path: PathBuf,
+    url: String,
+    client: reqwest::Client,
+    acknowledged: Vec<Value>,
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Served {
+    fn start(path: &Path) -> Self {
+        // Beyond a limit on its files a write shall fail, as on a full disk, and not end the process.
+        let mut child = Command::new("sh")
+            .args(["-c", "trap '' XFSZ; exec \"$0\" \"$@\""])
+            .arg(env!("CARGO_BIN_EXE_statuspage"))
+            .args(["serve", "--listen", "127.0.0.1:0", "--rate-limit", "0"])
+            .args(["--token", TOKEN, "--page", &format!("{PAGE}=Acme"), "--data"])
+            .arg(path)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let mut served = Self {
+            child,
+            path: path.to_owned(),
+            url: String::new(),
+            client: client(),
+            acknowledged: Vec::new(),
+        };
+        let root = lines
+            .map_while(Result::ok)
+            .find_map(|line| Some(line.strip_prefix("serving ")?.to_owned()));
+        served.url = format!("{}/pages/{PAGE}/components", root.unwrap());
+        served
+    }
+
+    /// Makes so many components and gives the statuses of the answers.
+    async fn post(&mut self, name: &str, number: usize) -> Vec<u16> {
+        let mut statuses = Vec::new();
+        for number in 0..number {
+            let name = format!("{name} {number}");
+            let body = json!({"component": {"name": name, "description": "x".repeat(3000)}});
+            let request = self.client.post(&self.url).header("Authorization", TOKEN).json(&body);
+            let status = request.send().await.unwrap().status().as_u16();
+            if status == 201 {
+                self.acknowledged.push(name.into());
+            }
+            statuses.push(status);
+        }
+        statuses
+    }
+
+    /// Makes components while there is room, while there is little, and while there is room again.
+    async fn go_through(&mut self, what: &str, full: impl FnOnce(&Child), free: impl FnOnce(&Child)) {
+        assert_eq!(self.post(&format!("before {what}"), 5).await, [201; 5]);
+        full(&self.child);
+        let statuses = self.post(&format!("meanwhile {what}"), 20).await;
+        assert!(statuses.iter().all(|status| [201, 500].contains(status)), "{statuses:?}");
+        let refused = statuses.iter().filter(|status| **status == 500).count();
+        assert!(refused >= 3, "{what}: {statuses:?}");
+        free(&self.child);
+        assert_eq!(self.post(&format!("after {what}"), 5).await, [201; 5]);
+    }
+
+    /// Kills it, and looks at what is there.
+    async fn check(mut self) {
+        let request = self.client.get(&self.url).query(&[("per_page", "1100")]);
+        let request = request.header("Authorization", TOKEN);
+        let listed = request.send().await.unwrap().json().await.unwrap();
+        assert_eq!(column(&listed, "name"), self.acknowledged);
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+        let running = Running::start_with(ServerOptions {
+            data: DataLocation::File(self.path.clone()),
+            ..options()
+        })
+        .await;
+        let listed = running.get("/components?per_page=1100").await;
+        assert_eq!(column(&listed, "name"), self.acknowledged);
+        running.stop().await;
+    }
 }
 
 #[tokio::test]
 async fn what_is_acknowledged_after_a_full_disk_is_kept() {
-    let directory = tempfile::tempdir().unwrap();
-    let path = directory.path().join("statuspage.db");
-    // Beyond the limit a write shall fail, as on a full disk, and not end the process.
-    let mut child = Command::new("sh")
-        .args(["-c", "trap '' XFSZ; exec \"$0\" \"$@\""])
-        .arg(env!("CARGO_BIN_EXE_statuspage"))
-        .args([
-            "serve",
-            "--listen",
-            "127.0.0.1:0",
-            "--rate-limit",
-            "0",
-            "--token",
-            TOKEN,
-        ])
-        .args(["--page", &format!("{PAGE}=Acme"), "--data"])
-        .arg(&path)
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    let origin = lines
-        .by_ref()
-        .map_while(Result::ok)
-        .find_map(|line| Some(line.strip_prefix("serving ")?.strip_suffix("/v1")?.to_owned()))
-        .unwrap();
-    let client = client();
-    let url = format!("{origin}/v1/pages/{PAGE}/components");
-    let mut acknowledged = Vec::new();
-    let mut statuses = Vec::new();
-    let mut post = async |name: String| {
-        let body = json!({"component": {"name": name, "description": "x".repeat(3000)}});
-        let request = client.post(&url).header("Authorization", format!("OAuth {TOKEN}"));
-        let status = request.json(&body).send().await.unwrap().status().as_u16();
-        statuses.push(status);
-        if status == 201 {
-            acknowledged.push(name);
-        }
-        status
-    };
+    let disk = SmallDisk::new(4096);
+    let mut served = Served::start(&disk.path().join("statuspage.db"));
     // Room for nothing, and for parts of a transaction.
-    for (round, room) in [1_000, 9_000, 14_000, 100_000].into_iter().enumerate() {
-        for number in 0..5 {
-            assert_eq!(post(format!("before {round} {number}")).await, 201);
-        }
-        limit(&child, Some(room));
-        let mut refused = 0;
-        for number in 0..20 {
-            refused += usize::from(post(format!("meanwhile {round} {number}")).await == 500);
-        }
-        assert!(refused >= 3, "{room}: {statuses:?}");
-        limit(&child, None);
-        for number in 0..5 {
-            assert_eq!(post(format!("after {round} {number}")).await, 201);
-        }
+    for kib in [0, 4, 8, 16, 64] {
+        let what = format!("{kib} KiB");
+        served.go_through(&what, |_| disk.fill_but(kib), |_| disk.free()).await;
     }
-    let listed = async |url: String| {
-        let request = client.get(url).query(&[("per_page", "1100")]);
-        let request = request.header("Authorization", format!("OAuth {TOKEN}"));
-        column(&request.send().await.unwrap().json().await.unwrap(), "name")
+    served.check().await;
+}
+
+/// Lets the process write files of at most so many bytes.
+fn limit(child: &Child, bytes: Option<u64>) {
+    let limit = Rlimit {
+        current: bytes,
+        maximum: None,
     };
-    assert_eq!(listed(url.clone()).await, acknowledged);
-    child.kill().unwrap();
-    child.wait().unwrap();
-    let running = Running::start_with(ServerOptions {
-        data: DataLocation::File(path),
-        ..options()
-    })
-    .await;
-    assert_eq!(
-        column(&running.get("/components?per_page=1100").await, "name"),
-        acknowledged,
-        "{statuses:?}"
-    );
+    prlimit(Some(Pid::from_child(child)), Resource::Fsize, limit).unwrap();
+}
+
+#[tokio::test]
+async fn what_is_acknowledged_after_a_file_reached_its_limit_is_kept() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut served = Served::start(&directory.path().join("statuspage.db"));
+    for bytes in [1_000, 9_000, 14_000, 100_000] {
+        let (full, free) = (|child: &Child| limit(child, Some(bytes)), |child: &Child| limit(child, None));
+        served.go_through(&format!("{bytes} bytes"), full, free).await;
+    }
+    served.check().await;
 }
