@@ -15,8 +15,18 @@ use crate::server::{
     Behaviour, DataLocation, ErrorShape, LoggedRequest, MetricPatch, OnRequest, PageSeed, Server, ServerOptions,
 };
 
+const EXAMPLES_HELP: &str = "\
+Examples:
+  A page to try things on, which is gone in the end:
+    statuspage serve --data :memory: --token KEY --page 4kx9q2m7vt1b=Acme --log-requests
+  Another client:
+    curl -H 'Authorization: OAuth KEY' http://127.0.0.1:8080/v1/pages/4kx9q2m7vt1b/components
+  What everybody sees of the page:
+    curl http://127.0.0.1:8080/api/v2/summary.json";
+
 /// Options of `serve`.
 #[derive(Clone, Debug, Args)]
+#[command(after_long_help = EXAMPLES_HELP)]
 pub struct Arguments {
     /// Address to listen on; port 0 takes a free one.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
@@ -62,7 +72,7 @@ pub struct Habits {
     /// What a PATCH of a metric changes: all fields, or name and identifier only as the API is documented.
     #[arg(long, value_enum, value_name = "FIELDS", default_value_t = MetricFields::All)]
     pub metric_patch: MetricFields,
-    /// The key of the text in a refusal: "error", as most clients expect, or "message", as documented.
+    /// The key of the text in a refusal: `error`, as most clients expect, or `message`, as documented.
     #[arg(long, value_enum, value_name = "KEY", default_value_t = ErrorKey::Error)]
     pub error_shape: ErrorKey,
     /// The most rows of one page of the component list: 1100 by the schema of the API, 100 by its text.

@@ -167,7 +167,11 @@ impl Server {
             request.at,
             request.token,
             request.method,
-            request.path,
+            match request.place {
+                Place::Management => request.path,
+                // There the suffix belongs to the name.
+                Place::Public { .. } => parts.uri.path(),
+            },
             &query,
             content.as_deref().unwrap_or_default(),
         );

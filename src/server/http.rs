@@ -62,6 +62,14 @@ impl Server {
     }
 }
 
+/// The refusal after which the connection ends, as what else comes on it is not known to be a request.
+fn last(server: &Server, error: &ApiError) -> Response<Body> {
+    let mut response = server.refusal(error).map(Body::from);
+    let close = HeaderValue::from_static("close");
+    response.headers_mut().insert(header::CONNECTION, close);
+    response
+}
+
 /// The only handler: paths are matched later, because every one may end in `.json`.
 async fn handle(Shared(server): Shared<Server>, request: Request) -> Response<Body> {
     let arrival = server.now();
@@ -70,13 +78,9 @@ async fn handle(Shared(server): Shared<Server>, request: Request) -> Response<Bo
     let content = match tokio::time::timeout(server.patience(), reading).await {
         Ok(Ok(content)) => Some(content.to_bytes()),
         Ok(Err(error)) if error.is::<LengthLimitError>() => None,
-        // Too slow, or gone before all of it came: there is nothing to work on.
-        Ok(Err(_)) | Err(_) => {
-            let mut response = server.refusal(&ApiError::timed_out()).map(Body::from);
-            let close = HeaderValue::from_static("close");
-            response.headers_mut().insert(header::CONNECTION, close);
-            return response;
-        }
+        // Not all of it came: there is nothing to work on.
+        Ok(Err(_)) => return last(&server, &ApiError::bad_request("The request body cannot be read")),
+        Err(_) => return last(&server, &ApiError::timed_out()),
     };
     let working = server.clone();
     let work = tokio::spawn(async move { working.outcome(parts, content, arrival).await });

@@ -119,7 +119,11 @@ mod tests {
             let list = format!("list {minute}");
             assert_eq!(window.admit(at(minute * 60_000), 2, Some(&list)), Ok(()));
         }
-        assert_eq!(window.unpaginated.len(), 1, "lists that do not count any more are forgotten");
+        assert_eq!(
+            window.unpaginated.len(),
+            1,
+            "lists that do not count any more are forgotten"
+        );
     }
 
     #[test]

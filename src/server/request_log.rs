@@ -24,7 +24,7 @@ pub struct LoggedRequest {
     pub token: Option<usize>,
     /// The method.
     pub method: String,
-    /// The path without the `.json` suffix and without the query.
+    /// The path without the query, and below `/v1` without the `.json` suffix.
     pub path: String,
     /// The query, without an `api_key`.
     pub query: Vec<(String, String)>,

@@ -1,5 +1,6 @@
 //! Subscribers of a page, their states, and the bulk operations on them.
 
+use axum::http::Uri;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -250,7 +251,7 @@ pub(super) fn read_contact(
     let display_phone_number = read_telephone(fields, phone_country.as_deref(), phone_number.as_deref());
     let skip = fields.flag("skip_confirmation_notification").value().unwrap_or(false);
     if let Some(endpoint) = &endpoint
-        && !(endpoint.starts_with("https://") || endpoint.starts_with("http://"))
+        && !looks_like_address(endpoint)
     {
         fields.problem("Endpoint is invalid");
     }
@@ -285,6 +286,14 @@ pub(super) fn read_contact(
         purge_at: None,
         unsubscribed_at: None,
         created_at: now,
+    })
+}
+
+/// Whether a text is the address of a server that speaks HTTP.
+fn looks_like_address(text: &str) -> bool {
+    text.parse::<Uri>().is_ok_and(|address| {
+        let spoken = matches!(address.scheme_str(), Some("http" | "https"));
+        spoken && address.host().is_some_and(|host| !host.is_empty())
     })
 }
 
@@ -418,4 +427,31 @@ fn resend(page: &mut PageState, id: &str, call: &Call<'_>) -> Answer {
     let subscriber = find(page, id)?.clone();
     ask_to_confirm(page, &subscriber, call.now);
     Ok(Reply::created_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn endpoints_are_addresses_of_servers() {
+        for good in [
+            "https://example.com",
+            "http://example.com:8080/a?b=c",
+            "HTTPS://[::1]/hook",
+        ] {
+            assert!(looks_like_address(good), "{good}");
+        }
+        for bad in [
+            "",
+            "http://",
+            "https:///hook",
+            "ftp://example.com",
+            "example.com",
+            "/hook",
+            "http://a b",
+        ] {
+            assert!(!looks_like_address(bad), "{bad}");
+        }
+    }
 }

@@ -77,7 +77,10 @@ impl Served {
         assert_eq!(self.post(&format!("before {what}"), 5).await, [201; 5]);
         full(&self.child);
         let statuses = self.post(&format!("meanwhile {what}"), 20).await;
-        assert!(statuses.iter().all(|status| [201, 500].contains(status)), "{statuses:?}");
+        assert!(
+            statuses.iter().all(|status| [201, 500].contains(status)),
+            "{statuses:?}"
+        );
         let refused = statuses.iter().filter(|status| **status == 500).count();
         assert!(refused >= 3, "{what}: {statuses:?}");
         free(&self.child);
@@ -129,7 +132,10 @@ async fn what_is_acknowledged_after_a_file_reached_its_limit_is_kept() {
     let directory = tempfile::tempdir().unwrap();
     let mut served = Served::start(&directory.path().join("statuspage.db"));
     for bytes in [1_000, 9_000, 14_000, 100_000] {
-        let (full, free) = (|child: &Child| limit(child, Some(bytes)), |child: &Child| limit(child, None));
+        let (full, free) = (
+            |child: &Child| limit(child, Some(bytes)),
+            |child: &Child| limit(child, None),
+        );
         served.go_through(&format!("{bytes} bytes"), full, free).await;
     }
     served.check().await;

@@ -238,6 +238,7 @@ async fn everybody_may_read_and_nobody_may_write() {
         assert_eq!(response.status(), 200, "it costs nothing of the budget");
         assert_eq!(response.headers()["access-control-allow-origin"], "*");
     }
+    assert_eq!(running.server.log().count("GET", "/api/v2/summary.json"), 3);
     assert_eq!(answer(running.client.post(&url)).await.0, 405);
     for path in [
         "/api/v2/summary",

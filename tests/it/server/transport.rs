@@ -133,6 +133,62 @@ async fn names_in_a_path_may_be_written_with_percent_signs() {
     }
 }
 
+/// The SDK of a Terraform provider (`yannh/statuspage-go-sdk`) sends JSON without a `Content-Type`, every text that is not
+/// set as an empty one, and crashes on an answer without it.
+#[tokio::test]
+async fn what_the_sdk_of_a_terraform_provider_sends_is_understood() {
+    let running = Running::start().await;
+    let send = async |method: &str, path: &str, body: Value| {
+        let request = running.request(method, path).header("Content-Type", "");
+        let mut request = request.body(body.to_string()).build().unwrap();
+        request.headers_mut().remove("Content-Type");
+        let response = running.client.execute(request).await.unwrap();
+        let status = response.status().as_u16();
+        assert_eq!(status, if method == "POST" { 201 } else { 200 }, "{method} {path}");
+        response.json::<Value>().await.unwrap()
+    };
+    let component = json!({"component": {"name": "API", "description": "test component", "status": "operational",
+                                         "only_show_if_degraded": false, "showcase": true, "start_date": "2023-01-01"}});
+    let component = send("POST", "/components", component).await;
+    assert_eq!(
+        (&component["showcase"], &component["start_date"]),
+        (&json!(true), &json!("2023-01-01"))
+    );
+    let path = format!("/components/{}", text(&component["id"]));
+    let change = json!({"component": {"name": "API", "description": "updated component", "status": "major_outage",
+                                      "only_show_if_degraded": false, "showcase": false}});
+    let component = send("PATCH", &path, change).await;
+    assert_eq!(
+        (&component["status"], &component["showcase"]),
+        (&json!("major_outage"), &json!(false))
+    );
+    let group =
+        json!({"description": "Acc. Tests", "component_group": {"name": "Core", "components": [component["id"]]}});
+    let group = send("POST", "/component-groups", group).await;
+    assert_eq!(group["description"], "Acc. Tests");
+    assert_eq!(group["components"], json!([component["id"]]));
+    let provider = json!({"metrics_provider": {"email": "", "password": "", "api_key": "a", "api_token": "",
+                                               "application_key": "b", "type": "Datadog", "metric_base_uri": ""}});
+    let provider = send("POST", "/metrics_providers", provider).await;
+    assert_eq!(provider["type"], "Datadog");
+    let metric = json!({"metric": {"name": "Forum", "metric_identifier": "sum:requests", "transform": "", "suffix": "",
+                                   "y_axis_min": 0, "y_axis_max": 0, "y_axis_hidden": false, "display": false,
+                                   "decimal_places": 0, "tooltip_description": ""}});
+    let path = format!("/metrics_providers/{}/metrics", text(&provider["id"]));
+    let made = send("POST", &path, metric.clone()).await;
+    let path = format!("/metrics/{}", text(&made["id"]));
+    let changed = send("PATCH", &path, metric.clone()).await;
+    for answer in [made, changed, running.get(&path).await] {
+        for (key, value) in metric["metric"].as_object().unwrap() {
+            // The service never shows it.
+            if key != "transform" {
+                let same = answer[key] == *value || answer[key].as_f64().is_some_and(|n| Some(n) == value.as_f64());
+                assert!(same, "{key}: {answer}");
+            }
+        }
+    }
+}
+
 /// What the server sends until it closes the connection.
 async fn until_closed(running: &Running, sent: &str) -> String {
     let address = running.origin.strip_prefix("http://").unwrap();
@@ -165,6 +221,13 @@ async fn a_slow_client_does_not_keep_its_connection() {
     );
     let answer = until_closed(&running, &half).await;
     assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
+    assert!(answer.contains("connection: close"), "{answer}");
+    let garbled = half.replace("Content-Length: 40", "Transfer-Encoding: chunked");
+    let answer = until_closed(&running, &garbled).await;
+    assert!(
+        answer.starts_with("HTTP/1.1 400 "),
+        "no slow client, but no request either: {answer}"
+    );
     assert!(answer.contains("connection: close"), "{answer}");
     let whole = format!("GET /v1/pages HTTP/1.1\r\nHost: a\r\nAuthorization: {TOKEN}\r\n\r\n");
     let answer = until_closed(&running, &whole).await;

@@ -17,7 +17,8 @@ impl SmallDisk {
         let mut command = Command::new("mount");
         command.args(["-t", "tmpfs", "-o", &format!("size={kib}k"), "tmpfs"]);
         let output = command.arg(mount.path()).output();
-        let output = output.unwrap_or_else(|error| panic!("`mount` cannot be started ({error}): this test fills a disk"));
+        let output =
+            output.unwrap_or_else(|error| panic!("`mount` cannot be started ({error}): this test fills a disk"));
         assert!(
             output.status.success(),
             "a disk that can be filled cannot be mounted: run this test as root, or with CAP_SYS_ADMIN (docker run \
@@ -37,7 +38,11 @@ impl SmallDisk {
 
     /// Takes all the room that is left, but so many KiB.
     pub fn fill_but(&self, kib: usize) {
-        let mut file: File = OpenOptions::new().create(true).append(true).open(self.ballast()).unwrap();
+        let mut file: File = OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(self.ballast())
+            .unwrap();
         // To the last byte: then to the length that leaves what is to be left.
         while file.write_all(&[b'x'; 4096]).is_ok() {}
         let length = file.metadata().unwrap().len();
