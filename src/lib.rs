@@ -5,6 +5,7 @@ pub mod api;
 pub mod audit;
 pub mod cli;
 pub mod clock;
+mod connections;
 pub mod driver;
 pub mod engine;
 pub mod manifest;

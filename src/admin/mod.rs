@@ -16,7 +16,6 @@ mod paging;
 pub mod resources;
 mod routes;
 pub mod server;
-mod stalled;
 pub mod status;
 
 pub use listener::{Listening, TlsError, TlsFiles};

@@ -29,8 +29,8 @@ use super::listener::Listening;
 use super::openapi::{self, Operation};
 use super::resources::ResourceSource;
 use super::routes::{self, Inner, Shared};
-use super::stalled::Unstalled;
 use super::status::{self, StatusSource};
+use crate::connections::Unstalled;
 
 /// What the server takes at most.
 #[derive(Clone, Copy, Debug)]

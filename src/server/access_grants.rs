@@ -63,14 +63,12 @@ pub(super) fn list(page: &PageState, granted: Granted, ids: &[String], call: &Ca
             call.list(
                 ids.iter().filter_map(|id| page.components.get(id)).collect(),
                 ORDINARY,
-                |component| component.created_at,
                 |component| components::render(page, &layout, component, call.behaviour),
             )
         }
         Granted::Metrics => call.list(
             ids.iter().filter_map(|id| page.metrics.get(id)).collect(),
             ORDINARY,
-            |metric| metric.created_at,
             |metric| metrics::render(metric),
         ),
     }

@@ -7,7 +7,8 @@ use super::errors::ApiError;
 /// Nesting beyond this is refused, so that no body can exhaust the stack.
 const DEPTH: usize = 32;
 
-/// Decodes a body by its content type. A body of an unknown type counts as empty, as it does for a Rails server.
+/// Decodes a body by its content type. Without one it is JSON, which many clients send so, or a form when it does not look
+/// like JSON. A body of an unknown type counts as empty, as it does for a Rails server.
 pub(super) fn decode(content_type: Option<&str>, bytes: &[u8]) -> Result<Map<String, Value>, ApiError> {
     if bytes.iter().all(u8::is_ascii_whitespace) {
         return Ok(Map::new());
@@ -15,13 +16,16 @@ pub(super) fn decode(content_type: Option<&str>, bytes: &[u8]) -> Result<Map<Str
     let kind = content_type
         .and_then(|kind| kind.split(';').next())
         .map(|kind| kind.trim().to_ascii_lowercase())
-        .unwrap_or_default();
+        .filter(|kind| !kind.is_empty())
+        .unwrap_or_else(|| guess(bytes).to_owned());
     if kind == "application/x-www-form-urlencoded" {
         return form(bytes);
     }
     if kind == "application/json" || kind.ends_with("+json") {
         return match serde_json::from_slice::<Value>(bytes) {
             Ok(Value::Object(map)) => Ok(map),
+            // How some clients write that they have nothing to say.
+            Ok(Value::Null) => Ok(Map::new()),
             Ok(_) => Err(ApiError::bad_request("The request body must be a JSON object")),
             Err(error) => Err(ApiError::bad_request(format!(
                 "The request body is not valid JSON: {error}"
@@ -29,6 +33,13 @@ pub(super) fn decode(content_type: Option<&str>, bytes: &[u8]) -> Result<Map<Str
         };
     }
     Ok(Map::new())
+}
+
+fn guess(bytes: &[u8]) -> &'static str {
+    match bytes.iter().find(|byte| !byte.is_ascii_whitespace()) {
+        Some(b'{' | b'[') => "application/json",
+        _ => "application/x-www-form-urlencoded",
+    }
 }
 
 /// Decodes `name=value&name=value`, percent signs and plus signs included.
@@ -39,18 +50,26 @@ pub(super) fn pairs(text: &[u8]) -> Vec<(String, String)> {
             let mut halves = pair.splitn(2, |byte| *byte == b'=');
             let name = halves.next().unwrap_or_default();
             let value = halves.next().unwrap_or_default();
-            (percent_decoded(name), percent_decoded(value))
+            (form_decoded(name), form_decoded(value))
         })
         .collect()
 }
 
-fn percent_decoded(text: &[u8]) -> String {
+fn form_decoded(text: &[u8]) -> String {
+    let spaced: Vec<u8> = text
+        .iter()
+        .map(|byte| if *byte == b'+' { b' ' } else { *byte })
+        .collect();
+    percent_decoded(&spaced)
+}
+
+/// Decodes the percent signs of a part of an address; those that mean nothing stay.
+pub(super) fn percent_decoded(text: &[u8]) -> String {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text;
     while let Some((first, after)) = rest.split_first() {
         rest = after;
         match (*first, after) {
-            (b'+', _) => bytes.push(b' '),
             (b'%', [high, low, tail @ ..]) => match (hexadecimal(*high), hexadecimal(*low)) {
                 (Some(high), Some(low)) => {
                     bytes.push(high * 16 + low);
@@ -200,7 +219,7 @@ mod tests {
         assert!(decode(FORM, b"a[b]x=1").is_err());
         assert!(decode(FORM, b"a[]=1&a[b]=2").is_err());
         assert!(decode(FORM, format!("a{}=1", "[b]".repeat(100)).as_bytes()).is_err());
-        assert_eq!(decode(None, b"whatever").unwrap(), Map::new());
+        assert_eq!(decode(Some("text/plain"), b"{\"a\": 1}").unwrap(), Map::new());
         assert_eq!(decode(Some("application/json"), b"  ").unwrap(), Map::new());
         assert_eq!(
             pairs(b"a=%zz&b=%4&c"),
@@ -210,5 +229,24 @@ mod tests {
                 ("c".to_owned(), String::new()),
             ]
         );
+    }
+
+    #[test]
+    fn a_body_without_a_content_type_is_what_it_looks_like() {
+        let json = json!({"a": {"b": "1"}});
+        for kind in [None, Some(""), Some(" ; charset=utf-8")] {
+            assert_eq!(Value::Object(decode(kind, b" {\"a\": {\"b\": \"1\"}}").unwrap()), json);
+            assert_eq!(Value::Object(decode(kind, b"a[b]=1").unwrap()), json);
+            assert!(decode(kind, b"{\"a\": ").is_err());
+            assert!(decode(kind, b"[1]").is_err());
+        }
+        assert_eq!(decode(Some("application/json"), b" null ").unwrap(), Map::new());
+    }
+
+    #[test]
+    fn percent_signs_of_an_address() {
+        assert_eq!(percent_decoded(b"a%2Fb+c%C3%A9"), "a/b+c\u{e9}");
+        assert_eq!(percent_decoded(b"%zz%4"), "%zz%4");
+        assert_eq!(percent_decoded(b"%FF"), "\u{fffd}");
     }
 }

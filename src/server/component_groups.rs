@@ -13,7 +13,7 @@ use super::layout::Layout;
 use super::pagination::ORDINARY;
 use super::routes::{Answer, Call, Reply, Verb};
 use super::state::PageState;
-use super::{components, ids, uptime};
+use super::{components, uptime};
 
 /// A group; its members are the components that name it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -62,12 +62,7 @@ fn list(page: &PageState, call: &Call<'_>) -> Answer {
     let layout = Layout::of(page);
     let mut groups: Vec<&ComponentGroup> = page.groups.values().collect();
     groups.sort_by_key(|group| group.order);
-    call.list(
-        groups,
-        ORDINARY,
-        |group| group.created_at,
-        |group| render(page, &layout, group),
-    )
+    call.list(groups, ORDINARY, |group| render(page, &layout, group))
 }
 
 /// What both writing operations require: a name and the whole list of members.
@@ -106,7 +101,7 @@ fn read_write(page: &PageState, call: &Call<'_>) -> Result<Write, ApiError> {
 
 fn create(page: &mut PageState, call: &Call<'_>) -> Answer {
     let write = read_write(page, call)?;
-    let id = ids::identifier();
+    let id = page.ids.identifier();
     let group = ComponentGroup {
         id: id.clone(),
         name: write.name,

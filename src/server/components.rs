@@ -1,7 +1,7 @@
 //! Components: what a page shows the state of.
 
+use jiff::Timestamp;
 use jiff::civil::Date;
-use jiff::{Timestamp, tz::TimeZone};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -10,6 +10,7 @@ use super::component_groups;
 use super::errors::ApiError;
 use super::faults::Behaviour;
 use super::fields::{Fields, Given};
+use super::incidents;
 use super::instants::seconds;
 use super::layout::{Layout, Row};
 use super::page_access_groups::{self, Holder};
@@ -18,7 +19,6 @@ use super::routes::{Answer, Call, Reply, Verb};
 use super::state::{PageState, nullable};
 use super::uptime;
 use super::words::ComponentStatus;
-use super::{ids, incidents};
 
 /// How long changes of status are remembered for the uptime: the longest range that may be asked for, and some.
 const HISTORY_DAYS: i64 = 400;
@@ -129,18 +129,10 @@ fn list(page: &PageState, call: &Call<'_>) -> Answer {
         ceiling: call.behaviour.components_ceiling,
         ..ORDINARY
     };
-    call.list(
-        layout.rows.clone(),
-        paging,
-        |row| match row {
-            Row::Component(component) => component.created_at,
-            Row::Group(group) => group.created_at,
-        },
-        |row| match row {
-            Row::Component(component) => render(page, &layout, component, call.behaviour),
-            Row::Group(group) => render_group_row(page, &layout, group),
-        },
-    )
+    call.list(layout.rows.clone(), paging, |row| match row {
+        Row::Component(component) => render(page, &layout, component, call.behaviour),
+        Row::Group(group) => render_group_row(page, &layout, group),
+    })
 }
 
 fn read(page: &PageState, id: &str, call: &Call<'_>) -> Answer {
@@ -194,11 +186,12 @@ fn create(page: &mut PageState, call: &Call<'_>) -> Answer {
     let description = fields.text("description").value();
     let group_id = group(page, &mut fields).value();
     let status = status(&mut fields).value().unwrap_or(ComponentStatus::Operational);
-    let showcase = fields.flag("showcase").value().unwrap_or(true);
+    let showcase = fields.flag("showcase").value().unwrap_or(false);
     let only_show_if_degraded = fields.flag("only_show_if_degraded").value().unwrap_or(false);
     let start_date = start_date(&mut fields);
     fields.finish()?;
-    let id = ids::identifier();
+    let today = call.now.to_zoned(page.document()?.zone()).date();
+    let id = page.ids.identifier();
     let component = Component {
         id: id.clone(),
         name: name.unwrap_or_default(),
@@ -207,11 +200,11 @@ fn create(page: &mut PageState, call: &Call<'_>) -> Answer {
         status,
         showcase,
         only_show_if_degraded: only_show_if_degraded && call.behaviour.only_show_if_degraded,
-        automation_email: format!("component+{}@notifications.statuspage.io", ids::token()),
+        automation_email: format!("component+{}@notifications.statuspage.io", page.ids.token()),
         start_date: match start_date {
             Given::Value(date) => Some(date),
             Given::Null => None,
-            Given::Absent => showcase.then(|| call.now.to_zoned(TimeZone::UTC).date()),
+            Given::Absent => showcase.then_some(today),
         },
         order: page.next_order(),
         history: vec![(call.now, status)],

@@ -31,6 +31,9 @@ pub enum ServerError {
         /// The newest version that is understood here.
         known: i64,
     },
+    /// Identifiers that come again after a restart were asked for in a file that survives it.
+    #[error("identifiers from a seed are for data in memory: after a restart the same ones would come again")]
+    SeededFile,
     /// An identifier given for a page cannot be used in a path.
     #[error("{0:?} cannot be the id of a page: use letters and digits")]
     PageId(String),
@@ -56,9 +59,6 @@ pub enum ServerError {
         /// What is wrong, with the place where known.
         reason: String,
     },
-    /// The socket failed.
-    #[error("serving failed: {0}")]
-    Serve(#[from] std::io::Error),
 }
 
 /// Which key carries the text of a refusal.
@@ -80,6 +80,8 @@ pub(super) struct ApiError {
     pub(super) texts: Vec<String>,
     /// Seconds for the `Retry-After` header.
     pub(super) retry_after: Option<u64>,
+    /// What the `Allow` header of a 405 says.
+    pub(super) allow: Option<String>,
 }
 
 impl ApiError {
@@ -88,6 +90,7 @@ impl ApiError {
             status,
             texts: vec![text.into()],
             retry_after: None,
+            allow: None,
         }
     }
 
@@ -107,6 +110,10 @@ impl ApiError {
         Self::one(405, "Method not allowed")
     }
 
+    pub(super) fn timed_out() -> Self {
+        Self::one(408, "The request took too long to arrive")
+    }
+
     pub(super) fn conflict(text: impl Into<String>) -> Self {
         Self::one(409, text)
     }
@@ -120,6 +127,7 @@ impl ApiError {
             status: 422,
             texts,
             retry_after: None,
+            allow: None,
         }
     }
 
@@ -128,6 +136,7 @@ impl ApiError {
             status,
             texts: vec!["Rate limit exceeded".to_owned()],
             retry_after: Some(retry_after),
+            allow: None,
         }
     }
 

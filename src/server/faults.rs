@@ -3,7 +3,10 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use jiff::Timestamp;
+
 use super::errors::ErrorShape;
+use super::table::Keep;
 
 /// What happens to a request that a fault hits.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,6 +47,16 @@ pub struct Fault {
     pub effect: Effect,
 }
 
+/// Which fields of a metric can be changed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum MetricPatch {
+    /// All that it was made with, as most clients expect.
+    #[default]
+    All,
+    /// Its name and identifier, as the API is documented; others are taken and ignored.
+    Documented,
+}
+
 /// Habits of the service that are unknown or differ between accounts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Behaviour {
@@ -55,8 +68,8 @@ pub struct Behaviour {
     pub components_ceiling: usize,
     /// Whether a token without the `OAuth` prefix is taken.
     pub bare_token: bool,
-    /// Whether a change of a metric honours more than its name and identifier.
-    pub metric_update_honours_all: bool,
+    /// Which fields a change of a metric honours.
+    pub metric_patch: MetricPatch,
     /// Whether addresses of subscribers are stored in lower case.
     pub lower_case_addresses: bool,
     /// Whether a component may show itself only while degraded, which needs a feature of the account.
@@ -65,7 +78,8 @@ pub struct Behaviour {
     pub automation_email: bool,
     /// Whether a single incident template can be read, changed and removed, which no document says.
     pub template_items: bool,
-    /// Objects younger than this are missing from lists.
+    /// Every list shows what was so long ago: without what is newer, with what was removed since, and with the old
+    /// values of what was changed. Single objects are always fresh. What happened before a lag is set shows at once.
     pub list_lag: Duration,
 }
 
@@ -76,13 +90,28 @@ impl Default for Behaviour {
             error_shape: ErrorShape::Error,
             components_ceiling: 1100,
             bare_token: true,
-            metric_update_honours_all: false,
+            metric_patch: MetricPatch::All,
             lower_case_addresses: true,
             only_show_if_degraded: true,
             automation_email: true,
             template_items: false,
             list_lag: Duration::ZERO,
         }
+    }
+}
+
+impl Behaviour {
+    /// The instant that lists show.
+    pub(super) fn before(&self, now: Timestamp) -> Timestamp {
+        now.checked_sub(self.list_lag).unwrap_or(Timestamp::MIN)
+    }
+
+    /// What a commit has to leave behind for the lists.
+    pub(super) fn keeps(&self, at: Timestamp) -> Option<Keep> {
+        (!self.list_lag.is_zero()).then(|| Keep {
+            at,
+            since: self.before(at),
+        })
     }
 }
 
@@ -99,6 +128,14 @@ struct Inner {
 }
 
 impl Faults {
+    /// No faults, and these habits.
+    pub(super) fn new(behaviour: Behaviour) -> Self {
+        let faults = Vec::new();
+        Self {
+            inner: Mutex::new(Inner { faults, behaviour }),
+        }
+    }
+
     fn inner(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -11,6 +11,9 @@ use serde_json::{Map, Value};
 use super::errors::ApiError;
 use super::words::Word;
 
+/// The most characters of names and other short texts.
+const SHORT: usize = 255;
+
 /// What a request says about one field.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Given<T> {
@@ -93,9 +96,16 @@ impl<'a> Fields<'a> {
         self.problems.push(text.into());
     }
 
-    /// Adds the problem of a field that has to be given.
+    /// Adds the problem of a field that has to be given; one that was given wrongly has its problem already.
     pub(super) fn blank(&mut self, key: &str) {
-        self.problem(format!("{} can't be blank", human(key)));
+        let name = human(key);
+        if !self
+            .problems
+            .iter()
+            .any(|known| known.strip_prefix(&name).is_some_and(|rest| rest.starts_with(' ')))
+        {
+            self.problem(format!("{name} can't be blank"));
+        }
     }
 
     fn invalid<T>(&mut self, key: &str) -> Given<T> {
@@ -123,19 +133,41 @@ impl<'a> Fields<'a> {
         }
     }
 
+    /// A text that fits into one line of a form: at most 255 characters, unset when it is empty.
+    pub(super) fn short(&mut self, key: &str) -> Given<String> {
+        match self.filled(key) {
+            Given::Value(text) if text.chars().count() > SHORT => {
+                self.too_long(key);
+                Given::Absent
+            }
+            other => other,
+        }
+    }
+
+    /// An e-mail address.
+    pub(super) fn email(&mut self, key: &str) -> Given<String> {
+        match self.short(key) {
+            Given::Value(text) if looks_like_email(text.trim()) => Given::Value(text.trim().to_owned()),
+            Given::Value(_) => self.invalid(key),
+            other => other,
+        }
+    }
+
+    fn too_long(&mut self, key: &str) {
+        self.problem(format!("{} is too long (maximum is {SHORT} characters)", human(key)));
+    }
+
     /// The name of an object: at most 255 characters, never blank.
     pub(super) fn name(&mut self, key: &str, required: bool) -> Option<String> {
         match self.filled(key) {
-            Given::Value(name) if name.chars().count() > 255 => {
-                self.problem(format!("{} is too long (maximum is 255 characters)", human(key)));
+            Given::Value(name) if name.chars().count() > SHORT => {
+                self.too_long(key);
                 None
             }
             Given::Value(name) => Some(name),
             Given::Absent if !required => None,
             Given::Absent | Given::Null => {
-                if !self.problems.iter().any(|problem| problem.starts_with(&human(key))) {
-                    self.blank(key);
-                }
+                self.blank(key);
                 None
             }
         }
@@ -239,6 +271,14 @@ impl<'a> Fields<'a> {
             Err(ApiError::invalid(self.problems))
         }
     }
+}
+
+/// Whether a text has the parts of an e-mail address. Whether it exists is another question.
+fn looks_like_email(text: &str) -> bool {
+    text.split_once('@').is_some_and(|(local, domain)| {
+        let labels = |text: &str| text.split('.').all(|label| !label.is_empty());
+        labels(local) && labels(domain) && !domain.contains('@')
+    }) && !text.contains(|sign: char| sign.is_whitespace() || sign.is_control() || "<>()[],;:\\\"".contains(sign))
 }
 
 /// A boolean in any of its spellings.
@@ -346,6 +386,33 @@ mod tests {
                 "Y axis min is invalid",
                 "Group is invalid",
             ]
+        );
+    }
+
+    #[test]
+    fn addresses_are_checked_roughly() {
+        for good in ["a@b", "a.b+c@d.example", "o'neil@example.com", "\u{e9}@example.com"] {
+            assert!(looks_like_email(good), "{good}");
+        }
+        for bad in [
+            "", "a", "@b", "a@", "a@b@c", "a b@c", "a..b@c", "a@b.", "a@.b", "A <a@b>", "a@b,c@d", "a@b\n",
+        ] {
+            assert!(!looks_like_email(bad), "{bad}");
+        }
+    }
+
+    #[test]
+    fn short_texts_and_addresses_are_short() {
+        let map = map(json!({"a": "x".repeat(255), "b": "x".repeat(256), "c": " a@b ", "d": "a", "e": "  "}));
+        let mut fields = Fields::of(&map);
+        assert!(matches!(fields.short("a"), Given::Value(_)));
+        assert_eq!(fields.short("b"), Given::Absent);
+        assert_eq!(fields.email("c"), Given::Value("a@b".to_owned()));
+        assert_eq!(fields.email("d"), Given::Absent);
+        assert_eq!(fields.email("e"), Given::Null);
+        assert_eq!(
+            fields.finish().unwrap_err().texts,
+            ["B is too long (maximum is 255 characters)", "D is invalid"]
         );
     }
 

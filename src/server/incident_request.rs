@@ -55,15 +55,35 @@ fn read_metadata(fields: &mut Fields<'_>, incident: &mut Incident) {
     }
 }
 
-fn read_statuses(page: &PageState, fields: &mut Fields<'_>) -> Vec<(String, ComponentStatus)> {
-    let map = match fields.raw("components") {
-        None | Some(Value::Null) => return Vec::new(),
-        Some(Value::Object(map)) => map,
-        Some(_) => {
-            fields.problem("Components is invalid");
-            return Vec::new();
+/// The components of a request: a map to their new statuses, or a mere list of those that are concerned.
+fn read_components(page: &PageState, fields: &mut Fields<'_>) -> (Option<Vec<String>>, Vec<(String, ComponentStatus)>) {
+    let mut listed = fields.list("component_ids").value();
+    let mut statuses = Vec::new();
+    if let Some(Value::Object(map)) = fields.raw("components") {
+        statuses = read_statuses(page, fields, map);
+    } else if let Some(also) = fields.list("components").value().filter(|also| !also.is_empty()) {
+        // An empty list is how some languages write the empty map: it says nothing.
+        let listed = listed.get_or_insert_default();
+        also.into_iter().for_each(|id| {
+            if !listed.contains(&id) {
+                listed.push(id);
+            }
+        });
+    }
+    if let Some(ids) = &listed {
+        let unknown = components::unknown(page, ids);
+        if !unknown.is_empty() {
+            fields.problem(format!("Components do not exist on this page: {}", unknown.join(", ")));
         }
-    };
+    }
+    (listed, statuses)
+}
+
+fn read_statuses(
+    page: &PageState,
+    fields: &mut Fields<'_>,
+    map: &Map<String, Value>,
+) -> Vec<(String, ComponentStatus)> {
     let mut statuses = Vec::new();
     for (id, value) in map {
         match value.as_str().and_then(ComponentStatus::parse) {
@@ -87,14 +107,7 @@ pub(super) fn read(page: &PageState, fields: &mut Fields<'_>, incident: &mut Inc
     if body.as_ref().is_some_and(|body| body.chars().count() > BODY_LIMIT) {
         fields.problem(format!("Body is too long (maximum is {BODY_LIMIT} characters)"));
     }
-    let component_ids = fields.list("component_ids").value();
-    if let Some(ids) = &component_ids {
-        let unknown = components::unknown(page, ids);
-        if !unknown.is_empty() {
-            fields.problem(format!("Components do not exist on this page: {}", unknown.join(", ")));
-        }
-    }
-    let statuses = read_statuses(page, fields);
+    let (component_ids, statuses) = read_components(page, fields);
     fields
         .word::<Impact>("impact_override")
         .store(&mut incident.impact_override);

@@ -23,12 +23,9 @@ fn find<'a>(page: &'a PageState, incident: &str, id: &str) -> Result<&'a Subscri
 /// The operations below an incident.
 pub(super) fn route(page: &mut PageState, verb: Verb, incident: &str, path: &[&str], call: &Call<'_>) -> Answer {
     match (path, verb) {
-        ([], Verb::Get) => call.list(
-            of_incident(page, incident).collect(),
-            ORDINARY,
-            |subscriber| subscriber.created_at,
-            |subscriber| render(subscriber),
-        ),
+        ([], Verb::Get) => call.list(of_incident(page, incident).collect(), ORDINARY, |subscriber| {
+            render(subscriber)
+        }),
         ([], Verb::Post) => create(page, incident, call),
         ([id], Verb::Get) => Ok(Reply::ok(render(find(page, incident, id)?))),
         ([id], Verb::Delete) => {
@@ -48,18 +45,25 @@ pub(super) fn route(page: &mut PageState, verb: Verb, incident: &str, path: &[&s
 
 fn create(page: &mut PageState, incident: &str, call: &Call<'_>) -> Answer {
     let mut fields = Fields::envelope(call.body, "subscriber")?;
-    let contact = read_contact(&mut fields, false, call.behaviour, call.now);
-    if let Some(subscriber) = &contact {
-        check_taken(&mut fields, subscriber, of_incident(page, incident));
-    }
+    let contact = read_contact(&mut fields, &page.ids, false, call.behaviour, call.now);
     fields.finish()?;
-    let Some(mut subscriber) = contact else {
+    let Some(subscriber) = contact else {
         return Err(ApiError::invalid(vec!["Email can't be blank".to_owned()]));
     };
+    let added = add(page, incident, subscriber, call)?;
+    Ok(Reply::created(render(&added)))
+}
+
+/// Adds a subscriber of an incident and asks it to confirm.
+pub(super) fn add(
+    page: &mut PageState,
+    incident: &str,
+    mut subscriber: Subscriber,
+    call: &Call<'_>,
+) -> Result<Subscriber, ApiError> {
+    check_taken(&subscriber, of_incident(page, incident))?;
     subscriber.incident_id = Some(incident.to_owned());
     ask_to_confirm(page, &subscriber, call.now);
-    let rendered = render(&subscriber);
-    let id = subscriber.id.clone();
-    page.incident_subscribers.put(&id, subscriber);
-    Ok(Reply::created(rendered))
+    page.incident_subscribers.put(&subscriber.id, subscriber.clone());
+    Ok(subscriber)
 }

@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::components;
 use super::errors::ApiError;
 use super::faults::Behaviour;
 use super::fields::{Fields, Given};
@@ -13,7 +14,6 @@ use super::pagination::ORDINARY;
 use super::routes::{Answer, Call, Reply, Verb};
 use super::state::PageState;
 use super::words::IncidentStatus;
-use super::{components, ids};
 
 /// A template.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -55,12 +55,9 @@ pub(super) fn route(page: &mut PageState, verb: Verb, path: &[&str], call: &Call
     match (path, verb) {
         ([], Verb::Get) => {
             let layout = Layout::of(page);
-            call.list(
-                page.templates.values().collect(),
-                ORDINARY,
-                |template| template.created_at,
-                |template| render(page, &layout, template, call.behaviour),
-            )
+            call.list(page.templates.values().collect(), ORDINARY, |template| {
+                render(page, &layout, template, call.behaviour)
+            })
         }
         ([], Verb::Post) => create(page, call),
         ([id], _) if call.behaviour.template_items => item(page, verb, id, call),
@@ -116,7 +113,7 @@ fn read(page: &PageState, fields: &mut Fields<'_>, template: &mut IncidentTempla
 fn create(page: &mut PageState, call: &Call<'_>) -> Answer {
     let mut fields = Fields::envelope(call.body, "template")?;
     let mut template = IncidentTemplate {
-        id: ids::identifier(),
+        id: page.ids.identifier(),
         name: String::new(),
         title: String::new(),
         body: String::new(),

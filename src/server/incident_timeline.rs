@@ -44,22 +44,23 @@ fn next_step(incident: &Incident) -> Option<(Timestamp, Step)> {
 
 /// Takes every step that is due, the earliest first.
 pub(super) fn advance(page: &mut PageState, now: Timestamp) {
-    loop {
-        let due = page
-            .incidents
-            .values()
-            .filter_map(|incident| next_step(incident).map(|(at, step)| (at, step, incident.id.clone())))
-            .filter(|(at, ..)| *at <= now)
-            .min();
-        let Some((at, step, id)) = due else { return };
-        let Some(mut incident) = page.incidents.get(&id).cloned() else {
-            return;
-        };
-        // A window that was set when it had already begun is acted on now, not in the past.
-        let at = incident.updates.last().map_or(at, |last| at.max(last.created_at));
-        take(page, &mut incident, step, at);
-        page.incidents.put(&id, incident);
-    }
+    while take_next(page, now).is_some() {}
+}
+
+/// Takes the earliest step that is due, and tells when it happened.
+pub(super) fn take_next(page: &mut PageState, now: Timestamp) -> Option<Timestamp> {
+    let (at, step, id) = page
+        .incidents
+        .values()
+        .filter_map(|incident| next_step(incident).map(|(at, step)| (at, step, incident.id.clone())))
+        .filter(|(at, ..)| *at <= now)
+        .min()?;
+    let mut incident = page.incidents.get(&id).cloned()?;
+    // A window that was set when it had already begun is acted on now, not in the past.
+    let at = incident.updates.last().map_or(at, |last| at.max(last.created_at));
+    take(page, &mut incident, step, at);
+    page.incidents.put(&id, incident);
+    Some(at)
 }
 
 fn take(page: &mut PageState, incident: &mut Incident, step: Step, at: Timestamp) {

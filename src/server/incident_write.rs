@@ -8,13 +8,14 @@ use serde_json::Map;
 
 use super::errors::ApiError;
 use super::fields::{Fields, Given};
+use super::ids::Ids;
 use super::incident_updates::{Affected, IncidentUpdate};
 use super::incidents::{self, Incident, impact_of};
 use super::notifications::{Notification, NotificationKind};
 use super::routes::{Answer, Call, Reply};
 use super::state::PageState;
 use super::words::{ComponentStatus, Impact, IncidentStatus};
-use super::{ids, incident_request, incident_timeline};
+use super::{incident_request, incident_timeline};
 
 /// An update that is about to be added.
 pub(super) struct Post {
@@ -25,9 +26,9 @@ pub(super) struct Post {
     pub(super) twitter: bool,
 }
 
-fn blank(now: Timestamp) -> Incident {
+fn blank(ids: &Ids, now: Timestamp) -> Incident {
     Incident {
-        id: ids::identifier(),
+        id: ids.identifier(),
         name: String::new(),
         status: IncidentStatus::Investigating,
         worst: Impact::None,
@@ -48,7 +49,7 @@ fn blank(now: Timestamp) -> Incident {
         reminder_intervals: None,
         monitoring_at: None,
         resolved_at: None,
-        shortlink: format!("https://stspg.io/{}", ids::identifier()),
+        shortlink: format!("https://stspg.io/{}", ids.identifier()),
         postmortem: None,
         updates: Vec::new(),
         created_at: now,
@@ -67,7 +68,7 @@ fn check_window(fields: &mut Fields<'_>, incident: &Incident) {
 /// Makes an incident.
 pub(super) fn create(page: &mut PageState, call: &Call<'_>) -> Answer {
     let mut fields = Fields::envelope(call.body, "incident")?;
-    let mut incident = blank(call.now);
+    let mut incident = blank(&page.ids, call.now);
     let write = incident_request::read(page, &mut fields, &mut incident, true);
     incident.name = write.name.unwrap_or_default();
     incident.backfilled = write.backfilled;
@@ -286,7 +287,7 @@ pub(super) fn post_update(
         })
         .collect();
     let update = IncidentUpdate {
-        id: ids::identifier(),
+        id: page.ids.identifier(),
         status: post.status,
         body: post.body,
         display_at: post.at,

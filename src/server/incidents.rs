@@ -187,12 +187,9 @@ fn view(page: &PageState, call: &Call<'_>, belongs: impl Fn(&Incident) -> bool) 
 
 fn listed(page: &PageState, call: &Call<'_>, found: Vec<&Incident>, all: bool) -> Answer {
     let layout = Layout::of(page);
-    call.list(
-        found,
-        if all { INCIDENTS } else { ORDINARY },
-        |incident| incident.created_at,
-        |incident| render(page, &layout, incident, call.behaviour),
-    )
+    call.list(found, if all { INCIDENTS } else { ORDINARY }, |incident| {
+        render(page, &layout, incident, call.behaviour)
+    })
 }
 
 fn matches_text(incident: &Incident, text: &str) -> bool {

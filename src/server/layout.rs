@@ -165,7 +165,7 @@ mod tests {
         whole.extend(path.iter().map(String::as_str));
         let before = format!("{:?}", snapshot(state));
         match dispatch(state, verb, &whole, &call) {
-            Ok(_) => state.commit(),
+            Ok(_) => state.commit(None),
             Err(_) => {
                 state.rollback();
                 assert_eq!(format!("{:?}", snapshot(state)), before);
@@ -188,7 +188,7 @@ mod tests {
         fn groups_are_never_empty_and_positions_have_no_gaps(steps in steps()) {
             let mut state = State::default();
             state.create(Page::new("p".into(), "P".into(), Timestamp::UNIX_EPOCH));
-            state.commit();
+            state.commit(None);
             for step in &steps {
                 take(&mut state, step);
                 let rows = snapshot(&mut state);

@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 
 use super::access_grants::{self, Granted};
 use super::errors::ApiError;
+use super::faults::MetricPatch;
 use super::fields::Fields;
-use super::ids;
 use super::instants::{optional_seconds, seconds};
 use super::pagination::ORDINARY;
 use super::routes::{Answer, Call, Reply, Verb};
@@ -61,12 +61,7 @@ pub(super) fn render(metric: &Metric) -> Value {
 /// The operations of metrics that do not need their provider.
 pub(super) fn route(page: &mut PageState, verb: Verb, path: &[&str], call: &Call<'_>) -> Answer {
     match (path, verb) {
-        ([], Verb::Get) => call.list(
-            page.metrics.values().collect(),
-            ORDINARY,
-            |metric| metric.created_at,
-            |metric| render(metric),
-        ),
+        ([], Verb::Get) => call.list(page.metrics.values().collect(), ORDINARY, |metric| render(metric)),
         ([id], Verb::Get) => shown(page, id).map(Reply::ok),
         ([id], Verb::Patch | Verb::Put) => update(page, id, call),
         ([id], Verb::Delete) => delete(page, id),
@@ -90,7 +85,6 @@ pub(super) fn list_of_provider(page: &PageState, provider: &str, call: &Call<'_>
             .filter(|metric| metric.provider_id == provider)
             .collect(),
         ORDINARY,
-        |metric| metric.created_at,
         |metric| render(metric),
     )
 }
@@ -108,9 +102,9 @@ pub(super) fn create(page: &mut PageState, provider: &str, call: &Call<'_>) -> A
     let kind = page.providers.get(provider).ok_or_else(ApiError::not_found)?.kind;
     let mut fields = Fields::envelope(call.body, "metric")?;
     let mut metric = Metric {
-        id: ids::identifier(),
+        id: page.ids.identifier(),
         provider_id: provider.to_owned(),
-        display_id: ids::identifier(),
+        display_id: page.ids.identifier(),
         name: fields.name("name", true).unwrap_or_default(),
         metric_identifier: None,
         suffix: None,
@@ -160,7 +154,7 @@ fn update(page: &mut PageState, id: &str, call: &Call<'_>) -> Answer {
         metric.name = name;
     }
     fields.text("metric_identifier").store(&mut metric.metric_identifier);
-    if call.behaviour.metric_update_honours_all {
+    if call.behaviour.metric_patch == MetricPatch::All {
         read_appearance(&mut fields, &mut metric);
     }
     fields.finish()?;

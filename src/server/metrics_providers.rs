@@ -8,10 +8,10 @@ use super::access_grants::{self, Granted};
 use super::errors::ApiError;
 use super::fields::{Fields, Given};
 use super::instants::{optional_seconds, seconds};
+use super::metrics;
 use super::routes::{Answer, Call, Reply, Verb};
 use super::state::{PageState, PointChange};
 use super::words::ProviderType;
-use super::{ids, metrics};
 
 /// A provider.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -107,7 +107,7 @@ fn create(page: &mut PageState, call: &Call<'_>) -> Answer {
     let metric_base_uri = fields.filled("metric_base_uri").value();
     fields.finish()?;
     let provider = MetricsProvider {
-        id: ids::identifier(),
+        id: page.ids.identifier(),
         kind: kind.value().unwrap_or(ProviderType::Own),
         metric_base_uri,
         disabled: false,

@@ -2,15 +2,17 @@
 //! `statuspage dev` and tests.
 //!
 //! One file per resource decides what a request does to the state in memory; everything that a request changed is
-//! committed to SQLite in one transaction before it is answered. Requests are worked on one after the other.
+//! committed to the SQLite file, if there is one, in one transaction before it is answered. Requests are worked on one
+//! after the other.
 
 mod access_grants;
 mod auth;
 mod body;
-
 mod component_groups;
 mod components;
+mod draft;
 mod errors;
+mod exchange;
 mod faults;
 mod fields;
 mod http;
@@ -45,31 +47,36 @@ mod storage;
 mod subscribers;
 mod subscribers_bulk;
 mod table;
+mod telephone;
+mod time_zones;
 mod uptime;
 mod words;
 
 use std::fmt;
-use std::future::Future;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
-use axum::serve::ListenerExt as _;
 use jiff::Timestamp;
 
 pub use crate::clock::{Clock, ManualClock};
 pub use errors::{ErrorShape, ServerError};
-pub use faults::{Behaviour, Effect, Fault, Faults};
+pub use exchange::Broken;
+pub use faults::{Behaviour, Effect, Fault, Faults, MetricPatch};
+pub use ids::Identifiers;
 pub use notifications::{Notification, NotificationKind};
-pub use request_log::{LoggedRequest, RequestLog};
+pub use request_log::{LoggedRequest, OnRequest, RequestLog};
 pub use storage::DataLocation;
 
+use ids::Ids;
+use notifications::Notifications;
 use rate::RateWindow;
 use state::State;
 use storage::Storage;
 
 /// How a server is set up.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub struct ServerOptions {
     /// Where the data lives.
     pub data: DataLocation,
@@ -85,6 +92,33 @@ pub struct ServerOptions {
     pub seed: Option<PathBuf>,
     /// The time that the server goes by.
     pub clock: Clock,
+    /// Where identifiers, generated tokens and the ids of requests come from.
+    pub identifiers: Identifiers,
+    /// What is not known of the real service, or differs between accounts.
+    pub behaviour: Behaviour,
+    /// How long a client may take for the head of a request, for its body, to take a piece of the answer, and until it
+    /// asks again. Then its connection is closed.
+    pub patience: Duration,
+    /// Gets every request when it has its answer.
+    pub on_request: Option<OnRequest>,
+}
+
+impl Default for ServerOptions {
+    fn default() -> Self {
+        Self {
+            data: DataLocation::default(),
+            tokens: Vec::new(),
+            pages: Vec::new(),
+            organization: None,
+            rate_limit: 0,
+            seed: None,
+            clock: Clock::default(),
+            identifiers: Identifiers::default(),
+            behaviour: Behaviour::default(),
+            patience: Duration::from_secs(60),
+            on_request: None,
+        }
+    }
 }
 
 impl fmt::Debug for ServerOptions {
@@ -99,7 +133,10 @@ impl fmt::Debug for ServerOptions {
             .field("rate_limit", &self.rate_limit)
             .field("seed", &self.seed)
             .field("clock", &self.clock)
-            .finish()
+            .field("identifiers", &self.identifiers)
+            .field("behaviour", &self.behaviour)
+            .field("patience", &self.patience)
+            .finish_non_exhaustive()
     }
 }
 
@@ -156,12 +193,14 @@ struct Inner {
     tokens: Vec<String>,
     organization: String,
     rate_limit: u32,
+    patience: Duration,
     windows: Mutex<Vec<RateWindow>>,
     log: RequestLog,
     faults: Faults,
+    request_ids: Ids,
     // Copies of what is committed, for readers that must not wait for a request.
     summaries: Mutex<Vec<PageSummary>>,
-    notifications: Mutex<Vec<Notification>>,
+    notifications: Mutex<Notifications>,
 }
 
 impl fmt::Debug for Server {
@@ -188,21 +227,19 @@ impl Server {
         {
             return Err(ServerError::Token);
         }
+        if options.identifiers != Identifiers::Random && options.data != DataLocation::Memory {
+            return Err(ServerError::SeededFile);
+        }
+        let ids = Ids::new(options.identifiers, "objects");
         if tokens.is_empty() {
-            tokens.push(ids::token());
+            tokens.push(Ids::new(options.identifiers, "tokens").token());
         }
         let storage = Storage::open(&options.data).await?;
-        let mut state = State::restored(storage.load().await?)?;
-        let mut earlier: Vec<Notification> = state
-            .in_order()
-            .flat_map(|page| page.notifications.values())
-            .cloned()
-            .collect();
-        earlier.sort_by_key(|notification| notification.at);
+        let (mut state, notifications) = State::restored(storage.load().await?, ids)?;
         if let Some(id) = options.organization {
             state.organization.id = id;
         } else if state.organization.id.is_empty() {
-            state.organization.id = ids::identifier();
+            state.organization.id = state.ids.identifier();
         }
         if state.organization.identity.get(state::ORGANIZATION) != Some(&state.organization.id) {
             let id = state.organization.id.clone();
@@ -215,12 +252,10 @@ impl Server {
         }
         if let Some(path) = options.seed {
             let shown = path.display().to_string();
-            let text = tokio::fs::read_to_string(&path)
-                .await
-                .map_err(|source| ServerError::SeedFile {
-                    path: shown.clone(),
-                    source,
-                })?;
+            let text = std::fs::read_to_string(&path).map_err(|source| ServerError::SeedFile {
+                path: shown.clone(),
+                source,
+            })?;
             seed::apply(&mut state, &text, now).map_err(|reason| ServerError::Seed { path: shown, reason })?;
         }
         let windows = tokens.iter().map(|_| RateWindow::default()).collect();
@@ -232,22 +267,19 @@ impl Server {
                 tokens,
                 organization,
                 rate_limit: options.rate_limit,
+                patience: options.patience,
                 windows: Mutex::new(windows),
-                log: RequestLog::default(),
-                faults: Faults::default(),
+                log: RequestLog::new(options.on_request),
+                faults: Faults::new(options.behaviour),
+                request_ids: Ids::new(options.identifiers, "requests"),
                 summaries: Mutex::new(Vec::new()),
-                notifications: Mutex::new(earlier),
+                notifications: Mutex::new(Notifications::restored(notifications)),
             }),
         };
-        server.persist(&mut state).await?;
+        server.persist(&mut state, now).await?;
         server.refresh(&state);
         *server.inner.state.lock().await = state;
         Ok(server)
-    }
-
-    /// The routes: the management API below `/v1`, what everybody may read below `/api/v2`.
-    pub fn router(&self) -> axum::Router {
-        axum::Router::new().fallback(http::handle).with_state(self.clone())
     }
 
     /// The pages, in the order of their creation.
@@ -270,9 +302,9 @@ impl Server {
         self.inner.log.clone()
     }
 
-    /// What would have been sent to whom, oldest first.
+    /// What would have been sent to whom, oldest first. Only so much is kept that it takes some megabytes at most.
     pub fn notifications(&self) -> Vec<Notification> {
-        locked(&self.inner.notifications).clone()
+        locked(&self.inner.notifications).all()
     }
 
     /// The faults and habits, to be changed at any time.
@@ -303,49 +335,51 @@ impl Server {
         id: &str,
         change: impl FnOnce(&mut subscribers::Subscriber, Timestamp),
     ) -> Result<bool, ServerError> {
-        let mut state = self.state().await;
+        let mut state = self.state().await?;
         let now = self.now();
         let found = state.pages.get_mut(page).and_then(|page| page.subscribers.edit(id));
         let Some(subscriber) = found else {
             return Ok(false);
         };
         change(subscriber, now);
-        self.persist(&mut state).await?;
+        self.persist(&mut state, now).await?;
         Ok(true)
-    }
-
-    /// Serves until `shutdown`, lets running requests end, and closes the data.
-    pub async fn serve(
-        self,
-        listener: tokio::net::TcpListener,
-        shutdown: impl Future<Output = ()> + Send + 'static,
-    ) -> Result<(), ServerError> {
-        // Answers are small and wait for nothing, so collecting them into larger packets only delays them.
-        let listener = listener.tap_io(|stream| {
-            let _ = stream.set_nodelay(true);
-        });
-        axum::serve(listener, self.router())
-            .with_graceful_shutdown(shutdown)
-            .await?;
-        self.close().await;
-        Ok(())
     }
 
     /// Closes the data in good order. Dropping the server loses nothing either.
     pub async fn close(&self) {
-        self.inner.storage.close().await;
+        // Everything that was acknowledged is written already.
+        let _ = self.inner.storage.close().await;
     }
 
     fn now(&self) -> Timestamp {
         self.inner.clock.now()
     }
 
+    fn patience(&self) -> Duration {
+        self.inner.patience
+    }
+
     fn request_log(&self) -> &RequestLog {
         &self.inner.log
     }
 
-    async fn state(&self) -> tokio::sync::MutexGuard<'_, State> {
-        self.inner.state.lock().await
+    fn request_id(&self) -> String {
+        self.inner.request_ids.token()
+    }
+
+    /// The state as it was committed last, to be read and changed by one request.
+    async fn state(&self) -> Result<tokio::sync::MutexGuard<'_, State>, ServerError> {
+        let mut state = self.inner.state.lock().await;
+        // Only a request that panicked or was given up can have left something behind.
+        state.rollback();
+        if state.is_being_saved {
+            let (stored, notifications) = State::restored(self.inner.storage.load().await?, state.ids.clone())?;
+            *locked(&self.inner.notifications) = Notifications::restored(notifications);
+            self.refresh(&stored);
+            *state = stored;
+        }
+        Ok(state)
     }
 
     /// Takes one request out of the budget of a token, or says after how many seconds to come again.
@@ -359,32 +393,23 @@ impl Server {
         }
     }
 
-    /// Commits what was changed, or undoes it when the database refuses.
-    async fn persist(&self, state: &mut State) -> Result<(), ServerError> {
-        let batch = match state.batch() {
-            Ok(batch) => batch,
-            Err(error) => {
-                state.rollback();
-                return Err(error);
-            }
-        };
-        if batch.documents.is_empty() && batch.points.is_empty() {
-            state.commit();
+    /// Commits what was changed at an instant, or undoes it when the database refuses.
+    async fn persist(&self, state: &mut State, at: Timestamp) -> Result<(), ServerError> {
+        if !state.is_changed() {
             return Ok(());
         }
-        if let Err(error) = self.inner.storage.save(&batch).await {
+        let added = locked(&self.inner.notifications).adding(state.announced());
+        state.is_being_saved = true;
+        let saved = self.inner.storage.save(state, &added).await;
+        state.is_being_saved = false;
+        if let Err(error) = saved {
             state.rollback();
             return Err(error);
         }
-        state.commit();
-        let fresh = batch
-            .documents
-            .iter()
-            .filter(|change| change.kind == "notification")
-            .filter_map(|change| change.body.as_deref())
-            .filter_map(|body| serde_json::from_str(body).ok());
-        locked(&self.inner.notifications).extend(fresh);
-        if batch.documents.iter().any(|change| change.kind == "page") {
+        locked(&self.inner.notifications).add(added);
+        let named = state.pages.values().any(|page| page.page.is_changed());
+        state.commit(self.faults().behaviour().keeps(at));
+        if named {
             self.refresh(state);
         }
         Ok(())
@@ -410,7 +435,7 @@ fn add_page(state: &mut State, page: PageSeed, now: Timestamp) -> Result<(), Ser
     if known {
         return Ok(());
     }
-    let id = page.id.unwrap_or_else(ids::identifier);
+    let id = page.id.unwrap_or_else(|| state.ids.identifier());
     if !ids::is_identifier(&id) {
         return Err(ServerError::PageId(id));
     }

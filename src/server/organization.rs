@@ -8,7 +8,6 @@ use serde_json::{Map, Value, json};
 
 use super::errors::ApiError;
 use super::fields::{Fields, Given};
-use super::ids;
 use super::instants::seconds;
 use super::pagination::ORDINARY;
 use super::routes::{Answer, Call, Reply, Verb};
@@ -79,12 +78,9 @@ pub(super) fn route(state: &mut State, verb: Verb, id: &str, path: &[&str], call
         return Err(ApiError::not_found());
     }
     match (path, verb) {
-        (["users"], Verb::Get) => call.list(
-            state.organization.users.values().collect(),
-            ORDINARY,
-            |user| user.created_at,
-            |user| render(id, user),
-        ),
+        (["users"], Verb::Get) => call.list(state.organization.users.values().collect(), ORDINARY, |user| {
+            render(id, user)
+        }),
         (["users"], Verb::Post) => create(state, call),
         (["users", user], Verb::Delete) => {
             let gone = state.organization.users.remove(user).ok_or_else(ApiError::not_found)?;
@@ -102,7 +98,7 @@ pub(super) fn route(state: &mut State, verb: Verb, id: &str, path: &[&str], call
 
 fn create(state: &mut State, call: &Call<'_>) -> Answer {
     let mut fields = Fields::envelope(call.body, "user")?;
-    let email = match fields.filled("email") {
+    let email = match fields.email("email") {
         Given::Value(email) => email,
         Given::Absent | Given::Null => {
             fields.blank("email");
@@ -121,10 +117,10 @@ fn create(state: &mut State, call: &Call<'_>) -> Answer {
         fields.problem("Email has already been taken");
     }
     let user = User {
-        id: ids::identifier(),
+        id: state.ids.identifier(),
         email,
-        first_name: fields.filled("first_name").value(),
-        last_name: fields.filled("last_name").value(),
+        first_name: fields.short("first_name").value(),
+        last_name: fields.short("last_name").value(),
         permissions: BTreeMap::new(),
         created_at: call.now,
         updated_at: call.now,

@@ -8,7 +8,6 @@ use super::access_grants::{self, Granted};
 use super::components;
 use super::errors::ApiError;
 use super::fields::{Fields, Given};
-use super::ids;
 use super::instants::seconds;
 use super::layout::Layout;
 use super::pagination::ORDINARY;
@@ -50,12 +49,9 @@ fn render(page: &PageState, group: &PageAccessGroup) -> Value {
 /// The operations of page access groups.
 pub(super) fn route(page: &mut PageState, verb: Verb, path: &[&str], call: &Call<'_>) -> Answer {
     match (path, verb) {
-        ([], Verb::Get) => call.list(
-            page.access_groups.values().collect(),
-            ORDINARY,
-            |group| group.created_at,
-            |group| render(page, group),
-        ),
+        ([], Verb::Get) => call.list(page.access_groups.values().collect(), ORDINARY, |group| {
+            render(page, group)
+        }),
         ([], Verb::Post) => create(page, call),
         ([id], Verb::Get) => Ok(Reply::ok(render(page, find(page, id)?))),
         ([id], Verb::Patch | Verb::Put) => update(page, id, call),
@@ -101,7 +97,7 @@ fn set_components(page: &mut PageState, id: &str, list: Vec<String>, call: &Call
 /// Reads a group and, when they are named, its members.
 fn read(page: &PageState, fields: &mut Fields<'_>, group: &mut PageAccessGroup) -> Option<Vec<String>> {
     fields
-        .filled("external_identifier")
+        .short("external_identifier")
         .store(&mut group.external_identifier);
     for (granted, target) in [
         (Granted::Components, &mut group.component_ids),
@@ -148,7 +144,7 @@ fn set_members(page: &mut PageState, group: &str, members: &[String]) {
 fn create(page: &mut PageState, call: &Call<'_>) -> Answer {
     let mut fields = Fields::envelope(call.body, "page_access_group")?;
     let mut group = PageAccessGroup {
-        id: ids::identifier(),
+        id: page.ids.identifier(),
         name: fields.name("name", true).unwrap_or_default(),
         external_identifier: None,
         component_ids: Vec::new(),

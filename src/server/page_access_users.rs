@@ -7,7 +7,6 @@ use serde_json::{Value, json};
 use super::access_grants::{self, Granted};
 use super::errors::ApiError;
 use super::fields::{Fields, Given};
-use super::ids;
 use super::instants::seconds;
 use super::pagination::ORDINARY;
 use super::routes::{Answer, Call, Reply, Verb};
@@ -96,12 +95,12 @@ fn list(page: &PageState, call: &Call<'_>) -> Answer {
         .values()
         .filter(|user| email.is_none() || user.email.as_ref().map(|known| known.to_lowercase()) == email)
         .collect();
-    call.list(found, ORDINARY, |user| user.created_at, |user| render(page, user))
+    call.list(found, ORDINARY, |user| render(page, user))
 }
 
 fn read(page: &PageState, fields: &mut Fields<'_>, user: &mut PageAccessUser) {
-    fields.filled("email").store(&mut user.email);
-    fields.filled("external_login").store(&mut user.external_login);
+    fields.email("email").store(&mut user.email);
+    fields.short("external_login").store(&mut user.external_login);
     match fields.list("page_access_group_ids") {
         Given::Absent => {}
         Given::Null => user.group_ids = Vec::new(),
@@ -129,7 +128,7 @@ fn is_taken(page: &PageState, user: &PageAccessUser) -> bool {
 fn create(page: &mut PageState, call: &Call<'_>) -> Answer {
     let mut fields = Fields::envelope(call.body, "page_access_user")?;
     let mut user = PageAccessUser {
-        id: ids::identifier(),
+        id: page.ids.identifier(),
         email: None,
         external_login: None,
         group_ids: Vec::new(),

@@ -1,6 +1,7 @@
 //! Pages: read and changed, never made or removed through the API.
 
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -10,6 +11,7 @@ use super::instants::seconds;
 use super::routes::{Answer, Call, Reply, Verb};
 use super::state::{PageState, State};
 use super::status_embed::StatusEmbed;
+use super::time_zones;
 use super::words::Branding;
 
 /// The settings of a page.
@@ -113,6 +115,16 @@ impl Page {
         }
     }
 
+    /// A setting that is a text; empty when it is unset.
+    pub(super) fn text(&self, key: &str) -> &str {
+        self.settings.get(key).and_then(Value::as_str).unwrap_or_default()
+    }
+
+    /// The zone of its times.
+    pub(super) fn zone(&self) -> TimeZone {
+        time_zones::zone(self.text("time_zone"))
+    }
+
     fn render(&self) -> Value {
         let mut page = Map::new();
         page.insert("id".to_owned(), self.id.clone().into());
@@ -176,18 +188,13 @@ fn update(page: &mut PageState, call: &Call<'_>) -> Answer {
         }
     }
     for key in TEXTS {
-        match fields.filled(key) {
+        match text(&mut fields, key) {
             Given::Absent => {}
             Given::Null if key == "subdomain" || key == "time_zone" => fields.blank(key),
             Given::Null => {
                 document.settings.insert(key.to_owned(), Value::Null);
             }
             Given::Value(text) => {
-                // A full host is read back as its bare label.
-                let text = match key {
-                    "subdomain" => text.trim_end_matches(".statuspage.io").to_owned(),
-                    _ => text,
-                };
                 document.settings.insert(key.to_owned(), text.into());
             }
         }
@@ -203,6 +210,64 @@ fn update(page: &mut PageState, call: &Call<'_>) -> Answer {
     let id = page.id.clone();
     page.page.put(&id, document);
     Ok(Reply::ok(rendered))
+}
+
+/// One of the texts, when it is what its field wants.
+fn text(fields: &mut Fields<'_>, key: &str) -> Given<String> {
+    match key {
+        // Written in Markdown, at any length.
+        "notifications_email_footer" => fields.filled(key),
+        "notifications_from_email" => fields.email(key),
+        "time_zone" => match fields.short(key) {
+            Given::Value(name) if time_zones::iana(&name).is_none() => {
+                fields.problem("Time zone is not included in the list");
+                Given::Absent
+            }
+            name => name,
+        },
+        "subdomain" => match fields.short(key) {
+            Given::Value(text) => {
+                // A full host is read back as its bare label.
+                let label = text
+                    .strip_suffix(".statuspage.io")
+                    .unwrap_or(&text)
+                    .to_ascii_lowercase();
+                if !is_label(&label) {
+                    fields.problem("Subdomain is invalid");
+                }
+                Given::Value(label)
+            }
+            nothing => nothing,
+        },
+        _ => fields.short(key),
+    }
+}
+
+/// Refuses a subdomain that another page has.
+pub(super) fn check_subdomain(state: &State, id: &str, call: &Call<'_>) -> Result<(), ApiError> {
+    let named = call
+        .body
+        .get("page")
+        .is_some_and(|page| page.get("subdomain").is_some());
+    let page = state.pages.get(id).ok_or_else(ApiError::not_found)?.document()?;
+    if named && is_taken(state, page) {
+        return Err(ApiError::invalid(vec!["Subdomain has already been taken".to_owned()]));
+    }
+    Ok(())
+}
+
+/// Whether another page has the subdomain of this one.
+pub(super) fn is_taken(state: &State, page: &Page) -> bool {
+    let mut others = state.in_order().filter_map(|other| other.document().ok());
+    others.any(|other| other.id != page.id && other.text("subdomain") == page.text("subdomain"))
+}
+
+/// Whether a text can be a label of a host.
+fn is_label(text: &str) -> bool {
+    (1..=63).contains(&text.len())
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+        && !text.starts_with('-')
+        && !text.ends_with('-')
 }
 
 /// Six hexadecimal digits without the number sign; three are doubled.
@@ -237,6 +302,25 @@ mod tests {
         assert_eq!(colour("#abc").as_deref(), Some("aabbcc"));
         assert_eq!(colour("red"), None);
         assert_eq!(colour("#12345"), None);
+    }
+
+    #[test]
+    fn labels_of_hosts() {
+        for good in ["acme", "a", "acme-2", "4711"] {
+            assert!(is_label(good), "{good}");
+        }
+        for bad in [
+            "",
+            "-acme",
+            "acme-",
+            "acme.example",
+            "a_b",
+            "a b",
+            "caf\u{e9}",
+            &"a".repeat(64),
+        ] {
+            assert!(!is_label(bad), "{bad}");
+        }
     }
 
     #[test]

@@ -6,7 +6,6 @@ use serde_json::{Value, json};
 
 use super::errors::ApiError;
 use super::fields::{Fields, Given};
-use super::ids;
 use super::incident_write;
 use super::incidents::Incident;
 use super::instants::{optional_seconds, seconds};
@@ -101,7 +100,7 @@ fn write_draft(page: &mut PageState, incident: &str, call: &Call<'_>) -> Answer 
     };
     fields.finish()?;
     let mut postmortem = owner.postmortem.clone().unwrap_or_else(|| Postmortem {
-        preview_key: ids::identifier(),
+        preview_key: page.ids.identifier(),
         body: None,
         body_updated_at: None,
         body_draft: None,

@@ -38,6 +38,9 @@ impl RateWindow {
         if self.admitted.len() < limit {
             self.admitted.push_back(now);
             if let Some(list) = unpaginated {
+                // Whoever asks may name any list: only those that still count are remembered.
+                self.unpaginated
+                    .retain(|_, last| now.duration_since(*last) < SignedDuration::from_secs(WINDOW));
                 self.unpaginated.insert(list.to_owned(), now);
             }
             return Ok(());
@@ -112,6 +115,15 @@ mod tests {
         assert_eq!(window.admit(at(59_000), 2, Some("page_access_users")), Ok(()));
         assert_eq!(window.admit(at(60_000), 2, Some("components")), Ok(()));
         assert_eq!(window.admit(at(60_001), 0, Some("components")), Ok(()));
+        for minute in 2..100 {
+            let list = format!("list {minute}");
+            assert_eq!(window.admit(at(minute * 60_000), 2, Some(&list)), Ok(()));
+        }
+        assert_eq!(
+            window.unpaginated.len(),
+            1,
+            "lists that do not count any more are forgotten"
+        );
     }
 
     #[test]

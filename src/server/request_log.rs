@@ -1,15 +1,15 @@
-//! Every request that arrived, for tests that count them.
+//! The requests that arrived, for tests that count them and for people who watch them.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
 
 use jiff::Timestamp;
 
 use super::rate;
 
-/// Older entries are dropped beyond this, so that a long-lived server does not grow.
-const KEPT_ENTRIES: usize = 20_000;
+/// Older entries are dropped beyond about so many bytes, so that a long-lived server does not grow.
+const KEPT_BYTES: usize = 16 * 1024 * 1024;
 /// Of longer bodies only the beginning is kept.
 const KEPT_BODY: usize = 64 * 1024;
 
@@ -20,13 +20,11 @@ pub struct LoggedRequest {
     pub number: u64,
     /// When it arrived, by the clock of the server.
     pub at: Timestamp,
-    /// When it arrived, by the monotonic clock of the machine.
-    pub instant: Instant,
     /// The position of its token among those of the server; none when it had no valid one.
     pub token: Option<usize>,
     /// The method.
     pub method: String,
-    /// The path without the `.json` suffix and without the query.
+    /// The path without the query, and below `/v1` without the `.json` suffix.
     pub path: String,
     /// The query, without an `api_key`.
     pub query: Vec<(String, String)>,
@@ -37,19 +35,72 @@ pub struct LoggedRequest {
     pub status: Option<u16>,
 }
 
-/// The requests of a server; clones see the same ones.
-#[derive(Clone, Debug, Default)]
+impl LoggedRequest {
+    /// About how many bytes it takes.
+    fn weight(&self) -> usize {
+        let query: usize = self
+            .query
+            .iter()
+            .map(|(name, value)| 64 + name.len() + value.len())
+            .sum();
+        256 + self.method.len() + self.path.len() + query + self.body.len()
+    }
+}
+
+impl fmt::Display for LoggedRequest {
+    /// A line about it: when, what it was answered, and what it asked.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{:.3}  ", self.at)?;
+        match self.status {
+            Some(status) => write!(formatter, "{status}")?,
+            None => formatter.write_str("---")?,
+        }
+        write!(formatter, "  {} {}", self.method, self.path)?;
+        if !self.query.is_empty() {
+            let query = form_urlencoded::Serializer::new(String::new())
+                .extend_pairs(&self.query)
+                .finish();
+            write!(formatter, "?{query}")?;
+        }
+        Ok(())
+    }
+}
+
+/// Somebody who watches the requests.
+pub type OnRequest = Arc<dyn Fn(&LoggedRequest) + Send + Sync>;
+
+/// The requests of a server, the latest of them; clones see the same ones.
+#[derive(Clone, Default)]
 pub struct RequestLog {
     inner: Arc<Mutex<Inner>>,
+    watcher: Option<OnRequest>,
+}
+
+impl fmt::Debug for RequestLog {
+    /// Shows how many there are.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("RequestLog")
+            .field("entries", &self.inner().entries.len())
+            .finish_non_exhaustive()
+    }
 }
 
 #[derive(Debug, Default)]
 struct Inner {
     entries: VecDeque<LoggedRequest>,
+    weight: usize,
     next: u64,
 }
 
 impl RequestLog {
+    pub(super) fn new(watcher: Option<OnRequest>) -> Self {
+        Self {
+            inner: Arc::default(),
+            watcher,
+        }
+    }
+
     fn inner(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -109,7 +160,9 @@ impl RequestLog {
 
     /// Forgets all requests.
     pub fn clear(&self) {
-        self.inner().entries.clear();
+        let mut inner = self.inner();
+        inner.entries.clear();
+        inner.weight = 0;
     }
 
     /// Notes an arrival and gives its number.
@@ -126,29 +179,39 @@ impl RequestLog {
         let mut inner = self.inner();
         let number = inner.next;
         inner.next += 1;
-        if inner.entries.len() >= KEPT_ENTRIES {
-            inner.entries.pop_front();
-        }
-        inner.entries.push_back(LoggedRequest {
+        let entry = LoggedRequest {
             number,
             at,
-            instant: Instant::now(),
             token,
             method: method.to_owned(),
             path: path.to_owned(),
             query: query.iter().filter(|(name, _)| name != "api_key").cloned().collect(),
             body: String::from_utf8_lossy(shown).into_owned(),
             status: None,
-        });
+        };
+        inner.weight += entry.weight();
+        inner.entries.push_back(entry);
+        while inner.weight > KEPT_BYTES
+            && let Some(oldest) = inner.entries.pop_front()
+        {
+            inner.weight -= oldest.weight();
+        }
         number
     }
 
-    /// Notes the status of an answer.
-    pub(super) fn answered_with(&self, number: u64, status: u16) {
+    /// Notes how a request ended, with the status of its answer if it had one.
+    pub(super) fn ended(&self, number: u64, status: Option<u16>) {
         let mut inner = self.inner();
         // The newest entries are the ones still waiting for their answer.
-        if let Some(entry) = inner.entries.iter_mut().rev().find(|entry| entry.number == number) {
-            entry.status = Some(status);
+        let Some(entry) = inner.entries.iter_mut().rev().find(|entry| entry.number == number) else {
+            return;
+        };
+        entry.status = status;
+        if let Some(watcher) = &self.watcher {
+            let entry = entry.clone();
+            // The watcher may ask for the log.
+            drop(inner);
+            watcher(&entry);
         }
     }
 }
@@ -167,7 +230,7 @@ mod tests {
         ];
         let first = log.arrived(at, Some(0), "GET", "/v1/pages", &query, b"");
         log.arrived(at, Some(0), "POST", "/v1/pages/p/components", &[], b"{}");
-        log.answered_with(first, 200);
+        log.ended(first, Some(200));
         assert_eq!(log.count("GET", "/v1/pages"), 1);
         assert_eq!(log.count("", "/v1/pages"), 2);
         assert_eq!(log.writes(), 1);
@@ -176,5 +239,43 @@ mod tests {
         assert!(!format!("{:?}", log.entries()).contains("secret"));
         log.clear();
         assert_eq!(log.count("", ""), 0);
+    }
+
+    #[test]
+    fn the_oldest_are_dropped_beyond_some_megabytes() {
+        let log = RequestLog::default();
+        let body = vec![b'x'; 2 * KEPT_BODY];
+        for _ in 0..3_000 {
+            let number = log.arrived(Timestamp::UNIX_EPOCH, None, "POST", "/v1", &[], &body);
+            log.ended(number, Some(401));
+        }
+        let entries = log.entries();
+        let weight: usize = entries.iter().map(LoggedRequest::weight).sum();
+        assert!(weight <= KEPT_BYTES && weight > KEPT_BYTES - 2 * KEPT_BODY, "{weight}");
+        assert_eq!(entries.last().map(|entry| entry.number), Some(2_999));
+        assert_eq!(log.inner().weight, weight);
+        assert_eq!(log.answered(401), entries.len());
+    }
+
+    #[test]
+    fn a_request_is_a_line() {
+        let lines = Arc::new(Mutex::new(Vec::new()));
+        let written = Arc::clone(&lines);
+        let log = RequestLog::new(Some(Arc::new(move |request: &LoggedRequest| {
+            written.lock().unwrap().push(request.to_string());
+        })));
+        let query = [("api_key", "secret"), ("q", "a\nb &c")].map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let at = Timestamp::UNIX_EPOCH;
+        let first = log.arrived(at, None, "GET", "/v1/pages/p/incidents", &query, b"");
+        let second = log.arrived(at, None, "POST", "/v1/pages/p/incidents", &[], b"{}");
+        log.ended(second, Some(201));
+        log.ended(first, None);
+        assert_eq!(
+            *lines.lock().unwrap(),
+            [
+                "1970-01-01T00:00:00.000Z  201  POST /v1/pages/p/incidents",
+                "1970-01-01T00:00:00.000Z  ---  GET /v1/pages/p/incidents?q=a%0Ab+%26c",
+            ]
+        );
     }
 }

@@ -37,7 +37,7 @@ impl Verb {
 }
 
 /// A request as the operations see it.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Call<'a> {
     pub(super) now: Timestamp,
     pub(super) query: &'a [(String, String)],
@@ -58,18 +58,8 @@ impl Call<'_> {
             .unwrap_or(false)
     }
 
-    /// The part of a list that this request sees, rendered. Objects that are too young for a lagging list are left out.
-    pub(super) fn list<T>(
-        &self,
-        mut items: Vec<T>,
-        paging: Paging,
-        created: impl Fn(&T) -> Timestamp,
-        render: impl Fn(&T) -> Value,
-    ) -> Answer {
-        if !self.behaviour.list_lag.is_zero() {
-            let newest = self.now.checked_sub(self.behaviour.list_lag).unwrap_or(Timestamp::MIN);
-            items.retain(|item| created(item) <= newest);
-        }
+    /// The part of a list that this request sees, rendered.
+    pub(super) fn list<T>(&self, items: Vec<T>, paging: Paging, render: impl Fn(&T) -> Value) -> Answer {
         let part = pagination::part(self.query, paging, items.len())?;
         let shown = items.get(part).unwrap_or_default();
         Ok(Reply::ok(Value::Array(shown.iter().map(render).collect())))
@@ -131,6 +121,45 @@ pub(super) fn penalised_list(verb: Verb, path: &[&str]) -> Option<String> {
     }
 }
 
+/// Whether a request reads a list, which may come from the past, and not a single object.
+fn is_list(verb: Verb, path: &[&str]) -> bool {
+    let (Verb::Get, ["pages", _, below @ ..] | ["organizations", _, below @ ..]) = (verb, path) else {
+        return verb == Verb::Get && path == ["pages"];
+    };
+    matches!(
+        below,
+        ["components" | "component-groups" | "incidents" | "incident_templates" | "metrics" | "metrics_providers"]
+            | ["page_access_users" | "page_access_groups" | "subscribers" | "users"]
+            | [
+                "incidents",
+                "unresolved" | "scheduled" | "upcoming" | "active_maintenance"
+            ]
+            | ["incidents", _, "subscribers"]
+            | ["subscribers", "unsubscribed"]
+            | ["metrics_providers", _, "metrics"]
+            | ["page_access_users", _, "components" | "metrics"]
+            | ["page_access_groups", _, "components"]
+    )
+}
+
+/// Finds the operation and runs it: on the state as it is, or as it was for a list that lags behind.
+pub(super) fn answer(state: &mut State, verb: Verb, path: &[&str], call: &Call<'_>) -> Answer {
+    if call.behaviour.list_lag.is_zero() || !is_list(verb, path) {
+        return dispatch(state, verb, path, call);
+    }
+    let then = call.behaviour.before(call.now);
+    let Some(mut past) = state.as_of(then) else {
+        return dispatch(state, verb, path, &Call { now: then, ..*call });
+    };
+    match dispatch(&mut past, verb, path, &Call { now: then, ..*call }) {
+        // What the list belongs to is younger than that: it is there, and nothing below it yet.
+        Err(error) if error.status == 404 => {
+            dispatch(state, verb, path, call).map(|_| Reply::ok(Value::Array(Vec::new())))
+        }
+        answer => answer,
+    }
+}
+
 /// Finds the operation and runs it.
 pub(super) fn dispatch(state: &mut State, verb: Verb, path: &[&str], call: &Call<'_>) -> Answer {
     match path {
@@ -143,7 +172,13 @@ pub(super) fn dispatch(state: &mut State, verb: Verb, path: &[&str], call: &Call
             _ => Err(ApiError::method_not_allowed()),
         },
         ["organizations", id, rest @ ..] => organization::route(state, verb, id, rest, call),
-        ["pages", page, rest @ ..] => on_page(state.page_mut(page)?, verb, rest, call),
+        ["pages", page, rest @ ..] => {
+            let answer = on_page(state.page_mut(page)?, verb, rest, call)?;
+            if rest.is_empty() {
+                pages::check_subdomain(state, page, call)?;
+            }
+            Ok(answer)
+        }
         _ => Err(ApiError::not_found()),
     }
 }

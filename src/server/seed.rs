@@ -82,7 +82,7 @@ pub(super) fn apply(state: &mut State, text: &str, now: Timestamp) -> Result<(),
             Some(id) if !state.pages.get(&id).is_some_and(|page| page.is_blank()) => continue,
             Some(id) => id,
             None => {
-                let id = entry.id.clone().unwrap_or_else(ids::identifier);
+                let id = entry.id.clone().unwrap_or_else(|| state.ids.identifier());
                 if !ids::is_identifier(&id) {
                     return Err(format!("{id:?} cannot be the id of a page"));
                 }
@@ -344,7 +344,7 @@ mod tests {
         assert_eq!(slow.resolved_at.unwrap().to_string(), "2026-01-02T11:00:00Z");
         assert!(page.metrics.values().next().unwrap().most_recent_data_at.is_some());
         assert_eq!(page.subscribers.values().next().unwrap().state, SubscriberState::Active);
-        state.commit();
+        state.commit(None);
         apply(&mut state, &text, now).unwrap();
         assert!(!state.page_mut("acme0000page").unwrap().is_changed());
     }

@@ -9,18 +9,19 @@ use serde_json::Value;
 use super::component_groups::ComponentGroup;
 use super::components::Component;
 use super::errors::{ApiError, ServerError};
+use super::ids::Ids;
 use super::incident_templates::IncidentTemplate;
 use super::incidents::Incident;
 use super::metrics::Metric;
 use super::metrics_providers::MetricsProvider;
-use super::notifications::Notification;
+use super::notifications::{Added, Listed, Notification};
 use super::organization::Organization;
 use super::page_access_groups::PageAccessGroup;
 use super::page_access_users::PageAccessUser;
-use super::pages::Page;
+use super::pages::{self, Page};
 use super::storage::StoredRow;
 use super::subscribers::Subscriber;
-use super::table::{Change, Table};
+use super::table::{Change, Keep, Table};
 
 /// A change of the points of a metric, written together with the documents.
 #[derive(Clone, Debug, PartialEq)]
@@ -46,8 +47,10 @@ pub(super) struct PageState {
     pub(super) metrics: Table<Metric>,
     pub(super) subscribers: Table<Subscriber>,
     pub(super) incident_subscribers: Table<Subscriber>,
-    pub(super) notifications: Table<Notification>,
+    /// Who would have been told something by the request at work.
+    pub(super) announced: Vec<Notification>,
     pub(super) points: Vec<PointChange>,
+    pub(super) ids: Ids,
 }
 
 /// Does the same with every table of a page.
@@ -64,12 +67,11 @@ macro_rules! every_table {
         $each!($state, metrics, "metric");
         $each!($state, subscribers, "subscriber");
         $each!($state, incident_subscribers, "incident_subscriber");
-        $each!($state, notifications, "notification");
     };
 }
 
 impl PageState {
-    fn empty(id: &str) -> Self {
+    fn empty(id: &str, ids: &Ids) -> Self {
         Self {
             id: id.to_owned(),
             page: Table::default(),
@@ -83,8 +85,9 @@ impl PageState {
             metrics: Table::default(),
             subscribers: Table::default(),
             incident_subscribers: Table::default(),
-            notifications: Table::default(),
+            announced: Vec::new(),
             points: Vec::new(),
+            ids: ids.clone(),
         }
     }
 
@@ -110,7 +113,7 @@ impl PageState {
 
     /// Notes who would have been told something.
     pub(super) fn notify(&mut self, notification: Notification) {
-        self.notifications.put(&super::ids::identifier(), notification);
+        self.announced.push(notification);
     }
 
     /// Moves the page's own time of change.
@@ -123,7 +126,7 @@ impl PageState {
 
     /// Whether a request changed anything.
     pub(super) fn is_changed(&self) -> bool {
-        let mut changed = !self.points.is_empty();
+        let mut changed = !self.points.is_empty() || !self.announced.is_empty();
         macro_rules! each {
             ($state:expr, $table:ident, $kind:literal) => {
                 changed |= $state.$table.is_changed();
@@ -143,14 +146,37 @@ impl PageState {
         Ok(())
     }
 
-    fn commit(&mut self) {
+    fn commit(&mut self, keep: Option<Keep>) {
         macro_rules! each {
             ($state:expr, $table:ident, $kind:literal) => {
-                $state.$table.commit();
+                $state.$table.commit(keep);
             };
         }
         every_table!(self, each);
+        self.announced.clear();
         self.points.clear();
+    }
+
+    fn is_changed_since(&self, then: Timestamp) -> bool {
+        let mut changed = false;
+        macro_rules! each {
+            ($state:expr, $table:ident, $kind:literal) => {
+                changed |= $state.$table.is_changed_since(then);
+            };
+        }
+        every_table!(self, each);
+        changed
+    }
+
+    fn as_of(&self, then: Timestamp) -> Self {
+        let mut past = Self::empty(&self.id, &self.ids);
+        macro_rules! each {
+            ($state:expr, $table:ident, $kind:literal) => {
+                past.$table = $state.$table.as_of(then);
+            };
+        }
+        every_table!(self, each);
+        past
     }
 
     fn rollback(&mut self) {
@@ -160,6 +186,7 @@ impl PageState {
             };
         }
         every_table!(self, each);
+        self.announced.clear();
         self.points.clear();
     }
 
@@ -190,6 +217,8 @@ fn parse<T: DeserializeOwned>(row: &StoredRow) -> Result<T, ServerError> {
 const USER: &str = "organization_user";
 /// The kind, and the only row, of the identifier of the organization.
 pub(super) const ORGANIZATION: &str = "organization";
+/// The kind of what would have been sent.
+const NOTIFICATION: &str = "notification";
 
 /// All pages.
 #[derive(Debug, Default)]
@@ -198,39 +227,45 @@ pub(super) struct State {
     /// Pages in the order of their creation.
     pub(super) order: Vec<String>,
     pub(super) organization: Organization,
-}
-
-/// What a request changed, ready to be written.
-#[derive(Debug, Default)]
-pub(super) struct Batch {
-    pub(super) documents: Vec<Change>,
-    pub(super) points: Vec<(String, PointChange)>,
+    /// Where the identifiers of new objects come from.
+    pub(super) ids: Ids,
+    /// Set while changes are being written. Whoever finds it set knows that the writer gave up in the middle, and that
+    /// only the database can tell what came of it.
+    pub(super) is_being_saved: bool,
 }
 
 impl State {
-    /// The state that the rows of the database describe.
-    pub(super) fn restored(rows: Vec<StoredRow>) -> Result<Self, ServerError> {
-        let mut state = Self::default();
+    /// The state that the rows of the database describe, and the messages among them.
+    pub(super) fn restored(rows: Vec<StoredRow>, ids: Ids) -> Result<(Self, Vec<Listed>), ServerError> {
+        let mut state = Self { ids, ..Self::default() };
+        let mut notifications = Vec::new();
         for row in rows {
-            if row.kind == ORGANIZATION {
-                let id: String = parse(&row)?;
-                state.organization.id = id.clone();
-                state.organization.identity.restore(row.sequence, row.id, id);
-                continue;
+            match row.kind.as_str() {
+                ORGANIZATION => {
+                    let id: String = parse(&row)?;
+                    state.organization.id = id.clone();
+                    state.organization.identity.restore(row.sequence, row.id, id);
+                }
+                USER => {
+                    let user = parse(&row)?;
+                    state.organization.users.restore(row.sequence, row.id, user);
+                }
+                NOTIFICATION => notifications.push(Listed {
+                    notification: parse(&row)?,
+                    sequence: row.sequence,
+                    id: row.id,
+                }),
+                _ => {
+                    if !state.pages.contains_key(&row.page) {
+                        state.order.push(row.page.clone());
+                    }
+                    state
+                        .pages
+                        .entry(row.page.clone())
+                        .or_insert_with(|| PageState::empty(&row.page, &state.ids))
+                        .restore(row)?;
+                }
             }
-            if row.kind == USER {
-                let user = parse(&row)?;
-                state.organization.users.restore(row.sequence, row.id, user);
-                continue;
-            }
-            if !state.pages.contains_key(&row.page) {
-                state.order.push(row.page.clone());
-            }
-            state
-                .pages
-                .entry(row.page.clone())
-                .or_insert_with(|| PageState::empty(&row.page))
-                .restore(row)?;
         }
         let pages = &state.pages;
         state.order.sort_by_key(|id| {
@@ -240,13 +275,17 @@ impl State {
                 .map(|page| page.created_at);
             (created, id.clone())
         });
-        Ok(state)
+        Ok((state, notifications))
     }
 
-    /// Adds a page.
-    pub(super) fn create(&mut self, page: Page) {
+    /// Adds a page. When another has its subdomain, it gets one from its identifier.
+    pub(super) fn create(&mut self, mut page: Page) {
         let id = page.id.clone();
-        let mut state = PageState::empty(&id);
+        if pages::is_taken(self, &page) {
+            page.settings
+                .insert("subdomain".to_owned(), id.to_ascii_lowercase().into());
+        }
+        let mut state = PageState::empty(&id, &self.ids);
         state.page.put(&id, page);
         self.pages.insert(id.clone(), state);
         self.order.push(id);
@@ -262,35 +301,87 @@ impl State {
         self.order.iter().filter_map(|id| self.pages.get(id))
     }
 
-    /// What has to be written.
-    pub(super) fn batch(&self) -> Result<Batch, ServerError> {
-        let mut batch = Batch::default();
+    /// Whether a request changed anything.
+    pub(super) fn is_changed(&self) -> bool {
+        self.pages.values().any(PageState::is_changed)
+            || self.organization.users.is_changed()
+            || self.organization.identity.is_changed()
+    }
+
+    /// Who would have been told something by the request at work.
+    pub(super) fn announced(&self) -> Vec<Notification> {
+        self.pages
+            .values()
+            .flat_map(|page| page.announced.iter().cloned())
+            .collect()
+    }
+
+    /// The points that the request at work changed, each with its page.
+    pub(super) fn points(&self) -> impl Iterator<Item = (&str, &PointChange)> {
+        self.pages
+            .values()
+            .flat_map(|page| page.points.iter().map(|change| (page.id.as_str(), change)))
+    }
+
+    /// The documents that have to be written.
+    pub(super) fn documents(&self, notifications: &Added) -> Result<Vec<Change>, ServerError> {
+        let mut documents = Vec::new();
         let failed = |kind: &str, id: &str| {
             let (kind, id) = (kind.to_owned(), id.to_owned());
             move |source| ServerError::Document { kind, id, source }
         };
         self.organization
             .users
-            .changes("", USER, &mut batch.documents)
+            .changes("", USER, &mut documents)
             .map_err(failed(USER, ""))?;
         self.organization
             .identity
-            .changes("", ORGANIZATION, &mut batch.documents)
+            .changes("", ORGANIZATION, &mut documents)
             .map_err(failed(ORGANIZATION, ""))?;
         for page in self.pages.values().filter(|page| page.is_changed()) {
-            page.changes(&mut batch.documents).map_err(failed("page", &page.id))?;
-            batch
-                .points
-                .extend(page.points.iter().map(|change| (page.id.clone(), change.clone())));
+            page.changes(&mut documents).map_err(failed("page", &page.id))?;
         }
-        Ok(batch)
+        let change = |listed: &Listed, body: Option<String>| Change {
+            page: listed.notification.page.clone(),
+            kind: NOTIFICATION,
+            id: listed.id.clone(),
+            sequence: listed.sequence,
+            body,
+        };
+        documents.extend(notifications.gone.iter().map(|gone| change(gone, None)));
+        for fresh in &notifications.fresh {
+            let body = serde_json::to_string(&fresh.notification).map_err(failed(NOTIFICATION, &fresh.id))?;
+            documents.push(change(fresh, Some(body)));
+        }
+        Ok(documents)
     }
 
     /// What was changed is safe.
-    pub(super) fn commit(&mut self) {
-        self.pages.values_mut().for_each(PageState::commit);
-        self.organization.users.commit();
-        self.organization.identity.commit();
+    pub(super) fn commit(&mut self, keep: Option<Keep>) {
+        self.pages.values_mut().for_each(|page| page.commit(keep));
+        self.organization.users.commit(keep);
+        self.organization.identity.commit(keep);
+    }
+
+    /// What was at an instant, as far as it was kept; none when nothing has changed since.
+    pub(super) fn as_of(&self, then: Timestamp) -> Option<Self> {
+        let changed = self.organization.users.is_changed_since(then)
+            || self.pages.values().any(|page| page.is_changed_since(then));
+        changed.then(|| Self {
+            pages: self
+                .pages
+                .iter()
+                .map(|(id, page)| (id.clone(), page.as_of(then)))
+                .collect(),
+            order: self.order.clone(),
+            organization: Organization {
+                id: self.organization.id.clone(),
+                identity: Table::default(),
+                users: self.organization.users.as_of(then),
+            },
+            ids: self.ids.clone(),
+            is_being_saved: false,
+        })
     }
 
     /// What was changed is undone.

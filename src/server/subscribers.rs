@@ -1,5 +1,6 @@
 //! Subscribers of a page, their states, and the bulk operations on them.
 
+use axum::http::Uri;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -7,13 +8,14 @@ use serde_json::{Map, Value, json};
 use super::errors::ApiError;
 use super::faults::Behaviour;
 use super::fields::{Fields, Given};
+use super::ids::Ids;
 use super::instants::optional_seconds;
 use super::notifications::{Notification, NotificationKind};
 use super::pagination::{ORDINARY, Paging, SUBSCRIBERS};
 use super::routes::{Answer, Call, Reply, Verb};
 use super::state::PageState;
 use super::words::{SubscriberMode, SubscriberState};
-use super::{components, ids, instants, subscribers_bulk};
+use super::{components, instants, subscribers_bulk, telephone};
 
 /// Quarantined subscribers are removed after this many days.
 const PURGE_DAYS: i64 = 28;
@@ -30,6 +32,9 @@ pub(super) struct Subscriber {
     pub(super) endpoint: Option<String>,
     pub(super) phone_number: Option<String>,
     pub(super) phone_country: Option<String>,
+    /// The number as people write it abroad, which is the same for every way of writing it.
+    #[serde(default)]
+    pub(super) display_phone_number: Option<String>,
     pub(super) skip_confirmation_notification: bool,
     /// Empty means everything.
     pub(super) component_ids: Vec<String>,
@@ -44,11 +49,15 @@ impl Subscriber {
     /// What distinguishes it from others of its channel.
     pub(super) fn address(&self) -> String {
         match self.mode {
-            SubscriberMode::Sms => format!(
-                "{} {}",
-                self.phone_country.as_deref().unwrap_or_default(),
-                self.phone_number.as_deref().unwrap_or_default()
-            ),
+            SubscriberMode::Sms => match &self.display_phone_number {
+                Some(number) => number.clone(),
+                // Stored before numbers were looked at.
+                None => format!(
+                    "{} {}",
+                    self.phone_country.as_deref().unwrap_or_default(),
+                    self.phone_number.as_deref().unwrap_or_default()
+                ),
+            },
             SubscriberMode::Webhook => self.endpoint.clone().unwrap_or_default(),
             _ => self.email.clone().unwrap_or_default(),
         }
@@ -89,7 +98,7 @@ pub(super) fn render(subscriber: &Subscriber) -> Value {
         "endpoint": subscriber.endpoint,
         "phone_number": subscriber.phone_number,
         "phone_country": subscriber.phone_country,
-        "display_phone_number": subscriber.phone_number,
+        "display_phone_number": subscriber.display_phone_number,
         "obfuscated_channel_name": null,
         "workspace_name": null,
         "skip_confirmation_notification": subscriber.skip_confirmation_notification,
@@ -98,8 +107,8 @@ pub(super) fn render(subscriber: &Subscriber) -> Value {
         "page_access_user_id": subscriber.page_access_user_id,
         "created_at": instants::seconds(subscriber.created_at),
     });
-    // Subscribers of an incident follow the incident, not components.
-    if subscriber.incident_id.is_none()
+    // Who follows everything, or one incident, has no list of components at all, not an empty one.
+    if !subscriber.component_ids.is_empty()
         && let Value::Object(map) = &mut body
     {
         map.insert("components".to_owned(), subscriber.component_ids.clone().into());
@@ -131,7 +140,7 @@ pub(super) fn route(page: &mut PageState, verb: Verb, path: &[&str], call: &Call
     }
 }
 
-fn find<'a>(page: &'a PageState, id: &str) -> Result<&'a Subscriber, ApiError> {
+pub(super) fn find<'a>(page: &'a PageState, id: &str) -> Result<&'a Subscriber, ApiError> {
     page.subscribers
         .get(id)
         .filter(|subscriber| subscriber.is_subscribed())
@@ -196,12 +205,7 @@ fn list(page: &PageState, call: &Call<'_>) -> Answer {
         },
         None => SUBSCRIBERS,
     };
-    call.list(
-        found,
-        paging,
-        |subscriber| subscriber.created_at,
-        |subscriber| render(subscriber),
-    )
+    call.list(found, paging, |subscriber| render(subscriber))
 }
 
 fn matches_text(subscriber: &Subscriber, text: &str) -> bool {
@@ -217,23 +221,18 @@ fn unsubscribed(page: &PageState, call: &Call<'_>) -> Answer {
         .values()
         .filter(|subscriber| !subscriber.is_subscribed())
         .collect();
-    call.list(
-        gone,
-        ORDINARY,
-        |subscriber| subscriber.created_at,
-        |subscriber| render(subscriber),
-    )
+    call.list(gone, ORDINARY, |subscriber| render(subscriber))
 }
 
 /// Reads the contact of a new subscriber, of a page or of an incident.
 pub(super) fn read_contact(
     fields: &mut Fields<'_>,
+    ids: &Ids,
     webhooks: bool,
     behaviour: &Behaviour,
     now: Timestamp,
 ) -> Option<Subscriber> {
-    let email = fields.filled("email").value().map(|email| {
-        let email = email.trim().to_owned();
+    let email = fields.email("email").value().map(|email| {
         if behaviour.lower_case_addresses {
             email.to_lowercase()
         } else {
@@ -249,14 +248,10 @@ pub(super) fn read_contact(
     };
     let phone_number = fields.filled("phone_number").value();
     let phone_country = fields.filled("phone_country").value();
+    let display_phone_number = read_telephone(fields, phone_country.as_deref(), phone_number.as_deref());
     let skip = fields.flag("skip_confirmation_notification").value().unwrap_or(false);
-    if let Some(email) = &email
-        && !looks_like_email(email)
-    {
-        fields.problem("Email is invalid");
-    }
     if let Some(endpoint) = &endpoint
-        && !(endpoint.starts_with("https://") || endpoint.starts_with("http://"))
+        && !looks_like_address(endpoint)
     {
         fields.problem("Endpoint is invalid");
     }
@@ -269,12 +264,9 @@ pub(super) fn read_contact(
             return None;
         }
     };
-    if mode == SubscriberMode::Sms && phone_country.is_none() {
-        fields.blank("phone_country");
-    }
     let waits = mode == SubscriberMode::Email && !skip;
     Some(Subscriber {
-        id: ids::identifier(),
+        id: ids.identifier(),
         incident_id: None,
         mode,
         state: if waits {
@@ -285,7 +277,8 @@ pub(super) fn read_contact(
         email,
         endpoint,
         phone_number,
-        phone_country: phone_country.map(|country| country.to_uppercase()),
+        phone_country: phone_country.map(|country| country.trim().to_ascii_uppercase()),
+        display_phone_number,
         skip_confirmation_notification: skip,
         component_ids: Vec::new(),
         page_access_user_id: None,
@@ -296,18 +289,37 @@ pub(super) fn read_contact(
     })
 }
 
-fn looks_like_email(text: &str) -> bool {
-    text.split_once('@')
-        .is_some_and(|(local, domain)| !local.is_empty() && !domain.is_empty() && !domain.contains('@'))
-        && !text.contains(char::is_whitespace)
+/// Whether a text is the address of a server that speaks HTTP.
+fn looks_like_address(text: &str) -> bool {
+    text.parse::<Uri>().is_ok_and(|address| {
+        let spoken = matches!(address.scheme_str(), Some("http" | "https"));
+        spoken && address.host().is_some_and(|host| !host.is_empty())
+    })
+}
+
+/// The number as it is shown; complains about what is no number of its country.
+fn read_telephone(fields: &mut Fields<'_>, country: Option<&str>, number: Option<&str>) -> Option<String> {
+    let number = number?;
+    let Some(code) = country else {
+        fields.blank("phone_country");
+        return None;
+    };
+    let Some(country) = telephone::country(code) else {
+        fields.problem("Phone country is invalid");
+        return None;
+    };
+    let shown = telephone::international(country, number);
+    if shown.is_none() {
+        fields.problem("Phone number is invalid");
+    }
+    shown
 }
 
 /// Refuses an address that already subscribes.
 pub(super) fn check_taken<'a>(
-    fields: &mut Fields<'_>,
     subscriber: &Subscriber,
     mut others: impl Iterator<Item = &'a Subscriber>,
-) {
+) -> Result<(), ApiError> {
     let address = subscriber.address().to_lowercase();
     if others.any(|other| {
         other.is_subscribed() && other.mode == subscriber.mode && other.address().to_lowercase() == address
@@ -317,8 +329,9 @@ pub(super) fn check_taken<'a>(
             SubscriberMode::Sms => "Phone number",
             _ => "Email",
         };
-        fields.problem(format!("{key} has already been taken"));
+        return Err(ApiError::invalid(vec![format!("{key} has already been taken")]));
     }
+    Ok(())
 }
 
 /// Notes the message that asks a new subscriber to confirm.
@@ -355,18 +368,22 @@ fn read_components(page: &PageState, fields: &mut Fields<'_>) -> Vec<String> {
 
 fn create(page: &mut PageState, call: &Call<'_>) -> Answer {
     let mut fields = Fields::envelope(call.body, "subscriber")?;
-    let subscriber = read_contact(&mut fields, true, call.behaviour, call.now);
+    let subscriber = read_contact(&mut fields, &page.ids, true, call.behaviour, call.now);
     let component_ids = read_components(page, &mut fields);
     let page_access_user_id = fields.filled("page_access_user").value();
-    if let Some(subscriber) = &subscriber {
-        check_taken(&mut fields, subscriber, page.subscribers.values());
-    }
     fields.finish()?;
     let Some(mut subscriber) = subscriber else {
         return Err(ApiError::invalid(vec!["Email can't be blank".to_owned()]));
     };
     subscriber.component_ids = component_ids;
     subscriber.page_access_user_id = page_access_user_id;
+    let added = add(page, subscriber, call)?;
+    Ok(Reply::created(render(&added)))
+}
+
+/// Adds a subscriber of the page and asks it to confirm.
+pub(super) fn add(page: &mut PageState, subscriber: Subscriber, call: &Call<'_>) -> Result<Subscriber, ApiError> {
+    check_taken(&subscriber, page.subscribers.values())?;
     // Somebody who comes back is no longer among those who left.
     let address = subscriber.address();
     let former: Vec<String> = page
@@ -379,10 +396,8 @@ fn create(page: &mut PageState, call: &Call<'_>) -> Answer {
         page.subscribers.remove(&id);
     }
     ask_to_confirm(page, &subscriber, call.now);
-    let rendered = render(&subscriber);
-    let id = subscriber.id.clone();
-    page.subscribers.put(&id, subscriber);
-    Ok(Reply::created(rendered))
+    page.subscribers.put(&subscriber.id, subscriber.clone());
+    Ok(subscriber)
 }
 
 fn update(page: &mut PageState, id: &str, call: &Call<'_>) -> Answer {
@@ -419,12 +434,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn addresses_are_checked_roughly() {
-        for good in ["a@b", "a.b@c.example"] {
-            assert!(looks_like_email(good));
+    fn endpoints_are_addresses_of_servers() {
+        for good in [
+            "https://example.com",
+            "http://example.com:8080/a?b=c",
+            "HTTPS://[::1]/hook",
+        ] {
+            assert!(looks_like_address(good), "{good}");
         }
-        for bad in ["", "a", "@b", "a@", "a@b@c", "a b@c"] {
-            assert!(!looks_like_email(bad));
+        for bad in [
+            "",
+            "http://",
+            "https:///hook",
+            "ftp://example.com",
+            "example.com",
+            "/hook",
+            "http://a b",
+        ] {
+            assert!(!looks_like_address(bad), "{bad}");
         }
     }
 }

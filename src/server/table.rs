@@ -1,8 +1,9 @@
 //! Objects of one kind in memory, with a journal of what a request changed: it is written to the database before the
-//! answer, or undone when the request is refused.
+//! answer, or undone when the request is refused. Journals that are kept afterwards lead back to what was.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 
+use jiff::Timestamp;
 use serde::Serialize;
 
 /// One row of the database to write (`body` present) or to delete.
@@ -21,13 +22,27 @@ struct Row<T> {
     value: T,
 }
 
+/// What rows were before a change; none for those that it made.
+type Journal<T> = BTreeMap<i64, Option<Row<T>>>;
+
+/// How much of the past a commit leaves behind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Keep {
+    /// When it happens.
+    pub(super) at: Timestamp,
+    /// Nobody will ask what was before this.
+    pub(super) since: Timestamp,
+}
+
 /// Objects in the order of their creation.
 #[derive(Clone, Debug)]
 pub(super) struct Table<T> {
     rows: BTreeMap<i64, Row<T>>,
     index: HashMap<String, i64>,
     next: i64,
-    journal: BTreeMap<i64, Option<Row<T>>>,
+    journal: Journal<T>,
+    /// The journals of earlier changes, oldest first.
+    past: VecDeque<(Timestamp, Journal<T>)>,
 }
 
 impl<T> Default for Table<T> {
@@ -36,7 +51,8 @@ impl<T> Default for Table<T> {
             rows: BTreeMap::new(),
             index: HashMap::new(),
             next: 1,
-            journal: BTreeMap::new(),
+            journal: Journal::new(),
+            past: VecDeque::new(),
         }
     }
 }
@@ -138,13 +154,29 @@ impl<T: Clone + Serialize> Table<T> {
     }
 
     /// The changes are safe in the database.
-    pub(super) fn commit(&mut self) {
-        self.journal.clear();
+    pub(super) fn commit(&mut self, keep: Option<Keep>) {
+        let journal = std::mem::take(&mut self.journal);
+        let Some(keep) = keep else {
+            self.past.clear();
+            return;
+        };
+        if !journal.is_empty() {
+            // A clock that was put back does not change the order of what happened.
+            let at = self.past.back().map_or(keep.at, |(last, _)| keep.at.max(*last));
+            self.past.push_back((at, journal));
+        }
+        while self.past.front().is_some_and(|(at, _)| *at <= keep.since) {
+            self.past.pop_front();
+        }
     }
 
     /// Undoes everything since the last commit.
     pub(super) fn rollback(&mut self) {
         let journal = std::mem::take(&mut self.journal);
+        self.undo(journal);
+    }
+
+    fn undo(&mut self, journal: Journal<T>) {
         for sequence in journal.keys() {
             if let Some(row) = self.rows.remove(sequence) {
                 self.index.remove(&row.id);
@@ -156,6 +188,26 @@ impl<T: Clone + Serialize> Table<T> {
                 self.rows.insert(sequence, row);
             }
         }
+    }
+
+    /// Whether anything was committed after an instant, as far as the past was kept.
+    pub(super) fn is_changed_since(&self, then: Timestamp) -> bool {
+        self.past.back().is_some_and(|(at, _)| *at > then)
+    }
+
+    /// A copy of what was at an instant, as far as the past was kept.
+    pub(super) fn as_of(&self, then: Timestamp) -> Self {
+        let mut table = Self {
+            rows: self.rows.clone(),
+            index: self.index.clone(),
+            next: self.next,
+            journal: Journal::new(),
+            past: VecDeque::new(),
+        };
+        for (_, journal) in self.past.iter().rev().take_while(|(at, _)| *at > then) {
+            table.undo(journal.clone());
+        }
+        table
     }
 }
 
@@ -205,8 +257,45 @@ mod tests {
             seen,
             [("a", None), ("b", Some("\"changed\"")), ("d", Some("\"newer\""))]
         );
-        table.commit();
+        table.commit(None);
         assert!(!table.is_changed());
         assert_eq!(table.ids(), ["b", "d"]);
+    }
+
+    #[test]
+    fn the_past_is_what_was_committed_by_then() {
+        let at = |second| Timestamp::from_second(second).unwrap();
+        let keep = |second| {
+            Some(Keep {
+                at: at(second),
+                since: at(second - 10),
+            })
+        };
+        let mut table = table();
+        *table.edit("a").unwrap() = "changed".into();
+        table.put("c", "new".into());
+        table.commit(keep(100));
+        table.remove("b");
+        *table.edit("a").unwrap() = "changed again".into();
+        table.commit(keep(105));
+        // Comes back under its own name at another place.
+        table.put("b", "another".into());
+        table.remove("c");
+        table.commit(keep(106));
+        let shown = |then| {
+            let past = table.as_of(at(then));
+            assert!(past.ids().iter().all(|id| past.contains(id)));
+            past.values().cloned().collect::<Vec<_>>()
+        };
+        assert_eq!(shown(99), ["one", "two"]);
+        assert_eq!(shown(100), ["changed", "two", "new"]);
+        assert_eq!(shown(105), ["changed again", "new"]);
+        assert_eq!(shown(106), ["changed again", "another"]);
+        assert!(table.is_changed_since(at(105)));
+        assert!(!table.is_changed_since(at(106)));
+        table.commit(keep(115));
+        assert_eq!(table.past.len(), 1, "what nobody can ask for any more is dropped");
+        table.commit(None);
+        assert!(table.past.is_empty());
     }
 }

@@ -51,8 +51,9 @@ fn bad(parameter: &str) -> ApiError {
     ApiError::invalid(vec![format!("{parameter} must be YYYY, YYYY-MM or YYYY-MM-DD")])
 }
 
-fn window(call: &Call<'_>, earliest: Option<Date>) -> Result<Window, ApiError> {
-    let today = call.now.to_zoned(TimeZone::UTC).date();
+/// The days of a question are those of the page's zone.
+fn window(call: &Call<'_>, zone: &TimeZone, earliest: Option<Date>) -> Result<Window, ApiError> {
+    let today = call.now.to_zoned(zone.clone()).date();
     let mut warnings = Vec::new();
     let mut last = match call.parameter("end") {
         Some(text) => dates(text).ok_or_else(|| bad("End"))?.1,
@@ -77,10 +78,10 @@ fn window(call: &Call<'_>, earliest: Option<Date>) -> Result<Window, ApiError> {
             "The range is longer than six months".to_owned(),
         ]));
     }
-    let from = first.to_zoned(TimeZone::UTC).map(|zoned| zoned.timestamp());
+    let from = first.to_zoned(zone.clone()).map(|zoned| zoned.timestamp());
     let until = last
         .tomorrow()
-        .and_then(|next| next.to_zoned(TimeZone::UTC))
+        .and_then(|next| next.to_zoned(zone.clone()))
         .map(|zoned| zoned.timestamp());
     match (from, until) {
         (Ok(from), Ok(until)) => Ok(Window {
@@ -155,7 +156,7 @@ pub(super) fn of_component(page: &PageState, id: &str, call: &Call<'_>) -> Answe
             "Uptime is not shown for this component".to_owned(),
         ]));
     }
-    let window = window(call, component.start_date)?;
+    let window = window(call, &page.document()?.zone(), component.start_date)?;
     let mut body = answer(id, &component.name, &[component], &window);
     if !call.switch("skip_related_events")
         && let Value::Object(map) = &mut body
@@ -180,7 +181,8 @@ pub(super) fn of_group(page: &PageState, id: &str, call: &Call<'_>) -> Answer {
             "Uptime is not shown for any component of this group".to_owned(),
         ]));
     }
-    let window = window(call, members.iter().filter_map(|component| component.start_date).min())?;
+    let earliest = members.iter().filter_map(|component| component.start_date).min();
+    let window = window(call, &page.document()?.zone(), earliest)?;
     let mut body = answer(id, &group.name, &members, &window);
     if !call.switch("skip_related_events")
         && let Value::Object(map) = &mut body

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use serde_json::json;
+
 use super::{Running, code, finish, program, shown, stderr};
 
 fn serve(arguments: &[&str]) -> std::process::Command {
@@ -102,6 +104,88 @@ async fn an_address_in_use_is_an_error_that_says_what_to_do() {
         "{}",
         shown(&output)
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn it_shows_requests_and_answers_as_it_is_told() {
+    let running = Running::start(serve(&[
+        "--data",
+        ":memory:",
+        "--token",
+        "secret-token",
+        "--page",
+        "abcdefghijkl=Acme",
+        "--rate-limit",
+        "3",
+        "--log-requests",
+        "--throttle-status",
+        "429",
+        "--error-shape",
+        "message",
+        "--metric-patch",
+        "documented",
+        "--components-per-page",
+        "1",
+        "--list-lag",
+        "3600",
+        "--template-items",
+    ]));
+    let said = running.says("organization ").await;
+    let url = format!("{}/pages/abcdefghijkl/components", word_after(&said, "serving "));
+    let client = crate::server::client();
+    let send = async |request: reqwest::RequestBuilder| {
+        let answer = request.header("Authorization", "secret-token").send().await.unwrap();
+        (
+            answer.status().as_u16(),
+            answer.json::<serde_json::Value>().await.unwrap(),
+        )
+    };
+    let component = json!({"component": {"name": "API"}});
+    assert_eq!(send(client.post(&url).json(&component)).await.0, 201);
+    let (status, listed) = send(client.get(format!("{url}?page=1&api_key=another-secret"))).await;
+    assert_eq!(
+        (status, listed),
+        (200, json!([])),
+        "the list shows what was an hour ago"
+    );
+    assert_eq!(
+        send(client.get(format!("{url}/nothing"))).await,
+        (404, json!({"message": "Not found"}))
+    );
+    assert_eq!(send(client.get(&url)).await.0, 429);
+    let said = running.says("Z  429  ").await;
+    let lines: Vec<&str> = said
+        .lines()
+        .filter_map(|line| line.split_once("Z  "))
+        .map(|(_, line)| line)
+        .collect();
+    assert_eq!(
+        lines,
+        [
+            "201  POST /v1/pages/abcdefghijkl/components",
+            "200  GET /v1/pages/abcdefghijkl/components?page=1",
+            "404  GET /v1/pages/abcdefghijkl/components/nothing",
+            "429  GET /v1/pages/abcdefghijkl/components",
+        ],
+        "{said}"
+    );
+    assert!(!said.contains("secret"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn habits_that_nobody_has_are_refused() {
+    for (flag, value) in [
+        ("--throttle-status", "430"),
+        ("--metric-patch", "some"),
+        ("--components-per-page", "0"),
+        ("--list-lag", "-1"),
+    ] {
+        let mut command = program();
+        command.args(["serve", "--data", ":memory:", &format!("{flag}={value}")]);
+        let output = finish(command).await;
+        assert_eq!(code(&output), 1, "{}", shown(&output));
+        assert!(stderr(&output).contains(flag), "{}", shown(&output));
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -6,7 +6,7 @@ use jiff::SignedDuration;
 use serde_json::json;
 use statuspage_operator::api::Kind;
 use statuspage_operator::driver::{PassEnd, StoreError};
-use statuspage_operator::server::Effect;
+use statuspage_operator::server::{Effect, MetricPatch};
 
 use super::{Stage, access, key};
 
@@ -206,6 +206,10 @@ async fn a_journal_that_loses_the_race_sends_nothing() {
 #[tokio::test]
 async fn a_field_that_the_page_does_not_keep_is_written_once_and_reported() {
     let stage = Stage::new().await;
+    stage
+        .server
+        .faults()
+        .set_behaviour(|behaviour| behaviour.metric_patch = MetricPatch::Documented);
     stage.declare(Kind::Metric, "latency", json!({"suffix": "ms"}));
     let driver = stage.settle(stage.driver()).await;
     stage

@@ -184,3 +184,59 @@ async fn permissions_that_are_left_out_are_revoked() {
     );
     assert_eq!(call("GET", "acme/users", json!({})).await.1, json!([]));
 }
+
+#[tokio::test]
+async fn addresses_of_users_are_checked() {
+    let running = Running::start().await;
+    let users = format!(
+        "{}/v1/organizations/{}/users",
+        running.origin,
+        running.server.organization()
+    );
+    let member = |body: Value| {
+        let request = running.client.post(&users).header("Authorization", TOKEN);
+        answer(request.json(&json!({ "user": body })))
+    };
+    let invalid = (422, json!({"error": ["Email is invalid"]}));
+    for bad in [
+        "nobody",
+        "a b@example.com",
+        "a@b@example.com",
+        "@example.com",
+        "Ann <ann@example.com>",
+    ] {
+        assert_eq!(
+            member(json!({"email": bad, "password": "secret"})).await,
+            invalid,
+            "{bad}"
+        );
+        let viewer = json!({"page_access_user": {"email": bad}});
+        assert_eq!(
+            running.call("POST", "/page_access_users", viewer).await,
+            invalid,
+            "{bad}"
+        );
+    }
+    assert_eq!(
+        member(json!({"password": "secret"})).await.1,
+        json!({"error": ["Email can't be blank"]})
+    );
+    let long = json!({"email": "ann@example.com", "password": "secret", "last_name": "x".repeat(256)});
+    assert_eq!(
+        member(long).await.1,
+        json!({"error": ["Last name is too long (maximum is 255 characters)"]})
+    );
+    let ann = json!({"email": "ann@example.com", "password": "secret"});
+    assert_eq!(member(ann).await.0, 201);
+    let viewer = running
+        .ok(
+            "POST",
+            "/page_access_users",
+            json!({"page_access_user": {"email": "ann@example.com"}}),
+        )
+        .await;
+    let path = format!("/page_access_users/{}", text(&viewer["id"]));
+    let changed = json!({"page_access_user": {"email": "ann"}});
+    assert_eq!(running.call("PATCH", &path, changed).await, invalid);
+    assert_eq!(running.get(&path).await["email"], "ann@example.com");
+}

@@ -21,7 +21,17 @@ async fn a_component_lives() {
     assert_eq!(made["status"], "operational");
     assert_eq!(made["group_id"], Value::Null);
     assert_eq!(made["position"], 1);
-    assert_eq!(made["start_date"], "2026-03-01");
+    // Its uptime is shown only when somebody asks for that, and then from this day on.
+    assert_eq!((&made["showcase"], &made["start_date"]), (&json!(false), &Value::Null));
+    let shown = json!({"component": {"name": "Shown", "showcase": true}});
+    let shown = running.ok("POST", "/components", shown).await;
+    assert_eq!(
+        (&shown["showcase"], &shown["start_date"]),
+        (&json!(true), &json!("2026-03-01"))
+    );
+    running
+        .ok("DELETE", &format!("/components/{}", text(&shown["id"])), Value::Null)
+        .await;
     assert_eq!(made["created_at"], "2026-03-01T12:00:00Z");
     assert!(text(&made["automation_email"]).starts_with("component+"));
     running.advance(60).await;
@@ -191,7 +201,8 @@ async fn a_removed_group_leaves_its_members() {
 #[tokio::test]
 async fn uptime_counts_outages() {
     let running = Running::start().await;
-    let id = running.component("API").await;
+    let made = json!({"component": {"name": "API", "showcase": true}});
+    let id = text(&running.ok("POST", "/components", made).await["id"]);
     let set = |status: &'static str| {
         let path = format!("/components/{id}");
         let running = &running;

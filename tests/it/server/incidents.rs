@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use statuspage_operator::server::NotificationKind;
 
-use super::{Running, column, text};
+use super::{Running, answer, column, text};
 
 async fn incident(running: &Running, body: Value) -> Value {
     running.ok("POST", "/incidents", json!({ "incident": body })).await
@@ -395,4 +395,37 @@ async fn one_incident_can_be_followed() {
     assert_eq!(running.get(&path).await, json!([follower]));
     assert_eq!(running.call("DELETE", &one, Value::Null).await, (200, follower));
     assert_eq!(running.call("GET", &one, Value::Null).await.0, 404);
+}
+
+#[tokio::test]
+async fn the_components_of_an_incident_may_be_a_mere_list() {
+    let running = Running::start().await;
+    let (api, web) = (running.component("API").await, running.component("Web").await);
+    let form = running
+        .request("POST", "/incidents")
+        .header("Content-Type", "application/x-www-form-urlencoded")
+        .body(format!(
+            "incident[name]=Down&incident[components][]={api}&incident[components][]={web}"
+        ));
+    let (status, made) = answer(form).await;
+    assert_eq!(status, 201);
+    assert_eq!(column(&made["components"], "id"), [json!(api), json!(web)]);
+    assert_eq!(column(&made["components"], "status"), ["operational", "operational"]);
+    let both = incident(
+        &running,
+        json!({"name": "Down", "component_ids": [web], "components": [api, web]}),
+    )
+    .await;
+    assert_eq!(column(&both["components"], "id"), [json!(web), json!(api)]);
+    // An empty list is the empty map of some languages.
+    let none = incident(
+        &running,
+        json!({"name": "Down", "component_ids": [web], "components": []}),
+    )
+    .await;
+    assert_eq!(column(&none["components"], "id"), [json!(web)]);
+    for bad in [json!(["elsewhere"]), json!([1]), json!(7)] {
+        let body = json!({"incident": {"name": "Down", "components": bad}});
+        assert_eq!(running.call("POST", "/incidents", body).await.0, 422, "{bad}");
+    }
 }

@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
+use statuspage_operator::server::MetricPatch;
 
 use super::{PAGE, Running, beginning, column, text};
 
@@ -64,7 +65,7 @@ async fn providers_ask_for_their_credentials_and_never_show_them() {
 }
 
 #[tokio::test]
-async fn a_metric_keeps_what_its_change_does_not_document() {
+async fn a_change_of_a_metric_honours_all_of_it_or_what_is_documented() {
     let running = Running::start().await;
     let provider = provider(&running).await;
     let id = metric(&running, &provider, "Latency").await;
@@ -72,16 +73,20 @@ async fn a_metric_keeps_what_its_change_does_not_document() {
     let made = running.get(&path).await;
     assert_eq!(made["metrics_provider_id"], json!(provider));
     assert!(made.get("transform").is_none());
+    let behave = |patch| {
+        running
+            .server
+            .faults()
+            .set_behaviour(|behaviour| behaviour.metric_patch = patch)
+    };
+    behave(MetricPatch::Documented);
     let body = json!({"metric": {"name": "Time", "suffix": "s", "y_axis_min": 1.5}});
     let changed = running.ok("PATCH", &path, body.clone()).await;
     assert_eq!(
         (&changed["name"], &changed["suffix"], &changed["y_axis_min"]),
         (&json!("Time"), &json!("ms"), &Value::Null)
     );
-    running
-        .server
-        .faults()
-        .set_behaviour(|behaviour| behaviour.metric_update_honours_all = true);
+    behave(MetricPatch::default());
     let changed = running.ok("PATCH", &path, body).await;
     assert_eq!((&changed["suffix"], &changed["y_axis_min"]), (&json!("s"), &json!(1.5)));
     let list = running.get(&format!("/metrics_providers/{provider}/metrics")).await;

@@ -2,7 +2,11 @@
 
 mod access;
 mod components;
+mod exchange;
+#[cfg(target_os = "linux")]
+mod full_disk;
 mod incidents;
+mod lag;
 mod metrics;
 mod node_client;
 mod public;

@@ -1,7 +1,7 @@
 //! What everybody may read of a page: `/api/v2/*.json`.
 
 use serde_json::{Value, json};
-use statuspage_operator::server::{PageSeed, ServerOptions};
+use statuspage_operator::server::{NotificationKind, PageSeed, ServerOptions};
 
 use super::{Running, answer, column, options, text};
 
@@ -238,11 +238,15 @@ async fn everybody_may_read_and_nobody_may_write() {
         assert_eq!(response.status(), 200, "it costs nothing of the budget");
         assert_eq!(response.headers()["access-control-allow-origin"], "*");
     }
+    assert_eq!(running.server.log().count("GET", "/api/v2/summary.json"), 3);
     assert_eq!(answer(running.client.post(&url)).await.0, 405);
     for path in [
         "/api/v2/summary",
         "/api/v2/nothing.json",
         "/api/v2/incidents/abc.json",
+        "/api/v2/pages.json",
+        "/api/v2/pages",
+        "/api/v2/components/abc.json",
         "/api/v2",
         "/api/v1/status.json",
     ] {
@@ -253,4 +257,190 @@ async fn everybody_may_read_and_nobody_may_write() {
         .ok("PATCH", "", json!({"page": {"viewers_must_be_team_members": true}}))
         .await;
     assert_eq!(running.public("acme.localhost", "summary.json").await.0, 401);
+}
+
+#[tokio::test]
+async fn one_incident_has_a_document_of_its_own() {
+    let running = Running::start().await;
+    let made = running
+        .ok(
+            "POST",
+            "/incidents",
+            json!({"incident": {"name": "Down", "body": "We look."}}),
+        )
+        .await;
+    let upgrade = json!({"incident": {"name": "Upgrade", "scheduled_for": "2026-04-01T00:00:00Z",
+                                      "scheduled_until": "2026-04-01T01:00:00Z"}});
+    let upgrade = running.ok("POST", "/incidents", upgrade).await;
+    let shown = running.shown(&format!("incidents/{}.json", text(&made["id"]))).await;
+    assert_eq!(keys(&shown), ["incident", "page"]);
+    assert_eq!(shown["incident"], running.shown("incidents.json").await["incidents"][0]);
+    let shown = running.shown(&format!("incidents/{}.json", text(&upgrade["id"]))).await;
+    assert_eq!(shown["incident"]["scheduled_until"], "2026-04-01T01:00:00.000Z");
+}
+
+#[tokio::test]
+async fn instants_are_in_the_zone_of_the_page() {
+    let running = Running::start().await;
+    running
+        .ok(
+            "PATCH",
+            "",
+            json!({"page": {"time_zone": "Eastern Time (US & Canada)"}}),
+        )
+        .await;
+    // In summer the clocks differ.
+    let upgrade = json!({"incident": {"name": "Upgrade", "body": "Soon.", "scheduled_for": "2026-07-01T00:00:00Z",
+                                      "scheduled_until": "2026-07-01T01:00:00Z"}});
+    running.ok("POST", "/incidents", upgrade).await;
+    let shown = running.shown("summary.json").await;
+    assert_eq!(shown["page"]["time_zone"], "America/New_York");
+    assert_eq!(shown["page"]["updated_at"], "2026-03-01T07:00:00.000-05:00");
+    let maintenance = &shown["scheduled_maintenances"][0];
+    assert_eq!(maintenance["created_at"], "2026-03-01T07:00:00.000-05:00");
+    assert_eq!(maintenance["scheduled_for"], "2026-06-30T20:00:00.000-04:00");
+    assert_eq!(
+        maintenance["incident_updates"][0]["display_at"],
+        "2026-03-01T07:00:00.000-05:00"
+    );
+    // The day of a new component is that of the page: in New York it is still the first of March.
+    running.advance(15 * 3600).await;
+    let made = json!({"component": {"name": "API", "showcase": true}});
+    assert_eq!(
+        running.ok("POST", "/components", made).await["start_date"],
+        "2026-03-01"
+    );
+}
+
+#[tokio::test]
+async fn a_reader_that_has_it_already_is_told_so() {
+    let running = Running::start().await;
+    let url = format!("{}/api/v2/summary.json", running.origin);
+    let get = async |tags: &str| {
+        let request = running.client.get(&url).header("If-None-Match", tags);
+        let response = request.send().await.unwrap();
+        let tag = response.headers()["etag"].to_str().unwrap().to_owned();
+        (response.status().as_u16(), tag, response.bytes().await.unwrap().len())
+    };
+    let (status, tag, length) = get("\"other\"").await;
+    assert_eq!(status, 200);
+    assert_eq!(get(&tag).await, (304, tag.clone(), 0));
+    assert_eq!(get(&format!("\"a\", {tag}")).await.0, 304);
+    assert_eq!(get(tag.trim_start_matches("W/")).await.0, 304);
+    assert_eq!(get("*").await.0, 304);
+    running.component("API").await;
+    let (status, other, longer) = get(&tag).await;
+    assert_eq!(status, 200);
+    assert!(other != tag && longer > length);
+}
+
+#[tokio::test]
+async fn a_browser_may_ask_from_the_page_of_somebody_else() {
+    let running = Running::start().await;
+    let ask = async |path: &str, method: &str| {
+        let request = running
+            .client
+            .request(method.parse().unwrap(), format!("{}{path}", running.origin));
+        let request = request
+            .header("Origin", "https://example.com")
+            .header("Access-Control-Request-Method", "POST")
+            .header("Access-Control-Request-Headers", "content-type,x-one");
+        request.send().await.unwrap()
+    };
+    let response = ask("/api/v2/subscribers.json", "OPTIONS").await;
+    assert_eq!(response.status(), 204);
+    assert_eq!(response.headers()["access-control-allow-origin"], "*");
+    assert_eq!(response.headers()["access-control-allow-headers"], "content-type,x-one");
+    let methods = response.headers()["access-control-allow-methods"].to_str().unwrap();
+    assert!(methods.contains("POST") && methods.contains("DELETE"), "{methods}");
+    let refused = ask("/api/v2/summary.json", "DELETE").await;
+    assert_eq!(refused.status(), 405);
+    assert_eq!(refused.headers()["allow"], "GET, HEAD");
+    assert_eq!(refused.headers()["access-control-allow-origin"], "*");
+    let other = ask("/v1/pages", "OPTIONS").await;
+    assert!(other.headers().get("access-control-allow-origin").is_none());
+}
+
+#[tokio::test]
+async fn people_subscribe_and_leave_by_themselves() {
+    let running = Running::start().await;
+    let api = running.component("API").await;
+    let down = text(
+        &running
+            .ok("POST", "/incidents", json!({"incident": {"name": "Down"}}))
+            .await["id"],
+    );
+    let public = |method: &str, path: &str, body: Value| {
+        let url = format!("{}/api/v2/{path}", running.origin);
+        answer(running.client.request(method.parse().unwrap(), url).json(&body))
+    };
+    let email = json!({"subscriber": {"email": "Ann@example.com", "component_ids": [api],
+                                      "skip_confirmation_notification": true}});
+    let (status, made) = public("POST", "subscribers.json", email.clone()).await;
+    assert_eq!(status, 201);
+    assert_eq!(keys(&made), ["page", "subscriber"]);
+    assert_eq!(
+        made["subscriber"],
+        json!({"id": made["subscriber"]["id"], "mode": "email", "email": "ann@example.com",
+               "created_at": "2026-03-01T12:00:00.000Z", "skip_confirmation_notification": false,
+               "quarantined_at": null, "purge_at": null})
+    );
+    let waiting = running.get("/subscribers?state=unconfirmed").await;
+    assert_eq!(
+        column(&waiting, "components"),
+        [json!([api])],
+        "nobody agrees for somebody else"
+    );
+    let told = running.server.notifications().pop().unwrap();
+    assert_eq!(told.kind, NotificationKind::Confirmation);
+    let taken = (422, json!({"error": ["Email has already been taken"]}));
+    assert_eq!(public("POST", "subscribers.json", email).await, taken);
+
+    let form = running
+        .client
+        .post(format!("{}/api/v2/subscribers.json", running.origin))
+        .body(format!(
+            "subscriber[email]=bob@example.com&subscriber[incident_id]={down}"
+        ));
+    let (status, bob) = answer(form).await;
+    assert_eq!(status, 201);
+    let followers = running.get(&format!("/incidents/{down}/subscribers")).await;
+    assert_eq!(column(&followers, "email"), ["bob@example.com"]);
+
+    let hook = json!({"subscriber": {"endpoint": "https://example.com/hook", "email": "ops@example.com"}});
+    let refused = (
+        422,
+        json!({"error": ["Webhook subscriptions are not allowed on this page"]}),
+    );
+    assert_eq!(public("POST", "subscribers.json", hook.clone()).await, refused);
+    running
+        .ok("PATCH", "", json!({"page": {"allow_webhook_subscribers": true}}))
+        .await;
+    assert_eq!(public("POST", "subscribers.json", hook).await.0, 201);
+    for bad in [
+        json!({"email": "x"}),
+        json!({"email": "c@example.com", "component_id": "elsewhere"}),
+        json!({"email": "c@example.com", "incident_id": "elsewhere"}),
+        json!({"endpoint": "https://example.com/2", "incident_id": down}),
+    ] {
+        let (status, body) = public("POST", "subscribers.json", json!({ "subscriber": bad })).await;
+        assert_eq!(status, 422, "{body}");
+    }
+    assert_eq!(public("GET", "subscribers.json", Value::Null).await.0, 405);
+
+    let id = |made: &Value| text(&made["subscriber"]["id"]);
+    let leave = json!({"subscriber": {"id": id(&made)}});
+    assert_eq!(
+        public("DELETE", "subscribers.json", leave.clone()).await,
+        (204, Value::Null)
+    );
+    assert_eq!(public("DELETE", "subscribers.json", leave).await.0, 404);
+    let path = format!("subscribers/{}.json", id(&bob));
+    assert_eq!(public("DELETE", &path, Value::Null).await, (204, Value::Null));
+    assert_eq!(running.get(&format!("/incidents/{down}/subscribers")).await, json!([]));
+    assert_eq!(public("DELETE", "subscribers.json", json!({})).await.0, 400);
+    assert_eq!(
+        column(&running.get("/subscribers?state=all").await, "mode"),
+        ["webhook"]
+    );
 }

@@ -61,11 +61,23 @@ async fn all_channels_and_what_is_refused() {
     )
     .await;
     assert_eq!((&hook["mode"], &hook["components"]), (&json!("webhook"), &json!([api])));
-    let phone = subscribe(&running, json!({"phone_country": "us", "phone_number": "5551234"})).await;
+    let phone = subscribe(&running, json!({"phone_country": "us", "phone_number": "512 5551234"})).await;
     assert_eq!((&phone["mode"], &phone["phone_country"]), (&json!("sms"), &json!("US")));
+    assert_eq!(
+        (&phone["phone_number"], &phone["display_phone_number"]),
+        (&json!("512 5551234"), &json!("+1 512-555-1234"))
+    );
+    let again = json!({"subscriber": {"phone_country": "US", "phone_number": "(512) 555-1234"}});
+    assert_eq!(
+        running.call("POST", "/subscribers", again).await,
+        (422, json!({"error": ["Phone number has already been taken"]}))
+    );
     for bad in [
         json!({}),
         json!({"email": "nobody"}),
+        json!({"email": format!("{}@example.com", "x".repeat(255))}),
+        json!({"phone_country": "US", "phone_number": "call me"}),
+        json!({"phone_country": "XX", "phone_number": "5125551234"}),
         json!({"endpoint": "ftp://example.com"}),
         json!({"phone_number": "5551234"}),
         json!({"email": "a@example.com", "component_ids": []}),
@@ -81,7 +93,7 @@ async fn all_channels_and_what_is_refused() {
     let all = running
         .ok("PATCH", &format!("/subscribers/{}", text(&hook["id"])), json!({}))
         .await;
-    assert_eq!(all["components"], json!([]));
+    assert_eq!(all.get("components"), None, "who follows everything has no list");
     assert_eq!(
         column(&running.get("/subscribers?q=EXAMPLE.com").await, "mode"),
         ["webhook"]

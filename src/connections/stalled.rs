@@ -10,7 +10,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Sleep, sleep};
 
 /// A connection that breaks when not a byte could be written for some time while something is to be written.
-pub(super) struct Unstalled<I> {
+pub(crate) struct Unstalled<I> {
     inner: I,
     limit: Duration,
     /// There while something waits to be written.
@@ -19,7 +19,7 @@ pub(super) struct Unstalled<I> {
 
 impl<I> Unstalled<I> {
     /// Breaks `inner` after `limit`.
-    pub(super) fn new(inner: I, limit: Duration) -> Self {
+    pub(crate) fn new(inner: I, limit: Duration) -> Self {
         Unstalled {
             inner,
             limit,
