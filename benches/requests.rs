@@ -72,6 +72,7 @@ async fn measure(components: usize) -> Result<(), Failed> {
     let shared = PageOptions {
         budgets: Arc::new(BudgetRegistry::new(0)),
         clock: Clock::System,
+        transport: None,
     };
     let trigger = Trigger::default();
     let log = server.log();

@@ -1,15 +1,19 @@
 //! Time as a parameter: the machine's, that of a runtime, or one that a test moves by hand.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
+use tokio::sync::watch;
 use tokio::time::Instant;
 
 /// Where the time comes from.
+///
+/// A process has two times. What the clock on the wall shows is for people and for other processes; somebody may set it
+/// back or forward at any moment. The time of the process itself never jumps, and says nothing to anybody else.
 #[derive(Clone, Debug, Default)]
 pub enum Clock {
-    /// The clock of the machine.
+    /// The clocks of the machine.
     #[default]
     System,
     /// A clock that stands still until somebody moves it.
@@ -20,6 +24,8 @@ pub enum Clock {
         then: Timestamp,
         /// That moment.
         began: Instant,
+        /// So many seconds the clock on the wall is ahead, as somebody sets it.
+        ahead: Option<watch::Receiver<i64>>,
     },
 }
 
@@ -29,47 +35,108 @@ impl Clock {
         Self::Runtime {
             then: now,
             began: Instant::now(),
+            ahead: None,
         }
     }
 
-    /// The present instant.
+    /// The same clock, whose wall shows so many seconds more as `seconds` says; of no other than the runtime's clock.
+    #[must_use]
+    pub fn set_ahead_by(self, seconds: watch::Receiver<i64>) -> Self {
+        match self {
+            Self::Runtime { then, began, .. } => Self::Runtime {
+                then,
+                began,
+                ahead: Some(seconds),
+            },
+            other => other,
+        }
+    }
+
+    /// What the clock on the wall shows.
     pub fn now(&self) -> Timestamp {
         match self {
             Self::System => Timestamp::now(),
             Self::Manual(clock) => clock.now(),
-            Self::Runtime { then, began } => then.checked_add(began.elapsed()).unwrap_or(Timestamp::MAX),
+            Self::Runtime { ahead, .. } => {
+                let ahead = ahead.as_ref().map_or(0, |seconds| *seconds.borrow());
+                let steady = self.steady();
+                steady.checked_add(SignedDuration::from_secs(ahead)).unwrap_or(steady)
+            }
         }
     }
+
+    /// The time of this process: begins with what the wall showed when it was first asked for, and never jumps.
+    pub fn steady(&self) -> Timestamp {
+        match self {
+            Self::System => {
+                static BEGIN: OnceLock<(Timestamp, std::time::Instant)> = OnceLock::new();
+                let (wall, instant) = BEGIN.get_or_init(|| (Timestamp::now(), std::time::Instant::now()));
+                wall.checked_add(instant.elapsed()).unwrap_or(Timestamp::MAX)
+            }
+            Self::Manual(clock) => clock.steady(),
+            Self::Runtime { then, began, .. } => then.checked_add(began.elapsed()).unwrap_or(Timestamp::MAX),
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Hands {
+    steady: Timestamp,
+    /// How far the clock on the wall is ahead.
+    ahead: SignedDuration,
 }
 
 /// A clock for tests; clones share one time.
 #[derive(Clone, Debug)]
 pub struct ManualClock {
-    now: Arc<Mutex<Timestamp>>,
+    hands: Arc<Mutex<Hands>>,
 }
 
 impl ManualClock {
     /// A clock that stands at `start`.
     pub fn new(start: Timestamp) -> Self {
+        let hands = Hands {
+            steady: start,
+            ahead: SignedDuration::ZERO,
+        };
         Self {
-            now: Arc::new(Mutex::new(start)),
+            hands: Arc::new(Mutex::new(hands)),
         }
     }
 
-    /// The time it shows.
+    fn hands(&self) -> std::sync::MutexGuard<'_, Hands> {
+        self.hands.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What it shows.
     pub fn now(&self) -> Timestamp {
-        *self.now.lock().unwrap_or_else(PoisonError::into_inner)
+        let hands = self.hands();
+        hands.steady.checked_add(hands.ahead).unwrap_or(Timestamp::MAX)
+    }
+
+    /// The time that never jumps.
+    pub fn steady(&self) -> Timestamp {
+        self.hands().steady
     }
 
     /// Moves it forward; at the end of representable time it stays.
     pub fn advance(&self, by: Duration) {
-        let mut now = self.now.lock().unwrap_or_else(PoisonError::into_inner);
-        *now = now.checked_add(by).unwrap_or(Timestamp::MAX);
+        let mut hands = self.hands();
+        hands.steady = hands.steady.checked_add(by).unwrap_or(Timestamp::MAX);
     }
 
-    /// Puts it to an instant.
+    /// Puts it to an instant, as a clock that nobody looked at before.
     pub fn set(&self, to: Timestamp) {
-        *self.now.lock().unwrap_or_else(PoisonError::into_inner) = to;
+        *self.hands() = Hands {
+            steady: to,
+            ahead: SignedDuration::ZERO,
+        };
+    }
+
+    /// Sets what it shows forward or back, as somebody sets a clock on the wall: the time that goes by is the same.
+    pub fn jump(&self, by: SignedDuration) {
+        let mut hands = self.hands();
+        hands.ahead = hands.ahead.saturating_add(by);
     }
 }
 
@@ -83,6 +150,17 @@ mod tests {
         let other = Clock::Manual(clock.clone());
         clock.advance(Duration::from_secs(61));
         assert_eq!(other.now().as_second(), 61);
+    }
+
+    #[test]
+    fn the_time_of_the_process_does_not_follow_a_clock_that_is_set() {
+        let clock = ManualClock::new(Timestamp::UNIX_EPOCH);
+        clock.advance(Duration::from_secs(10));
+        clock.jump(SignedDuration::from_secs(-600));
+        clock.advance(Duration::from_secs(10));
+        assert_eq!((clock.now().as_second(), clock.steady().as_second()), (-580, 20));
+        let before = Clock::System.steady();
+        assert!(Clock::System.steady() >= before);
     }
 
     #[tokio::test(start_paused = true)]

@@ -11,5 +11,6 @@ pub mod engine;
 pub mod manifest;
 pub mod operator;
 pub mod server;
+pub mod simulation;
 pub mod statuspage;
 pub mod store;

@@ -6,6 +6,9 @@ pub const ID: &str = "statuspage-operator.io/id";
 pub const REQUESTED_AT: &str = "statuspage-operator.io/requested-at";
 /// On a StatusPage: how many remote objects may be deleted beyond the cap, a number or `true` for any.
 pub const ALLOW_DELETES: &str = "statuspage-operator.io/allow-deletes";
+/// On a StatusPage: how many objects that are missing from the page all at once may be created again, a number or `true`
+/// for any.
+pub const ALLOW_RECREATES: &str = "statuspage-operator.io/allow-recreates";
 /// On a Subscriber: any new value asks once for another confirmation mail. A reply that is lost on the way back may lead to
 /// a second one.
 pub const RESEND_CONFIRMATION: &str = "statuspage-operator.io/resend-confirmation";

@@ -82,7 +82,7 @@ impl ImpactName {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct IncidentUpdate {
-    /// The incident's status from this update on. Cannot be changed once published.
+    /// The incident's status from this update on. Cannot be changed.
     pub status: IncidentStatusName,
     /// The text. Changing it after publication edits the published text in place and notifies nobody. An empty text
     /// moves the status alone.
@@ -222,10 +222,11 @@ pub struct IncidentSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 255))]
     pub name: Option<String>,
-    /// The posts, oldest first. Append to the list to post; entries cannot be removed. The last status is the
-    /// incident's status.
+    /// The posts, oldest first. Append to the list to post: entries keep their status, their order and their place. The
+    /// last status is the incident's status.
+    // The rule goes through all places: a rule that makes texts of the lists costs the API server too much.
     #[schemars(length(min = 1, max = 200))]
-    #[x_kube(merge_strategy = ListMerge::Atomic, validation = Rule::new("self.size() >= oldSelf.size()").message("updates are append-only: what was published cannot be removed, add another update instead"))]
+    #[x_kube(merge_strategy = ListMerge::Atomic, validation = Rule::new("[0,20,40,60,80,100,120,140,160,180].all(t, [0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19].all(n, t + n >= oldSelf.size() || (t + n < self.size() && self[t + n].status == oldSelf[t + n].status)))").message("updates are append-only: those that are there keep their status, their order and their place; append another update instead"))]
     pub updates: Vec<IncidentUpdate>,
     /// The affected Components (by metadata.name) and the status of each. Sent together with the next update when the
     /// map changes. In a scheduled maintenance the components keep their status until the start.
@@ -290,6 +291,9 @@ pub struct IncidentStatus {
 pub struct PublishedUpdate {
     /// Id of the remote incident update.
     pub id: String,
+    /// The status that it was published with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<String>,
     /// Short hash of the text and time that were written last.
     pub applied: String,
 }

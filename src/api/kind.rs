@@ -1,6 +1,6 @@
 //! The list of kinds.
 
-use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{CustomResourceDefinition, JSON};
 use kube::CustomResourceExt;
 
 use super::{
@@ -12,6 +12,8 @@ use super::{
 pub const GROUP: &str = "statuspage-operator.io";
 /// Version of all kinds.
 pub const VERSION: &str = "v1alpha1";
+/// The observed generation of an object that no controller has looked at yet.
+pub const UNOBSERVED: i64 = -1;
 
 /// One of the kinds that this project manages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -108,7 +110,7 @@ impl Kind {
 
     /// The CustomResourceDefinition, generated from the types.
     pub fn definition(self) -> CustomResourceDefinition {
-        match self {
+        let mut definition = match self {
             Kind::StatusPage => StatusPage::crd(),
             Kind::ComponentGroup => ComponentGroup::crd(),
             Kind::Component => Component::crd(),
@@ -120,7 +122,20 @@ impl Kind {
             Kind::PageAccessUser => PageAccessUser::crd(),
             Kind::PageAccessGroup => PageAccessGroup::crd(),
             Kind::OrganizationUser => OrganizationUser::crd(),
+        };
+        for version in &mut definition.spec.versions {
+            let schema = version
+                .schema
+                .as_mut()
+                .and_then(|schema| schema.open_api_v3_schema.as_mut());
+            let properties = schema.and_then(|schema| schema.properties.as_mut());
+            if let Some(status) = properties.and_then(|properties| properties.get_mut("status")) {
+                // Who waits for a new object (kstatus, and with it Flux and Helm) must not take one for finished that no
+                // controller has looked at yet.
+                status.default = Some(JSON(serde_json::json!({"observedGeneration": UNOBSERVED})));
+            }
         }
+        definition
     }
 }
 

@@ -171,4 +171,7 @@ pub struct MetricStatus {
     /// Time of the newest value that the page has.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub most_recent_data_at: Option<Time>,
+    /// Id of the page's metrics provider of type Self that was created for this metric.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub provider_id: Option<String>,
 }

@@ -29,7 +29,9 @@ mod status;
 mod status_page;
 mod subscriber;
 
-pub use annotation::{ALLOW_DELETES, FINALIZER, ID, REACTIVATE, REQUESTED_AT, RESEND_CONFIRMATION, RESET_DATA};
+pub use annotation::{
+    ALLOW_DELETES, ALLOW_RECREATES, FINALIZER, ID, REACTIVATE, REQUESTED_AT, RESEND_CONFIRMATION, RESET_DATA,
+};
 pub use common::CommonSpec;
 pub use component::{Component, ComponentObservation, ComponentSpec, ComponentStatus, ComponentStatusName, Uptime};
 pub use component_group::{ComponentGroup, ComponentGroupSpec, ComponentGroupStatus};

@@ -75,6 +75,8 @@ reasons! {
         "Delete one of the two declarations, or correct the id annotation.";
     RemoteNotFound: "The object whose id the annotation gives does not exist on the page.",
         "Correct the annotation, or remove it.";
+    EndedOnPage: "Somebody ended the incident on the page; its other updates are not published.",
+        "Nothing, if it is over. Otherwise set driftPolicy: Correct, or declare another incident.";
     RemoteDeleted: "Somebody deleted the remote object.",
         "Delete the declaration too, or set driftPolicy: Correct to create the object again.";
     Invalid: "The declaration cannot be used.",
@@ -83,6 +85,8 @@ reasons! {
         "Set suspend to false to go on.";
     ObserveOnly: "managementPolicy is ObserveOnly and the page differs.",
         "Change the page, or set managementPolicy: Full.";
+    ManyMissing: "Many objects that were on the page are missing from it at once; none is created again without a word.",
+        "If they were deleted on purpose, annotate the StatusPage with statuspage-operator.io/allow-recreates. If not, look at the page and at what answers for it.";
     DeletionCapped: "More deletions are asked for than the page's deletionCap allows.",
         "If they are meant, annotate the StatusPage with statuspage-operator.io/allow-deletes.";
     Deleting: "The remote object is being deleted.",

@@ -69,17 +69,18 @@ pub struct Drift {
 #[serde(rename_all = "camelCase")]
 pub struct Journal {
     /// `create`, `provide` for another object that this one needs, `replace` for the deletion of an object that is to be
-    /// created again, or `update/<number>` for the incident update of that position.
+    /// created again, `update/<number>` for the incident update of that position, or `tell/<name>` for something that
+    /// tells people and is recorded as applied under that name.
     pub operation: String,
     /// Unique name of this attempt.
     pub attempt: String,
-    /// When the attempt began.
+    /// When the attempt began, by the clock of Statuspage where its replies tell the time.
     pub at: Time,
     /// Id that the page's object had before the attempt, where that matters: the newest incident update.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub after: Option<String>,
     /// The name that was sent, where objects are recognised by it: the declared one may change before the outcome of
-    /// the attempt is known.
+    /// the attempt is known. Of `tell/<name>` what is recorded once it succeeded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub title: Option<String>,
     /// Ids of objects of the same identity that were there before the attempt: none of them is what it created.

@@ -1,6 +1,6 @@
 //! `StatusPage`: the page itself, its credentials and its settings.
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, Time};
 use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -40,6 +40,12 @@ pub struct ApiAccess {
     #[schemars(length(min = 1, max = 2048))]
     #[x_kube(validation = Rule::new("self.startsWith('https://') || self.startsWith('http://')").message("api.url is an address that starts with https:// or http://"))]
     pub url: Option<String>,
+    /// How far the lists of the API may be behind its objects, a duration such as 30s; twice as far for incidents. What a
+    /// list does not show is not believed to be absent any sooner. Default: 60s.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 32))]
+    #[x_kube(validation = Rule::new("self.matches('^([0-9]+h)?([0-9]+m)?([0-9]+s)?$') && self != ''").message("listLag is a duration such as 30s or 2m"))]
+    pub list_lag: Option<String>,
     /// The Secret with the API token, in the namespace of the StatusPage.
     pub token_secret_ref: SecretReference,
 }
@@ -358,4 +364,8 @@ pub struct StatusPageStatus {
     /// Numbers of subscribers, with spec.observe.subscribers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub subscribers: Option<SubscriberCounts>,
+    /// When remote objects were deleted within the last ten minutes, for spec.deletionCap.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[x_kube(merge_strategy = ListMerge::Atomic)]
+    pub recent_deletions: Vec<Time>,
 }

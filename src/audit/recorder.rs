@@ -96,10 +96,7 @@ impl AuditLog {
             .text("kind", key.kind.as_str())
             .text("name", &key.name)
             .text("operation", operation)
-            .text(
-                "remote_id",
-                declaration.status.object().id.as_deref().unwrap_or_default(),
-            )
+            .text("remote_id", declaration.recorded_id().unwrap_or_default())
             .with("generation", TraitValue::Integer(declaration.generation))
     }
 
@@ -191,7 +188,7 @@ fn operation(step: &Step) -> &'static str {
         Action::Provide(_) => "provide",
         Action::Hold => "hold",
         Action::Publish { .. } => "publish",
-        Action::Update(_) => "update",
+        Action::Update(_) | Action::Tell { .. } => "update",
         Action::Delete(_) | Action::Replace(_) => "delete",
         Action::RecordId(_) => "adopt",
         Action::Release => "release",

@@ -163,7 +163,7 @@ async fn read(
     }
     let open = patiently(async || page.read_open_incidents().await);
     let open = open.await.map_err(Failure::Statuspage)?;
-    snapshot.merge_incidents(open);
+    snapshot.merge_incidents(open, jiff::Timestamp::now());
     let members = snapshot.organization_users.iter().flat_map(|list| &list.items);
     let members: Vec<String> = members.map(|member| member.id.clone()).collect();
     for member in members {

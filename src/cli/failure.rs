@@ -49,6 +49,9 @@ pub enum Failure {
         /// A better name.
         hint: String,
     },
+    /// A simulated run cannot be made.
+    #[error(transparent)]
+    Simulation(#[from] crate::simulation::SimulationError),
     /// A declaration is not bound to an object.
     #[error(transparent)]
     Refused(#[from] crate::driver::binding::Refusal),

@@ -25,6 +25,7 @@ mod record;
 mod screen;
 mod serve;
 mod session;
+mod simulate;
 mod sync;
 mod validate;
 mod version;
@@ -109,6 +110,9 @@ pub enum Command {
     Crds(crds::Arguments),
     /// Keeps pages equal to the declarations in a Kubernetes cluster.
     Operator(Box<operator::Arguments>),
+    /// Runs the operator in a simulated world that lags, lies and forgets, and checks that it keeps its promises. Needs
+    /// nothing. Exits with 1 when a run breaks one.
+    Simulate(simulate::Arguments),
     /// Prints a completion script for a shell.
     Completions(completions::Arguments),
     /// Prints the version.
@@ -191,6 +195,7 @@ impl Command {
             Command::AccessKey(arguments) => access_key::run(arguments, out),
             Command::Crds(arguments) => crds::run(&arguments, out),
             Command::Operator(arguments) => operator::run(*arguments, out),
+            Command::Simulate(arguments) => simulate::run(&arguments, out),
             Command::Completions(arguments) => completions::run(&arguments, &mut Cli::command(), out),
             Command::Version(arguments) => version::run(&arguments, out),
         }

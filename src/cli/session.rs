@@ -82,6 +82,7 @@ impl Session {
             options: PageOptions {
                 budgets,
                 clock: Clock::System,
+                transport: None,
             },
             tally,
             bar: Bar::default(),
@@ -105,6 +106,7 @@ impl Session {
             options: PageOptions {
                 budgets: recorded_budgets(directory, connection),
                 clock: Clock::System,
+                transport: None,
             },
             tally: Tally::default(),
             bar: Bar::default(),
@@ -314,9 +316,9 @@ fn probe(directory: &Path) -> std::io::Result<()> {
     std::fs::remove_file(&file)
 }
 
-/// Time left until a point in time.
+/// Time left until a point in the time of this process.
 pub(super) fn until(at: Timestamp) -> Duration {
-    at.duration_since(Timestamp::now()).try_into().unwrap_or_default()
+    at.duration_since(Clock::System.steady()).try_into().unwrap_or_default()
 }
 
 /// Starts the asynchronous runtime and runs a command in it.

@@ -265,6 +265,16 @@ impl<S> Supposed<S> {
     fn suppose(&self, id: &str) {
         *self.id.lock().unwrap_or_else(PoisonError::into_inner) = Some(id.to_owned());
     }
+
+    fn bind(&self, declaration: &mut Declaration) {
+        if declaration.key != self.key {
+            return;
+        }
+        // What was known of another object says nothing about this one.
+        declaration.status = Status::empty(declaration.key.kind);
+        declaration.stored = Arc::new(declaration.status.clone());
+        declaration.id_annotation = self.id.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    }
 }
 
 impl<S: Store> Store for Supposed<S> {
@@ -273,14 +283,14 @@ impl<S: Store> Store for Supposed<S> {
         if let Some(access) = &self.access {
             view.access = Ok(access.clone());
         }
-        let id = self.id.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        for declaration in view.declarations.iter_mut().filter(|one| one.key == self.key) {
-            // What was known of another object says nothing about this one.
-            declaration.status = Status::empty(declaration.key.kind);
-            declaration.stored = std::sync::Arc::new(declaration.status.clone());
-            declaration.id_annotation.clone_from(&id);
-        }
+        view.declarations.iter_mut().for_each(|one| self.bind(one));
         Some(view)
+    }
+
+    fn declaration(&self, page: &ObjectKey, key: &ObjectKey) -> Option<Declaration> {
+        let mut declaration = self.store.declaration(page, key)?;
+        self.bind(&mut declaration);
+        Some(declaration)
     }
 
     async fn write(&self, declaration: &Declaration, _change: StoreChange) -> Result<(), StoreError> {

@@ -51,12 +51,18 @@ impl Interrupt {
         *self.stop.borrow() || self.stop.has_changed().is_err()
     }
 
+    /// True when something has changed, or it is time to stop.
+    pub fn is_due(&self) -> bool {
+        self.stopped() || self.changes.has_changed().unwrap_or(true)
+    }
+
     /// Returns at the next change, or when it is time to stop. Cancel safe.
     pub async fn wait(&mut self) {
         if self.stopped() {
             return;
         }
         tokio::select! {
+            biased;
             _ = self.changes.changed() => {}
             _ = self.stop.changed() => {}
         }

@@ -1,12 +1,11 @@
 //! What all passes until the end would do, without doing it: plans against a model of the page.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use jiff::SignedDuration;
 use serde_json::Value;
 
-use crate::engine::{self, Action, Finding, Plan, Reply, Step, World, model};
+use crate::engine::{self, Action, Declaration, Finding, ObjectKey, Plan, Reply, Step, World, model};
 use crate::statuspage::Snapshot;
 
 use super::View;
@@ -23,17 +22,24 @@ pub struct Preview {
 /// How the ids begin that objects have before they exist.
 const NEW: &str = "(new-";
 
-/// No page needs more plans than this; a plan that never ends is a bug of ours, not of the user.
-const LIMIT: usize = 100_000;
+/// No page needs more plans than this: each goes one step deeper into what waits for what.
+const LIMIT: usize = 10_000;
 
-/// Plays all steps on a copy of the snapshot, one plan after the other, until nothing is left.
+/// So many plans in a row may change nothing but statuses: what one of them has bound, the next may build on.
+const QUIET: usize = 8;
+
+/// Plays all steps on a copy of the snapshot, until nothing is left. Takes a plan for each generation of what waits for
+/// what, as a driver does, not one for each object.
 pub fn preview(world: &World<'_>, view: &View) -> Preview {
     let mut snapshot: Snapshot = world.snapshot.clone();
+    snapshot.time = world.now;
     let mut page = view.page.clone();
     let mut declarations = view.declarations.clone();
-    let mut steps = Vec::new();
+    let mut steps: Vec<Step> = Vec::new();
     let mut findings = None;
-    for number in 0..LIMIT {
+    let mut last_updates: BTreeMap<ObjectKey, Step> = BTreeMap::new();
+    let mut quiet = 0;
+    for _ in 0..LIMIT {
         let plan: Plan = engine::plan(&World {
             page: &page,
             declarations: &declarations,
@@ -41,66 +47,73 @@ pub fn preview(world: &World<'_>, view: &View) -> Preview {
             ..*world
         });
         findings.get_or_insert_with(|| plan.findings.clone());
+        let mut known: BTreeMap<ObjectKey, &mut Declaration> = declarations
+            .iter_mut()
+            .chain(std::iter::once(&mut page))
+            .map(|declaration| (declaration.key.clone(), declaration))
+            .collect();
         // The status of this plan is what the next one builds on, conditions and recorded hashes included.
-        let statuses: BTreeMap<_, _> = plan.statuses.iter().cloned().collect();
-        for declaration in declarations.iter_mut().chain(std::iter::once(&mut page)) {
-            if let Some(status) = statuses.get(&declaration.key) {
+        let mut noted = false;
+        for (key, status) in &plan.statuses {
+            if let Some(declaration) = known.get_mut(key) {
+                noted |= declaration.status != *status;
                 declaration.status.clone_from(status);
                 declaration.stored = Arc::new(status.clone());
             }
         }
         let mut progress = false;
+        let mut gone: BTreeSet<ObjectKey> = BTreeSet::new();
         for step in &plan.steps {
             match &step.action {
                 Action::RecordId(id) => {
-                    for declaration in declarations
-                        .iter_mut()
-                        .filter(|declaration| declaration.key == step.key)
-                    {
+                    if let Some(declaration) = known.get_mut(&step.key) {
                         declaration.id_annotation = Some(id.clone());
                         progress = true;
                     }
                 }
                 Action::Release | Action::Prune => {
-                    let before = declarations.len();
-                    declarations.retain(|declaration| declaration.key != step.key);
-                    progress |= declarations.len() != before;
+                    gone.insert(step.key.clone());
                 }
                 _ => {}
             }
         }
-        let Some(step) = plan.remote_steps().next().cloned() else {
-            if progress {
-                continue;
-            }
-            break;
+        let mut due: Vec<&Step> = plan.remote_steps().collect();
+        due.retain(|step| Some(step.priority) == plan.remote_steps().map(|step| step.priority).min());
+        let repeats = |step: &&Step| {
+            let last = last_updates.get(&step.key);
+            last.is_some_and(|previous| !step.repeats(previous).is_empty())
         };
-        let repeated = steps.last().is_some_and(|previous| !step.repeats(previous).is_empty());
-        if repeated {
-            break;
-        }
-        if let Some(request) = step.action.request() {
-            if let Action::Replace(_) = step.action {
-                // The plan after the deletion knows by its note that the object is to be created again. The time is
-                // after that of the lists, as it would be.
-                let at = world
-                    .now
-                    .saturating_add(SignedDuration::from_secs(1))
-                    .unwrap_or(world.now);
-                for declaration in declarations
-                    .iter_mut()
-                    .filter(|declaration| declaration.key == step.key)
-                {
-                    declaration.status.object_mut().journal = step.journal(String::new(), at);
+        // A field that would be written again right away is one that the page does not keep.
+        due.retain(|step| !repeats(step));
+        last_updates.clear();
+        for step in due {
+            let Some(request) = step.action.request() else {
+                continue;
+            };
+            if let (Action::Replace(_), Some(declaration)) = (&step.action, known.get_mut(&step.key)) {
+                // The plan after the deletion knows by its note that the object is to be created again.
+                declaration.status.object_mut().journal = step.journal(String::new(), world.wall);
+            }
+            let reply: Reply = model::perform(&mut snapshot, request, &format!("{NEW}{})", steps.len()), world.now);
+            let touched: BTreeSet<&ObjectKey> = step.applied.iter().map(|(key, ..)| key).chain([&step.key]).collect();
+            for key in touched {
+                if let Some(declaration) = known.get_mut(key) {
+                    engine::record(declaration, step, &reply);
                 }
             }
-            let reply: Reply = model::perform(&mut snapshot, request, &format!("{NEW}{number})"), world.now);
-            for declaration in &mut declarations {
-                engine::record(declaration, &step, &reply);
+            if matches!(step.action, Action::Update(_)) {
+                last_updates.insert(step.key.clone(), step.clone());
             }
-            engine::record(&mut page, &step, &reply);
+            steps.push(step.clone());
+            progress = true;
         }
-        steps.push(step);
+        let before = declarations.len();
+        declarations.retain(|declaration| !gone.contains(&declaration.key));
+        progress |= declarations.len() != before;
+        quiet = if progress { 0 } else { quiet + 1 };
+        if !progress && !noted || quiet > QUIET {
+            break;
+        }
     }
     // Ids say nothing to people, least of all those that do not exist yet.
     let names: BTreeMap<String, &str> = declarations

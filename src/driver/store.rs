@@ -31,8 +31,8 @@ pub struct Access {
 pub enum StoreChange {
     /// Puts the finalizer on.
     AddFinalizer,
-    /// Writes the journal into the status. Must fail with [`StoreError::Conflict`] when the stored object is not the
-    /// version that the declaration was read from: this is what keeps two writers from creating twice.
+    /// Writes the status as it is known, with the journal in it. Must fail with [`StoreError::Conflict`] when the stored
+    /// object is not the version that the declaration was read from: this is what keeps two writers from creating twice.
     Journal(Journal),
     /// Writes the id annotation.
     RecordId(String),
@@ -88,6 +88,9 @@ pub trait Store: Send + Sync + 'static {
     /// The page and its declarations; none when there is no such page. `seen` of each declaration is set by the
     /// caller; `status` equals `stored`.
     fn view(&self, page: &ObjectKey) -> Option<View>;
+
+    /// One declaration of a page, or the page's own, as [`Store::view`] would show it; none when it is not there.
+    fn declaration(&self, page: &ObjectKey, key: &ObjectKey) -> Option<Declaration>;
 
     /// Writes one change. Once it returned, [`Store::view`] shows it.
     fn write(

@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::declaration::{ObjectKey, Spec};
-use super::plan::{Action, Backlog, State};
+use super::declaration::{ObjectKey, Spec, Status};
+use super::plan::{Action, Backlog, ReadWhat, State};
 use super::planner::Planner;
 use crate::api::{Kind, Reason};
 use crate::statuspage::Priority;
@@ -18,7 +18,8 @@ impl Planner<'_> {
                 continue;
             };
             let outcome = self.outcomes.get(&incident.key);
-            if outcome.is_none_or(|outcome| outcome.reason != Reason::WaitingForReference) {
+            let waits = [Reason::WaitingForReference, Reason::Progressing];
+            if outcome.is_none_or(|outcome| !waits.contains(&outcome.reason)) {
                 continue;
             }
             let namespace = &incident.key.namespace;
@@ -41,6 +42,15 @@ impl Planner<'_> {
         for step in creations.filter(|step| matches!(step.action, Action::Create(_)) && awaited.contains(&step.key)) {
             step.priority = Priority::Incident;
         }
+        // And what has to be read before they can be created.
+        let wanted: Vec<&ReadWhat> = awaited
+            .iter()
+            .filter_map(|key| self.wanted.get(key))
+            .flatten()
+            .collect();
+        for read in self.plan.reads.iter_mut().filter(|read| wanted.contains(&&read.what)) {
+            read.priority = Priority::Incident;
+        }
     }
 
     /// Every request that is still to be sent, as far as it is known: the steps of this plan, the creation of what
@@ -60,6 +70,17 @@ impl Planner<'_> {
             if outcome.state == State::Progressing && self.claims.is_to_create(key) && !next.contains_key(key) {
                 changes += 1;
                 next.insert(key, 0);
+            }
+        }
+        for declaration in self.world.declarations {
+            let (Spec::Incident(spec), Status::Incident(status)) = (&*declaration.spec, &declaration.status) else {
+                continue;
+            };
+            // It is read before its next update is published.
+            let outcome = self.outcomes.get(&declaration.key);
+            let on_its_way = outcome.is_some_and(|outcome| outcome.state == State::Progressing);
+            if on_its_way && !next.contains_key(&declaration.key) && !status.updates.is_empty() {
+                changes += spec.updates.len().saturating_sub(status.updates.len());
             }
         }
         for (key, update) in next {

@@ -15,6 +15,7 @@ pub struct Claims {
     ids: BTreeMap<ObjectKey, String>,
     contested: BTreeMap<ObjectKey, ObjectKey>,
     absent: BTreeSet<ObjectKey>,
+    unproven: BTreeSet<ObjectKey>,
     to_create: BTreeSet<ObjectKey>,
 }
 
@@ -54,6 +55,16 @@ impl Claims {
     /// Marks that the recorded remote object of a declaration is not on the page.
     pub fn mark_absent(&mut self, key: &ObjectKey) {
         self.absent.insert(key.clone());
+    }
+
+    /// Marks that it is being looked whether the recorded remote object of a declaration is there.
+    pub fn mark_unproven(&mut self, key: &ObjectKey) {
+        self.unproven.insert(key.clone());
+    }
+
+    /// True while it is being looked whether the recorded remote object of a declaration is there.
+    pub fn is_unproven(&self, key: &ObjectKey) -> bool {
+        self.unproven.contains(key)
     }
 
     /// Marks that the remote object of a declaration is to be created.

@@ -34,7 +34,8 @@ impl Planner<'_> {
         if known.is_some_and(|list| elapsed(list.read_at, self.world.now) < self.world.resync_interval()) {
             return Ok(());
         }
-        self.read(ReadWhat::Collection(CollectionKind::Unsubscribed), Priority::Subscriber);
+        let what = ReadWhat::Collection(CollectionKind::Unsubscribed);
+        self.pursue(declaration, what, Priority::Subscriber);
         Err(Blocked::unread("those who have unsubscribed"))
     }
 }

@@ -1,21 +1,22 @@
 //! What the rules of a kind may ask about the rest of the page.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
-use jiff::Timestamp;
-
 use super::claims::Claims;
-use super::declaration::{Declaration, ObjectKey, Policies, Spec};
-use super::kinds::{Unlisted, is_running_maintenance};
+use super::declaration::{Declaration, ObjectKey, Policies, Spec, Status};
+use super::evidence::Census;
+use super::journal::PROVIDE;
+use super::kinds::{Unlisted, is_running};
 use super::lookup::Lookup;
 use super::plan::{ReadWhat, State};
 use super::world::World;
 use crate::api::{
-    ComponentGroupSpec, ComponentObservation, ComponentSpec, IncidentSpec, IncidentTemplateSpec, Kind,
+    ComponentGroupSpec, ComponentObservation, ComponentSpec, IncidentSpec, IncidentTemplateSpec, Journal, Kind,
     ManagementPolicy, MetricSpec, MetricsProviderSpec, OrganizationUserSpec, PageAccessGroupSpec, PageAccessUserSpec,
     Reason, SubscriberSpec, Uptime,
 };
+use crate::statuspage::{Collection, CollectionKind, Identified, IncidentStatus, ObjectKind, Snapshot};
 
 /// Uptimes are read so often at most: they move slowly, and each is a request of its own.
 const UPTIME_PAUSE: Duration = Duration::from_secs(3600);
@@ -69,8 +70,10 @@ pub(super) struct Context<'a> {
 pub(super) struct Index<'a> {
     lookups: HashMap<Kind, Lookup>,
     remote_members: HashMap<&'a str, Vec<&'a str>>,
-    maintained: HashSet<&'a str>,
-    providing_since: Option<Timestamp>,
+    covered: HashMap<&'a str, usize>,
+    mapped: HashMap<(&'a str, &'a str), usize>,
+    censuses: HashMap<CollectionKind, Census>,
+    providing: Option<&'a Declaration>,
     by_key: BTreeMap<&'a ObjectKey, &'a Declaration>,
     members: BTreeMap<&'a str, BTreeMap<&'a str, Vec<&'a Declaration>>>,
 }
@@ -99,28 +102,36 @@ impl<'a> Index<'a> {
                 ),
             ]),
             remote_members: HashMap::new(),
-            maintained: HashSet::new(),
-            providing_since: None,
+            covered: HashMap::new(),
+            mapped: HashMap::new(),
+            censuses: HashMap::new(),
+            providing: None,
         };
+        index.censuses = censuses(world, &index.lookups);
         for row in world.snapshot.components.iter().flat_map(|list| &list.items) {
             if let (false, Some(group)) = (row.group, row.group_id.as_deref()) {
                 index.remote_members.entry(group).or_default().push(&row.id);
             }
         }
         let incidents = world.snapshot.incidents.iter().flat_map(|list| &list.items);
-        for incident in incidents.filter(|incident| is_running_maintenance(incident)) {
-            index
-                .maintained
-                .extend(incident.components.iter().map(|component| component.id.as_str()));
+        for incident in incidents.filter(|incident| is_running(incident)) {
+            for component in &incident.components {
+                *index.covered.entry(component.id.as_str()).or_default() += 1;
+            }
         }
         for declaration in world.declarations {
             index.by_key.insert(&declaration.key, declaration);
-            if matches!(&*declaration.spec, Spec::Metric(spec) if spec.provider_ref.is_none()) {
-                // An attempt to create the provider, or a metric that needed it to be there.
-                let object = declaration.status.object();
-                let attempt = object.journal.as_ref().map(|journal| journal.at.0);
-                let seen = object.last_sync_time.as_ref().map(|seen| seen.0);
-                index.providing_since = index.providing_since.max(attempt).max(seen);
+            let journal = declaration.status.object().journal.as_ref();
+            if journal.is_some_and(|journal| journal.operation == PROVIDE) {
+                index.providing.get_or_insert(declaration);
+            }
+            if let Spec::Incident(spec) = &*declaration.spec
+                && is_to_run(declaration, spec)
+            {
+                let namespace = declaration.key.namespace.as_str();
+                for component in spec.components.keys() {
+                    *index.mapped.entry((namespace, component.as_str())).or_default() += 1;
+                }
             }
             if let Spec::Component(spec) = &*declaration.spec
                 && let Some(group) = &spec.group_ref
@@ -152,14 +163,34 @@ impl<'a> Index<'a> {
         self.remote_members.get(group_id).map_or(&[], Vec::as_slice)
     }
 
-    /// When the page's provider of type Self was there last, or may have been created.
-    pub(super) fn providing_since(&self) -> Option<Timestamp> {
-        self.providing_since
+    /// An attempt to create the page's provider of type Self whose outcome is not recorded.
+    pub(super) fn providing(&self) -> Option<(&'a Declaration, &'a Journal)> {
+        let attempt = self.providing?;
+        Some((attempt, attempt.status.object().journal.as_ref()?))
     }
 
-    /// True while a maintenance in progress affects the component.
-    pub(super) fn is_maintained(&self, component_id: &str) -> bool {
-        self.maintained.contains(component_id)
+    /// True while an incident that is open, or a maintenance in progress, decides about the status of a component: on the
+    /// page already, or about to be.
+    pub(super) fn is_covered(&self, component: &ObjectKey, id: Option<&str>) -> bool {
+        id.is_some_and(|id| self.covered.contains_key(id))
+            || self
+                .mapped
+                .contains_key(&(component.namespace.as_str(), component.name.as_str()))
+    }
+
+    /// True while several incidents on the page decide about a component.
+    pub(super) fn is_shared(&self, id: &str) -> bool {
+        self.covered.get(id).is_some_and(|incidents| *incidents > 1)
+    }
+
+    /// How many declared incidents that are not over give a component its status.
+    pub(super) fn times_mapped(&self, namespace: &str, component: &str) -> usize {
+        self.mapped.get(&(namespace, component)).copied().unwrap_or(0)
+    }
+
+    /// The recorded objects of a list that was read whole.
+    pub(super) fn census(&self, list: CollectionKind) -> Option<&Census> {
+        self.censuses.get(&list)
     }
 
     /// Components that name this group, in the order of declaration.
@@ -169,6 +200,63 @@ impl<'a> Index<'a> {
             .and_then(|groups| groups.get(group))
             .map_or(&[], Vec::as_slice)
     }
+}
+
+/// Counts the recorded objects that the lists do not show.
+fn censuses(world: &World<'_>, lookups: &HashMap<Kind, Lookup>) -> HashMap<CollectionKind, Census> {
+    let mut censuses: HashMap<CollectionKind, Census> = HashMap::new();
+    for declaration in world.declarations.iter().filter(|declaration| !declaration.deleting) {
+        let Some(id) = declaration.recorded_id() else {
+            continue;
+        };
+        // A group goes with its last member, which is counted.
+        let Some(kind) = examinable(declaration.key.kind, id, world.snapshot) else {
+            continue;
+        };
+        let is_shown = lookups.get(&declaration.key.kind).is_some_and(|lookup| lookup.has(id));
+        censuses.entry(kind.collection()).or_default().count(kind, id, is_shown);
+    }
+    censuses
+}
+
+/// The kind of an object that can be read by its id and belongs to a list that was read whole; none for one that we
+/// deleted.
+fn examinable(kind: Kind, id: &str, snapshot: &Snapshot) -> Option<ObjectKind> {
+    fn counts<T: Identified>(list: Option<&Collection<T>>, id: &str) -> bool {
+        list.is_some_and(|list| list.complete && !list.was_removed(id))
+    }
+    let (kind, counts) = match kind {
+        Kind::Component => (ObjectKind::Component, counts(snapshot.components.as_ref(), id)),
+        Kind::Incident => (ObjectKind::Incident, counts(snapshot.incidents.as_ref(), id)),
+        Kind::MetricsProvider => (
+            ObjectKind::MetricsProvider,
+            counts(snapshot.metrics_providers.as_ref(), id),
+        ),
+        Kind::Metric => (ObjectKind::Metric, counts(snapshot.metrics.as_ref(), id)),
+        Kind::Subscriber => (ObjectKind::Subscriber, counts(snapshot.subscribers.as_ref(), id)),
+        Kind::PageAccessUser => (
+            ObjectKind::PageAccessUser,
+            counts(snapshot.page_access_users.as_ref(), id),
+        ),
+        Kind::PageAccessGroup => (
+            ObjectKind::PageAccessGroup,
+            counts(snapshot.page_access_groups.as_ref(), id),
+        ),
+        Kind::StatusPage | Kind::ComponentGroup | Kind::IncidentTemplate | Kind::OrganizationUser => return None,
+    };
+    counts.then_some(kind)
+}
+
+/// True for a declared incident that is open, or will be once it is on the page.
+fn is_to_run(declaration: &Declaration, spec: &IncidentSpec) -> bool {
+    let Status::Incident(status) = &declaration.status else {
+        return false;
+    };
+    let over = |word: &str| IncidentStatus::from(word).is_over();
+    let ended = spec.updates.last().is_none_or(|update| over(update.status.as_str()));
+    let page_says_so = status.status.as_deref().is_some_and(over);
+    let to_come = spec.schedule.is_some() && status.status.as_deref().is_none_or(|word| word == "scheduled");
+    !(declaration.deleting || ended || page_says_so || to_come || spec.backfill_date.is_some())
 }
 
 impl<'a> Context<'a> {
@@ -232,10 +320,14 @@ impl<'a> Context<'a> {
     /// The id of another declaration of the same namespace and page, or why there is none yet.
     pub(super) fn reference(&self, kind: Kind, name: &str) -> Result<&'a str, Blocked> {
         let key = ObjectKey::new(kind, self.declaration.key.namespace.clone(), name);
-        if let Some(id) = self.claims.present(&key) {
-            return Ok(id);
+        match self.claims.present(&key) {
+            Some(id) if !self.claims.is_unproven(&key) => return Ok(id),
+            _ => {}
         }
         let message = match self.index.get(&key) {
+            Some(_) if self.claims.is_unproven(&key) => {
+                format!("waits for {kind} {name}: looking whether it is on the page")
+            }
             Some(_) => format!("waits for {kind} {name}, which is not on the page yet"),
             None => format!(
                 "waits for {kind} {name}: no such declaration in namespace {} for this page; create it or correct the name",

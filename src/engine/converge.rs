@@ -2,14 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
-
 use super::context::{Blocked, Context};
 use super::declaration::{Declaration, Deletion, ObjectKey, Spec, Status};
 use super::deletion;
+use super::evidence::{self, is_fresh, next_look, pursue, settled_at};
 use super::fields::{self, Comparisons};
 use super::identity::Identity;
-use super::journal::{CREATE, GRACE, PROVIDE};
+use super::journal::{CREATE, PROVIDE};
 use super::kinds::{self, Rules};
 use super::once::{self, DATA};
 use super::plan::{Action, ReadWhat, State, Step};
@@ -80,7 +79,9 @@ impl<'a> Planner<'a> {
         let identity = self.identities.get(&declaration.key).cloned();
         let start = match identity {
             None | Some(Identity::BeyondList { .. }) => return Start::Stopped,
-            Some(Identity::Stop { state, reason, message }) => {
+            Some(Identity::Stop {
+                state, reason, message, ..
+            }) => {
                 self.record(declaration, Outcome::new(declaration, state, reason, message));
                 return Start::Stopped;
             }
@@ -143,6 +144,12 @@ impl<'a> Planner<'a> {
         });
         match planned {
             Ok((request, found)) => {
+                if let Some(pursuit) = evidence::renewal::<K>(context) {
+                    let message = "looking again whether the object is gone from the page";
+                    let outcome = Outcome::new(declaration, State::Progressing, Reason::Progressing, message);
+                    self.follow(declaration, pursuit, K::PRIORITY);
+                    return self.record(declaration, outcome);
+                }
                 let summary = format!("create {} {:?}", declaration.key.kind.noun(), rules.title(context));
                 let mut step = creation(declaration, request, found, K::PRIORITY, summary, beside);
                 replacement::carry_on(declaration, &mut step);
@@ -165,18 +172,22 @@ impl<'a> Planner<'a> {
 
     /// True when the page's provider of type Self is not just too young to show in the list.
     fn provider_is_absent(&mut self) -> bool {
-        let Some(begun) = self.index.providing_since() else {
+        let Some((attempt, journal)) = self.index.providing() else {
             return true;
         };
-        let settled = begun.saturating_add(GRACE).unwrap_or(Timestamp::MAX);
-        let read_at = self.world.snapshot.read_at(CollectionKind::MetricsProviders);
-        if read_at.is_some_and(|read_at| read_at >= settled) {
+        let list = CollectionKind::MetricsProviders;
+        let settled = settled_at(self.world, attempt, journal, list);
+        let providers = self.world.snapshot.metrics_providers.as_ref();
+        if providers.is_some_and(|providers| providers.looks_since(settled) >= 2) {
             return true;
         }
-        if self.world.now >= settled {
-            self.read(ReadWhat::Collection(CollectionKind::MetricsProviders), Priority::Read);
+        let seen = attempt.attempt_seen.unwrap_or(self.world.now);
+        let last = providers.and_then(|providers| providers.looks.last().copied());
+        let next = next_look(seen, last, settled);
+        if self.world.now < next {
+            self.wait_for_proof(next);
         } else {
-            self.plan.wake_at(settled);
+            self.pursue(attempt, ReadWhat::Collection(list), Priority::Read);
         }
         false
     }
@@ -210,6 +221,25 @@ impl<'a> Planner<'a> {
         let policies = context.policies();
         self.note_replacement(context, rules, &mut outcome.status);
         let mut found = fields::compare(&fields, &outcome.status.object().applied, policies.drift);
+        if let Some(kind) = K::OBJECT
+            && self.confirm_drift(declaration, kind, K::id(remote), &found.drift, K::PRIORITY)
+        {
+            return;
+        }
+        let wanted = rules.needs_fresh(context, remote, &found.body);
+        if let Some((what, _)) = wanted.filter(|(_, read_at)| !is_fresh(self.world, *read_at))
+            && policies.management == ManagementPolicy::Full
+            && self.failure(declaration).is_none()
+        {
+            // What else the request writes is taken from what was read.
+            let pursuit = pursue(self.world, what);
+            match pursuit.says.clone() {
+                Some(blocked) => outcome.stop(blocked.state, blocked.reason, blocked.message),
+                None => outcome.progress("reading what the change must leave as it is"),
+            }
+            self.follow(declaration, pursuit, K::PRIORITY);
+            return self.record(declaration, outcome);
+        }
         match self.replacement(context, rules, remote, &found, &outcome.status) {
             Replacement::Due(step) => {
                 outcome.state = State::Progressing;
@@ -400,7 +430,7 @@ impl<'a> Planner<'a> {
         if declaration.status.object().applied.get(DATA) == Some(&hash) || self.failure(declaration).is_some() {
             return;
         }
-        let points = kinds::data_points(&spec.data, self.world.now);
+        let points = kinds::data_points(&spec.data, self.world.wall);
         if points.is_empty() {
             // All of them are older than what Statuspage keeps: there is nothing to send.
             if let Some(outcome) = self.outcomes.get_mut(&declaration.key) {

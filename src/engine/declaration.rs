@@ -60,9 +60,14 @@ pub struct Declaration {
     pub who: Option<String>,
     /// When it was written first; the older of two claimants keeps the remote object.
     pub created: Timestamp,
-    /// When this process first saw it, or first saw its present requested-at: lists must be read after that before
-    /// anything is created.
+    /// When this process first saw it, or first saw its present requested-at, by the clock of the process: lists must be
+    /// read after that before anything is created.
     pub seen: Timestamp,
+    /// True for one that was written while this process, or one before it that kept a record, already worked for the
+    /// page: nothing was ever sent for it.
+    pub fresh: bool,
+    /// When this process first saw the attempt that the journal notes, by the clock of the process.
+    pub attempt_seen: Option<Timestamp>,
     /// True once its owner deleted it.
     pub deleting: bool,
     /// True while the finalizer is on it.

@@ -6,15 +6,16 @@
 use std::collections::BTreeMap;
 
 use super::declaration::{Declaration, Deletion, Spec};
+use super::evidence::{Presence, is_fresh_object, presence};
 use super::fields::Change;
 use super::identity::Identity;
 use super::journal::open_creation;
 use super::kinds;
-use super::plan::{Action, State};
+use super::plan::{Action, ReadWhat, State};
 use super::planner::{Outcome, Planner, step};
 use super::request::Request;
-use crate::api::{ComponentGroupSpec, Kind, ManagementPolicy, Reason};
-use crate::statuspage::{ComponentStatus, IncidentStatus, IncidentWrite, Priority};
+use crate::api::{ComponentGroupSpec, IncidentSpec, Kind, ManagementPolicy, Reason};
+use crate::statuspage::{ComponentStatus, Incident, IncidentStatus, IncidentWrite, ObjectKind, Priority};
 
 /// Plans the end of a deleted declaration.
 pub(super) fn plan<'a>(planner: &mut Planner<'a>, declaration: &'a Declaration) {
@@ -35,7 +36,12 @@ pub(super) fn plan<'a>(planner: &mut Planner<'a>, declaration: &'a Declaration) 
         (Some(id), None) => id.to_owned(),
         (None, None) if !journal_open => return release(planner, declaration),
         (_, Some(Identity::Absent { .. })) => return release(planner, declaration),
-        (_, Some(Identity::Stop { state, reason, message })) => {
+        (
+            _,
+            Some(Identity::Stop {
+                state, reason, message, ..
+            }),
+        ) => {
             let outcome = Outcome::new(declaration, *state, *reason, message.clone());
             return planner.record(declaration, outcome);
         }
@@ -113,30 +119,42 @@ fn release<'a>(planner: &mut Planner<'a>, declaration: &'a Declaration) {
 }
 
 fn resolve<'a>(planner: &mut Planner<'a>, declaration: &'a Declaration, id: &str) {
-    let Some(incidents) = &planner.world.snapshot.incidents else {
-        planner.read(
-            super::plan::ReadWhat::Collection(crate::statuspage::CollectionKind::Incidents),
-            Priority::Incident,
-        );
-        return;
-    };
-    let remote = incidents.items.iter().find(|incident| incident.id == id);
-    let over = match remote {
-        Some(remote) => remote.status.as_ref().is_none_or(IncidentStatus::is_over),
-        None if planner.world.missing_incidents.contains(id) => true,
-        None => {
-            planner.read(super::plan::ReadWhat::Incident(id.to_owned()), Priority::Incident);
-            return;
+    let context = planner.context(declaration);
+    let world = planner.world;
+    let remote = match presence::<IncidentSpec>(&context, id) {
+        Presence::Here(remote) => Some(remote),
+        Presence::Gone => None,
+        Presence::Beyond => {
+            let what = ReadWhat::Object(ObjectKind::Incident, id.to_owned());
+            return planner.pursue(declaration, what, Priority::Incident);
+        }
+        Presence::Unproven(pursuit) => {
+            if let Some(blocked) = pursuit.says.clone() {
+                planner.record(declaration, Outcome::blocked(declaration, blocked));
+            }
+            return planner.follow(declaration, pursuit, Priority::Incident);
         }
     };
-    if over {
+    let over = |remote: &Incident| remote.status.as_ref().is_none_or(IncidentStatus::is_over);
+    if remote.is_none_or(over) {
         return release(planner, declaration);
     }
     if let Some(outcome) = planner.failure(declaration) {
         return planner.record(declaration, outcome);
     }
+    if !is_fresh_object(world, ObjectKind::Incident, id) {
+        // Somebody may have ended it meanwhile.
+        let what = ReadWhat::Object(ObjectKind::Incident, id.to_owned());
+        let outcome = Outcome::new(
+            declaration,
+            State::Progressing,
+            Reason::Deleting,
+            format!("will resolve incident {id}"),
+        );
+        planner.pursue(declaration, what, Priority::Incident);
+        return planner.record(declaration, outcome);
+    }
     let maintenance = remote.is_some_and(|remote| remote.scheduled_for.is_some());
-    let context = planner.context(declaration);
     // Only what this declaration set: others may have added components of theirs to the incident.
     let declared: &dyn Fn(&str) -> bool = &|component_id| match &*declaration.spec {
         Spec::Incident(spec) => spec.components.keys().any(|name| {
@@ -226,15 +244,15 @@ pub(super) fn cap(planner: &mut Planner<'_>) {
         .filter(|step| step.action.is_deletion())
         .count();
     let allowed = world.deletions_allowed();
-    if planned == 0 || planned.saturating_add(world.recent_deletions) <= allowed {
+    if planned == 0 || planned.saturating_add(world.recent_deletions()) <= allowed {
         return;
     }
     let message = format!(
         "{planned} deletions are asked for and {} were done in the last ten minutes, the deletionCap of StatusPage {} is {allowed}: if they are meant, annotate the StatusPage with {}={}",
-        world.recent_deletions,
+        world.recent_deletions(),
         world.page.key.name,
         crate::api::ALLOW_DELETES,
-        planned.saturating_add(world.recent_deletions)
+        planned.saturating_add(world.recent_deletions())
     );
     let (held, kept) = std::mem::take(&mut planner.plan.steps)
         .into_iter()

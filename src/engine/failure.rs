@@ -31,12 +31,14 @@ pub struct Failure {
     pub generation: i64,
     /// A number from 0 to 1 that spreads tries; drawn by the driver.
     pub jitter: f64,
+    /// True for a reading: even one that was refused is tried again soon, because others wait for it.
+    pub reading: bool,
 }
 
 impl Failure {
     /// When the object may be tried again. Doubling pauses from one second, spread by a tenth.
     pub fn retry_at(&self) -> Timestamp {
-        let pause = if self.terminal {
+        let pause = if self.terminal && !self.reading {
             REEXAMINE
         } else {
             Duration::from_secs(1_u64 << self.attempts.saturating_sub(1).min(9)).min(SLOWEST)
@@ -57,12 +59,16 @@ impl Failure {
 /// was a success, and those of objects that something else has stopped meanwhile.
 pub fn forget_settled(failures: &mut BTreeMap<ObjectKey, Failure>, findings: &[Finding], now: Timestamp) {
     for finding in findings {
+        let Some(failure) = failures.get(&finding.key) else {
+            continue;
+        };
+        let passed = !failure.terminal && now >= failure.retry_at();
         let settled = match finding.state {
             State::InSync => true,
-            State::Stalled | State::Suspended => failures
-                .get(&finding.key)
-                .is_some_and(|failure| !failure.terminal && now >= failure.retry_at()),
-            State::Progressing | State::Unknown => false,
+            State::Stalled | State::Suspended => passed,
+            // It waits for something else now.
+            State::Progressing => passed && ![Reason::Progressing, failure.reason].contains(&finding.reason),
+            State::Unknown => false,
         };
         if settled {
             failures.remove(&finding.key);
@@ -83,6 +89,7 @@ mod tests {
             attempts,
             generation: 1,
             jitter: 0.0,
+            reading: false,
         }
     }
 

@@ -5,20 +5,21 @@
 
 use std::collections::BTreeMap;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use super::claims::Claims;
 use super::context::{Context, Index};
 use super::declaration::{Declaration, ObjectKey, Spec};
-use super::journal::{GRACE, REPLACE, open_creation};
+use super::evidence::{
+    Census, Presence, Pursuit, SKEW, after, another_look, has_looked, last_look, looks_since, next_look, presence,
+    pursue, renewal, settled_at,
+};
+use super::journal::open_creation;
 use super::kinds::Rules;
 use super::plan::{Read, ReadWhat, State};
 use super::world::World;
 use crate::api::{AdoptionPolicy, DriftPolicy, Journal, Kind, ManagementPolicy, Reason};
 use crate::statuspage::Priority;
-
-/// Clocks of the two sides may differ by so much.
-const SKEW: SignedDuration = SignedDuration::from_secs(120);
 
 /// The answer.
 #[derive(Clone, Debug, PartialEq)]
@@ -34,6 +35,8 @@ pub(super) enum Identity {
         state: State,
         reason: Reason,
         message: String,
+        /// True while it is not known whether the recorded object is there.
+        unproven: bool,
     },
 }
 
@@ -41,7 +44,10 @@ pub(super) enum Identity {
 struct Identified {
     identity: Identity,
     reads: Vec<Read>,
+    /// When what was read is too old.
     wake: Option<Timestamp>,
+    /// When the next proof can be had.
+    proof_at: Option<Timestamp>,
 }
 
 impl Identified {
@@ -51,9 +57,11 @@ impl Identified {
                 state,
                 reason,
                 message: message.into(),
+                unproven: false,
             },
             reads: Vec::new(),
             wake: None,
+            proof_at: None,
         }
     }
 
@@ -66,16 +74,32 @@ impl Identified {
             identity,
             reads: Vec::new(),
             wake: None,
+            proof_at: None,
         }
     }
 
-    fn reading(mut self, what: ReadWhat, priority: Priority) -> Self {
-        self.reads.push(Read { what, priority });
+    /// Not known yet, with what keeps it if that is more than the next readings.
+    fn unproven(pursuit: Pursuit, priority: Priority) -> Self {
+        let mut stop = match &pursuit.says {
+            Some(blocked) => Identified::stop(blocked.state, blocked.reason, blocked.message.clone()),
+            None => Identified::unknown(),
+        };
+        if let Identity::Stop { unproven, .. } = &mut stop.identity {
+            *unproven = true;
+        }
+        stop.pursuing(pursuit, priority)
+    }
+
+    fn pursuing(mut self, pursuit: Pursuit, priority: Priority) -> Self {
+        self.proof_at = self.proof_at.into_iter().chain(pursuit.proof_at()).min();
+        self.wake = self.wake.into_iter().chain(pursuit.wake).min();
+        let reads = pursuit.reads.into_iter().map(|what| Read { what, priority });
+        self.reads.extend(reads);
         self
     }
 
     fn waking(mut self, at: Timestamp) -> Self {
-        self.wake = Some(at);
+        self.wake = Some(self.wake.map_or(at, |wake| wake.min(at)));
         self
     }
 }
@@ -84,8 +108,10 @@ impl Identified {
 pub(super) struct Known {
     pub(super) claims: Claims,
     pub(super) identities: BTreeMap<ObjectKey, Identity>,
-    pub(super) reads: Vec<Read>,
+    /// What has to be read, for which declaration.
+    pub(super) reads: Vec<(ObjectKey, Read)>,
     pub(super) wakes: Vec<Timestamp>,
+    pub(super) proof_at: Option<Timestamp>,
 }
 
 /// Finds the remote objects of all declarations, in an order in which references point backwards.
@@ -95,6 +121,7 @@ pub(super) fn identify_all(world: &World<'_>, index: &Index<'_>) -> Known {
         identities: BTreeMap::new(),
         reads: Vec::new(),
         wakes: Vec::new(),
+        proof_at: None,
     };
     let mut order: Vec<&Declaration> = world.declarations.iter().collect();
     // What was created for somebody and is not recorded yet must be found before others look for objects to take over.
@@ -130,13 +157,18 @@ pub(super) fn identify_all(world: &World<'_>, index: &Index<'_>) -> Known {
             Spec::StatusPage(_) | Spec::Removed(_) => continue,
         };
         if !declaration.policies(world.page_spec()).suspend {
-            known.reads.extend(identified.reads);
-            known.wakes.extend(identified.wake);
+            let reads = identified.reads.into_iter();
+            known.reads.extend(reads.map(|read| (declaration.key.clone(), read)));
+            known
+                .wakes
+                .extend(identified.wake.into_iter().chain(identified.proof_at));
+            known.proof_at = known.proof_at.into_iter().chain(identified.proof_at).min();
         }
         match &identified.identity {
             Identity::Here { id, .. } => known.claims.claim(&declaration.key, id),
             Identity::BeyondList { .. } => {}
-            // A list that was not read says nothing about presence.
+            // What is not proven says nothing about presence.
+            Identity::Stop { unproven: true, .. } => known.claims.mark_unproven(&declaration.key),
             Identity::Stop {
                 state: State::Unknown, ..
             } => {}
@@ -157,7 +189,6 @@ pub(super) fn identify_all(world: &World<'_>, index: &Index<'_>) -> Known {
 /// Finds the remote object of a declaration.
 fn identify<K: Rules>(context: &Context<'_>, rules: &K) -> Identified {
     let declaration = context.declaration;
-    let world = context.world;
     let noun = declaration.key.kind.noun();
     if let Some(owner) = context.claims.contested_by(&declaration.key) {
         return Identified::stop(
@@ -175,78 +206,92 @@ fn identify<K: Rules>(context: &Context<'_>, rules: &K) -> Identified {
     }
     let incident = declaration.key.kind == Kind::Incident;
     let urgency = if incident { Priority::Incident } else { Priority::Read };
-    if let Some(failure) = world
-        .read_failures
-        .get(&K::COLLECTION)
-        .filter(|failure| world.now < failure.retry_at())
-    {
-        let state = if failure.terminal {
-            State::Stalled
-        } else {
-            State::Progressing
-        };
-        return Identified::stop(state, failure.reason, failure.message.clone()).waking(failure.retry_at());
-    }
-    let Some(collection) = K::collection(world.snapshot) else {
-        return Identified::unknown().reading(ReadWhat::Collection(K::COLLECTION), urgency);
+    let identified = match declaration.recorded_id() {
+        Some(id) => recorded(context, rules, id, urgency),
+        None => unrecorded(context, rules, urgency),
     };
-    // A request at the page asks for everything of it.
-    let stale =
-        elapsed(collection.read_at, world.now) >= world.resync_interval() || collection.read_at < world.page.seen;
-    let fresh = collection.read_at >= declaration.seen;
-    let also = rules
-        .also_needs()
-        .filter(|kind| !world.read_failures.contains_key(kind));
-    let also_read_at = also.and_then(|kind| world.snapshot.read_at(kind));
-    let also_stale =
-        also.filter(|_| also_read_at.is_none_or(|read_at| elapsed(read_at, world.now) >= world.resync_interval()));
-    let refresh = |mut identified: Identified| {
-        if let Some(kind) = also_stale {
-            identified = identified.reading(ReadWhat::Collection(kind), Priority::Read);
-        }
-        if fresh && !stale {
-            let next = collection
-                .read_at
-                .saturating_add(world.resync_interval())
-                .unwrap_or(Timestamp::MAX);
-            Identified {
-                wake: Some(identified.wake.map_or(next, |wake| wake.min(next))),
-                ..identified
+    refreshed::<K>(context, rules, identified, urgency)
+}
+
+/// Reads again what has become too old.
+fn refreshed<K: Rules>(context: &Context<'_>, rules: &K, identified: Identified, urgency: Priority) -> Identified {
+    let world = context.world;
+    let mut identified = identified;
+    let mut lists = vec![(K::COLLECTION, urgency)];
+    lists.extend(rules.also_needs().map(|also| (also, Priority::Read)));
+    for (list, urgency) in lists {
+        let what = ReadWhat::Collection(list);
+        let read_at = world.snapshot.outline(list).map(|list| list.read_at);
+        let Some(read_at) = read_at.filter(|read_at| *read_at > Timestamp::MIN) else {
+            // What was never read is read by who decides with it; what only helps, is read here.
+            if list != K::COLLECTION {
+                identified = identified.pursuing(pursue(world, what), Priority::Read);
             }
+            continue;
+        };
+        // A request at the page asks for everything of it.
+        let fresh = read_at >= context.declaration.seen || list != K::COLLECTION;
+        let due = world.due(read_at);
+        if fresh && world.now < due && read_at >= world.page.seen && world.now >= read_at {
+            identified = identified.waking(due);
         } else {
-            identified.reading(
-                ReadWhat::Collection(K::COLLECTION),
-                if fresh { Priority::Read } else { urgency },
-            )
+            let urgency = if fresh { Priority::Read } else { urgency };
+            identified = identified.pursuing(pursue(world, what), urgency);
         }
-    };
-    let lookup = context.index.lookup(declaration.key.kind);
-    let has = |id: &str| lookup.is_some_and(|lookup| lookup.get::<K>(world.snapshot, id).is_some());
-    if let Some(id) = declaration.recorded_id() {
-        if has(id) {
-            return refresh(Identified::of(Identity::Here {
-                id: id.to_owned(),
-                adopted: false,
-            }));
-        }
-        if incident && !world.missing_incidents.contains(id) {
-            return refresh(Identified::of(Identity::BeyondList { id: id.to_owned() }));
-        }
-        if !fresh {
-            return Identified::unknown().reading(ReadWhat::Collection(K::COLLECTION), urgency);
-        }
-        if let Some(stop) = gone::<K>(context, id, collection.read_at) {
-            return refresh(stop);
-        }
-    } else if !fresh {
-        // Whoever creates must have looked first.
-        return Identified::unknown().reading(ReadWhat::Collection(K::COLLECTION), urgency);
     }
+    if let (Some(id), Some(kind)) = (context.declaration.recorded_id(), K::OBJECT)
+        && is_asked_for_since::<K>(context, id)
+        && world.snapshot.examined(kind, id).shown_at < Some(context.declaration.seen)
+    {
+        identified = identified.pursuing(pursue(world, ReadWhat::Object(kind, id.to_owned())), urgency);
+    }
+    identified
+}
+
+/// True when the owner asked for the object as it is now, and the list is not to be believed about it yet, because we
+/// wrote it a moment ago.
+fn is_asked_for_since<K: Rules>(context: &Context<'_>, id: &str) -> bool {
+    K::collection(context.world.snapshot)
+        .and_then(|list| list.known_better_since(id))
+        .is_some_and(|since| since < context.declaration.seen)
+}
+
+/// The object whose id is recorded.
+fn recorded<K: Rules>(context: &Context<'_>, rules: &K, id: &str, urgency: Priority) -> Identified {
+    let declaration = context.declaration;
+    if let Some(stop) = many_missing::<K>(context, id) {
+        return stop;
+    }
+    match presence::<K>(context, id) {
+        Presence::Here(_) => Identified::of(Identity::Here {
+            id: id.to_owned(),
+            adopted: false,
+        }),
+        Presence::Gone => {
+            let gone = gone(context, id).unwrap_or_else(|| unrecorded(context, rules, urgency));
+            match renewal::<K>(context) {
+                Some(pursuit) => gone.pursuing(pursuit, Priority::Read),
+                None => gone,
+            }
+        }
+        Presence::Beyond => Identified::of(Identity::BeyondList { id: id.to_owned() }),
+        Presence::Unproven(pursuit) => {
+            let changed = declaration.status.object().observed_generation != Some(declaration.generation);
+            Identified::unproven(pursuit, if changed { K::PRIORITY } else { Priority::Read })
+        }
+    }
+}
+
+/// The object of a declaration whose id is not known, or whose recorded object is to be created again.
+fn unrecorded<K: Rules>(context: &Context<'_>, rules: &K, urgency: Priority) -> Identified {
+    let declaration = context.declaration;
+    let world = context.world;
     let journal = open_creation(declaration.status.object());
     let sought = Context {
         sent_title: journal.and_then(|journal| journal.title.as_deref()),
         ..*context
     };
+    let lookup = context.index.lookup(declaration.key.kind);
     let unclaimed = |remote: &&K::Remote| context.claims.owner(declaration.key.kind, K::id(remote)).is_none();
     let handles = rules.wanted_handles(&sought);
     let candidates: Vec<&K::Remote> = lookup
@@ -256,15 +301,76 @@ fn identify<K: Rules>(context: &Context<'_>, rules: &K) -> Identified {
         .filter(|remote| rules.same_identity(&sought, remote))
         .filter(unclaimed)
         .collect();
+    if let Some(journal) = journal {
+        return recover(&sought, rules, journal, &candidates, urgency);
+    }
+    // Whoever creates must have looked first. One look that shows nothing at all of a list is one too few.
+    if candidates.is_empty() && !has_looked(&sought, rules, declaration.seen) && !may_go_blind(&sought, rules) {
+        return Identified::unproven(another_look(&sought, rules), urgency);
+    }
+    // What an earlier look showed is not gone because a later one does not show it.
+    let vanished = K::collection(world.snapshot)
+        .into_iter()
+        .flat_map(|list| &list.vanished);
+    let mut vanished = vanished
+        .map(|vanished| &vanished.item)
+        .filter(|remote| K::belongs(remote) && rules.same_identity(&sought, remote))
+        .filter(unclaimed)
+        .filter(|remote| match presence::<K>(context, K::id(remote)) {
+            Presence::Here(_) | Presence::Unproven(_) | Presence::Beyond => true,
+            Presence::Gone => false,
+        });
+    if let (Some(missing), true) = (vanished.next(), candidates.is_empty()) {
+        let id = K::id(missing).to_owned();
+        let pursuit = match (presence::<K>(context, &id), K::OBJECT) {
+            (Presence::Unproven(pursuit), _) => pursuit,
+            (_, Some(kind)) => pursue(world, ReadWhat::Object(kind, id)),
+            (_, None) => Pursuit::default(),
+        };
+        return Identified::unproven(pursuit, urgency);
+    }
     let replaced = declaration
         .recorded_id()
         .and_then(|id| open_replacement(declaration, id));
-    refresh(match journal {
-        Some(journal) => recover(context, rules, journal, &candidates, collection.read_at, urgency),
+    match replaced {
         // Whatever else has its name was there beside the object before.
-        None if replaced.is_some() => Identified::of(absent::<K>(&candidates)),
+        Some(_) => Identified::of(absent::<K>(&candidates)),
         None => adopt(context, rules, &candidates),
-    })
+    }
+}
+
+/// True for what nothing was ever sent for and what people wait for, when nothing that could show it can be read.
+fn may_go_blind<K: Rules>(context: &Context<'_>, rules: &K) -> bool {
+    let declaration = context.declaration;
+    declaration.fresh && declaration.key.kind == Kind::Incident && {
+        let pursuit = another_look(context, rules);
+        pursuit.reads.is_empty() && pursuit.says.is_some()
+    }
+}
+
+/// Many recorded objects are missing at once, and that is no mistake of the list: a question for the owner of the page.
+fn many_missing<K: Rules>(context: &Context<'_>, id: &str) -> Option<Identified> {
+    let world = context.world;
+    let kind = K::OBJECT?;
+    let census = context.index.census(kind.collection())?;
+    let many = census.many()?;
+    if world.recreations_allowed() >= many || !census.lacks(id) || !census.is_proven(world.snapshot) {
+        return None;
+    }
+    Some(Identified::stop(
+        State::Stalled,
+        Reason::ManyMissing,
+        many_missing_message(census, many, &world.page.key.name),
+    ))
+}
+
+/// What is said of many objects that are missing at once.
+pub(super) fn many_missing_message(census: &Census, many: usize, page: &str) -> String {
+    format!(
+        "{many} of {} recorded objects are missing from the page at once, and nothing is created again: if they were deleted on purpose, annotate StatusPage {page} with {}={many}",
+        census.recorded(),
+        crate::api::ALLOW_RECREATES,
+    )
 }
 
 /// The note of a deletion, after which the object is to be created again.
@@ -273,33 +379,11 @@ fn open_replacement<'d>(declaration: &'d Declaration, id: &str) -> Option<&'d Jo
     journal.filter(|journal| journal.replaces.as_deref() == Some(id))
 }
 
-/// What to do when the recorded object is not on the page: none when it is to be created again.
-fn gone<K: Rules>(context: &Context<'_>, id: &str, read_at: Timestamp) -> Option<Identified> {
+/// What to do when the recorded object is gone: none when it is to be created again.
+fn gone(context: &Context<'_>, id: &str) -> Option<Identified> {
     let declaration = context.declaration;
     let noun = declaration.key.kind.noun();
     let object = declaration.status.object();
-    // A list may lag behind a write by a little: an object created or seen a moment ago is not gone yet.
-    let begun = open_creation(declaration.status.object());
-    let last_seen = object
-        .last_sync_time
-        .as_ref()
-        .into_iter()
-        .chain(begun.map(|journal| &journal.at))
-        .max();
-    let replacement = open_replacement(declaration, id);
-    // Nothing but our own deletion takes an object out of a list that was read before it was asked for.
-    let deleted_by_us = replacement.is_some_and(|journal| journal.operation == REPLACE && read_at < journal.at.0);
-    if let Some(seen) = last_seen.filter(|_| !deleted_by_us) {
-        let settled = seen.0.saturating_add(GRACE).unwrap_or(Timestamp::MAX);
-        if read_at < settled {
-            let unknown = Identified::unknown();
-            return Some(if context.world.now < settled {
-                unknown.waking(settled)
-            } else {
-                unknown.reading(ReadWhat::Collection(K::COLLECTION), Priority::Read)
-            });
-        }
-    }
     if object.id.as_deref() != Some(id) {
         return Some(Identified::stop(
             State::Stalled,
@@ -311,7 +395,7 @@ fn gone<K: Rules>(context: &Context<'_>, id: &str, read_at: Timestamp) -> Option
         ));
     }
     // It was decided before to create it again.
-    if replacement.is_some() || begun.is_some() {
+    if open_replacement(declaration, id).is_some() || open_creation(object).is_some() {
         return None;
     }
     let policies = context.policies();
@@ -345,40 +429,56 @@ fn recover<K: Rules>(
     rules: &K,
     journal: &Journal,
     candidates: &[&K::Remote],
-    read_at: Timestamp,
     urgency: Priority,
 ) -> Identified {
-    let begun = journal.at.0;
-    if read_at < begun {
-        return Identified::unknown().reading(ReadWhat::Collection(K::COLLECTION), urgency);
-    }
-    let earliest = begun.saturating_sub(SKEW).unwrap_or(Timestamp::MIN);
+    let world = context.world;
+    let declaration = context.declaration;
+    let noun = declaration.key.kind.noun();
     let ours: Vec<&&K::Remote> = candidates
         .iter()
         .filter(|remote| rules.is_attempt(context, remote))
         .filter(|remote| journal.beside.iter().all(|other| other != K::id(remote)))
-        .filter(|remote| K::created_at(remote).is_none_or(|created_at| created_at >= earliest))
         .collect();
-    let noun = context.declaration.key.kind.noun();
+    let earliest = journal.at.0.saturating_sub(SKEW).unwrap_or(Timestamp::MIN);
+    let older = |remote: &&K::Remote| K::created_at(remote).is_some_and(|created_at| created_at < earliest);
     match ours.as_slice() {
+        [found] if older(found) => Identified::stop(
+            State::Stalled,
+            Reason::Ambiguous,
+            format!(
+                "an attempt to create the {noun} was interrupted, and the page has one with id {} that seems to be older than the attempt: put its id into the annotation {} to take it over, or delete it",
+                K::id(found),
+                crate::api::ID
+            ),
+        ),
         [found] => Identified::of(Identity::Here {
             id: K::id(found).to_owned(),
             adopted: false,
         }),
         [] => {
-            let settled = begun.saturating_add(GRACE).unwrap_or(Timestamp::MAX);
+            let settled = settled_at(world, declaration, journal, K::COLLECTION);
+            if looks_since(context, rules, settled) >= 2 {
+                return Identified::of(absent::<K>(candidates));
+            }
+            let seen = declaration.attempt_seen.unwrap_or(world.now);
+            let next = next_look(seen, last_look(context, rules), settled);
+            let failure = world.failures.get(&declaration.key);
+            let why = failure.map_or_else(
+                || "was interrupted".to_owned(),
+                |failure| format!("failed ({})", failure.message),
+            );
             let waiting = Identified::stop(
                 State::Progressing,
                 Reason::Progressing,
-                format!("an earlier attempt to create the {noun} was interrupted; looking whether it succeeded"),
+                format!(
+                    "an earlier attempt to create the {noun} {why}; looking whether it succeeded, until {}",
+                    shown_time(world, settled)
+                ),
             );
-            if read_at >= settled {
-                Identified::of(absent::<K>(candidates))
-            } else if context.world.now >= settled {
-                waiting.reading(ReadWhat::Collection(K::COLLECTION), urgency)
-            } else {
-                waiting.waking(settled)
+            if world.now < next {
+                return waiting.pursuing(Pursuit::waking(next), urgency);
             }
+            waiting.pursuing(another_look(context, rules), urgency)
         }
         several => Identified::stop(
             State::Stalled,
@@ -393,8 +493,15 @@ fn recover<K: Rules>(
     }
 }
 
+/// A time of this process's clock as people read it.
+pub(super) fn shown_time(world: &World<'_>, at: Timestamp) -> String {
+    let by_wall = after(world.wall, at.duration_since(world.now));
+    by_wall.strftime("%H:%M:%S UTC").to_string()
+}
+
 /// Nothing is recorded: an object of the same identity may be there already.
 fn adopt<K: Rules>(context: &Context<'_>, rules: &K, candidates: &[&K::Remote]) -> Identified {
+    let adoptable = |remote: &K::Remote| rules.adoptable(context, remote);
     let policies = context.policies();
     let noun = context.declaration.key.kind.noun();
     let observe = policies.management == ManagementPolicy::ObserveOnly;
@@ -408,10 +515,19 @@ fn adopt<K: Rules>(context: &Context<'_>, rules: &K, candidates: &[&K::Remote]) 
             ),
         ),
         [] => Identified::of(absent::<K>(candidates)),
-        [only] if observe || policies.adoption == AdoptionPolicy::ByName => Identified::of(Identity::Here {
-            id: K::id(only).to_owned(),
-            adopted: true,
-        }),
+        // Its mark says that it was created for this very declaration, whatever was lost since.
+        [only] if context.declaration.key.kind == Kind::Incident && rules.is_attempt(context, only) => {
+            Identified::of(Identity::Here {
+                id: K::id(only).to_owned(),
+                adopted: false,
+            })
+        }
+        [only] if observe || policies.adoption == AdoptionPolicy::ByName && adoptable(only) => {
+            Identified::of(Identity::Here {
+                id: K::id(only).to_owned(),
+                adopted: true,
+            })
+        }
         _ if policies.adoption == AdoptionPolicy::CreateNew && !observe => Identified::of(absent::<K>(candidates)),
         [only] => Identified::stop(
             State::Stalled,

@@ -1,6 +1,4 @@
-//! The write-ahead note of an attempt whose outcome is not recorded: its words, and how long it is waited for.
-
-use jiff::SignedDuration;
+//! The write-ahead note of an attempt whose outcome is not recorded: its words.
 
 use crate::api::{Journal, ObjectStatus};
 
@@ -11,9 +9,30 @@ pub(super) const PROVIDE: &str = "provide";
 /// The deletion of an object that is to be created again.
 pub(super) const REPLACE: &str = "replace";
 
-/// How long after an attempt a list has to be read before its silence means that the attempt had no effect: longer
-/// than a request may take.
-pub(super) const GRACE: SignedDuration = SignedDuration::from_secs(35);
+/// Prefix: the publication of the incident update of this index.
+const UPDATE: &str = "update/";
+/// Prefix: something that tells people, with the name under which it is recorded as applied.
+const TELL: &str = "tell/";
+
+/// The operation that publishes the incident update of an index.
+pub(super) fn publication(index: usize) -> String {
+    format!("{UPDATE}{index}")
+}
+
+/// The index of the incident update that an attempt publishes.
+pub(super) fn published_index(journal: &Journal) -> Option<usize> {
+    journal.operation.strip_prefix(UPDATE)?.parse().ok()
+}
+
+/// The operation that tells people something which is recorded under a name.
+pub(super) fn telling(name: &str) -> String {
+    format!("{TELL}{name}")
+}
+
+/// The name under which it is recorded what an attempt tells people.
+pub(super) fn told_name(journal: &Journal) -> Option<&str> {
+    journal.operation.strip_prefix(TELL)
+}
 
 /// The note of a creation whose outcome is not recorded.
 pub(super) fn open_creation(status: &ObjectStatus) -> Option<&Journal> {

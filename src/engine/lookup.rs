@@ -26,6 +26,11 @@ impl Lookup {
         lookup
     }
 
+    /// True when there is an object with this id.
+    pub(super) fn has(&self, id: &str) -> bool {
+        self.by_id.contains_key(id)
+    }
+
     /// The object with this id.
     pub(super) fn get<'s, K: Rules>(&self, snapshot: &'s Snapshot, id: &str) -> Option<&'s K::Remote> {
         K::collection(snapshot)?.items.get(*self.by_id.get(id)?)

@@ -3,12 +3,12 @@
 
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::context::Blocked;
 use super::declaration::{Declaration, Status};
+use super::evidence::{after, failing};
 use super::fields::{self, Comparisons};
-use super::identity::elapsed;
 use super::kinds::{self, Unlisted};
 use super::plan::{ReadWhat, State};
 use super::planner::Planner;
@@ -17,36 +17,37 @@ use crate::statuspage::{CollectionKind, Priority, SubscriberHistogram, Subscribe
 
 impl Planner<'_> {
     /// Asks for a read unless what was read is fresh, and comes back when it no longer is.
-    pub(super) fn keep_fresh(&mut self, what: ReadWhat, read_at: Option<Timestamp>, seen: Timestamp) {
-        self.keep_fresh_for(self.world.resync_interval(), what, read_at, seen);
+    pub(super) fn keep_fresh(
+        &mut self,
+        declaration: &Declaration,
+        what: ReadWhat,
+        read_at: Option<Timestamp>,
+        seen: Timestamp,
+    ) {
+        self.keep_fresh_for(declaration, Duration::ZERO, what, read_at, seen);
     }
 
-    fn keep_fresh_for(&mut self, interval: Duration, what: ReadWhat, read_at: Option<Timestamp>, seen: Timestamp) {
-        match read_at {
-            Some(read_at) if read_at >= seen && elapsed(read_at, self.world.now) < interval => {
-                let next = read_at.saturating_add(interval).unwrap_or(Timestamp::MAX);
-                self.plan.wake_at(next);
-            }
-            _ => self.read(what, Priority::Read),
+    fn keep_fresh_for(
+        &mut self,
+        declaration: &Declaration,
+        pause: Duration,
+        what: ReadWhat,
+        read_at: Option<Timestamp>,
+        seen: Timestamp,
+    ) {
+        let pause = SignedDuration::try_from(pause).unwrap_or(SignedDuration::MAX);
+        let due = |read_at| self.world.due(read_at).max(after(read_at, pause));
+        match read_at.filter(|read_at| *read_at >= seen).map(due) {
+            Some(due) if self.world.now < due => self.plan.wake_at(due),
+            _ => self.pursue(declaration, what, Priority::Read),
         }
     }
 
     /// True while a part could not be read and is not to be tried again yet.
     pub(super) fn unreadable(&mut self, kind: CollectionKind) -> Option<Blocked> {
-        let failure = self.world.read_failures.get(&kind)?;
-        if self.world.now >= failure.retry_at() {
-            return None;
-        }
+        let failure = self.world.unreadable(&ReadWhat::Collection(kind))?;
         self.plan.wake_at(failure.retry_at());
-        Some(Blocked {
-            state: if failure.terminal {
-                State::Stalled
-            } else {
-                State::Progressing
-            },
-            reason: failure.reason,
-            message: failure.message.clone(),
-        })
+        Some(failing(failure))
     }
 
     /// The declared status embed beside the remote one.
@@ -61,7 +62,7 @@ impl Planner<'_> {
         }
         let known = self.world.snapshot.status_embed.as_ref();
         let what = ReadWhat::Collection(CollectionKind::StatusEmbed);
-        self.keep_fresh(what, known.map(|known| known.read_at), page.seen);
+        self.keep_fresh(page, what, known.map(|known| known.read_at), page.seen);
         let Some(known) = known else {
             return Err(Blocked {
                 state: State::Unknown,
@@ -84,7 +85,7 @@ impl Planner<'_> {
         // Numbers that cannot be read stop nothing.
         if self.unreadable(CollectionKind::SubscriberCounts).is_none() {
             let what = ReadWhat::Collection(CollectionKind::SubscriberCounts);
-            self.keep_fresh(what, known.map(|known| known.read_at), page.seen);
+            self.keep_fresh(page, what, known.map(|known| known.read_at), page.seen);
         }
         if let Some(known) = known {
             status.subscribers = Some(totals(&known.value));
@@ -98,8 +99,7 @@ impl Planner<'_> {
             return;
         }
         for Unlisted { what, read_at, pause } in parts {
-            let interval = self.world.resync_interval().max(pause);
-            self.keep_fresh_for(interval, what, read_at, declaration.seen);
+            self.keep_fresh_for(declaration, pause, what, read_at, declaration.seen);
         }
     }
 }

@@ -4,6 +4,7 @@
 
 use super::declaration::{Declaration, ObjectKey};
 use super::fields::hash;
+use super::journal::told_name;
 use super::plan::{Action, State, Step};
 use super::planner::Planner;
 use super::request::Request;
@@ -21,9 +22,14 @@ struct Operation {
     summary: &'static str,
     request: fn(String) -> Request,
     priority: Priority,
+    /// True when somebody is told something: never sent twice for one value.
+    tells: bool,
     /// What no longer is on the page afterwards, though it was applied.
     undoes: Option<&'static str>,
 }
+
+/// Before the hash of a value that may have been acted on.
+const UNCLEAR: char = '?';
 
 const OPERATIONS: [Operation; 3] = [
     Operation {
@@ -33,6 +39,7 @@ const OPERATIONS: [Operation; 3] = [
         summary: "ask the subscriber to confirm once more",
         request: Request::ResendConfirmation,
         priority: Priority::Subscriber,
+        tells: true,
         undoes: None,
     },
     Operation {
@@ -42,6 +49,7 @@ const OPERATIONS: [Operation; 3] = [
         summary: "take the subscriber out of quarantine",
         request: Request::ReactivateSubscriber,
         priority: Priority::Subscriber,
+        tells: false,
         undoes: None,
     },
     Operation {
@@ -51,6 +59,7 @@ const OPERATIONS: [Operation; 3] = [
         summary: "remove all data points of the metric",
         request: Request::ResetMetricData,
         priority: Priority::MetricData,
+        tells: false,
         undoes: Some(DATA),
     },
 ];
@@ -76,15 +85,26 @@ pub(super) fn is_asked(declaration: &Declaration, annotation: &str) -> bool {
     let applied = &declaration.status.object().applied;
     asked(declaration)
         .filter(|(operation, _)| operation.annotation == annotation)
-        .any(|(operation, hash)| applied.get(operation.name) != Some(&hash))
+        .any(|(operation, hash)| !is_done(applied.get(operation.name), &hash))
+}
+
+/// True when a value was acted on, or may have been where that must not happen twice.
+fn is_done(applied: Option<&String>, hash: &str) -> bool {
+    applied.is_some_and(|applied| applied.trim_start_matches(UNCLEAR) == hash)
 }
 
 impl Planner<'_> {
     /// Plans what the annotations of an object ask for and what was not done yet. False when there is nothing.
     pub(super) fn once(&mut self, declaration: &Declaration, id: &str) -> bool {
+        self.close_telling(declaration);
         let mut planned = false;
         for (operation, hash) in asked(declaration) {
-            if declaration.status.object().applied.get(operation.name) == Some(&hash) {
+            let outcome = self.outcomes.get_mut(&declaration.key);
+            let recorded = outcome.and_then(|outcome| outcome.status.object_mut().applied.get(operation.name).cloned());
+            if is_done(recorded.as_ref(), &hash) {
+                if recorded.is_some_and(|recorded| recorded.starts_with(UNCLEAR)) {
+                    self.say_unclear(declaration, operation);
+                }
                 continue;
             }
             planned = true;
@@ -102,7 +122,13 @@ impl Planner<'_> {
             applied.extend(operation.undoes.map(|name| done(name, String::new())));
             self.plan.steps.push(Step {
                 key: declaration.key.clone(),
-                action: Action::Update((operation.request)(id.to_owned())),
+                action: match operation.tells {
+                    true => Action::Tell {
+                        request: (operation.request)(id.to_owned()),
+                        name: operation.name.to_owned(),
+                    },
+                    false => Action::Update((operation.request)(id.to_owned())),
+                },
                 priority: operation.priority,
                 summary: operation.summary.to_owned(),
                 changes: Vec::new(),
@@ -112,5 +138,34 @@ impl Planner<'_> {
             });
         }
         planned
+    }
+    /// Takes what was sent without a clear answer as done: nobody is told twice.
+    fn close_telling(&mut self, declaration: &Declaration) {
+        let Some(journal) = &declaration.status.object().journal else {
+            return;
+        };
+        let Some(name) = told_name(journal).filter(|name| OPERATIONS.iter().any(|operation| operation.name == *name))
+        else {
+            return;
+        };
+        let Some(outcome) = self.outcomes.get_mut(&declaration.key) else {
+            return;
+        };
+        let object = outcome.status.object_mut();
+        let hash = journal.title.as_deref().unwrap_or_default();
+        object.applied.insert(name.to_owned(), format!("{UNCLEAR}{hash}"));
+        object.journal = None;
+    }
+
+    fn say_unclear(&mut self, declaration: &Declaration, operation: &Operation) {
+        let Some(outcome) = self.outcomes.get_mut(&declaration.key) else {
+            return;
+        };
+        if outcome.state == State::InSync {
+            outcome.message = format!(
+                "the request to {} got no clear answer and may have been carried out; it is not sent again: give the annotation {} another value to ask once more",
+                operation.summary, operation.annotation
+            );
+        }
     }
 }

@@ -5,10 +5,10 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use super::declaration::{ObjectKey, Status};
 use super::fields::Change;
-use super::journal::{CREATE, PROVIDE, REPLACE};
+use super::journal::{CREATE, PROVIDE, REPLACE, publication, telling};
 use super::request::Request;
 use crate::api::{Journal, Reason};
-use crate::statuspage::{BudgetStats, CollectionKind, Priority};
+use crate::statuspage::{BudgetStats, CollectionKind, ObjectKind, Priority, Search};
 
 /// The answer to "what has to happen now".
 #[derive(Clone, Debug, Default)]
@@ -23,6 +23,10 @@ pub struct Plan {
     pub findings: Vec<Finding>,
     /// When to plan again although nothing happened.
     pub wake: Option<Timestamp>,
+    /// When the next proof can be had that something waits for.
+    pub proof_at: Option<Timestamp>,
+    /// True when it was made while nothing but incidents could be sent.
+    pub behind_gate: bool,
     /// What is still to be sent.
     pub backlog: Backlog,
 }
@@ -82,12 +86,14 @@ pub struct Read {
 }
 
 /// What is read.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ReadWhat {
     /// A whole list of the page.
     Collection(CollectionKind),
-    /// One incident that the list no longer reaches.
-    Incident(String),
+    /// A selection in the place of a list that does not reach so far.
+    Search(Search),
+    /// One object by its id.
+    Object(ObjectKind, String),
     /// What one member of the organization may do.
     Permissions(String),
     /// The components that one page access user may see beside those of its groups.
@@ -130,15 +136,30 @@ impl Step {
             Action::Create(_) => (CREATE.to_owned(), None),
             Action::Provide(_) => (PROVIDE.to_owned(), None),
             Action::Replace(_) => (REPLACE.to_owned(), None),
-            Action::Publish { index, after, .. } => (format!("update/{index}"), after.clone()),
+            Action::Publish { index, after, .. } => (publication(*index), after.clone()),
+            Action::Tell { name, .. } => (telling(name), None),
             _ => return None,
+        };
+        let told = || {
+            let Action::Tell { name, .. } = &self.action else {
+                return None;
+            };
+            let mut applied = self.applied.iter();
+            applied
+                .find(|(_, applied, _)| applied == name)
+                .map(|(.., hash)| hash.as_str())
         };
         Some(Journal {
             operation,
             attempt,
             at: Time(at),
             after,
-            title: self.action.request().and_then(Request::title).map(str::to_owned),
+            title: self
+                .action
+                .request()
+                .and_then(Request::title)
+                .or_else(told)
+                .map(str::to_owned),
             beside: self.beside.clone(),
             replaces: self.replaces.clone(),
         })
@@ -194,6 +215,13 @@ pub enum Action {
     },
     /// Creates another object that this one needs and that no declaration stands for: journal, request.
     Provide(Request),
+    /// Tells people something, and is recorded as applied under this name: journal, request, record.
+    Tell {
+        /// The request.
+        request: Request,
+        /// The name.
+        name: String,
+    },
     /// Changes the remote object.
     Update(Request),
     /// Deletes the remote object.
@@ -219,7 +247,7 @@ impl Action {
             | Action::Update(request)
             | Action::Delete(request)
             | Action::Replace(request) => Some(request),
-            Action::Publish { request, .. } => Some(request),
+            Action::Publish { request, .. } | Action::Tell { request, .. } => Some(request),
             Action::RecordId(_) | Action::Hold | Action::Release | Action::Prune => None,
         }
     }
@@ -231,7 +259,10 @@ impl Action {
 
     /// False when a lost reply must not lead to a second request.
     pub fn is_repeatable(&self) -> bool {
-        !matches!(self, Action::Create(_) | Action::Provide(_) | Action::Publish { .. })
+        !matches!(
+            self,
+            Action::Create(_) | Action::Provide(_) | Action::Publish { .. } | Action::Tell { .. }
+        )
     }
 
     /// True when it takes an object from the page.

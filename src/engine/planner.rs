@@ -9,15 +9,17 @@ use super::conditions;
 use super::context::{Blocked, Context, Index};
 use super::declaration::{Declaration, ObjectKey, Spec, Status};
 use super::deletion;
+use super::evidence::{Pursuit, pursue, settled_at};
+use super::failure::Failure;
 use super::fields;
 use super::identity::{Identity, elapsed, identify_all};
-use super::journal::{CREATE, GRACE, PROVIDE};
+use super::journal::{CREATE, PROVIDE};
 use super::kinds;
 use super::plan::{Action, Finding, Plan, Read, ReadWhat, State, Step};
 use super::record::undone;
 use super::world::World;
 use crate::api::{Drift, Kind, ManagementPolicy, Reason};
-use crate::statuspage::{CollectionKind, MetricPoint, Priority};
+use crate::statuspage::{CollectionKind, MetricPoint, ObjectKind, Priority};
 
 /// What the world calls for.
 pub fn plan(world: &World<'_>) -> Plan {
@@ -31,27 +33,45 @@ pub fn plan(world: &World<'_>) -> Plan {
         outcomes: BTreeMap::new(),
         points: Vec::new(),
         provider_implied: false,
+        wanted: BTreeMap::new(),
         plan: Plan::default(),
     };
-    if planner.page() {
-        for read in &known.reads {
-            planner.read(read.what.clone(), read.priority);
-        }
-        for wake in &known.wakes {
-            planner.plan.wake_at(*wake);
-        }
-        for declaration in world.declarations {
-            planner.converge(declaration);
-        }
-        planner.submit_points();
-        planner.lend_urgency();
-        deletion::cap(&mut planner);
-    } else {
-        for declaration in world.declarations {
-            planner.closed(declaration);
+    let open = planner.page();
+    let passes = |key: &ObjectKey| match open {
+        Open::All => true,
+        Open::Incidents => key.kind == Kind::Incident,
+        Open::Nothing => false,
+    };
+    for (key, read) in known.reads.iter().filter(|(key, _)| passes(key)) {
+        planner.read_for(key, read.what.clone(), read.priority);
+    }
+    planner.plan.behind_gate = world.gate.is_some();
+    planner.plan.proof_at = known.proof_at.filter(|_| open == Open::All);
+    for wake in known.wakes.iter().filter(|_| open == Open::All) {
+        planner.plan.wake_at(*wake);
+    }
+    for declaration in world.declarations {
+        match passes(&declaration.key) {
+            true => planner.converge(declaration),
+            false => planner.closed(declaration),
         }
     }
+    if open == Open::All {
+        planner.submit_points();
+        planner.missing_objects();
+    }
+    planner.lend_urgency();
+    deletion::cap(&mut planner);
     planner.finish()
+}
+
+/// For what a page is open.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Open {
+    All,
+    /// Nothing can be sent at the moment but what is tried all the same.
+    Incidents,
+    Nothing,
 }
 
 /// What was found about one declaration, before it becomes conditions.
@@ -77,6 +97,16 @@ impl Outcome {
     pub(super) fn blocked(declaration: &Declaration, blocked: Blocked) -> Self {
         Outcome::new(declaration, blocked.state, blocked.reason, blocked.message)
     }
+
+    /// Something is on its way.
+    pub(super) fn progress(&mut self, message: impl Into<String>) {
+        self.stop(State::Progressing, Reason::Progressing, message);
+    }
+
+    /// Something keeps it.
+    pub(super) fn stop(&mut self, state: State, reason: Reason, message: impl Into<String>) {
+        (self.state, self.reason, self.message) = (state, reason, message.into());
+    }
 }
 
 /// The data points of one metric.
@@ -98,12 +128,14 @@ pub(super) struct Planner<'a> {
     pub(super) points: Vec<PointsToSend>,
     /// True once this plan creates the page's provider of type Self.
     pub(super) provider_implied: bool,
+    /// What has to be read for whom.
+    pub(super) wanted: BTreeMap<ObjectKey, Vec<ReadWhat>>,
     pub(super) plan: Plan,
 }
 
 impl<'a> Planner<'a> {
-    /// The page itself. False when nothing can be done for its declarations.
-    fn page(&mut self) -> bool {
+    /// The page itself, and what can be done for its declarations.
+    fn page(&mut self) -> Open {
         let world = self.world;
         let page = world.page;
         if let Some(gate) = world.gate {
@@ -120,14 +152,16 @@ impl<'a> Planner<'a> {
             if page.deleting {
                 self.release_page();
             }
-            return false;
+            // An incident is tried all the same, where it is known where to.
+            let tried = gate.lets_incidents_pass && world.page_id.is_some();
+            return if tried { Open::Incidents } else { Open::Nothing };
         }
         let Spec::StatusPage(spec) = &*page.spec else {
             self.plan.steps.extend(
                 page.finalizer
                     .then(|| step(page, Action::Release, Priority::Write, "release")),
             );
-            return false;
+            return Open::Nothing;
         };
         if spec.suspend {
             self.record(
@@ -139,14 +173,24 @@ impl<'a> Planner<'a> {
                     "suspend is true: nothing is done for this page and its declarations",
                 ),
             );
-            return false;
+            return Open::Nothing;
         }
+        let read_page = ReadWhat::Collection(CollectionKind::Page);
         let Some(remote) = &world.snapshot.page else {
             if page.deleting && self.release_page() {
-                return false;
+                return Open::Nothing;
             }
-            self.read(ReadWhat::Collection(CollectionKind::Page), Priority::Incident);
-            return false;
+            let pursuit = pursue(world, read_page);
+            let failing = pursuit.says.clone();
+            self.follow(page, pursuit, Priority::Incident);
+            let Some(blocked) = failing else { return Open::Nothing };
+            // The settings cannot be read; all else is another matter, where the id of the page is known.
+            self.record(page, Outcome::blocked(page, blocked));
+            return if world.page_id.is_some() {
+                Open::All
+            } else {
+                Open::Nothing
+            };
         };
         if !page.deleting && !page.finalizer && self.held_declarations() > 0 {
             // Its declarations need it to the end: they cannot be deleted on a page whose token nobody knows.
@@ -154,14 +198,13 @@ impl<'a> Planner<'a> {
             self.plan.steps.push(hold);
         }
         let read_at = world.page_read_at.unwrap_or(world.now);
-        if elapsed(read_at, world.now) >= world.resync_interval() || read_at < page.seen {
-            self.read(ReadWhat::Collection(CollectionKind::Page), Priority::Read);
+        if read_at == jiff::Timestamp::MIN {
+            // Something said that it is not there.
+            self.pursue(page, read_page, Priority::Incident);
+        } else if elapsed(read_at, world.now) >= world.resync_interval() || read_at < page.seen {
+            self.pursue(page, read_page, Priority::Read);
         } else {
-            self.plan.wake_at(
-                read_at
-                    .saturating_add(world.resync_interval())
-                    .unwrap_or(jiff::Timestamp::MAX),
-            );
+            self.plan.wake_at(world.due(read_at));
         }
         let mut outcome = Outcome::new(
             page,
@@ -180,7 +223,16 @@ impl<'a> Planner<'a> {
             outcome.reason = Reason::Deleting;
             outcome.message = format!("waits until its {left} declarations are gone; the page on Statuspage stays");
             self.record(page, outcome);
-            return true;
+            return Open::All;
+        }
+        if let Some((what, failure)) = self.failing_list() {
+            let message = format!("{what} cannot be read, everything else goes on: {}", failure.message);
+            if failure.terminal {
+                // A matter of whoever needs the list; the page itself is well.
+                outcome.message = message;
+            } else {
+                outcome.stop(State::Progressing, failure.reason, message);
+            }
         }
         let fields = spec
             .settings
@@ -198,11 +250,9 @@ impl<'a> Planner<'a> {
                 None => {}
                 Some(Ok(compared)) => found.extend(compared),
                 Some(Err(blocked)) => {
-                    outcome.state = blocked.state;
-                    outcome.reason = blocked.reason;
-                    outcome.message = blocked.message;
+                    outcome.stop(blocked.state, blocked.reason, blocked.message);
                     self.record(page, outcome);
-                    return true;
+                    return Open::All;
                 }
             }
         }
@@ -216,7 +266,31 @@ impl<'a> Planner<'a> {
             kinds::settings_request,
             "the page",
         );
-        true
+        Open::All
+    }
+
+    /// A list that fails, with the word for it.
+    fn failing_list(&self) -> Option<(&'static str, &'a Failure)> {
+        self.world.read_failures.iter().find_map(|(what, failure)| match what {
+            ReadWhat::Collection(kind) => Some((list_name(*kind), failure)),
+            _ => None,
+        })
+    }
+
+    /// Many objects that are missing from the page at once are a question for its owner.
+    fn missing_objects(&mut self) {
+        let stopped = |outcome: &&Outcome| outcome.reason == Reason::ManyMissing;
+        let Some(message) = self
+            .outcomes
+            .values()
+            .find(stopped)
+            .map(|outcome| outcome.message.clone())
+        else {
+            return;
+        };
+        if let Some(page) = self.outcomes.get_mut(&self.world.page.key) {
+            page.stop(State::Stalled, Reason::ManyMissing, message);
+        }
     }
 
     fn held_declarations(&self) -> usize {
@@ -278,7 +352,63 @@ impl<'a> Planner<'a> {
         }
     }
 
-    pub(super) fn read(&mut self, what: ReadWhat, priority: Priority) {
+    /// Reads something for a declaration, unless that has just failed.
+    pub(super) fn pursue(&mut self, declaration: &Declaration, what: ReadWhat, priority: Priority) {
+        let pursuit = pursue(self.world, what);
+        self.follow(declaration, pursuit, priority);
+    }
+
+    /// Does for a declaration what brings proof.
+    pub(super) fn follow(&mut self, declaration: &Declaration, pursuit: Pursuit, priority: Priority) {
+        if let Some(wake) = pursuit.wake {
+            self.plan.wake_at(wake);
+        }
+        if let Some(proof_at) = pursuit.proof_at() {
+            self.wait_for_proof(proof_at);
+        }
+        for what in pursuit.reads {
+            self.read_for(&declaration.key, what, priority);
+        }
+    }
+
+    /// Comes back when a proof can be had.
+    pub(super) fn wait_for_proof(&mut self, at: jiff::Timestamp) {
+        self.plan.wake_at(at);
+        self.plan.proof_at = self.plan.proof_at.into_iter().chain([at]).min();
+    }
+
+    fn read_for(&mut self, key: &ObjectKey, what: ReadWhat, priority: Priority) {
+        self.wanted.entry(key.clone()).or_default().push(what.clone());
+        self.read(what, priority);
+    }
+
+    /// What somebody else changed is told and put right only after the object itself was read: a list may be old. True
+    /// when it has to be read first.
+    pub(super) fn confirm_drift(
+        &mut self,
+        declaration: &Declaration,
+        kind: ObjectKind,
+        id: &str,
+        drift: &[Drift],
+        priority: Priority,
+    ) -> bool {
+        let known = &declaration.stored.object().drift;
+        let news = drift.iter().any(|one| !known.contains(one));
+        let shown_at = self.world.snapshot.examined(kind, id).shown_at;
+        let list_read_at = self.world.snapshot.read_at(kind.collection());
+        if !news || shown_at >= list_read_at {
+            return false;
+        }
+        let what = ReadWhat::Object(kind, id.to_owned());
+        if self.world.unreadable(&what).is_some() {
+            // It cannot be read by its id: the list has the word.
+            return false;
+        }
+        self.pursue(declaration, what, priority);
+        true
+    }
+
+    fn read(&mut self, what: ReadWhat, priority: Priority) {
         match self.plan.reads.iter_mut().find(|read| read.what == what) {
             Some(read) => read.priority = read.priority.min(priority),
             None => self.plan.reads.push(Read { what, priority }),
@@ -301,9 +431,9 @@ impl<'a> Planner<'a> {
         match journal.operation.as_str() {
             CREATE => matches!(self.identities.get(&declaration.key), Some(Identity::Absent { .. })),
             PROVIDE => {
-                let settled = journal.at.0.saturating_add(GRACE).unwrap_or(jiff::Timestamp::MAX);
-                let read_at = self.world.snapshot.read_at(CollectionKind::MetricsProviders);
-                read_at.is_some_and(|read_at| read_at >= settled)
+                let settled = settled_at(self.world, declaration, journal, CollectionKind::MetricsProviders);
+                let providers = self.world.snapshot.metrics_providers.as_ref();
+                providers.is_some_and(|providers| providers.looks_since(settled) >= 2)
             }
             _ => false,
         }
@@ -331,7 +461,7 @@ impl<'a> Planner<'a> {
                         &outcome.message,
                         outcome.drift,
                         declaration.generation,
-                        world.now,
+                        world.wall,
                     );
                     if outcome.state != State::Unknown {
                         outcome
@@ -353,7 +483,9 @@ impl<'a> Planner<'a> {
                 }
                 None => declaration.status.clone(),
             };
-            if let Status::StatusPage(page) = &mut status {
+            // Figures alone would be a status without conditions, which reads as if all were well.
+            let speaks = conditions::find(status.object(), conditions::READY).is_some();
+            if let (Status::StatusPage(page), true) = (&mut status, speaks) {
                 page.managed = i64::try_from(world.declarations.len()).ok();
                 page.pending = Some(pending);
                 page.status = worst_status(world).or(page.status.take());
@@ -405,6 +537,25 @@ pub(super) fn step(declaration: &Declaration, action: Action, priority: Priority
         applied: Vec::new(),
         beside: Vec::new(),
         replaces: None,
+    }
+}
+
+/// The word for a list.
+pub(super) fn list_name(kind: CollectionKind) -> &'static str {
+    match kind {
+        CollectionKind::Page => "the settings of the page",
+        CollectionKind::Components => "the list of components",
+        CollectionKind::Incidents => "the list of incidents",
+        CollectionKind::MetricsProviders => "the list of metrics providers",
+        CollectionKind::Metrics => "the list of metrics",
+        CollectionKind::Subscribers => "the list of subscribers",
+        CollectionKind::Unsubscribed => "the list of those who have unsubscribed",
+        CollectionKind::SubscriberCounts => "the number of subscribers",
+        CollectionKind::IncidentTemplates => "the list of incident templates",
+        CollectionKind::PageAccessUsers => "the list of page access users",
+        CollectionKind::PageAccessGroups => "the list of page access groups",
+        CollectionKind::StatusEmbed => "the status embed",
+        CollectionKind::OrganizationUsers => "the list of members of the organization",
     }
 }
 

@@ -1,9 +1,7 @@
 //! What a successful effect makes known about its declaration.
 
 use jiff::Timestamp;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
-use super::conditions::whole_second;
 use super::declaration::{Declaration, Spec, Status};
 use super::fields::hash;
 use super::journal::{CREATE, REPLACE};
@@ -55,10 +53,7 @@ pub fn record(declaration: &mut Declaration, step: &Step, reply: &Reply) {
         (Action::Create(_), Reply::Created(id, incident)) => {
             let object = declaration.status.object_mut();
             object.id = Some(id.clone());
-            // A list that does not show the object yet must not be believed.
-            if let Some(journal) = object.journal.take() {
-                object.last_sync_time = Some(Time(whole_second(journal.at.0)));
-            }
+            object.journal = None;
             object.adopted = false;
             annotate(declaration, id);
             if let Some(incident) = incident {
@@ -70,7 +65,13 @@ pub fn record(declaration: &mut Declaration, step: &Step, reply: &Reply) {
             published(declaration, *index, incident);
         }
         (Action::RecordId(id), _) => annotate(declaration, id),
-        (Action::Provide(_), _) => declaration.status.object_mut().journal = None,
+        (Action::Provide(_), reply) => {
+            declaration.status.object_mut().journal = None;
+            if let (Status::Metric(status), Reply::Created(id, _)) = (&mut declaration.status, reply) {
+                status.provider_id = Some(id.clone());
+            }
+        }
+        (Action::Tell { .. }, _) => declaration.status.object_mut().journal = None,
         (Action::Delete(_), _) => {
             // Nothing is there any more: what is left is to let go of the declaration.
             declaration.status.object_mut().id = None;
@@ -121,11 +122,27 @@ fn published(declaration: &mut Declaration, index: usize, incident: &Incident) {
     let found = fresh()
         .find(|remote| is_text_of(update, remote))
         .or_else(|| fresh().next());
+    let id = found.map(|remote| remote.id.clone()).unwrap_or_default();
     let entry = PublishedUpdate {
-        id: found.map(|remote| remote.id.clone()).unwrap_or_default(),
+        id,
+        status: Some(update.status.as_str().to_owned()),
         applied: applied_hash(update, found),
     };
     status.updates.push(entry);
+}
+
+/// The record of a declared update that is on the page: as this remote one, whose text is corrected if it is another;
+/// without one it was told, and nobody knows what has become of it.
+pub(super) fn published_update(update: &IncidentUpdate, shown: Option<&RemoteUpdate>) -> PublishedUpdate {
+    let applied = match shown {
+        Some(shown) if is_text_of(update, shown) => applied_hash(update, Some(shown)),
+        _ => String::new(),
+    };
+    PublishedUpdate {
+        id: shown.map(|shown| shown.id.clone()).unwrap_or_default(),
+        status: Some(update.status.as_str().to_owned()),
+        applied,
+    }
 }
 
 /// True when a remote update has the text and the status of a declared one.

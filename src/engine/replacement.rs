@@ -8,8 +8,9 @@
 
 use super::context::{Blocked, Context};
 use super::declaration::{Declaration, Deletion, Status};
+use super::evidence::{next_look, settled_at};
 use super::fields::{self, Comparisons};
-use super::journal::{CREATE, GRACE, REPLACE};
+use super::journal::{CREATE, REPLACE};
 use super::kinds::{self, Rules};
 use super::plan::{Action, ReadWhat, Step};
 use super::planner::{Planner, step};
@@ -126,18 +127,18 @@ impl<'a> Planner<'a> {
         if journal.operation != REPLACE {
             return;
         }
-        let settled = journal.at.0.saturating_add(GRACE).unwrap_or(jiff::Timestamp::MAX);
-        if self
-            .world
-            .snapshot
-            .read_at(K::COLLECTION)
-            .is_some_and(|read_at| read_at >= settled)
-        {
+        let settled = settled_at(self.world, declaration, journal, K::COLLECTION);
+        let list = K::collection(self.world.snapshot);
+        if list.is_some_and(|list| list.looks_since(settled) >= 2) {
             status.object_mut().journal = None;
-        } else if self.world.now >= settled {
-            self.read(ReadWhat::Collection(K::COLLECTION), Priority::Read);
+            return;
+        }
+        let seen = declaration.attempt_seen.unwrap_or(self.world.now);
+        let next = next_look(seen, list.and_then(|list| list.looks.last().copied()), settled);
+        if self.world.now < next {
+            self.wait_for_proof(next);
         } else {
-            self.plan.wake_at(settled);
+            self.pursue(declaration, ReadWhat::Collection(K::COLLECTION), Priority::Read);
         }
     }
 }

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use crate::statuspage::{
     CollectionKind, ComponentGroupWrite, ComponentWrite, IncidentTemplateWrite, IncidentUpdateWrite, IncidentWrite,
-    MetricPoint, MetricWrite, MetricsProviderWrite, OrganizationUserWrite, PageAccessGroupWrite, PageAccessUserWrite,
-    PageWrite, Permissions, PostmortemPublish, PostmortemWrite, StatusEmbedConfigWrite, SubscriberWrite,
+    MetricPoint, MetricWrite, MetricsProviderWrite, ObjectKind, OrganizationUserWrite, PageAccessGroupWrite,
+    PageAccessUserWrite, PageWrite, Permissions, PostmortemPublish, PostmortemWrite, StatusEmbedConfigWrite,
+    SubscriberWrite,
 };
 
 /// One remote write: exactly one HTTP request.
@@ -151,6 +152,46 @@ impl Request {
             | UpdateMetricsProvider(..)
             | UpdateMetric(..)
             | UpdateSubscriber(..) => "PATCH",
+        }
+    }
+
+    /// The other objects that a request names, as far as there are few: those whose absence would explain a refusal.
+    pub fn references(&self) -> Vec<(ObjectKind, String)> {
+        use Request::*;
+        /// Of more than so many nobody can tell.
+        const MOST: usize = 10;
+        let of = |kind: ObjectKind, ids: &mut dyn Iterator<Item = &String>| -> Vec<(ObjectKind, String)> {
+            ids.take(MOST).map(|id| (kind, id.clone())).collect()
+        };
+        match self {
+            CreateComponent(write) | UpdateComponent(_, write) => {
+                let group = write.group_id.as_ref().and_then(Option::as_ref);
+                of(ObjectKind::ComponentGroup, &mut group.into_iter())
+            }
+            CreateComponentGroup(write) | UpdateComponentGroup(_, write) => {
+                of(ObjectKind::Component, &mut write.components.iter().flatten())
+            }
+            CreateIncident(write) | UpdateIncident(_, write) => {
+                let ids = write.component_ids.iter().flatten();
+                let mapped = write.components.iter().flat_map(BTreeMap::keys);
+                of(ObjectKind::Component, &mut ids.chain(mapped))
+            }
+            CreateMetric(provider, _) => vec![(ObjectKind::MetricsProvider, provider.clone())],
+            CreateSubscriber(write) => of(ObjectKind::Component, &mut write.component_ids.iter().flatten()),
+            UpdateSubscriber(_, components) => of(ObjectKind::Component, &mut components.iter().flatten()),
+            CreateIncidentTemplate(write) => of(ObjectKind::Component, &mut write.component_ids.iter().flatten()),
+            GrantComponents(_, ids) => of(ObjectKind::Component, &mut ids.iter()),
+            GrantMetrics(_, ids) => of(ObjectKind::Metric, &mut ids.iter()),
+            CreatePageAccessGroup(write) | UpdatePageAccessGroup(_, write) => {
+                let mut named = of(ObjectKind::Component, &mut write.component_ids.iter().flatten());
+                named.extend(of(ObjectKind::Metric, &mut write.metric_ids.iter().flatten()));
+                named.extend(of(
+                    ObjectKind::PageAccessUser,
+                    &mut write.page_access_user_ids.iter().flatten(),
+                ));
+                named
+            }
+            _ => Vec::new(),
         }
     }
 

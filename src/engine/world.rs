@@ -1,14 +1,16 @@
 //! Everything that a decision about one page depends on.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
-use super::declaration::{Declaration, ObjectKey, Spec};
+use super::declaration::{Declaration, ObjectKey, Spec, Status};
 use super::failure::Failure;
-use crate::api::{Reason, StatusPageSpec, parse_duration};
-use crate::statuspage::{BudgetStats, CollectionKind, Snapshot};
+use super::plan::ReadWhat;
+use crate::api::{ALLOW_RECREATES, Reason, StatusPageSpec, parse_duration};
+use crate::statuspage::{BudgetStats, Snapshot};
 
 /// Deletions are counted over this time for the page's deletion cap.
 pub const DELETION_WINDOW: Duration = Duration::from_secs(600);
@@ -25,6 +27,8 @@ pub struct Gate {
     pub message: String,
     /// True when only a change by people helps.
     pub stalled: bool,
+    /// True when incidents may still be sent: only a refused token stops those.
+    pub lets_incidents_pass: bool,
     /// When it is worth trying again, if that is known.
     pub until: Option<Timestamp>,
 }
@@ -32,8 +36,16 @@ pub struct Gate {
 /// One page with all its declarations.
 #[derive(Debug)]
 pub struct World<'a> {
-    /// The time of the decision.
+    /// The time of the decision, by a clock of this process that never jumps: readings, pauses and waits are measured by
+    /// it.
     pub now: Timestamp,
+    /// What the clock of the machine shows: for what people and other processes read.
+    pub wall: Timestamp,
+    /// What the clock of the remote service shows, as far as its replies have told: journals are dated by it, so that
+    /// processes with other clocks understand them.
+    pub remote_now: Option<Timestamp>,
+    /// For how long what was read by its id may be written on: [`super::FRESH`], or longer where nothing is written.
+    pub fresh_for: SignedDuration,
     /// The declaration of the page.
     pub page: &'a Declaration,
     /// The remote page's id, once known.
@@ -44,23 +56,19 @@ pub struct World<'a> {
     pub snapshot: &'a Snapshot,
     /// When the page's own settings were read.
     pub page_read_at: Option<Timestamp>,
-    /// Lists that could not be read, and why.
-    pub read_failures: &'a BTreeMap<CollectionKind, Failure>,
+    /// What could not be read, and why.
+    pub read_failures: &'a BTreeMap<ReadWhat, Failure>,
     /// The last failure of each object that failed.
     pub failures: &'a BTreeMap<ObjectKey, Failure>,
     /// Why nothing can be sent, if so.
     pub gate: Option<&'a Gate>,
     /// How the request budget of the page's token stands, once it is known.
     pub budget: Option<BudgetStats>,
-    /// Recorded incidents that were looked up one by one and are not on the page.
-    pub missing_incidents: &'a BTreeSet<String>,
-    /// Remote objects deleted within [`DELETION_WINDOW`].
-    pub recent_deletions: usize,
     /// True when the page has refused the data points of several metrics in one request.
     pub single_points: bool,
 }
 
-impl World<'_> {
+impl<'a> World<'a> {
     /// The spec of the page; none when its manifest was removed.
     pub fn page_spec(&self) -> Option<&StatusPageSpec> {
         match &*self.page.spec {
@@ -72,6 +80,49 @@ impl World<'_> {
     /// How old a list may become before it is read again.
     pub fn resync_interval(&self) -> Duration {
         resync_interval(self.page_spec())
+    }
+
+    /// When a list is to be read again that was read at a time. What is a quarter as old as it may become when the page is read
+    /// again is read with it, so that one look takes in all of the page.
+    pub(super) fn due(&self, read_at: Timestamp) -> Timestamp {
+        let interval = SignedDuration::try_from(self.resync_interval()).unwrap_or(SignedDuration::MAX);
+        let with_page = self
+            .page_read_at
+            .filter(|page_read_at| page_read_at.duration_since(read_at) > interval / 4);
+        let alone = read_at.saturating_add(interval).unwrap_or(Timestamp::MAX);
+        with_page.map_or(alone, |with_page| with_page.min(alone))
+    }
+
+    /// Remote objects deleted within [`DELETION_WINDOW`].
+    pub fn recent_deletions(&self) -> usize {
+        let Status::StatusPage(status) = &self.page.status else {
+            return 0;
+        };
+        let window = SignedDuration::try_from(DELETION_WINDOW).unwrap_or(SignedDuration::ZERO);
+        let recent = |at: &&Time| self.wall.duration_since(at.0).abs() < window;
+        status.recent_deletions.iter().filter(recent).count()
+    }
+
+    /// How many objects that are missing from the page at once may be created again: without the annotation none.
+    pub fn recreations_allowed(&self) -> usize {
+        match self.page.annotations.get(ALLOW_RECREATES).map(String::as_str) {
+            Some("true") => usize::MAX,
+            Some(number) => number.parse().unwrap_or(0),
+            None => 0,
+        }
+    }
+
+    /// The time by the clock of this process at which the clock of the machine will show another time.
+    pub(super) fn by_process_clock(&self, wall: Timestamp) -> Timestamp {
+        self.now
+            .saturating_add(wall.duration_since(self.wall))
+            .unwrap_or(Timestamp::MAX)
+    }
+
+    /// The failure of a reading that is not to be tried again yet.
+    pub(super) fn unreadable(&self, what: &ReadWhat) -> Option<&'a Failure> {
+        let failure = self.read_failures.get(what)?;
+        (self.now < failure.retry_at()).then_some(failure)
     }
 
     /// How many remote objects may be deleted within [`DELETION_WINDOW`]: the page's cap, raised by the annotation.

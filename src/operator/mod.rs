@@ -109,6 +109,7 @@ pub async fn run(options: OperatorOptions) -> Result<(), OperatorError> {
     let page_options = PageOptions {
         budgets: Arc::new(BudgetRegistry::new(options.requests_per_minute)),
         clock: Clock::System,
+        transport: None,
     };
     let figures = Arc::new(Figures::default());
     tokio::spawn(figures::beat(Arc::clone(&figures)));

@@ -11,7 +11,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::figures::{self, Figures};
-use crate::driver::{Interrupt, PageDriver, PageOptions, PassEnd, Recorder, Totals, Trigger};
+use crate::driver::{Clock, Interrupt, PageDriver, PageOptions, PassEnd, Recorder, Totals, Trigger};
 use crate::engine::ObjectKey;
 use crate::store::kubernetes::KubernetesStore;
 
@@ -124,7 +124,7 @@ async fn drive(
 /// Waits for a change, for the time of the next pass, or for the end.
 async fn idle(wake: Option<Timestamp>, interrupt: &mut Interrupt) {
     let pause = wake.map(|wake| {
-        let pause = Duration::try_from(wake.duration_since(Timestamp::now())).unwrap_or_default();
+        let pause = Duration::try_from(wake.duration_since(Clock::System.steady())).unwrap_or_default();
         pause.max(SHORTEST_PAUSE) + jitter(pause)
     });
     let changed = async {

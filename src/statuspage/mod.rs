@@ -37,7 +37,10 @@ pub use operations::{
     SubscriberQuery, SubscriberSelection, Subscribers, UptimeRange,
 };
 pub use paging::{ListReader, Listing};
-pub use snapshot::{Collection, CollectionKind, Dated, Reading, Snapshot};
+pub use snapshot::{
+    Collection, CollectionKind, Dated, Examined, Lag, Missing, Object, ObjectKind, Outline, Reading, SPACING, Search,
+    Snapshot, Vanished, spaced_since,
+};
 pub use token::Token;
 pub use transport::{Incoming, Outgoing, Transport, TransportError, TransportErrorKind};
 pub use types::*;

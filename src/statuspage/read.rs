@@ -4,14 +4,10 @@ use jiff::Timestamp;
 
 use super::operations::{IncidentView, PageHandle, SubscriberQuery};
 use super::types::{Identified, Incident, Permissions, Subscriber};
-use super::{Collection, CollectionKind, Dated, Error, Listing, Reading};
+use super::{Collection, CollectionKind, Dated, Error, Listing, Object, ObjectKind, Reading};
 
 fn collection<T: Identified>(read_at: Timestamp, listing: Listing<T>) -> Collection<T> {
-    Collection {
-        items: listing.items,
-        read_at,
-        complete: listing.complete,
-    }
+    Collection::read(listing.items, read_at, listing.complete)
 }
 
 fn ids<T: Identified>(granted: Vec<T>, read_at: Timestamp) -> Dated<Vec<String>> {
@@ -75,6 +71,29 @@ impl PageHandle {
                 Reading::OrganizationUsers(collection(began, read))
             }
         })
+    }
+
+    /// Reads one object by its id.
+    pub async fn read_object(&self, kind: ObjectKind, id: &str) -> Result<Object, Error> {
+        Ok(match kind {
+            ObjectKind::Component => Object::Component(Box::new(self.components().get(id).await?)),
+            ObjectKind::ComponentGroup => Object::ComponentGroup(Box::new(self.component_groups().get(id).await?)),
+            ObjectKind::Incident => Object::Incident(Box::new(self.incidents().get(id).await?)),
+            ObjectKind::MetricsProvider => Object::MetricsProvider(Box::new(self.metrics_providers().get(id).await?)),
+            ObjectKind::Metric => Object::Metric(Box::new(self.metrics().get(id).await?)),
+            ObjectKind::Subscriber => Object::Subscriber(Box::new(self.subscribers().get(id).await?)),
+            ObjectKind::PageAccessUser => Object::PageAccessUser(Box::new(self.page_access_users().get(id).await?)),
+            ObjectKind::PageAccessGroup => Object::PageAccessGroup(Box::new(self.page_access_groups().get(id).await?)),
+        })
+    }
+
+    /// Subscribers in every state with these words in their address.
+    pub async fn search_subscribers(&self, words: &str) -> Result<Listing<Subscriber>, Error> {
+        let query = SubscriberQuery {
+            words: Some(words.to_owned()),
+            ..SubscriberQuery::default()
+        };
+        self.subscribers().list(&query).await
     }
 
     /// What a member of the page's organization may do.

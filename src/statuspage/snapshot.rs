@@ -1,16 +1,27 @@
 //! What is known of a page: list replies, and the effects of own writes since.
 //!
-//! Pure: reading is in the next module. Each write is folded in by the entity that its reply brought, together with
-//! what the service does on the side, so that nothing has to be read again after a write.
+//! Pure: reading is in another module. `collection` is what is known of one list, `examined` what reading single objects
+//! has shown, `writes` and `access` fold own writes in.
+
+mod access;
+mod collection;
+mod examined;
+#[cfg(test)]
+mod tests;
+mod writes;
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use jiff::Timestamp;
 
+pub use collection::{Collection, Lag, SPACING, Vanished, spaced_since};
+pub use examined::{Examined, Missing, Object, ObjectKind};
+
+use super::operations::IncidentView;
 use super::types::{
-    Component, ComponentGroup, Identified, Incident, IncidentTemplate, IncidentUpdate, Metric, MetricsProvider,
-    OrganizationUser, Page, PageAccessGroup, PageAccessUser, Permissions, Postmortem, StatusEmbedConfig, Subscriber,
-    SubscriberHistogram, Uptime,
+    Component, Incident, IncidentTemplate, Metric, MetricsProvider, OrganizationUser, Page, PageAccessGroup,
+    PageAccessUser, Permissions, StatusEmbedConfig, Subscriber, SubscriberHistogram, Uptime,
 };
 
 /// The parts of a page that are read separately.
@@ -84,6 +95,39 @@ impl CollectionKind {
     }
 }
 
+/// How a list stands, whatever is in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Outline {
+    /// When the newest reading began.
+    pub read_at: Timestamp,
+    /// How many objects are known to be there that it did not show.
+    pub unlisted: usize,
+    /// How many readings before it in a row did not show what is there.
+    pub contradictions: u32,
+}
+
+/// A selection of objects that the service makes, in the place of a list that is too long or cannot be read.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Search {
+    /// Incidents with these words in their name or texts, however old.
+    Incidents(String),
+    /// Incidents in some state.
+    IncidentView(IncidentView),
+    /// Subscribers with these words in their address, in every state.
+    Subscribers(String),
+}
+
+impl Search {
+    /// The list that it stands in for.
+    #[must_use]
+    pub fn collection(&self) -> CollectionKind {
+        match self {
+            Self::Incidents(_) | Self::IncidentView(_) => CollectionKind::Incidents,
+            Self::Subscribers(_) => CollectionKind::Subscribers,
+        }
+    }
+}
+
 /// One thing as it was when it was read.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Dated<T> {
@@ -91,56 +135,6 @@ pub struct Dated<T> {
     pub value: T,
     /// When the reading began.
     pub read_at: Timestamp,
-}
-
-/// Objects of one kind as they were when they were read.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Collection<T> {
-    /// The objects.
-    pub items: Vec<T>,
-    /// When the reading began.
-    pub read_at: Timestamp,
-    /// Whether these are all that there are; nothing can be called absent otherwise.
-    pub complete: bool,
-}
-
-impl<T: Identified> Collection<T> {
-    /// The object with an id.
-    #[must_use]
-    pub fn get(&self, id: &str) -> Option<&T> {
-        self.items.iter().find(|item| item.id() == id)
-    }
-
-    fn get_mut(&mut self, id: &str) -> Option<&mut T> {
-        self.items.iter_mut().find(|item| item.id() == id)
-    }
-
-    /// Replaces an object, or says where it would have to go by giving it back.
-    fn replace(&mut self, item: T) -> Result<(), T> {
-        match self.get_mut(item.id()) {
-            Some(known) => {
-                *known = item;
-                Ok(())
-            }
-            None => Err(item),
-        }
-    }
-
-    fn put_last(&mut self, item: T) {
-        if let Err(item) = self.replace(item) {
-            self.items.push(item);
-        }
-    }
-
-    fn put_first(&mut self, item: T) {
-        if let Err(item) = self.replace(item) {
-            self.items.insert(0, item);
-        }
-    }
-
-    fn remove(&mut self, id: &str) {
-        self.items.retain(|item| item.id() != id);
-    }
 }
 
 /// What one reading has brought.
@@ -175,23 +169,43 @@ pub enum Reading {
 }
 
 impl Reading {
+    /// The part that was read.
+    #[must_use]
+    pub fn kind(&self) -> CollectionKind {
+        match self {
+            Reading::Page(_) => CollectionKind::Page,
+            Reading::Components(_) => CollectionKind::Components,
+            Reading::Incidents(_) => CollectionKind::Incidents,
+            Reading::MetricsProviders(_) => CollectionKind::MetricsProviders,
+            Reading::Metrics(_) => CollectionKind::Metrics,
+            Reading::Subscribers(_) => CollectionKind::Subscribers,
+            Reading::Unsubscribed(_) => CollectionKind::Unsubscribed,
+            Reading::SubscriberCounts(_) => CollectionKind::SubscriberCounts,
+            Reading::IncidentTemplates(_) => CollectionKind::IncidentTemplates,
+            Reading::PageAccessUsers(_) => CollectionKind::PageAccessUsers,
+            Reading::PageAccessGroups(_) => CollectionKind::PageAccessGroups,
+            Reading::StatusEmbed(_) => CollectionKind::StatusEmbed,
+            Reading::OrganizationUsers(_) => CollectionKind::OrganizationUsers,
+        }
+    }
+
     /// The same reading with another time of its begin, for callers with a clock of their own.
     #[must_use]
     pub fn begun_at(mut self, at: Timestamp) -> Self {
         match &mut self {
             Reading::Page(_) => {}
-            Reading::Components(read) => read.read_at = at,
-            Reading::Incidents(read) => read.read_at = at,
-            Reading::MetricsProviders(read) => read.read_at = at,
-            Reading::Metrics(read) => read.read_at = at,
-            Reading::Subscribers(read) => read.read_at = at,
-            Reading::Unsubscribed(read) => read.read_at = at,
+            Reading::Components(read) => read.begun_at(at),
+            Reading::Incidents(read) => read.begun_at(at),
+            Reading::MetricsProviders(read) => read.begun_at(at),
+            Reading::Metrics(read) => read.begun_at(at),
+            Reading::Subscribers(read) => read.begun_at(at),
+            Reading::Unsubscribed(read) => read.begun_at(at),
             Reading::SubscriberCounts(read) => read.read_at = at,
-            Reading::IncidentTemplates(read) => read.read_at = at,
-            Reading::PageAccessUsers(read) => read.read_at = at,
-            Reading::PageAccessGroups(read) => read.read_at = at,
+            Reading::IncidentTemplates(read) => read.begun_at(at),
+            Reading::PageAccessUsers(read) => read.begun_at(at),
+            Reading::PageAccessGroups(read) => read.begun_at(at),
             Reading::StatusEmbed(read) => read.read_at = at,
-            Reading::OrganizationUsers(read) => read.read_at = at,
+            Reading::OrganizationUsers(read) => read.begun_at(at),
         }
         self
     }
@@ -236,26 +250,49 @@ pub struct Snapshot {
     pub incident_subscribers: BTreeMap<String, Dated<Vec<Subscriber>>>,
     /// Uptimes by the id of the component or component group, none where the page shows none; each is read on its own.
     pub uptimes: BTreeMap<String, Dated<Option<Uptime>>>,
+    /// When searches began that were read to their end, oldest first.
+    pub searches: BTreeMap<Search, Vec<Timestamp>>,
+    /// Members of component groups, each read on its own.
+    pub group_members: BTreeMap<String, Dated<Vec<String>>>,
+    /// What reading single objects by their ids has shown.
+    pub examined: BTreeMap<ObjectKind, BTreeMap<String, Examined>>,
+    /// How far lists may be behind.
+    pub lag: Lag,
+    /// When the request began whose reply is folded in.
+    pub time: Timestamp,
 }
 
 impl Snapshot {
-    /// Replaces a part by what was read. A reading that began before an own write must not be stored after it.
+    /// Takes what was read. What is known better than by a list that may lag is kept: see [`Collection`].
     pub fn store(&mut self, reading: Reading) {
+        let Lag { lists: lag, incidents } = self.lag;
+        let kind = reading.kind();
         match reading {
             Reading::Page(page) => self.page = Some(*page),
-            Reading::Components(read) => self.components = Some(read),
-            Reading::Incidents(read) => self.incidents = Some(read),
-            Reading::MetricsProviders(read) => self.metrics_providers = Some(read),
-            Reading::Metrics(read) => self.metrics = Some(read),
-            Reading::Subscribers(read) => self.subscribers = Some(read),
-            Reading::Unsubscribed(read) => self.unsubscribed = Some(read),
+            Reading::Components(read) => self.components = Some(read.after(self.components.take(), lag)),
+            Reading::Incidents(read) => self.incidents = Some(read.after(self.incidents.take(), incidents)),
+            Reading::MetricsProviders(read) => {
+                self.metrics_providers = Some(read.after(self.metrics_providers.take(), lag))
+            }
+            Reading::Metrics(read) => self.metrics = Some(read.after(self.metrics.take(), lag)),
+            Reading::Subscribers(read) => self.subscribers = Some(read.after(self.subscribers.take(), lag)),
+            Reading::Unsubscribed(read) => self.unsubscribed = Some(read.after(self.unsubscribed.take(), lag)),
             Reading::SubscriberCounts(read) => self.subscriber_counts = Some(read),
-            Reading::IncidentTemplates(read) => self.incident_templates = Some(read),
-            Reading::PageAccessUsers(read) => self.page_access_users = Some(read),
-            Reading::PageAccessGroups(read) => self.page_access_groups = Some(read),
+            Reading::IncidentTemplates(read) => {
+                self.incident_templates = Some(read.after(self.incident_templates.take(), lag))
+            }
+            Reading::PageAccessUsers(read) => {
+                self.page_access_users = Some(read.after(self.page_access_users.take(), lag))
+            }
+            Reading::PageAccessGroups(read) => {
+                self.page_access_groups = Some(read.after(self.page_access_groups.take(), lag))
+            }
             Reading::StatusEmbed(read) => self.status_embed = Some(read),
-            Reading::OrganizationUsers(read) => self.organization_users = Some(read),
+            Reading::OrganizationUsers(read) => {
+                self.organization_users = Some(read.after(self.organization_users.take(), lag))
+            }
         }
+        self.not_missing_in(kind);
     }
 
     /// Whether a part was read.
@@ -327,219 +364,43 @@ impl Snapshot {
         }
     }
 
-    /// The settings were changed.
-    pub fn put_page(&mut self, page: Page) {
-        if self.page.is_some() {
-            self.page = Some(page);
+    /// How a list stands, whatever is in it.
+    #[must_use]
+    pub fn outline(&self, kind: CollectionKind) -> Option<Outline> {
+        fn of<T>(list: Option<&Collection<T>>) -> Option<Outline> {
+            list.map(|list| Outline {
+                read_at: list.read_at,
+                unlisted: list.unlisted.len(),
+                contradictions: list.contradictions,
+            })
+        }
+        match kind {
+            CollectionKind::Page | CollectionKind::SubscriberCounts | CollectionKind::StatusEmbed => None,
+            CollectionKind::Components => of(self.components.as_ref()),
+            CollectionKind::Incidents => of(self.incidents.as_ref()),
+            CollectionKind::MetricsProviders => of(self.metrics_providers.as_ref()),
+            CollectionKind::Metrics => of(self.metrics.as_ref()),
+            CollectionKind::Subscribers => of(self.subscribers.as_ref()),
+            CollectionKind::Unsubscribed => of(self.unsubscribed.as_ref()),
+            CollectionKind::IncidentTemplates => of(self.incident_templates.as_ref()),
+            CollectionKind::PageAccessUsers => of(self.page_access_users.as_ref()),
+            CollectionKind::PageAccessGroups => of(self.page_access_groups.as_ref()),
+            CollectionKind::OrganizationUsers => of(self.organization_users.as_ref()),
         }
     }
 
-    /// A component was created or changed. The group that it left is gone if it was the last member.
-    pub fn put_component(&mut self, component: Component) {
-        let Some(components) = &mut self.components else {
-            return;
-        };
-        let left = components
-            .get(&component.id)
-            .and_then(|known| known.group_id.clone())
-            .filter(|left| component.group_id.as_ref() != Some(left));
-        components.put_last(component);
-        if let Some(left) = left {
-            drop_if_empty(components, &left);
+    /// How far a list may be behind.
+    #[must_use]
+    pub fn lag_of(&self, kind: CollectionKind) -> Duration {
+        match kind {
+            CollectionKind::Incidents => self.lag.incidents,
+            _ => self.lag.lists,
         }
     }
 
-    /// A component was removed. Its group is gone if it was the last member.
-    pub fn remove_component(&mut self, id: &str) {
-        for group in self.page_access_groups.iter_mut().flat_map(|groups| &mut groups.items) {
-            group.component_ids.retain(|component| component != id);
-        }
-        for granted in self.user_components.values_mut() {
-            granted.value.retain(|component| component != id);
-        }
-        let Some(components) = &mut self.components else {
-            return;
-        };
-        let left = components.get(id).and_then(|component| component.group_id.clone());
-        components.remove(id);
-        if let Some(left) = left {
-            drop_if_empty(components, &left);
-        }
-    }
-
-    /// A component group was created or changed: its members are exactly the given ones.
-    pub fn put_component_group(&mut self, group: ComponentGroup) {
-        let Some(components) = &mut self.components else {
-            return;
-        };
-        let mut left = Vec::new();
-        for component in components.items.iter_mut().filter(|row| !row.group) {
-            let inside = component.group_id.as_deref() == Some(group.id.as_str());
-            if group.components.contains(&component.id) {
-                if !inside {
-                    left.extend(component.group_id.replace(group.id.clone()));
-                }
-            } else if inside {
-                component.group_id = None;
-            }
-        }
-        let known = components.get(&group.id).cloned().unwrap_or_default();
-        components.put_last(Component {
-            id: group.id,
-            group: true,
-            group_id: None,
-            name: group.name,
-            description: group.description,
-            page_id: group.page_id.or(known.page_id),
-            position: group.position.or(known.position),
-            created_at: group.created_at.or(known.created_at),
-            updated_at: group.updated_at.or(known.updated_at),
-            ..known
-        });
-        for group in left {
-            drop_if_empty(components, &group);
-        }
-    }
-
-    /// A component group was removed: its members are without a group.
-    pub fn remove_component_group(&mut self, id: &str) {
-        let Some(components) = &mut self.components else {
-            return;
-        };
-        components.remove(id);
-        for component in &mut components.items {
-            if component.group_id.as_deref() == Some(id) {
-                component.group_id = None;
-            }
-        }
-    }
-
-    /// An incident was created or changed. Its components carry the states that it gave them.
-    pub fn put_incident(&mut self, incident: Incident) {
-        if let Some(components) = &mut self.components {
-            for affected in &incident.components {
-                if let (Some(component), Some(status)) = (components.get_mut(&affected.id), &affected.status) {
-                    component.status = Some(status.clone());
-                    component.updated_at = affected.updated_at.or(component.updated_at);
-                }
-            }
-        }
-        if let Some(incidents) = &mut self.incidents {
-            incidents.put_first(incident);
-        }
-    }
-
-    /// Adds incidents that were read in another way, such as open ones that the newest page no longer shows.
-    pub fn merge_incidents(&mut self, read: Vec<Incident>) {
-        if let Some(incidents) = &mut self.incidents {
-            for incident in read {
-                incidents.put_last(incident);
-            }
-        }
-    }
-
-    /// An incident was removed.
-    pub fn remove_incident(&mut self, id: &str) {
-        if let Some(incidents) = &mut self.incidents {
-            incidents.remove(id);
-        }
-    }
-
-    /// A published update was corrected.
-    pub fn put_incident_update(&mut self, incident: &str, update: IncidentUpdate) {
-        let Some(incident) = self.incident_mut(incident) else {
-            return;
-        };
-        let updates = &mut incident.incident_updates;
-        match updates.iter_mut().find(|known| known.id == update.id) {
-            Some(known) => *known = update,
-            None => updates.insert(0, update),
-        }
-    }
-
-    /// The postmortem of an incident was changed, published or taken back.
-    pub fn put_postmortem(&mut self, incident: &str, postmortem: &Postmortem) {
-        if let Some(incident) = self.incident_mut(incident) {
-            incident.postmortem_published_at = postmortem.published_at;
-            incident.postmortem_body.clone_from(&postmortem.body);
-            incident.postmortem_body_last_updated_at = postmortem.body_updated_at;
-        }
-    }
-
-    /// The postmortem of an incident was removed.
-    pub fn remove_postmortem(&mut self, incident: &str) {
-        self.put_postmortem(incident, &Postmortem::default());
-    }
-
-    /// A metrics provider was created or changed.
-    pub fn put_metrics_provider(&mut self, provider: MetricsProvider) {
-        if let Some(providers) = &mut self.metrics_providers {
-            providers.put_last(provider);
-        }
-    }
-
-    /// A metrics provider was removed, and its metrics with it.
-    pub fn remove_metrics_provider(&mut self, id: &str) {
-        if let Some(providers) = &mut self.metrics_providers {
-            providers.remove(id);
-        }
-        if let Some(metrics) = &mut self.metrics {
-            metrics
-                .items
-                .retain(|metric| metric.metrics_provider_id.as_deref() != Some(id));
-        }
-    }
-
-    /// A metric was created or changed.
-    pub fn put_metric(&mut self, metric: Metric) {
-        if let Some(metrics) = &mut self.metrics {
-            metrics.put_last(metric);
-        }
-    }
-
-    /// A metric was removed.
-    pub fn remove_metric(&mut self, id: &str) {
-        for group in self.page_access_groups.iter_mut().flat_map(|groups| &mut groups.items) {
-            group.metric_ids.retain(|metric| metric != id);
-        }
-        for granted in self.user_metrics.values_mut() {
-            granted.value.retain(|metric| metric != id);
-        }
-        if let Some(metrics) = &mut self.metrics {
-            metrics.remove(id);
-        }
-    }
-
-    /// A subscriber was created or changed.
-    pub fn put_subscriber(&mut self, subscriber: Subscriber) {
-        if let Some(subscribers) = &mut self.subscribers {
-            subscribers.put_last(subscriber);
-        }
-    }
-
-    /// A subscriber was removed.
-    pub fn remove_subscriber(&mut self, id: &str) {
-        if let Some(subscribers) = &mut self.subscribers {
-            subscribers.remove(id);
-        }
-    }
-
-    fn incident_mut(&mut self, id: &str) -> Option<&mut Incident> {
-        self.incidents.as_mut()?.get_mut(id)
+    /// A search of a list was read to its end.
+    pub fn searched(&mut self, search: Search, began: Timestamp) {
+        let looks = self.searches.entry(search).or_default();
+        *looks = collection::thinned(std::mem::take(looks).into_iter().chain([began]).collect());
     }
 }
-
-/// The service keeps no group without members.
-fn drop_if_empty(components: &mut Collection<Component>, group: &str) {
-    let has_members = components
-        .items
-        .iter()
-        .any(|component| component.group_id.as_deref() == Some(group));
-    if !has_members {
-        components.remove(group);
-    }
-}
-
-mod access;
-#[cfg(test)]
-mod tests;

@@ -55,6 +55,7 @@ pub(super) async fn adopt(arguments: &Arguments, wanted: Wanted, out: &mut dyn W
     let options = PageOptions {
         budgets: arguments.connection.budgets(),
         clock: Clock::System,
+        transport: None,
     };
     let access = access(arguments, &page_spec)?;
     let proposed = propose(

@@ -4,55 +4,161 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
-use super::{PageDriver, PageOptions, described};
-use crate::api::Reason;
+use super::{PageDriver, PageOptions, Seen, described, organization};
+use crate::api::{Kind, Reason};
 use crate::driver::{Access, Store, View};
-use crate::engine::{Gate, ObjectKey};
-use crate::statuspage::{Client, Error, Snapshot};
+use crate::engine::{self, Declaration, Gate, ObjectKey, Spec};
+use crate::statuspage::{Client, Error, Lag, Snapshot};
+
+/// Which remote page is meant: with another one, nothing that was known is true.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Target {
+    base_url: String,
+    page: Option<String>,
+    subdomain: Option<String>,
+    organization: Option<String>,
+}
 
 impl<S: Store> PageDriver<S> {
     /// Looks at the store, adds what is known but not stored yet, and takes the page's address and token.
     pub(super) fn look(&mut self) -> Option<View> {
         let mut view = self.store.view(&self.key)?;
-        let now = self.options.clock.now();
+        let now = self.options.clock.steady();
+        self.aim(&view);
         let mut uids = BTreeSet::new();
         for declaration in view.declarations.iter_mut().chain(std::iter::once(&mut view.page)) {
             uids.insert(declaration.uid.clone());
-            let entry = self
-                .seen
-                .entry(declaration.uid.clone())
-                .or_insert_with(|| (declaration.requested_at.clone(), now));
-            if entry.0 != declaration.requested_at {
-                *entry = (declaration.requested_at.clone(), now);
-                self.failures.remove(&declaration.key);
-            }
-            declaration.seen = entry.1;
-            if let Some(known) = self.knowledge.get(&declaration.key) {
-                if known.status == declaration.status && known.id_annotation == declaration.id_annotation {
-                    // The store has caught up: from now on its word counts, changes by people included.
-                    self.knowledge.remove(&declaration.key);
-                } else if known.uid == declaration.uid {
-                    declaration.status.clone_from(&known.status);
-                    declaration.id_annotation.clone_from(&known.id_annotation);
-                } else {
-                    self.knowledge.remove(&declaration.key);
-                }
-            }
+            self.add_knowledge(declaration);
+            self.note(declaration, now);
         }
+        self.has_looked = true;
         self.seen.retain(|uid, _| uids.contains(uid));
-        let keys: BTreeSet<&ObjectKey> = view
-            .declarations
-            .iter()
-            .map(|declaration| &declaration.key)
-            .chain(std::iter::once(&self.key))
-            .collect();
+        let declarations = view.declarations.iter();
+        let keys: BTreeSet<&ObjectKey> = declarations.map(|one| &one.key).chain([&self.key]).collect();
         self.failures.retain(|key, _| keys.contains(key));
         self.knowledge.retain(|key, _| keys.contains(key));
+        let ids: BTreeSet<&str> = view.declarations.iter().filter_map(Declaration::recorded_id).collect();
+        self.snapshot.examined_only(|_, id| ids.contains(id));
         self.connect(&view, now);
         Some(view)
     }
 
-    pub(super) fn connect(&mut self, view: &View, now: Timestamp) {
+    /// Looks at one declaration again: what this process did since the plan, and what others did, is in it.
+    pub(super) fn look_at(&mut self, key: &ObjectKey) -> Option<Declaration> {
+        let mut declaration = self.store.declaration(&self.key, key)?;
+        self.add_knowledge(&mut declaration);
+        self.note(&mut declaration, self.options.clock.steady());
+        Some(declaration)
+    }
+
+    /// Adds what is known but not stored yet.
+    fn add_knowledge(&mut self, declaration: &mut Declaration) {
+        let Some(known) = self.knowledge.get(&declaration.key) else {
+            return;
+        };
+        let stored = known.status == declaration.status && known.id_annotation == declaration.id_annotation;
+        if stored || known.uid != declaration.uid {
+            // The store has caught up, or it is about another object: its word counts, changes by people included.
+            self.knowledge.remove(&declaration.key);
+        } else {
+            declaration.status.clone_from(&known.status);
+            declaration.id_annotation.clone_from(&known.id_annotation);
+        }
+    }
+
+    /// Dates what is new about a declaration, and gives it another chance when its owner has touched it.
+    fn note(&mut self, declaration: &mut Declaration, now: Timestamp) {
+        let fresh = self.has_looked;
+        let seen = self.seen.entry(declaration.uid.clone()).or_insert_with(|| Seen {
+            requested_at: declaration.requested_at.clone(),
+            generation: declaration.generation,
+            at: now,
+            fresh,
+            attempt: None,
+        });
+        let asked = seen.requested_at != declaration.requested_at;
+        let edited = seen.generation != declaration.generation;
+        if asked {
+            seen.requested_at.clone_from(&declaration.requested_at);
+            seen.at = now;
+        }
+        seen.generation = declaration.generation;
+        let attempt = declaration
+            .status
+            .object()
+            .journal
+            .as_ref()
+            .map(|journal| &journal.attempt);
+        seen.attempt = match (seen.attempt.take(), attempt) {
+            (Some((known, at)), Some(attempt)) if known == *attempt => Some((known, at)),
+            (_, Some(attempt)) => Some((attempt.clone(), now)),
+            (_, None) => None,
+        };
+        declaration.seen = seen.at;
+        declaration.fresh |= seen.fresh;
+        declaration.attempt_seen = seen.attempt.as_ref().map(|(_, at)| *at);
+        if asked || edited {
+            let is_page = declaration.key.kind == Kind::StatusPage;
+            let lists = match is_page {
+                true => crate::statuspage::CollectionKind::ALL.to_vec(),
+                false => vec![engine::list_of(declaration.key.kind)],
+            };
+            let id = declaration.recorded_id().map(str::to_owned);
+            self.give_another_chance(&declaration.key, id.as_deref(), &lists);
+            if is_page && self.gate.as_ref().is_some_and(|gate| gate.until.is_some()) {
+                self.gate = None;
+            }
+        }
+    }
+
+    /// Drops all that is known when the declaration means another page, address or organization than before.
+    fn aim(&mut self, view: &View) {
+        let (Spec::StatusPage(spec), Ok(access)) = (&*view.page.spec, &view.access) else {
+            return;
+        };
+        self.snapshot.lag = spec
+            .api
+            .list_lag
+            .as_deref()
+            .and_then(crate::api::parse_duration)
+            .map_or_else(Lag::default, Lag::of_lists);
+        let target = Target {
+            base_url: access.base_url.to_string(),
+            page: spec.page_id.clone(),
+            subdomain: spec.subdomain.clone(),
+            organization: organization(view),
+        };
+        if self.target.as_ref() == Some(&target) {
+            return;
+        }
+        if self.target.is_some() {
+            tracing::info!(page = %self.key, "the StatusPage means another page now: everything known is forgotten");
+            self.forget();
+        }
+        // An id that is given needs not be found first.
+        self.page_id.clone_from(&spec.page_id);
+        self.target = Some(target);
+    }
+
+    fn forget(&mut self) {
+        let lag = self.snapshot.lag;
+        self.snapshot = Snapshot::default();
+        self.snapshot.lag = lag;
+        self.page_id = None;
+        self.page_read_at = None;
+        self.gate = None;
+        self.gate_attempts = 0;
+        self.silence = 0;
+        self.ever_reached = false;
+        self.failures.clear();
+        self.read_failures.clear();
+        self.last_updates.clear();
+        for seen in self.seen.values_mut() {
+            seen.fresh = false;
+        }
+    }
+
+    fn connect(&mut self, view: &View, now: Timestamp) {
         let access = match &view.access {
             Ok(access) => access,
             Err((reason, message)) => {
@@ -62,6 +168,7 @@ impl<S: Store> PageDriver<S> {
                     reason: *reason,
                     message: message.clone(),
                     stalled: true,
+                    lets_incidents_pass: false,
                     until: None,
                 });
                 return;
@@ -74,38 +181,28 @@ impl<S: Store> PageDriver<S> {
             self.gate_attempts = 0;
             self.failures.clear();
             self.read_failures.clear();
-            if self.base_url.as_ref() != Some(&access.base_url) {
-                // Another service: nothing that was read is true there.
-                self.base_url = Some(access.base_url.clone());
-                self.page_id = None;
-                self.page_read_at = None;
-                self.snapshot = Snapshot::default();
-                self.missing_incidents.clear();
-            }
             self.totals.requests = self.totals().requests;
             match client_for(&self.options, access) {
                 Ok(client) => self.client = Some((fingerprint, client)),
                 Err(error) => {
-                    let message = described(&error);
                     self.client = None;
                     self.gate = Some(Gate {
                         reason: Reason::Invalid,
-                        message,
+                        message: described(&error),
                         stalled: true,
+                        lets_incidents_pass: false,
                         until: None,
                     });
                 }
             }
         }
-        if self
-            .gate
-            .as_ref()
-            .is_some_and(|gate| gate.until.is_some_and(|until| now >= until))
-        {
+        let over = |gate: &Gate| gate.until.is_some_and(|until| now >= until);
+        if self.gate.as_ref().is_some_and(over) {
             self.gate = None;
         }
     }
 
+    /// The client for this page, and the id of the page, or what stands for it until that is known.
     pub(super) fn connection(&self) -> Option<(Client, String)> {
         let (_, client) = self.client.as_ref()?;
         let page = self.page_id.clone().unwrap_or_else(|| self.key.to_string());
@@ -115,7 +212,9 @@ impl<S: Store> PageDriver<S> {
 
 fn client_for(options: &PageOptions, access: &Access) -> Result<Client, Error> {
     let budget = options.budgets.budget(&access.token, &access.base_url);
-    Client::builder(access.base_url.clone(), access.token.clone())
-        .budget(budget)
-        .build()
+    let mut builder = Client::builder(access.base_url.clone(), access.token.clone()).budget(budget);
+    if let Some(transport) = &options.transport {
+        builder = builder.transport(std::sync::Arc::clone(transport));
+    }
+    builder.build()
 }

@@ -1,10 +1,19 @@
 //! The driver of one page.
 //!
-//! Here is the loop: look, plan, perform the most urgent effect, again. `look` takes what the store and the connection
-//! say, `read` and `step` perform, `tell` writes to the store and tells owners.
+//! Here is the loop: look, plan, work through the plan, again. `look` takes what the store and the connection say, `queue`
+//! puts in order, `read` and `step` perform, `failure` decides whose failure it is, `tell` writes to the store and tells
+//! owners.
+//!
+//! A plan is worked through as long as what happens is what it predicted; whatever it did not foresee (a change of the
+//! store, a failure of the page, a reading) leads to another one, and so does a second that has gone by, so that owners
+//! are told how far it is.
 
+mod failure;
+mod give_way;
 mod look;
+mod queue;
 mod read;
+mod remote_clock;
 mod step;
 mod tell;
 
@@ -15,33 +24,54 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::sync::watch;
 
 use crate::api::{Kind, Reason};
-use crate::driver::{Clock, Interrupt, Recorder, Store, View};
-use crate::engine::{
-    self, DELETION_WINDOW, Declaration, Failure, Gate, ObjectKey, Plan, Read, ReadWhat, Spec, Status, Step, World,
-};
-use crate::statuspage::{BaseUrl, Budget, BudgetRegistry, Client, CollectionKind, Error, Priority, Snapshot};
+use crate::driver::{Clock, Interrupt, Recorder, Store, Trigger, View};
+use crate::engine::{self, Declaration, FRESH, Failure, Gate, ObjectKey, Plan, ReadWhat, Spec, Status, Step, World};
+use crate::statuspage::{Budget, BudgetRegistry, Client, Error, Permit, Priority, Snapshot, Transport};
 
-/// How often in a row statuses are written with nothing else to do before a pass ends all the same.
-const QUIET_ROUNDS: u32 = 8;
-/// Pause before the store is tried again with what it did not take.
-const STORE_RETRY: SignedDuration = SignedDuration::from_secs(5);
+use failure::StoreAway;
+use look::Target;
+use queue::{Queue, Work};
+use remote_clock::RemoteClock;
+use tell::Written;
 
+/// So many rounds in a row that send nothing end a pass: what is left can only be something that never ends.
+const QUIET_ROUNDS: u32 = 64;
+/// Pause before the next pass then.
+const QUIET_PAUSE: SignedDuration = SignedDuration::from_secs(5);
+/// A plan is worked through for so long at most before owners are told how far it is.
+const STRETCH: SignedDuration = SignedDuration::from_secs(1);
 /// While a backlog waits for the budget, the status of the StatusPage is written at most so often.
 const PAGE_STATUS_PAUSE: SignedDuration = SignedDuration::from_secs(10);
+/// Who only looks waits for proofs for so long at most.
+const LOOKED_FOR: SignedDuration = SignedDuration::from_secs(20);
+/// What is only shown may be based on what was read so long ago.
+const SHOWN_FOR: SignedDuration = SignedDuration::from_mins(10);
 
 /// What all drivers of a process share.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct PageOptions {
     /// The budgets of all tokens.
     pub budgets: Arc<BudgetRegistry>,
     /// Time.
     pub clock: Clock,
+    /// What carries requests, in the place of connections.
+    pub transport: Option<Arc<dyn Transport>>,
+}
+
+impl std::fmt::Debug for PageOptions {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("PageOptions")
+            .field("budgets", &self.budgets)
+            .field("clock", &self.clock)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Why a pass ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PassEnd {
-    /// Nothing is left to do until something changes, or until this time.
+    /// Nothing is left to do until something changes, or until this time of the process.
     Idle(Option<Timestamp>),
     /// The StatusPage is gone from the store.
     Gone,
@@ -85,6 +115,18 @@ struct Knowledge {
     id_annotation: Option<String>,
 }
 
+/// When this process saw what of a declaration.
+#[derive(Debug)]
+struct Seen {
+    requested_at: Option<String>,
+    generation: i64,
+    at: Timestamp,
+    /// True for one that was not there when this process looked first.
+    fresh: bool,
+    /// The attempt in its journal, and when it was seen first.
+    attempt: Option<(String, Timestamp)>,
+}
+
 /// Runs one page: one pass after the other, one effect after the other.
 #[derive(Debug)]
 pub struct PageDriver<S> {
@@ -92,25 +134,41 @@ pub struct PageDriver<S> {
     store: Arc<S>,
     options: PageOptions,
     client: Option<(String, Client)>,
-    base_url: Option<BaseUrl>,
+    target: Option<Target>,
     page_id: Option<String>,
     page_read_at: Option<Timestamp>,
     page_told_at: Option<Timestamp>,
+    remote_clock: RemoteClock,
     snapshot: Snapshot,
     failures: BTreeMap<ObjectKey, Failure>,
-    read_failures: BTreeMap<CollectionKind, Failure>,
-    missing_incidents: BTreeSet<String>,
+    read_failures: BTreeMap<ReadWhat, Failure>,
     knowledge: BTreeMap<ObjectKey, Knowledge>,
-    seen: BTreeMap<String, (Option<String>, Timestamp)>,
-    deletions: Vec<Timestamp>,
-    store_trouble: bool,
+    seen: BTreeMap<String, Seen>,
+    has_looked: bool,
+    store_away: Option<StoreAway>,
     single_points: bool,
     gate: Option<Gate>,
     gate_attempts: u32,
-    last_update: Option<Step>,
+    silence: u32,
+    ever_reached: bool,
+    fresh_for: SignedDuration,
+    /// How often in a row the same was read in this pass while nothing else happened.
+    rereads: BTreeMap<ReadWhat, u32>,
+    /// Statuses that were written since the store was looked at.
+    written: BTreeMap<ObjectKey, Status>,
+    /// Updates since the last plan: what it would write again was not kept.
+    last_updates: BTreeMap<ObjectKey, Step>,
     totals: Totals,
     recorder: Option<Arc<dyn Recorder>>,
     pending: watch::Sender<Pending>,
+}
+
+/// How the work on a plan ended.
+enum Stretch {
+    /// Time for another plan, with a permit that was waited for.
+    PlanAgain(Option<(Permit, Priority)>),
+    Idle(Option<Timestamp>),
+    Stopped,
 }
 
 impl<S: Store> PageDriver<S> {
@@ -121,22 +179,27 @@ impl<S: Store> PageDriver<S> {
             store,
             options,
             client: None,
-            base_url: None,
+            target: None,
             page_id: None,
             page_read_at: None,
             page_told_at: None,
+            remote_clock: RemoteClock::default(),
             snapshot: Snapshot::default(),
             failures: BTreeMap::new(),
             read_failures: BTreeMap::new(),
-            missing_incidents: BTreeSet::new(),
             knowledge: BTreeMap::new(),
             seen: BTreeMap::new(),
-            deletions: Vec::new(),
-            store_trouble: false,
+            has_looked: false,
+            store_away: None,
             single_points: false,
             gate: None,
             gate_attempts: 0,
-            last_update: None,
+            silence: 0,
+            ever_reached: false,
+            fresh_for: FRESH,
+            rereads: BTreeMap::new(),
+            written: BTreeMap::new(),
+            last_updates: BTreeMap::new(),
             totals: Totals::default(),
             recorder: None,
             pending: watch::Sender::default(),
@@ -190,6 +253,7 @@ impl<S: Store> PageDriver<S> {
     /// Not cancel safe: let it return, by way of [`super::Trigger::stop`].
     pub async fn pass(&mut self, interrupt: &mut Interrupt) -> PassEnd {
         self.totals.passes += 1;
+        self.rereads.clear();
         if self.recorder.is_some() {
             // What a store has just made up about new declarations is part of what is recorded of them.
             self.flush().await;
@@ -202,88 +266,184 @@ impl<S: Store> PageDriver<S> {
 
     async fn work(&mut self, interrupt: &mut Interrupt) -> PassEnd {
         let mut quiet_rounds = 0;
-        self.store_trouble = false;
+        let mut held = None;
         loop {
             if interrupt.stopped() || !self.store.may_write() {
+                release(held);
                 return PassEnd::Stopped;
             }
             interrupt.acknowledge();
-            let Some(view) = self.look() else { return PassEnd::Gone };
+            let Some(view) = self.look() else {
+                release(held);
+                return PassEnd::Gone;
+            };
             let plan = self.plan(&view);
             self.pending.send_replace(Pending {
                 changes: plan.backlog.changes,
                 budget: self.budget().cloned(),
             });
-            if self.small_steps(&view, &plan).await {
-                continue;
+            let now = self.options.clock.steady();
+            if let Some(until) = self.store_pauses() {
+                release(held);
+                return PassEnd::Idle(Some(until));
             }
-            let Some(work) = self.next_work(&plan) else {
-                if self.write_statuses(&view, &plan, |_| true).await && quiet_rounds < QUIET_ROUNDS {
-                    // What was found is recorded now; something may build on it.
-                    quiet_rounds += 1;
-                    continue;
-                }
-                return PassEnd::Idle(self.wake(&plan));
+            let sent = self.totals.reads + self.totals.writes + self.totals.failures;
+            match self.work_through(&view, &plan, held.take(), interrupt).await {
+                Stretch::PlanAgain(permit) => held = permit,
+                Stretch::Idle(wake) => return PassEnd::Idle(wake),
+                Stretch::Stopped => return PassEnd::Stopped,
+            }
+            if sent == self.totals.reads + self.totals.writes + self.totals.failures {
+                quiet_rounds += 1;
+            } else {
+                quiet_rounds = 0;
+            }
+            if quiet_rounds >= QUIET_ROUNDS {
+                release(held);
+                tracing::warn!(page = %self.key, rounds = quiet_rounds, "what is written to the store leads to more of the same; going on after a pause");
+                return PassEnd::Idle(now.saturating_add(QUIET_PAUSE).ok());
+            }
+        }
+    }
+
+    /// Does what a plan calls for, as far as it goes as predicted.
+    async fn work_through(
+        &mut self,
+        view: &View,
+        plan: &Plan,
+        mut held: Option<(Permit, Priority)>,
+        interrupt: &mut Interrupt,
+    ) -> Stretch {
+        match self.small_steps(view, plan, interrupt).await {
+            Written::Nothing => {}
+            Written::Some | Written::Interrupted => return Stretch::PlanAgain(held),
+        }
+        let mut queue = Queue::of(plan, &self.snapshot);
+        let planned_at = self.options.clock.steady();
+        if queue.first().is_none() || self.connection().is_none() {
+            release(held);
+            return match self.write_statuses(view, plan, |_| true, interrupt).await {
+                // What was found is recorded now; something may build on it.
+                Written::Some | Written::Interrupted => Stretch::PlanAgain(None),
+                Written::Nothing => Stretch::Idle(self.wake(plan)),
             };
-            quiet_rounds = 0;
-            // What was just done is told at once; what is still to be done is told when it is done, or when it has to
-            // wait. What somebody changed on the page is told before it is put right.
-            let waiting: BTreeSet<&ObjectKey> = plan.steps.iter().map(|step| &step.key).collect();
-            let drifted = newly_drifted(&view, &plan);
-            self.write_statuses(&view, &plan, |key| {
-                drifted.contains(key) || key.kind != Kind::StatusPage && !waiting.contains(key)
-            })
-            .await;
+        }
+        // What was done is told; what is still to be done is told when it is done, or when it has to wait. What somebody
+        // changed on the page is told before it is put right.
+        let waiting: BTreeSet<&ObjectKey> = plan.steps.iter().map(|step| &step.key).collect();
+        let told = {
+            let urgent = tell::told_early(view, plan, planned_at);
+            let due = |key: &ObjectKey| urgent.contains(key) || key.kind != Kind::StatusPage && !waiting.contains(key);
+            self.write_statuses(view, plan, due, interrupt).await
+        };
+        if told == Written::Interrupted {
+            return Stretch::PlanAgain(held);
+        }
+        let first = queue.first().map(Work::class);
+        let mut done = 0;
+        while let Some(work) = queue.next() {
             let Some((client, page_id)) = self.connection() else {
-                return PassEnd::Idle(self.wake(&plan));
+                return Stretch::PlanAgain(held);
             };
-            let permit = match client.budget().try_acquire(work.priority(), &page_id) {
-                Ok(permit) => permit,
-                Err(_) => {
-                    // The page's own status counts what waits: told now and then, not after every request.
-                    let now = self.options.clock.now();
-                    let told = self
-                        .page_told_at
-                        .map_or(SignedDuration::MAX, |told| now.duration_since(told));
-                    let page_due = told >= PAGE_STATUS_PAUSE;
-                    let until_due = (PAGE_STATUS_PAUSE.saturating_sub(told)).unsigned_abs();
-                    if page_due {
-                        self.page_told_at = Some(now);
-                    }
-                    self.write_statuses(&view, &plan, |key| page_due || key.kind != Kind::StatusPage)
-                        .await;
-                    self.flush().await;
-                    tokio::select! {
-                        permit = client.budget().acquire(work.priority(), &page_id) => permit,
-                        () = interrupt.wait() => continue,
-                        () = tokio::time::sleep(until_due), if !page_due => continue,
+            let late = self.options.clock.steady().duration_since(planned_at) >= STRETCH;
+            // What was done may have made something more urgent possible than what comes next.
+            let descends = done > 0 && first != Some(work.class());
+            if interrupt.is_due() || done > 0 && late || descends || self.gate_closed_meanwhile(plan) {
+                return Stretch::PlanAgain(held);
+            }
+            let permit = match held.take() {
+                // One that was waited for more urgent work may be from the reserve.
+                Some((permit, priority)) if priority >= work.priority() => permit,
+                other => {
+                    release(other);
+                    match client.budget().try_acquire(work.priority(), &page_id) {
+                        Ok(permit) => permit,
+                        // The record of the window is written first.
+                        Err(wait) if wait.is_zero() => tokio::select! {
+                            permit = client.budget().acquire(work.priority(), &page_id) => permit,
+                            () = interrupt.wait() => return Stretch::PlanAgain(None),
+                        },
+                        Err(_) => return self.wait_for_budget(view, plan, &work, interrupt).await,
                     }
                 }
             };
             if interrupt.stopped() || !self.store.may_write() {
                 permit.release_unused();
-                return PassEnd::Stopped;
+                return Stretch::Stopped;
             }
             match work {
-                Work::Read(read) => self.read(&view, &client, &page_id, &read, permit).await,
-                Work::Step(step) => self.step(&view, &client, &page_id, &step, permit).await,
+                Work::Read(read) => {
+                    self.read(view, &client, &page_id, &read, permit, interrupt).await;
+                }
+                Work::Step(step) => {
+                    let predicted = self.step(view, &client, &page_id, &step, permit, interrupt).await;
+                    if !predicted {
+                        return Stretch::PlanAgain(None);
+                    }
+                }
             }
+            done += 1;
+        }
+        Stretch::PlanAgain(held)
+    }
+
+    /// True when the page was closed since the plan was made.
+    fn gate_closed_meanwhile(&self, plan: &Plan) -> bool {
+        self.gate.is_some() && !plan.behind_gate || self.store_pauses().is_some()
+    }
+
+    /// Tells what waits, and waits for the right to send the next request.
+    async fn wait_for_budget(&mut self, view: &View, plan: &Plan, work: &Work, interrupt: &mut Interrupt) -> Stretch {
+        let Some((client, page_id)) = self.connection() else {
+            return Stretch::PlanAgain(None);
+        };
+        // The page's own status counts what waits: told now and then, not after every request.
+        let now = self.options.clock.steady();
+        let told = self
+            .page_told_at
+            .map_or(SignedDuration::MAX, |told| now.duration_since(told));
+        let page_due = told >= PAGE_STATUS_PAUSE;
+        let until_due = PAGE_STATUS_PAUSE.saturating_sub(told).unsigned_abs();
+        if page_due {
+            self.page_told_at = Some(now);
+        }
+        let due = |key: &ObjectKey| page_due || key.kind != Kind::StatusPage;
+        if self.write_statuses(view, plan, due, interrupt).await == Written::Interrupted {
+            return Stretch::PlanAgain(None);
+        }
+        self.flush().await;
+        let priority = work.priority();
+        tokio::select! {
+            biased;
+            () = interrupt.wait() => Stretch::PlanAgain(None),
+            permit = client.budget().acquire(priority, &page_id) => Stretch::PlanAgain(Some((permit, priority))),
+            () = tokio::time::sleep(until_due), if !page_due => Stretch::PlanAgain(None),
         }
     }
 
     /// Reads what a plan needs and returns it, writing nothing anywhere: for `plan`.
     pub async fn observe(&mut self) -> Option<(View, Plan)> {
+        self.fresh_for = SHOWN_FOR;
+        let begun = self.options.clock.steady();
+        let nobody = Trigger::default();
+        let undisturbed = nobody.interrupt();
         loop {
             let view = self.look()?;
             let plan = self.plan(&view);
-            let Some(read) = plan.reads.first().filter(|_| self.gate.is_none()).cloned() else {
-                return Some((view, plan));
+            let Some(read) = plan.reads.first().cloned() else {
+                // A proof that is a few seconds away is waited for; who only looks does not wait for more.
+                let now = self.options.clock.steady();
+                match plan.proof_at.filter(|at| at.duration_since(begun) <= LOOKED_FOR) {
+                    Some(at) if at > now => tokio::time::sleep(at.duration_since(now).unsigned_abs()).await,
+                    _ => return Some((view, plan)),
+                }
+                continue;
             };
             let Some((client, page_id)) = self.connection() else {
                 return Some((view, plan));
             };
             let permit = client.budget().acquire(Priority::Read, &page_id).await;
-            self.read(&view, &client, &page_id, &read, permit).await;
+            self.read(&view, &client, &page_id, &read, permit, &undisturbed).await;
         }
     }
 
@@ -301,10 +461,12 @@ impl<S: Store> PageDriver<S> {
             .as_ref()
             .is_some_and(|gate| !gate.stalled && gate.until.is_some());
         let retried = |failure: &Failure| !failure.terminal;
-        if gate || self.failures.values().any(retried) || self.read_failures.values().any(retried) {
+        let failed = self.failures.values().chain(self.read_failures.values()).any(retried);
+        if gate || failed || self.store_pauses().is_some() {
             return true;
         }
-        // A journal is open: whether the attempt succeeded shows in a while.
+        // A journal is open: whether the attempt succeeded shows in a while. Or it is being looked whether something is
+        // gone.
         self.look().is_some_and(|view| {
             let page = match &*view.page.spec {
                 Spec::StatusPage(spec) => Some(&**spec),
@@ -313,14 +475,18 @@ impl<S: Store> PageDriver<S> {
             let open = |declaration: &&Declaration| declaration.status.object().journal.is_some();
             let mut open = view.declarations.iter().filter(open);
             open.any(|declaration| !declaration.policies(page).suspend)
+                || engine::plan(&self.world(&view)).proof_at.is_some()
         })
     }
 
     /// The world as it is known now.
     pub fn world<'a>(&'a self, view: &'a View) -> World<'a> {
-        let now = self.options.clock.now();
+        let now = self.options.clock.steady();
         World {
             now,
+            wall: self.options.clock.now(),
+            remote_now: self.remote_clock.at(now),
+            fresh_for: self.fresh_for,
             page: &view.page,
             page_id: self.page_id.as_deref(),
             declarations: &view.declarations,
@@ -330,78 +496,49 @@ impl<S: Store> PageDriver<S> {
             failures: &self.failures,
             gate: self.gate.as_ref(),
             budget: self.budget().map(Budget::stats),
-            missing_incidents: &self.missing_incidents,
-            recent_deletions: self.deletions.len(),
             single_points: self.single_points,
         }
     }
 
     fn plan(&mut self, view: &View) -> Plan {
         self.totals.plans += 1;
-        let now = self.options.clock.now();
-        let window = SignedDuration::try_from(DELETION_WINDOW).unwrap_or(SignedDuration::ZERO);
-        self.deletions
-            .retain(|at| at.saturating_add(window).is_ok_and(|end| end > now));
+        self.written.clear();
         let mut plan = engine::plan(&self.world(view));
-        if let Some(previous) = self.last_update.take() {
-            self.refuse_repetition(view, &mut plan, &previous);
+        let previous = std::mem::take(&mut self.last_updates);
+        if self.refuse_repetition(view, &plan, &previous) {
+            plan = engine::plan(&self.world(view));
         }
-        engine::forget_settled(&mut self.failures, &plan.findings, now);
+        engine::forget_settled(&mut self.failures, &plan.findings, self.options.clock.steady());
         plan
     }
 
-    /// A field that would be written again right after it was written is one that the page does not keep.
-    fn refuse_repetition(&mut self, view: &View, plan: &mut Plan, previous: &Step) {
-        let Some(step) = plan.steps.iter().find(|step| step.key == previous.key) else {
-            return;
-        };
-        let fields = step.repeats(previous);
-        if fields.is_empty() {
-            return;
+    /// A field that would be written again right after it was written is one that the page does not keep. True when there
+    /// is one.
+    fn refuse_repetition(&mut self, view: &View, plan: &Plan, previous: &BTreeMap<ObjectKey, Step>) -> bool {
+        let mut refused = false;
+        for step in &plan.steps {
+            let Some(previous) = previous.get(&step.key) else {
+                continue;
+            };
+            let fields = step.repeats(previous);
+            if fields.is_empty() {
+                continue;
+            }
+            let message = format!(
+                "Statuspage accepted the change but did not keep {}: the page's plan may not have this feature, or the API cannot change it; remove the field or change it in the console",
+                fields.join(", ")
+            );
+            self.fail(view, &step.key, true, Reason::NotHonoured, message);
+            refused = true;
         }
-        let message = format!(
-            "Statuspage accepted the change but did not keep {}: the page's plan may not have this feature, or the API cannot change it; remove the field or change it in the console",
-            fields.join(", ")
-        );
-        let key = step.key.clone();
-        self.fail(view, &key, true, Reason::NotHonoured, message);
-        *plan = engine::plan(&self.world(view));
-    }
-
-    /// The most urgent thing to do. A list that was never read goes before ordinary writes, because nothing can be
-    /// decided without it; reading again goes last.
-    fn next_work(&self, plan: &Plan) -> Option<Work> {
-        let step = plan.remote_steps().next();
-        let urgency = |read: &Read| match &read.what {
-            ReadWhat::Collection(kind) if !self.snapshot.has(*kind) => read.priority.min(Priority::ComponentStatus),
-            _ => read.priority,
-        };
-        let read = plan.reads.iter().min_by_key(|read| urgency(read)).map(|read| Read {
-            // With this it also competes with the other pages of the token: one whose lists were never read must not
-            // wait for the end of their backlog.
-            priority: urgency(read),
-            ..read.clone()
-        });
-        match (read, step) {
-            (Some(read), Some(step)) if read.priority <= step.priority => Some(Work::Read(read)),
-            (_, Some(step)) => Some(Work::Step(Box::new(step.clone()))),
-            (Some(read), None) => Some(Work::Read(read)),
-            (None, None) => None,
-        }
+        refused
     }
 }
 
-enum Work {
-    Read(Read),
-    Step(Box<Step>),
-}
-
-impl Work {
-    fn priority(&self) -> Priority {
-        match self {
-            Work::Read(read) => read.priority,
-            Work::Step(step) => step.priority,
-        }
+/// Gives back what was waited for and is not needed.
+fn release(held: Option<(Permit, Priority)>) {
+    if let Some((permit, _)) = held {
+        permit.release_unused();
     }
 }
 
@@ -411,24 +548,6 @@ fn organization(view: &View) -> Option<String> {
         Spec::StatusPage(spec) => spec.organization_id.clone(),
         _ => None,
     }
-}
-
-/// The declarations of which a plan is the first to find that their objects differ on the page.
-fn newly_drifted<'a>(view: &View, plan: &'a Plan) -> BTreeSet<&'a ObjectKey> {
-    let drifted = plan
-        .statuses
-        .iter()
-        .filter(|(_, status)| !status.object().drift.is_empty());
-    let mut drifted: BTreeSet<&ObjectKey> = drifted.map(|(key, _)| key).collect();
-    if !drifted.is_empty() {
-        let known = by_key(view);
-        drifted.retain(|key| {
-            known
-                .get(key)
-                .is_some_and(|known| known.stored.object().drift.is_empty())
-        });
-    }
-    drifted
 }
 
 /// All declarations of a view, for many look-ups.

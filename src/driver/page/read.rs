@@ -1,16 +1,21 @@
-//! Reading lists of the page, and what a failed read means.
+//! Reading lists and objects of the page.
 
-use std::time::Duration;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use super::give_way::{Way, giving_way};
 use super::{PageDriver, described, organization};
 use crate::api::{Kind, Reason};
-use crate::driver::{Store, View};
-use crate::engine::{self, Gate, Read, ReadWhat, Spec};
+use crate::driver::{Interrupt, Store, View};
+use crate::engine::{Read, ReadWhat, Spec};
 use crate::statuspage::{
-    Client, CollectionKind, Dated, Error, ErrorClass, Page, Permit, Snapshot, Uptime, UptimeRange,
+    Client, CollectionKind, Dated, Error, ErrorClass, Object, Page, PageHandle, Permit, Priority, Search, Snapshot,
+    Trace, Uptime, UptimeRange,
 };
+
+/// So often the same is read in one pass while nothing else happens.
+const REREADS: u32 = 16;
 
 /// The range that the page itself shows.
 fn whole_uptime() -> UptimeRange {
@@ -21,71 +26,172 @@ fn whole_uptime() -> UptimeRange {
 }
 
 impl<S: Store> PageDriver<S> {
-    pub(super) async fn read(&mut self, view: &View, client: &Client, page_id: &str, read: &Read, permit: Permit) {
+    /// Reads something. What was put aside for an incident, or for the end of the process, is wanted by the next plan again.
+    pub(super) async fn read(
+        &mut self,
+        view: &View,
+        client: &Client,
+        page_id: &str,
+        read: &Read,
+        permit: Permit,
+        interrupt: &Interrupt,
+    ) {
         self.totals.reads += 1;
-        let began = self.options.clock.now();
-        let client = client.with_priority(read.priority).with_permit(permit);
+        let began = self.options.clock.steady();
+        if self.is_going_in_circles(&read.what) {
+            permit.release_unused();
+            return;
+        }
+        let trace = Trace::default();
+        let client = client
+            .with_priority(read.priority)
+            .with_permit(permit)
+            .with_trace(&trace);
         let page = client.page(page_id).in_organization(organization(view));
-        match &read.what {
-            ReadWhat::Collection(CollectionKind::Page) => self.read_page(view, &client).await,
-            ReadWhat::Collection(kind) => match page.read(*kind).await {
-                Ok(reading) => {
-                    self.snapshot.store(reading.begun_at(began));
-                    self.read_failures.remove(kind);
-                    self.reached();
+        let store = Arc::clone(&self.store);
+        let way = match read.priority {
+            Priority::Incident => Way::Keeps,
+            _ => Way::GivesToAll,
+        };
+        let reading = self.read_what(view, &client, &page, &read.what, began);
+        let Some(result) = giving_way(&*store, view, interrupt, way, reading).await else {
+            return;
+        };
+        self.observe_clock(&trace);
+        match result {
+            Ok(()) => {
+                self.reached();
+                self.read_failures.remove(&read.what);
+            }
+            Err(error) => self.read_failed(view, &read.what, &error),
+        }
+    }
+
+    /// True when the same was read again and again in one pass, and nothing came of it: no loop of ours may burn the
+    /// budget of a token.
+    fn is_going_in_circles(&mut self, what: &ReadWhat) -> bool {
+        let times = self.rereads.entry(what.clone()).or_default();
+        *times += 1;
+        if *times <= REREADS {
+            return false;
+        }
+        *times = 0;
+        tracing::warn!(page = %self.key, ?what, "read again and again without getting any further; going on after a pause");
+        let message = "it was read again and again without getting any further".to_owned();
+        self.fail_reading(what, false, Reason::Progressing, message);
+        true
+    }
+
+    async fn read_what(
+        &mut self,
+        view: &View,
+        client: &Client,
+        page: &PageHandle,
+        what: &ReadWhat,
+        began: Timestamp,
+    ) -> Result<(), Error> {
+        match what {
+            ReadWhat::Collection(CollectionKind::Page) => self.read_page(view, client).await?,
+            ReadWhat::Collection(kind) => {
+                let reading = page.read(*kind).await?;
+                self.snapshot.store(reading.begun_at(began));
+            }
+            ReadWhat::Search(search) => {
+                let complete = match search {
+                    Search::Incidents(words) => {
+                        let found = page.incidents().search(words).await?;
+                        self.snapshot.merge_incidents(found.items, began);
+                        found.complete
+                    }
+                    Search::IncidentView(view) => {
+                        let found = page.incidents().view(*view).await?;
+                        self.snapshot.merge_incidents(found.items, began);
+                        found.complete
+                    }
+                    Search::Subscribers(words) => {
+                        let found = page.search_subscribers(words).await?;
+                        self.snapshot.merge_subscribers(found.items, began);
+                        found.complete
+                    }
+                };
+                // Pages that do not fit together show what is there, and not what is absent.
+                if complete {
+                    self.snapshot.searched(search.clone(), began);
                 }
-                Err(error) => self.read_failed(view, Some(*kind), &error),
-            },
-            ReadWhat::Incident(id) => match page.incidents().get(id).await {
-                Ok(incident) => {
-                    self.snapshot.merge_incidents(vec![incident]);
-                    self.reached();
-                }
-                Err(error) if error.is_not_found() => {
-                    self.missing_incidents.insert(id.clone());
-                }
-                Err(error) => self.read_failed(view, Some(CollectionKind::Incidents), &error),
+            }
+            ReadWhat::Object(kind, id) => match page.read_object(*kind, id).await {
+                // A group is answered under the address of components too, and is none.
+                Ok(Object::Component(row)) if row.group => self.snapshot.not_found(*kind, id, began),
+                Ok(object) => self.snapshot.found(object, began),
+                Err(error) if error.is_not_found() => self.snapshot.not_found(*kind, id, began),
+                Err(error) => return Err(error),
             },
             ReadWhat::IncidentSubscribers(incident) => {
-                let owner = (Kind::Incident, incident.as_str(), CollectionKind::Incidents);
                 let read = page.read_incident_subscribers(incident).await;
-                self.part_read(view, owner, began, read, Snapshot::store_incident_subscribers);
+                self.part_read(
+                    view,
+                    (Kind::Incident, incident),
+                    began,
+                    read,
+                    Snapshot::store_incident_subscribers,
+                )?;
             }
             ReadWhat::Uptime(id) => {
                 let uptime = page.components().uptime(id, &whole_uptime()).await;
-                self.uptime_read(view, id, began, uptime);
+                self.uptime_read(id, began, uptime)?;
             }
             ReadWhat::GroupUptime(id) => {
                 let uptime = page.component_groups().uptime(id, &whole_uptime()).await;
-                self.uptime_read(view, id, began, uptime);
+                self.uptime_read(id, began, uptime)?;
             }
             ReadWhat::UserComponents(user) => {
-                let owner = (Kind::PageAccessUser, user.as_str(), CollectionKind::PageAccessUsers);
                 let read = page.read_user_components(user).await;
-                self.part_read(view, owner, began, read, Snapshot::store_user_components);
+                self.part_read(
+                    view,
+                    (Kind::PageAccessUser, user),
+                    began,
+                    read,
+                    Snapshot::store_user_components,
+                )?;
             }
             ReadWhat::UserMetrics(user) => {
-                let owner = (Kind::PageAccessUser, user.as_str(), CollectionKind::PageAccessUsers);
                 let read = page.read_user_metrics(user).await;
-                self.part_read(view, owner, began, read, Snapshot::store_user_metrics);
+                self.part_read(
+                    view,
+                    (Kind::PageAccessUser, user),
+                    began,
+                    read,
+                    Snapshot::store_user_metrics,
+                )?;
             }
             ReadWhat::Permissions(user) => {
-                let owner = (Kind::OrganizationUser, user.as_str(), CollectionKind::OrganizationUsers);
                 let read = page.read_permissions(user).await;
-                self.part_read(view, owner, began, read, Snapshot::store_permissions);
+                self.part_read(
+                    view,
+                    (Kind::OrganizationUser, user),
+                    began,
+                    read,
+                    Snapshot::store_permissions,
+                )?;
             }
+        }
+        Ok(())
+    }
+
+    /// Takes note of what the clock of the remote service shows.
+    pub(super) fn observe_clock(&mut self, trace: &Trace) {
+        let ids = trace.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if let Some(date) = ids.date.filter(|_| !ids.cached) {
+            self.remote_clock.observe(date, self.options.clock.steady());
         }
     }
 
     /// All pages of the token in one request: id, subdomain and settings.
-    pub(super) async fn read_page(&mut self, view: &View, client: &Client) {
+    async fn read_page(&mut self, view: &View, client: &Client) -> Result<(), Error> {
         let Spec::StatusPage(spec) = &*view.page.spec else {
-            return;
+            return Ok(());
         };
-        let pages = match client.pages().list().await {
-            Ok(pages) => pages.items,
-            Err(error) => return self.read_failed(view, None, &error),
-        };
+        let pages = client.pages().list().await?.items;
         self.reached();
         let label = |page: &Page| {
             page.subdomain
@@ -102,7 +208,7 @@ impl<S: Store> PageDriver<S> {
         match found {
             Some(page) => {
                 self.page_id = Some(page.id.clone());
-                self.page_read_at = Some(self.options.clock.now());
+                self.page_read_at = Some(self.options.clock.steady());
                 self.snapshot.page = Some(page);
             }
             None => {
@@ -116,123 +222,56 @@ impl<S: Store> PageDriver<S> {
                 self.close(view, Reason::RemotePageNotFound, message, true);
             }
         }
+        Ok(())
     }
 
-    pub(super) fn reached(&mut self) {
-        self.gate_attempts = 0;
-    }
-
-    pub(super) fn read_failed(&mut self, view: &View, kind: Option<CollectionKind>, error: &Error) {
-        self.totals.failures += 1;
-        match (error.class(), kind) {
-            // The client has paused the budget of the token.
-            (ErrorClass::Throttled { .. }, _) => {}
-            (ErrorClass::Unauthorized, _) => self.close(view, Reason::Unauthorized, described(error), true),
-            (ErrorClass::NotFound, Some(kind)) if !kind.is_on_every_page() => {
-                self.read_refused(kind, Reason::RemoteNotFound, described(error));
-            }
-            (ErrorClass::NotFound, _) => {
-                // The list of a page is never missing unless the page is.
-                self.page_id = None;
-                self.snapshot = Snapshot::default();
-                self.close(view, Reason::RemotePageNotFound, described(error), true);
-            }
-            (ErrorClass::Terminal, Some(kind)) => {
-                self.read_refused(kind, Reason::Rejected, described(error));
-            }
-            (ErrorClass::Terminal, None) => self.close(view, Reason::Rejected, described(error), true),
-            (ErrorClass::Transient | ErrorClass::Ambiguous, _) => {
-                self.close(view, Reason::Unreachable, described(error), false);
-            }
-        }
-    }
-
-    /// Stores what belongs to one object: a kind, an id, and the list that the object is in.
+    /// Stores what belongs to one object. What cannot be read of it is a matter of its declaration alone.
     fn part_read<T>(
         &mut self,
         view: &View,
-        owner: (Kind, &str, CollectionKind),
+        (kind, id): (Kind, &String),
         began: Timestamp,
         read: Result<Dated<T>, Error>,
         store: fn(&mut Snapshot, &str, Dated<T>),
-    ) {
-        let (kind, id, list) = owner;
+    ) -> Result<(), Error> {
         match read {
             Ok(part) => {
-                let part = Dated { read_at: began, ..part };
-                store(&mut self.snapshot, id, part);
+                store(&mut self.snapshot, id, Dated { read_at: began, ..part });
+                Ok(())
+            }
+            Err(error) if matches!(error.class(), ErrorClass::NotFound | ErrorClass::Terminal) => {
+                self.totals.failures += 1;
                 self.reached();
-            }
-            Err(error) => self.part_failed(view, kind, id, list, &error),
-        }
-    }
-
-    /// What belongs to one object cannot be read: a matter of its declaration, not of the whole list.
-    fn part_failed(&mut self, view: &View, kind: Kind, id: &str, list: CollectionKind, error: &Error) {
-        let mut declarations = view.declarations.iter();
-        let owner = declarations
-            .find(|declaration| declaration.key.kind == kind && declaration.recorded_id() == Some(id))
-            .map(|declaration| &declaration.key);
-        match (error.class(), owner) {
-            (ErrorClass::NotFound, owner) => {
-                self.totals.failures += 1;
-                if let Some(key) = owner {
-                    self.fail(view, key, false, Reason::RemoteDeleted, described(error));
+                let mut declarations = view.declarations.iter();
+                let owner = declarations
+                    .find(|declaration| declaration.key.kind == kind && declaration.recorded_id() == Some(id.as_str()));
+                let terminal = error.class() == ErrorClass::Terminal;
+                let reason = if terminal {
+                    Reason::Rejected
+                } else {
+                    Reason::RemoteDeleted
+                };
+                if let Some(owner) = owner {
+                    self.fail(view, &owner.key, terminal, reason, described(&error));
                 }
-                self.snapshot.forget(list);
+                self.doubt(kind, id);
+                Ok(())
             }
-            (ErrorClass::Terminal, Some(key)) => {
-                self.totals.failures += 1;
-                self.fail(view, key, true, Reason::Rejected, described(error));
-            }
-            _ => self.read_failed(view, Some(list), error),
+            Err(error) => Err(error),
         }
     }
 
     /// An uptime that the page does not show is known too: it stops nothing.
-    fn uptime_read(&mut self, view: &View, id: &str, read_at: Timestamp, uptime: Result<Uptime, Error>) {
+    fn uptime_read(&mut self, id: &str, read_at: Timestamp, uptime: Result<Uptime, Error>) -> Result<(), Error> {
         let value = match uptime {
             Ok(uptime) => Some(uptime),
             Err(error) if matches!(error.class(), ErrorClass::NotFound | ErrorClass::Terminal) => {
                 tracing::debug!(id, %error, "the page shows no uptime");
                 None
             }
-            Err(error) => return self.read_failed(view, Some(CollectionKind::Components), &error),
+            Err(error) => return Err(error),
         };
         self.snapshot.store_uptime(id, Dated { value, read_at });
-        self.reached();
-    }
-
-    /// One list cannot be read, the others can.
-    pub(super) fn read_refused(&mut self, kind: CollectionKind, reason: Reason, message: String) {
-        let attempts = self.read_failures.get(&kind).map_or(0, |failure| failure.attempts) + 1;
-        let failure = self.failure(true, reason, message, attempts, 0);
-        self.read_failures.insert(kind, failure);
-    }
-
-    /// Sends nothing to the page until a pause is over, longer each time.
-    pub(super) fn close(&mut self, view: &View, reason: Reason, message: String, stalled: bool) {
-        self.gate_attempts += 1;
-        let now = self.options.clock.now();
-        let spec = match &*view.page.spec {
-            Spec::StatusPage(spec) => Some(&**spec),
-            _ => None,
-        };
-        // One probe an interval for what people have to mend, backoff for what passes.
-        let until = if stalled {
-            now.saturating_add(engine::resync_interval(spec))
-                .unwrap_or(Timestamp::MAX)
-        } else {
-            let interval = engine::resync_interval(spec);
-            let pause = Duration::from_secs(1_u64 << self.gate_attempts.saturating_sub(1).min(8)).min(interval);
-            now.saturating_add(pause.mul_f64(1.0 + self.jitter() / 10.0))
-                .unwrap_or(Timestamp::MAX)
-        };
-        self.gate = Some(Gate {
-            reason,
-            message,
-            stalled,
-            until: Some(until),
-        });
+        Ok(())
     }
 }

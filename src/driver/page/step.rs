@@ -1,32 +1,41 @@
 //! Performing one step: journal, request, record; and what a failure means.
+//!
+//! Invariant: what must not happen twice is on record before it is sent, over the very state that the plan saw; and it is
+//! sent a moment after, while this process leads, or not at all.
 
 use std::collections::BTreeSet;
-use std::sync::PoisonError;
+use std::sync::{Arc, PoisonError};
 
+use jiff::{SignedDuration, Timestamp};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+
+use super::give_way::{Way, giving_way};
 use super::{Knowledge, PageDriver, described, find, organization};
 use crate::api::{Kind, Reason};
 use crate::driver::perform::perform;
-use crate::driver::{Conclusion, Effect, Event, EventKind, Store, StoreChange, StoreError, Ticket, View};
-use crate::engine::{self, Action, Declaration, Failure, ObjectKey, Reply, Request, Status, Step};
-use crate::statuspage::{Client, CollectionKind, Error, ErrorClass, Permit, Trace};
+use crate::driver::{Conclusion, Effect, Event, EventKind, Interrupt, Store, StoreChange, Ticket, View};
+use crate::engine::{self, Action, DELETION_WINDOW, Declaration, ObjectKey, Reply, Request, SEND_WITHIN, Status, Step};
+use crate::statuspage::{Client, CollectionKind, Error, ErrorClass, Permit, Priority, Trace};
 
 impl<S: Store> PageDriver<S> {
-    pub(super) async fn step(&mut self, view: &View, client: &Client, page_id: &str, step: &Step, permit: Permit) {
+    /// Performs a step. True when all went as the plan predicted, or when what did not is a matter of this object alone.
+    pub(super) async fn step(
+        &mut self,
+        view: &View,
+        client: &Client,
+        page_id: &str,
+        step: &Step,
+        permit: Permit,
+        interrupt: &Interrupt,
+    ) -> bool {
         let (Some(request), Some(declaration)) = (step.action.request(), find(view, &step.key)) else {
-            return;
+            permit.release_unused();
+            return true;
         };
-        if !declaration.finalizer
-            && declaration.key.kind != Kind::StatusPage
-            && !declaration.deleting
-            && let Err(error) = self.write(declaration, StoreChange::AddFinalizer).await
-        {
+        let began = self.options.clock.steady();
+        if !self.record_beforehand(view, declaration, step, began).await {
             permit.release_unused();
-            self.store_failed(view, &step.key, &error);
-            return;
-        }
-        if step.action.is_journalled() && !self.write_journal(step).await {
-            permit.release_unused();
-            return;
+            return false;
         }
         let trace = Trace::default();
         let client = client
@@ -35,15 +44,29 @@ impl<S: Store> PageDriver<S> {
             .with_trace(&trace);
         let page = client.page(page_id).in_organization(organization(view));
         // On the record before it is sent: what a crash interrupts is found there.
+        let known = self.recorder.is_some().then(|| self.look_at(&step.key)).flatten();
         let ticket = self.recorder.as_ref().map(|recorder| {
             recorder.begin(Effect {
                 page: &self.key,
                 page_id,
-                declaration,
+                declaration: known.as_ref().unwrap_or(declaration),
                 step,
             })
         });
-        let result = perform(&page, &mut self.snapshot, request).await;
+        self.snapshot.time = self.options.clock.steady();
+        let way = match step.priority {
+            Priority::Incident => Way::Keeps,
+            _ => Way::GivesToIncidents,
+        };
+        let store = Arc::clone(&self.store);
+        let sending = perform(&page, &mut self.snapshot, request);
+        let Some(result) = giving_way(&*store, view, interrupt, way, sending).await else {
+            // The record shows that its outcome is not known, as the journal does.
+            tracing::info!(object = %step.key, step = step.summary, "no reply yet: put aside for an incident");
+            self.doubt_outcome(view, step, request);
+            return false;
+        };
+        self.observe_clock(&trace);
         if let Some(ticket) = ticket {
             conclude(ticket, &result, &trace);
         }
@@ -51,55 +74,118 @@ impl<S: Store> PageDriver<S> {
             Ok(reply) => self.succeeded(view, step, &reply).await,
             Err(error) => self.failed(view, step, &error),
         }
+        self.gate.is_none() && self.store_pauses().is_none()
     }
 
-    /// Writes the journal of a step on the newest version of its declaration. False when that did not succeed: then
-    /// nothing may be sent.
-    pub(super) async fn write_journal(&mut self, step: &Step) -> bool {
+    /// Stores what has to be on record before the request. False when it must not be sent.
+    async fn record_beforehand(
+        &mut self,
+        view: &View,
+        declaration: &Declaration,
+        step: &Step,
+        began: Timestamp,
+    ) -> bool {
+        if !declaration.finalizer && declaration.key.kind != Kind::StatusPage && !declaration.deleting {
+            if let Err(error) = self.write(declaration, StoreChange::AddFinalizer).await {
+                self.store_failed(view, &step.key, &error);
+                return false;
+            }
+            self.store_answered();
+        }
+        if step.action.is_deletion() && !self.note_deletion(view).await {
+            return false;
+        }
+        if step.action.is_journalled() && !self.write_journal(view, declaration, step, began).await {
+            return false;
+        }
+        // Whatever has kept us (a store that is slow, a process that was stopped): what was decided may not be true any
+        // more, and another process may have taken over.
+        let late = self.options.clock.steady().duration_since(began) > SEND_WITHIN;
+        if late || !self.store.may_write() {
+            tracing::info!(object = %step.key, step = step.summary, late, "not sent: too much time has gone by since it was decided");
+            if step.action.is_journalled() {
+                self.undo_journal(&step.key);
+            }
+            return false;
+        }
+        true
+    }
+
+    /// Writes the journal of a step over the state that the plan saw. False when that did not succeed.
+    async fn write_journal(&mut self, view: &View, planned: &Declaration, step: &Step, began: Timestamp) -> bool {
         // The finalizer may have made a new version.
-        let Some(view) = self.look() else { return false };
-        let Some(declaration) = find(&view, &step.key) else {
+        let Some(declaration) = self.look_at(&step.key) else {
             return false;
         };
-        if declaration.deleting {
+        if !is_as_planned(&declaration, planned) {
+            tracing::info!(object = %step.key, "not sent: somebody else has changed it meanwhile");
             return false;
         }
         let attempt = uuid::Uuid::new_v4().simple().to_string();
-        let Some(journal) = step.journal(attempt, self.options.clock.now()) else {
+        let at = self.remote_clock.at(began).unwrap_or_else(|| self.options.clock.now());
+        let Some(journal) = step.journal(attempt, at) else {
             return false;
         };
-        let result = self.write(declaration, StoreChange::Journal(journal.clone())).await;
-        match result {
+        match self.write(&declaration, StoreChange::Journal(journal.clone())).await {
             Ok(()) => {
+                self.store_answered();
+                if let Some(seen) = self.seen.get_mut(&declaration.uid) {
+                    seen.attempt = Some((journal.attempt.clone(), began));
+                }
                 let mut status = declaration.status.clone();
                 status.object_mut().journal = Some(journal);
-                self.know(declaration, status, declaration.id_annotation.clone());
+                self.know(&declaration, status, declaration.id_annotation.clone());
                 true
             }
             Err(error) => {
-                self.store_failed(&view, &step.key, &error);
+                self.store_failed(view, &step.key, &error);
                 false
             }
         }
     }
 
-    /// The store did not take what has to be on record before a request: nothing was sent. Tried again in a while, so
-    /// that a store that is away, or that somebody else keeps changing, does not keep us busy.
-    pub(super) fn store_failed(&mut self, view: &View, key: &ObjectKey, error: &StoreError) {
-        tracing::warn!(object = %key, %error, "nothing was sent");
-        let message = format!("nothing was sent, because it could not be recorded first: {error}");
-        self.fail(view, key, false, Reason::Progressing, message);
+    /// Notes a deletion in the status of the page before it is sent, so that the cap holds across restarts.
+    async fn note_deletion(&mut self, view: &View) -> bool {
+        let Some(page) = self.look_at(&view.page.key) else {
+            return false;
+        };
+        let mut status = page.status.clone();
+        let now = self.options.clock.now();
+        if let Status::StatusPage(status) = &mut status {
+            let window = SignedDuration::try_from(DELETION_WINDOW).unwrap_or(SignedDuration::ZERO);
+            status
+                .recent_deletions
+                .retain(|at| now.duration_since(at.0).abs() < window);
+            status.recent_deletions.push(Time(now));
+        }
+        match self.write(&page, StoreChange::Status(Box::new(status.clone()))).await {
+            Ok(()) => {
+                self.store_answered();
+                self.know(&page, status, page.id_annotation.clone());
+                true
+            }
+            Err(error) => {
+                self.store_failed(view, &page.key, &error);
+                false
+            }
+        }
     }
 
-    pub(super) async fn succeeded(&mut self, view: &View, step: &Step, reply: &Reply) {
+    /// What was journalled certainly did not happen: the note is closed with the next status.
+    fn undo_journal(&mut self, key: &ObjectKey) {
+        if let Some(known) = self.knowledge.get_mut(key) {
+            let journal = &mut known.status.object_mut().journal;
+            *journal = journal.take().and_then(engine::undone);
+        }
+    }
+
+    async fn succeeded(&mut self, view: &View, step: &Step, reply: &Reply) {
         self.totals.writes += 1;
+        self.rereads.clear();
         self.reached();
         self.failures.remove(&step.key);
-        if step.action.is_deletion() {
-            self.deletions.push(self.options.clock.now());
-        }
         if matches!(step.action, Action::Update(_)) {
-            self.last_update = Some(step.clone());
+            self.last_updates.insert(step.key.clone(), step.clone());
         }
         let mut keys: BTreeSet<&ObjectKey> = step.applied.iter().map(|(key, ..)| key).collect();
         keys.insert(&step.key);
@@ -138,9 +224,10 @@ impl<S: Store> PageDriver<S> {
         );
     }
 
-    pub(super) fn failed(&mut self, view: &View, step: &Step, error: &Error) {
+    fn failed(&mut self, view: &View, step: &Step, error: &Error) {
         self.totals.failures += 1;
-        tracing::info!(object = %step.key, step = step.summary, error = described(error), "a request failed");
+        let text = described(error);
+        tracing::info!(object = %step.key, step = step.summary, error = text, "a request failed");
         let class = error.class();
         let Some(request) = step.action.request() else { return };
         // A repeatable request that got no proper answer may have been carried out all the same.
@@ -150,85 +237,78 @@ impl<S: Store> PageDriver<S> {
             _ => false,
         };
         if step.action.is_journalled() && !uncertain {
-            // It certainly did not happen: the journal is closed with the next status.
-            if let Some(known) = self.knowledge.get_mut(&step.key) {
-                let journal = &mut known.status.object_mut().journal;
-                *journal = journal.take().and_then(engine::undone);
-            }
+            self.undo_journal(&step.key);
+        }
+        if uncertain {
+            self.doubt_outcome(view, step, request);
         }
         match class {
-            ErrorClass::Throttled { .. } => {}
-            ErrorClass::Unauthorized => self.close(view, Reason::Unauthorized, described(error), true),
+            ErrorClass::Throttled { .. } => self.reached(),
+            ErrorClass::Unauthorized => self.close(view, Reason::Unauthorized, text, true),
             ErrorClass::NotFound => {
-                // Somebody deleted it meanwhile: look again before deciding.
-                self.snapshot.forget(request.collection());
-                if matches!(request, Request::CreateMetric(..)) {
-                    self.snapshot.forget(CollectionKind::MetricsProviders);
-                }
-                self.fail(view, &step.key, false, Reason::RemoteDeleted, described(error));
+                self.reached();
+                // Somebody deleted it, or something that it names, meanwhile: look again before deciding.
+                self.doubt_outcome(view, step, request);
+                self.doubt_references(request);
+                self.fail(view, &step.key, false, Reason::RemoteDeleted, text);
             }
             ErrorClass::Terminal if matches!(request, Request::SubmitMetricData(points) if points.len() > 1) => {
+                self.reached();
                 // Nobody can tell whose points they are: each metric sends its own from now on.
                 self.single_points = true;
             }
-            ErrorClass::Terminal => self.fail(view, &step.key, true, Reason::Rejected, described(error)),
-            ErrorClass::Transient => {
-                if error.status().is_none() {
-                    // No answer at all is about the page, not about the object.
-                    self.close(view, Reason::Unreachable, described(error), false);
-                } else {
-                    self.fail(view, &step.key, false, Reason::Unreachable, described(error));
-                }
-                if step.action.is_repeatable() {
-                    self.snapshot.forget(request.collection());
-                }
+            ErrorClass::Terminal => {
+                self.reached();
+                // Perhaps it names something that is not there any more, and that is not the declaration's fault.
+                let terminal = !self.doubt_references(request);
+                self.fail(view, &step.key, terminal, Reason::Rejected, text);
             }
-            ErrorClass::Ambiguous => {
+            ErrorClass::Transient | ErrorClass::Ambiguous => {
+                self.fail(view, &step.key, false, Reason::Unreachable, text.clone());
+                self.answered_or_silent(view, error, text);
+            }
+        }
+    }
+
+    /// What is known of the object of a request counts no more until it is read again.
+    fn doubt_outcome(&mut self, view: &View, step: &Step, request: &Request) {
+        match (find(view, &step.key).and_then(Declaration::recorded_id), &step.action) {
+            (Some(id), Action::Update(_) | Action::Delete(_) | Action::Publish { .. } | Action::Tell { .. }) => {
+                let id = id.to_owned();
+                self.doubt(step.key.kind, &id);
+            }
+            (None, Action::Update(_)) if step.key.kind == Kind::StatusPage => {
                 self.snapshot.forget(request.collection());
-                if step.action.is_repeatable() {
-                    self.fail(view, &step.key, false, Reason::Unreachable, described(error));
+                if request.collection() == CollectionKind::Page {
+                    self.page_read_at = None;
                 }
             }
+            _ => {}
         }
     }
 
-    pub(super) fn fail(&mut self, view: &View, key: &ObjectKey, terminal: bool, reason: Reason, message: String) {
-        let generation = find(view, key).map_or(0, |declaration| declaration.generation);
-        let attempts = self
-            .failures
-            .get(key)
-            .filter(|failure| failure.generation == generation)
-            .map_or(0, |failure| failure.attempts);
-        let failure = self.failure(terminal, reason, message, attempts + 1, generation);
-        self.failures.insert(key.clone(), failure);
-    }
-
-    pub(super) fn failure(
-        &self,
-        terminal: bool,
-        reason: Reason,
-        message: String,
-        attempts: u32,
-        generation: i64,
-    ) -> Failure {
-        let at = self.options.clock.now();
-        Failure {
-            terminal,
-            reason,
-            message,
-            at,
-            attempts,
-            generation,
-            jitter: self.jitter(),
+    /// Doubts one object; where it cannot be read by its id, the list that it is in.
+    pub(super) fn doubt(&mut self, kind: Kind, id: &str) {
+        match engine::object_kind(kind) {
+            Some(object) => self.snapshot.doubt(object, id),
+            None => self.snapshot.forget(engine::list_of(kind)),
         }
     }
 
-    /// A number from 0 to 1, another one for each attempt and page.
-    pub(super) fn jitter(&self) -> f64 {
-        use std::hash::{DefaultHasher, Hash, Hasher};
-        let mut hasher = DefaultHasher::new();
-        (&self.key, self.totals.failures, self.gate_attempts).hash(&mut hasher);
-        f64::from(u32::try_from(hasher.finish() >> 32).unwrap_or(0)) / f64::from(u32::MAX)
+    /// Doubts the objects that a refused request names: a group that has lost its last member is gone, whatever a list
+    /// that lags says. True when there are any that were not read since.
+    fn doubt_references(&mut self, request: &Request) -> bool {
+        let now = self.options.clock.steady();
+        let mut doubted = false;
+        for (kind, id) in request.references() {
+            let recently = self.snapshot.examined(kind, &id).shown_at;
+            if recently.is_some_and(|at| now.duration_since(at) <= engine::FRESH) {
+                continue;
+            }
+            self.snapshot.doubt(kind, &id);
+            doubted = true;
+        }
+        doubted
     }
 
     /// Adds what a successful step makes known of a declaration.
@@ -237,6 +317,8 @@ impl<S: Store> PageDriver<S> {
         if let Some(known) = self.knowledge.get(&declaration.key) {
             after.status.clone_from(&known.status);
             after.id_annotation.clone_from(&known.id_annotation);
+        } else if let Some(written) = self.written.get(&declaration.key) {
+            after.status.clone_from(written);
         }
         engine::record(&mut after, step, reply);
         self.know(declaration, after.status, after.id_annotation);
@@ -250,6 +332,21 @@ impl<S: Store> PageDriver<S> {
         };
         self.knowledge.insert(declaration.key.clone(), known);
     }
+}
+
+/// True while nobody else has written what a decision depends on: another process an id or an attempt, the owner another
+/// spec or the end.
+fn is_as_planned(now: &Declaration, planned: &Declaration) -> bool {
+    let attempt = |one: &Declaration| {
+        let journal = one.status.object().journal.as_ref();
+        journal.map(|journal| journal.attempt.clone())
+    };
+    now.uid == planned.uid
+        && !now.deleting
+        && now.generation == planned.generation
+        && now.id_annotation == planned.id_annotation
+        && now.status.object().id == planned.status.object().id
+        && attempt(now) == attempt(planned)
 }
 
 /// Puts the end of a request on the record.

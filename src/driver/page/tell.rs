@@ -1,24 +1,58 @@
 //! What a driver writes to the store, and whom it tells.
+//!
+//! A few writes at a time, the urgent ones first, and a look in between whether something has come up: thousands of them
+//! must not keep an incident waiting.
 
-use jiff::Timestamp;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::{PageDriver, STORE_RETRY, by_key};
-use crate::api::Reason;
-use crate::driver::{Event, EventKind, Expectation, Happening, Store, StoreChange, StoreError, View};
-use crate::engine::{self, Action, Declaration, ObjectKey, Plan, READY, Reply, Status};
+use futures::future::join_all;
+use jiff::{SignedDuration, Timestamp};
+
+use super::{PageDriver, by_key};
+use crate::api::{Kind, Reason};
+use crate::driver::{Event, EventKind, Expectation, Happening, Interrupt, Store, StoreChange, StoreError, View};
+use crate::engine::{self, Action, Declaration, ObjectKey, Plan, READY, Reply, Status, Step};
+
+/// So many writes are under way at once.
+const AT_ONCE: usize = 8;
+/// Within this time an object says what it waits for.
+const TOLD_WITHIN: SignedDuration = SignedDuration::from_millis(500);
+
+/// What has become of writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Written {
+    /// There were none, or none that the store took.
+    Nothing,
+    /// The store took some.
+    Some,
+    /// Something came up before the end.
+    Interrupted,
+}
+
+/// What has to be told before it is dealt with: what somebody changed on the page, and what new declarations wait for.
+pub(super) fn told_early<'a>(view: &View, plan: &'a Plan, now: Timestamp) -> BTreeSet<&'a ObjectKey> {
+    let known = by_key(view);
+    let urgent = |(key, status): &(&'a ObjectKey, &'a Status)| {
+        known.get(key).is_some_and(|known| {
+            let stored = known.stored.object();
+            let drifted = status.object().drift != stored.drift && !status.object().drift.is_empty();
+            let unheard = stored.observed_generation != Some(known.generation);
+            drifted || unheard && now.duration_since(known.seen) >= TOLD_WITHIN
+        })
+    };
+    let statuses = plan.statuses.iter().map(|(key, status)| (key, status));
+    statuses.filter(urgent).map(|(key, _)| key).collect()
+}
+
+/// What is to be stored about one object, with the steps that say so.
+type Changes<'a> = Vec<(&'a Step, StoreChange)>;
 
 impl<S: Store> PageDriver<S> {
-    /// Performs the steps that need no request. True when there were any: then it is time to plan again.
-    pub(super) async fn small_steps(&mut self, view: &View, plan: &Plan) -> bool {
-        let mut any = false;
-        if plan.steps.iter().all(|step| step.action.request().is_some()) {
-            return false;
-        }
-        let by_key = by_key(view);
+    /// Performs the steps that need no request.
+    pub(super) async fn small_steps(&mut self, view: &View, plan: &Plan, interrupt: &Interrupt) -> Written {
+        let known = by_key(view);
+        let mut by_object: BTreeMap<&ObjectKey, (&Declaration, Changes<'_>)> = BTreeMap::new();
         for step in &plan.steps {
-            let Some(declaration) = by_key.get(&step.key).copied() else {
-                continue;
-            };
             let change = match &step.action {
                 Action::RecordId(id) => StoreChange::RecordId(id.clone()),
                 Action::Hold => StoreChange::AddFinalizer,
@@ -26,6 +60,59 @@ impl<S: Store> PageDriver<S> {
                 Action::Prune => StoreChange::Prune,
                 _ => continue,
             };
+            if let Some(declaration) = known.get(&step.key) {
+                let entry = by_object.entry(&step.key).or_insert_with(|| (declaration, Vec::new()));
+                entry.1.push((step, change));
+            }
+        }
+        let mut objects: Vec<_> = by_object.into_values().collect();
+        objects.sort_by_key(|(declaration, _)| declaration.key.kind != Kind::Incident);
+        let mut written = Written::Nothing;
+        for batch in objects.chunks(AT_ONCE) {
+            if written == Written::Some && (interrupt.is_due() || !self.store.may_write()) {
+                return Written::Interrupted;
+            }
+            let results = join_all(
+                batch
+                    .iter()
+                    .map(|(declaration, changes)| self.small_step(declaration, changes)),
+            )
+            .await;
+            for ((declaration, changes), results) in batch.iter().zip(results) {
+                for ((step, _), result) in changes.iter().zip(results) {
+                    self.totals.store_writes += 1;
+                    match result {
+                        Ok(()) => {
+                            self.store_answered();
+                            written = Written::Some;
+                            if let Action::RecordId(_) = &step.action {
+                                self.fold(declaration, step, &Reply::Done);
+                            }
+                        }
+                        Err(StoreError::Gone(_)) => written = Written::Some,
+                        Err(error @ StoreError::Unavailable { .. }) => {
+                            self.store_is_away(&error);
+                            return Written::Nothing;
+                        }
+                        Err(error @ StoreError::Conflict(_)) => {
+                            tracing::debug!(object = %step.key, %error, "planned again");
+                            written = Written::Some;
+                        }
+                    }
+                }
+            }
+        }
+        written
+    }
+
+    /// The changes of one object that need no request, one after the other.
+    async fn small_step(
+        &self,
+        declaration: &Declaration,
+        changes: &[(&Step, StoreChange)],
+    ) -> Vec<Result<(), StoreError>> {
+        let mut results = Vec::with_capacity(changes.len());
+        for (step, change) in changes {
             let recovered = declaration.status.object().journal.is_some();
             let happening = match &step.action {
                 Action::RecordId(id) => Some(Happening::Adopted { id, recovered }),
@@ -34,58 +121,79 @@ impl<S: Store> PageDriver<S> {
                 _ => None,
             };
             let expected = happening.and_then(|happening| self.expect(declaration, happening));
-            let result = self.write(declaration, change).await;
+            let result = self.store.write(declaration, change.clone()).await;
             if let Some(expected) = expected {
                 expected.conclude(result.is_ok());
             }
-            match result {
-                Ok(()) => {
-                    any = true;
-                    if let Action::RecordId(_) = &step.action {
-                        self.fold(declaration, step, &Reply::Done);
-                    }
-                }
-                Err(StoreError::Gone(_)) => any = true,
-                Err(error) => {
-                    self.store_trouble = true;
-                    tracing::warn!(object = %step.key, %error, "will try again");
-                }
+            let failed = result.is_err();
+            results.push(result);
+            if failed {
+                break;
             }
         }
-        any
+        results
     }
 
-    /// Writes the statuses that changed. True when there were any that the store took.
-    pub(super) async fn write_statuses(&mut self, view: &View, plan: &Plan, due: impl Fn(&ObjectKey) -> bool) -> bool {
-        let by_key = by_key(view);
+    /// Writes the statuses that changed.
+    pub(super) async fn write_statuses(
+        &mut self,
+        view: &View,
+        plan: &Plan,
+        due: impl Fn(&ObjectKey) -> bool,
+        interrupt: &Interrupt,
+    ) -> Written {
+        let known = by_key(view);
+        let mut statuses: Vec<(&Declaration, &Status)> = plan
+            .statuses
+            .iter()
+            .filter(|(key, _)| due(key))
+            .filter_map(|(key, status)| Some((known.get(key).copied()?, status)))
+            .filter(|(declaration, status)| **status != *declaration.stored)
+            .collect();
+        statuses.sort_by_key(|(declaration, _)| match declaration.key.kind {
+            Kind::Incident => 0,
+            Kind::StatusPage => 1,
+            _ => 2,
+        });
         let mut told = Vec::new();
-        let mut any = false;
-        for (key, status) in plan.statuses.iter().filter(|(key, _)| due(key)) {
-            let Some(declaration) = by_key.get(key).copied() else {
-                continue;
-            };
-            if *status == *declaration.stored {
-                continue;
+        let mut written = Written::Nothing;
+        for batch in statuses.chunks(AT_ONCE) {
+            if written == Written::Some && (interrupt.is_due() || !self.store.may_write()) {
+                written = Written::Interrupted;
+                break;
             }
-            let expected = self.expect(declaration, Happening::Status(status));
-            let change = StoreChange::Status(Box::new(status.clone()));
-            let result = self.write(declaration, change).await;
-            match (expected, &result) {
-                (Some(expected), Ok(())) => told.push(expected),
-                (Some(expected), Err(_)) => expected.conclude(false),
-                (None, _) => {}
+            let writes = batch
+                .iter()
+                .map(|(declaration, status)| self.write_status(declaration, status));
+            let mut away = false;
+            for ((declaration, status), (expected, result)) in batch.iter().zip(join_all(writes).await) {
+                self.totals.store_writes += 1;
+                match (expected, &result) {
+                    (Some(expected), Ok(())) => told.push(expected),
+                    (Some(expected), Err(_)) => expected.conclude(false),
+                    (None, _) => {}
+                }
+                match result {
+                    Ok(()) => {
+                        self.store_answered();
+                        written = Written::Some;
+                        self.knowledge.remove(&declaration.key);
+                        self.written.insert(declaration.key.clone(), (*status).clone());
+                        self.tell_transition(declaration, status);
+                    }
+                    Err(StoreError::Gone(_)) => {}
+                    Err(error @ StoreError::Unavailable { .. }) => {
+                        away = true;
+                        self.store_is_away(&error);
+                    }
+                    // Its own change comes by the watch, and is planned for.
+                    Err(error @ StoreError::Conflict(_)) => {
+                        tracing::debug!(object = %declaration.key, %error, "the status will be written again");
+                    }
+                }
             }
-            match result {
-                Ok(()) => {
-                    any = true;
-                    self.knowledge.remove(key);
-                    self.tell_transition(declaration, status);
-                }
-                Err(StoreError::Gone(_)) => {}
-                Err(error) => {
-                    self.store_trouble = true;
-                    tracing::warn!(object = %key, %error, "status will be written again");
-                }
+            if away {
+                break;
             }
         }
         if !told.is_empty() {
@@ -93,19 +201,23 @@ impl<S: Store> PageDriver<S> {
             self.flush().await;
             told.into_iter().for_each(|expected| expected.conclude(true));
         }
-        any
+        written
     }
 
-    /// When to plan again: soon, if the store did not take something that nothing else comes back to.
+    async fn write_status(
+        &self,
+        declaration: &Declaration,
+        status: &Status,
+    ) -> (Option<Box<dyn Expectation>>, Result<(), StoreError>) {
+        let expected = self.expect(declaration, Happening::Status(status));
+        let change = StoreChange::Status(Box::new(status.clone()));
+        let result = self.store.write(declaration, change).await;
+        (expected, result)
+    }
+
+    /// When to plan again: also when the store is tried again that did not take something.
     pub(super) fn wake(&self, plan: &Plan) -> Option<Timestamp> {
-        let soon = self.store_trouble.then(|| {
-            self.options
-                .clock
-                .now()
-                .saturating_add(STORE_RETRY)
-                .unwrap_or(Timestamp::MAX)
-        });
-        plan.wake.into_iter().chain(soon).min()
+        plan.wake.into_iter().chain(self.store_pauses()).min()
     }
 
     pub(super) async fn write(&mut self, declaration: &Declaration, change: StoreChange) -> Result<(), StoreError> {
@@ -114,9 +226,9 @@ impl<S: Store> PageDriver<S> {
     }
 
     /// Makes what the store may have kept back durable, before a pause.
-    pub(super) async fn flush(&self) {
+    pub(super) async fn flush(&mut self) {
         if let Err(error) = self.store.flush().await {
-            tracing::warn!(%error, "will try again");
+            self.store_is_away(&error);
         }
     }
 
@@ -127,23 +239,20 @@ impl<S: Store> PageDriver<S> {
     }
 
     /// An Event when a declaration begins or ceases to need its owner.
-    pub(super) fn tell_transition(&self, declaration: &Declaration, status: &Status) {
+    fn tell_transition(&self, declaration: &Declaration, status: &Status) {
         let ready = |status: &Status| engine::find_condition(status.object(), READY).cloned();
         let (before, Some(after)) = (ready(&declaration.stored), ready(status)) else {
             return;
         };
-        let drifted = |status: &Status| !status.object().drift.is_empty();
-        if drifted(status) && !drifted(&declaration.stored) {
-            let note = status.object().drift.first().map_or_else(String::new, |drift| {
-                format!(
-                    "{} is {} on the page, declared is {}",
-                    drift.field, drift.observed, drift.desired
-                )
-            });
+        let drift = &status.object().drift;
+        if let Some(first) = drift.first().filter(|_| *drift != declaration.stored.object().drift) {
             let event = Event {
                 kind: EventKind::Warning,
                 reason: Reason::DriftDetected.to_string(),
-                note,
+                note: format!(
+                    "{} is {} on the page, declared is {}",
+                    first.field, first.observed, first.desired
+                ),
             };
             self.store.tell(declaration, event);
         }

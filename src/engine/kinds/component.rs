@@ -10,12 +10,13 @@ use crate::engine::declaration::{ObjectKey, Status};
 use crate::engine::fields::Field;
 use crate::engine::plan::ReadWhat;
 use crate::engine::request::Request;
-use crate::statuspage::{Collection, CollectionKind, Component, Priority, Snapshot};
+use crate::statuspage::{Collection, CollectionKind, Component, ObjectKind, Priority, Snapshot};
 
 impl Rules for ComponentSpec {
     type Remote = Component;
     const COLLECTION: CollectionKind = CollectionKind::Components;
     const PRIORITY: Priority = Priority::Write;
+    const OBJECT: Option<ObjectKind> = Some(ObjectKind::Component);
 
     fn collection(snapshot: &Snapshot) -> Option<&Collection<Component>> {
         snapshot.components.as_ref()
@@ -42,7 +43,7 @@ impl Rules for ComponentSpec {
     }
 
     fn also_needs(&self) -> Option<CollectionKind> {
-        // Whether a maintenance covers the component.
+        // Whether an incident or a maintenance covers the component.
         self.status.map(|_| CollectionKind::Incidents)
     }
 
@@ -91,8 +92,8 @@ impl Rules for ComponentSpec {
             fields.push(Field::new("groupRef", "group_id", group_id, observed));
         }
         if let Some(status) = self.status
-            // A maintenance in progress owns the status of its components (design 6.7).
-            && !remote.is_some_and(|remote| context.index.is_maintained(&remote.id))
+            // An incident that is open and a maintenance in progress own the status of their components (design 5a).
+            && !context.index.is_covered(&context.declaration.key, remote.map(|remote| remote.id.as_str()))
         {
             let observed = remote.and_then(|remote| text(remote.status.as_ref().map(|status| status.as_str())));
             fields.push(Field::new("status", "status", json!(status.as_str()), observed));

@@ -11,12 +11,13 @@ use crate::engine::declaration::Status;
 use crate::engine::fields::Field;
 use crate::engine::plan::ReadWhat;
 use crate::engine::request::Request;
-use crate::statuspage::{Collection, CollectionKind, Component, ComponentGroupWrite, Priority, Snapshot};
+use crate::statuspage::{Collection, CollectionKind, Component, ComponentGroupWrite, ObjectKind, Priority, Snapshot};
 
 impl Rules for ComponentGroupSpec {
     type Remote = Component;
     const COLLECTION: CollectionKind = CollectionKind::Components;
     const PRIORITY: Priority = Priority::Write;
+    const OBJECT: Option<ObjectKind> = Some(ObjectKind::ComponentGroup);
 
     fn collection(snapshot: &Snapshot) -> Option<&Collection<Component>> {
         snapshot.components.as_ref()
@@ -95,14 +96,32 @@ impl Rules for ComponentGroupSpec {
         }))
     }
 
+    fn needs_fresh(
+        &self,
+        context: &Context<'_>,
+        remote: &Component,
+        body: &Map<String, Value>,
+    ) -> Option<(ReadWhat, Option<Timestamp>)> {
+        // A change repeats all members: one that somebody added since would be thrown out.
+        let read_at = context
+            .world
+            .snapshot
+            .members(&remote.id)
+            .map(|members| members.read_at);
+        let what = ReadWhat::Object(ObjectKind::ComponentGroup, remote.id.clone());
+        (!body.is_empty()).then_some((what, read_at))
+    }
+
     fn update(&self, context: &Context<'_>, remote: &Component, body: Map<String, Value>) -> Result<Request, Blocked> {
         let group: ComponentGroupWrite = write(body)?;
-        let members = context.index.remote_members(&remote.id);
+        let Some(members) = context.world.snapshot.members(&remote.id) else {
+            return Err(Blocked::unread("the members of the group"));
+        };
         Ok(Request::UpdateComponentGroup(
             remote.id.clone(),
             ComponentGroupWrite {
                 name: Some(self.title(context)),
-                components: Some(members.iter().map(|id| (*id).to_owned()).collect()),
+                components: Some(members.value.clone()),
                 ..group
             },
         ))

@@ -10,12 +10,13 @@ use crate::engine::context::{Blocked, Context};
 use crate::engine::declaration::Status;
 use crate::engine::fields::{Access, Comparison, Field};
 use crate::engine::request::Request;
-use crate::statuspage::{Collection, CollectionKind, IncidentTemplate, Priority, Snapshot};
+use crate::statuspage::{Collection, CollectionKind, IncidentTemplate, ObjectKind, Priority, Snapshot};
 
 impl Rules for IncidentTemplateSpec {
     type Remote = IncidentTemplate;
     const COLLECTION: CollectionKind = CollectionKind::IncidentTemplates;
     const PRIORITY: Priority = Priority::Write;
+    const OBJECT: Option<ObjectKind> = None;
     const IN_SYNC: &'static str = "the page has this template; the Statuspage API can neither change nor delete it, so it stays when this declaration goes";
 
     fn collection(snapshot: &Snapshot) -> Option<&Collection<IncidentTemplate>> {

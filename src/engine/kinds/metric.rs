@@ -9,11 +9,13 @@ use crate::api::{DataPoint, Kind, MetricSpec, Reason, parse_duration};
 use crate::engine::conditions::whole_second;
 use crate::engine::context::{Blocked, Context};
 use crate::engine::declaration::Status;
+use crate::engine::evidence::failing;
 use crate::engine::fields::{Access, Comparison, Field};
-use crate::engine::plan::State;
+use crate::engine::plan::{ReadWhat, State};
 use crate::engine::request::Request;
 use crate::statuspage::{
-    Collection, CollectionKind, Metric, MetricPoint, MetricsProviderType, MetricsProviderWrite, Priority, Snapshot,
+    Collection, CollectionKind, Metric, MetricPoint, MetricsProvider, MetricsProviderType, MetricsProviderWrite,
+    ObjectKind, Priority, Snapshot,
 };
 
 /// Statuspage keeps data points for so many days.
@@ -23,6 +25,7 @@ impl Rules for MetricSpec {
     type Remote = Metric;
     const COLLECTION: CollectionKind = CollectionKind::Metrics;
     const PRIORITY: Priority = Priority::Write;
+    const OBJECT: Option<ObjectKind> = Some(ObjectKind::Metric);
 
     fn collection(snapshot: &Snapshot) -> Option<&Collection<Metric>> {
         snapshot.metrics.as_ref()
@@ -166,10 +169,11 @@ fn provider(spec: &MetricSpec, context: &Context<'_>) -> Result<Option<String>, 
             .reference(Kind::MetricsProvider, &reference.name)
             .map(|id| Some(id.to_owned()));
     }
-    let Some(providers) = &context.world.snapshot.metrics_providers else {
-        let failure = context.world.read_failures.get(&CollectionKind::MetricsProviders);
+    let world = context.world;
+    let Some(providers) = &world.snapshot.metrics_providers else {
+        let failure = world.unreadable(&ReadWhat::Collection(CollectionKind::MetricsProviders));
         return Err(match failure {
-            Some(failure) => Blocked::waiting(failure.reason, failure.message.clone()),
+            Some(failure) => failing(failure),
             None => Blocked {
                 state: State::Unknown,
                 reason: Reason::Progressing,
@@ -177,11 +181,22 @@ fn provider(spec: &MetricSpec, context: &Context<'_>) -> Result<Option<String>, 
             },
         });
     };
-    Ok(providers
-        .items
-        .iter()
-        .find(|provider| provider.r#type == Some(MetricsProviderType::SelfManaged))
-        .map(|provider| provider.id.clone()))
+    let of_page = |provider: &&MetricsProvider| provider.r#type == Some(MetricsProviderType::SelfManaged);
+    if let Some(provider) = providers.items.iter().find(of_page) {
+        return Ok(Some(provider.id.clone()));
+    }
+    // Created a moment ago, and not in a list that lags.
+    let lag = SignedDuration::try_from(world.snapshot.lag_of(CollectionKind::MetricsProviders)).unwrap_or_default();
+    if let (Some(first), Some(last)) = (providers.looks.first(), providers.looks.last())
+        && last.duration_since(*first) >= lag
+    {
+        return Ok(None);
+    }
+    let mut metrics = world.declarations.iter();
+    Ok(metrics.find_map(|one| match &one.status {
+        Status::Metric(status) => status.provider_id.clone(),
+        _ => None,
+    }))
 }
 
 /// The request that gives the page its provider of type Self, when a metric without providerRef needs one.

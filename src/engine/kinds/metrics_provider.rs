@@ -9,12 +9,13 @@ use crate::engine::context::{Blocked, Context};
 use crate::engine::declaration::{Declaration, Deletion, Status};
 use crate::engine::fields::{Access, Field};
 use crate::engine::request::Request;
-use crate::statuspage::{Collection, CollectionKind, MetricsProvider, Priority, Snapshot};
+use crate::statuspage::{Collection, CollectionKind, MetricsProvider, ObjectKind, Priority, Snapshot};
 
 impl Rules for MetricsProviderSpec {
     type Remote = MetricsProvider;
     const COLLECTION: CollectionKind = CollectionKind::MetricsProviders;
     const PRIORITY: Priority = Priority::Write;
+    const OBJECT: Option<ObjectKind> = Some(ObjectKind::MetricsProvider);
 
     fn collection(snapshot: &Snapshot) -> Option<&Collection<MetricsProvider>> {
         snapshot.metrics_providers.as_ref()

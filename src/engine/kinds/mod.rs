@@ -15,7 +15,7 @@ mod subscriber;
 #[cfg(test)]
 mod tests;
 
-pub(super) use incident::{converge as converge_incident, is_running_maintenance};
+pub(super) use incident::{converge as converge_incident, is_running};
 pub(super) use metric::{data_points, implied_provider};
 pub use page::declared_settings;
 pub(super) use page::{embed_fields, settings_fields, settings_request};
@@ -32,16 +32,18 @@ use super::fields::Field;
 use super::plan::ReadWhat;
 use super::request::Request;
 use crate::api::{Kind, Reason};
-use crate::statuspage::{Collection, CollectionKind, Dated, Priority, Snapshot};
+use crate::statuspage::{Collection, CollectionKind, Dated, Identified, ObjectKind, Priority, Search, Snapshot};
 
 /// The rules of one kind.
 pub(super) trait Rules {
     /// The remote object.
-    type Remote;
+    type Remote: Identified;
     /// The list that holds the remote objects.
     const COLLECTION: CollectionKind;
     /// How urgent its writes are.
     const PRIORITY: Priority;
+    /// What it is where it can be read by its id.
+    const OBJECT: Option<ObjectKind>;
 
     /// What is said of an object that is as declared.
     const IN_SYNC: &'static str = "the page shows what is declared";
@@ -76,6 +78,15 @@ pub(super) trait Rules {
     fn title(&self, context: &Context<'_>) -> String;
     /// True when the remote object is what this declaration would create.
     fn same_identity(&self, context: &Context<'_>, remote: &Self::Remote) -> bool;
+    /// Searches that together stand in for a list which is cut or cannot be read: they show the object of this
+    /// declaration, if it is there.
+    fn searches(&self, _context: &Context<'_>) -> Vec<Search> {
+        Vec::new()
+    }
+    /// True when the remote object, which has the same identity, may be taken over without its id being given.
+    fn adoptable(&self, _context: &Context<'_>, _remote: &Self::Remote) -> bool {
+        true
+    }
     /// True when the remote object, which has the same identity, is what an earlier attempt of this very declaration
     /// created.
     fn is_attempt(&self, _context: &Context<'_>, _remote: &Self::Remote) -> bool {
@@ -92,6 +103,16 @@ pub(super) trait Rules {
         remote: &Self::Remote,
         body: Map<String, Value>,
     ) -> Result<Request, Blocked>;
+    /// What has to have been read a moment before a body is written, because the request repeats what is there: what, and
+    /// when it was read.
+    fn needs_fresh(
+        &self,
+        _context: &Context<'_>,
+        _remote: &Self::Remote,
+        _body: &Map<String, Value>,
+    ) -> Option<(ReadWhat, Option<Timestamp>)> {
+        None
+    }
     /// Why the object must not be deleted and created again, if so: what else would go with it.
     fn replaceable(&self, _context: &Context<'_>, _remote: &Self::Remote) -> Result<(), Blocked> {
         Ok(())
@@ -116,6 +137,31 @@ impl Unlisted {
             read_at: known.map(|known| known.read_at),
             pause: Duration::ZERO,
         }
+    }
+}
+
+/// How an object of a kind is read by its id, where it can be.
+pub fn object_kind(kind: Kind) -> Option<ObjectKind> {
+    match kind {
+        Kind::Component => Some(ObjectKind::Component),
+        Kind::ComponentGroup => Some(ObjectKind::ComponentGroup),
+        Kind::Incident => Some(ObjectKind::Incident),
+        Kind::MetricsProvider => Some(ObjectKind::MetricsProvider),
+        Kind::Metric => Some(ObjectKind::Metric),
+        Kind::Subscriber => Some(ObjectKind::Subscriber),
+        Kind::PageAccessUser => Some(ObjectKind::PageAccessUser),
+        Kind::PageAccessGroup => Some(ObjectKind::PageAccessGroup),
+        Kind::StatusPage | Kind::IncidentTemplate | Kind::OrganizationUser => None,
+    }
+}
+
+/// The list that shows the objects of a kind.
+pub fn list_of(kind: Kind) -> CollectionKind {
+    match (object_kind(kind), kind) {
+        (Some(object), _) => object.collection(),
+        (None, Kind::IncidentTemplate) => CollectionKind::IncidentTemplates,
+        (None, Kind::OrganizationUser) => CollectionKind::OrganizationUsers,
+        (None, _) => CollectionKind::Page,
     }
 }
 

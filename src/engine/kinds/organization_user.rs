@@ -12,7 +12,9 @@ use crate::engine::declaration::{ObjectKey, Status};
 use crate::engine::fields::{Access, Comparison, Field};
 use crate::engine::plan::ReadWhat;
 use crate::engine::request::Request;
-use crate::statuspage::{Collection, CollectionKind, OrganizationUser, PageRoles, Permissions, Priority, Snapshot};
+use crate::statuspage::{
+    Collection, CollectionKind, ObjectKind, OrganizationUser, PageRoles, Permissions, Priority, Snapshot,
+};
 
 /// Takes one role out of all.
 type PickRole = fn(&PageRoles) -> Option<bool>;
@@ -21,6 +23,7 @@ impl Rules for OrganizationUserSpec {
     type Remote = OrganizationUser;
     const COLLECTION: CollectionKind = CollectionKind::OrganizationUsers;
     const PRIORITY: Priority = Priority::Write;
+    const OBJECT: Option<ObjectKind> = None;
 
     fn collection(snapshot: &Snapshot) -> Option<&Collection<OrganizationUser>> {
         snapshot.organization_users.as_ref()
@@ -109,6 +112,21 @@ impl Rules for OrganizationUserSpec {
 
     fn create(&self, _context: &Context<'_>, body: Map<String, Value>) -> Result<Request, Blocked> {
         Ok(Request::CreateOrganizationUser(Box::new(write(body)?)))
+    }
+
+    fn needs_fresh(
+        &self,
+        context: &Context<'_>,
+        remote: &OrganizationUser,
+        body: &Map<String, Value>,
+    ) -> Option<(ReadWhat, Option<Timestamp>)> {
+        let read_at = context
+            .world
+            .snapshot
+            .permissions
+            .get(&remote.id)
+            .map(|known| known.read_at);
+        (!body.is_empty()).then(|| (ReadWhat::Permissions(remote.id.clone()), read_at))
     }
 
     fn update(

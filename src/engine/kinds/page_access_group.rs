@@ -9,12 +9,13 @@ use crate::engine::context::{Blocked, Context};
 use crate::engine::declaration::Status;
 use crate::engine::fields::{Comparison, Field};
 use crate::engine::request::Request;
-use crate::statuspage::{Collection, CollectionKind, PageAccessGroup, Priority, Snapshot};
+use crate::statuspage::{Collection, CollectionKind, ObjectKind, PageAccessGroup, Priority, Snapshot};
 
 impl Rules for PageAccessGroupSpec {
     type Remote = PageAccessGroup;
     const COLLECTION: CollectionKind = CollectionKind::PageAccessGroups;
     const PRIORITY: Priority = Priority::Write;
+    const OBJECT: Option<ObjectKind> = Some(ObjectKind::PageAccessGroup);
 
     fn collection(snapshot: &Snapshot) -> Option<&Collection<PageAccessGroup>> {
         snapshot.page_access_groups.as_ref()

@@ -11,7 +11,7 @@ use crate::engine::declaration::Status;
 use crate::engine::fields::{Access, Comparison, Field};
 use crate::engine::plan::ReadWhat;
 use crate::engine::request::Request;
-use crate::statuspage::{Collection, CollectionKind, PageAccessUser, Priority, Snapshot};
+use crate::statuspage::{Collection, CollectionKind, ObjectKind, PageAccessUser, Priority, Snapshot};
 
 const COMPONENTS: &str = "component_ids";
 const METRICS: &str = "metric_ids";
@@ -20,6 +20,7 @@ impl Rules for PageAccessUserSpec {
     type Remote = PageAccessUser;
     const COLLECTION: CollectionKind = CollectionKind::PageAccessUsers;
     const PRIORITY: Priority = Priority::Write;
+    const OBJECT: Option<ObjectKind> = Some(ObjectKind::PageAccessUser);
 
     fn collection(snapshot: &Snapshot) -> Option<&Collection<PageAccessUser>> {
         snapshot.page_access_users.as_ref()

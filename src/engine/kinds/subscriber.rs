@@ -9,12 +9,13 @@ use crate::engine::context::{Blocked, Context};
 use crate::engine::declaration::Status;
 use crate::engine::fields::{Access, Comparison, Field};
 use crate::engine::request::Request;
-use crate::statuspage::{Collection, CollectionKind, Priority, Snapshot, Subscriber, SubscriberMode};
+use crate::statuspage::{Collection, CollectionKind, ObjectKind, Priority, Snapshot, Subscriber, SubscriberMode};
 
 impl Rules for SubscriberSpec {
     type Remote = Subscriber;
     const COLLECTION: CollectionKind = CollectionKind::Subscribers;
     const PRIORITY: Priority = Priority::Subscriber;
+    const OBJECT: Option<ObjectKind> = Some(ObjectKind::Subscriber);
 
     fn collection(snapshot: &Snapshot) -> Option<&Collection<Subscriber>> {
         snapshot.subscribers.as_ref()

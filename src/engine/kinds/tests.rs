@@ -1,6 +1,6 @@
 //! Rules of the kinds around access and members, planned on a world of one page.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -21,6 +21,8 @@ fn declaration(kind: Kind, name: &str, spec: Spec) -> Declaration {
         who: None,
         created: NOW,
         seen: NOW,
+        fresh: false,
+        attempt_seen: None,
         deleting: false,
         finalizer: true,
         id_annotation: None,
@@ -44,11 +46,10 @@ fn page(spec: serde_json::Value) -> Declaration {
 }
 
 fn list<T>(items: Vec<T>) -> Option<Collection<T>> {
-    Some(Collection {
-        items,
-        read_at: NOW,
-        complete: true,
-    })
+    // Read twice: one look at an empty list proves nothing.
+    let mut list = Collection::read(items, NOW, true);
+    list.looks.push(NOW);
+    Some(list)
 }
 
 fn snapshot() -> Snapshot {
@@ -69,6 +70,9 @@ fn snapshot() -> Snapshot {
 fn plan(page: &Declaration, declarations: &[Declaration], snapshot: &Snapshot) -> Plan {
     engine::plan(&World {
         now: NOW,
+        wall: NOW,
+        remote_now: Some(NOW),
+        fresh_for: engine::FRESH,
         page,
         page_id: Some("p"),
         declarations,
@@ -78,8 +82,6 @@ fn plan(page: &Declaration, declarations: &[Declaration], snapshot: &Snapshot) -
         failures: &BTreeMap::new(),
         gate: None,
         budget: None,
-        missing_incidents: &BTreeSet::new(),
-        recent_deletions: 0,
         single_points: false,
     })
 }
@@ -293,13 +295,18 @@ fn who_was_shut_out_stays_out() {
         unreachable!()
     };
     status.object.id = Some("u1".to_owned());
-    let refused = plan(&page(json!({})), std::slice::from_ref(&gone), &snapshot());
+    // Its id says so twice, with a list in between.
+    let at = |second: i64| Timestamp::from_second(NOW.as_second() + second).unwrap();
+    let mut without = snapshot();
+    without.not_found(statuspage::ObjectKind::PageAccessUser, "u1", at(-30));
+    without.not_found(statuspage::ObjectKind::PageAccessUser, "u1", NOW);
+    let refused = plan(&page(json!({})), std::slice::from_ref(&gone), &without);
     assert_eq!(state(&refused, "one"), (State::Stalled, Reason::RemoteDeleted));
     let Spec::PageAccessUser(spec) = Arc::make_mut(&mut gone.spec) else {
         unreachable!()
     };
     spec.common.drift_policy = Some(DriftPolicy::Correct);
-    let asked = plan(&page(json!({})), &[gone], &snapshot());
+    let asked = plan(&page(json!({})), &[gone], &without);
     assert!(matches!(requests(&asked)[..], [Request::CreatePageAccessUser(_)]));
 }
 

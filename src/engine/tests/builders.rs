@@ -25,6 +25,8 @@ pub(super) fn declare(kind: Kind, name: &str, spec: Value) -> Declaration {
         who: None,
         created: start(),
         seen: start(),
+        fresh: false,
+        attempt_seen: None,
         deleting: false,
         finalizer: false,
         id_annotation: None,

@@ -71,6 +71,7 @@ fn closed(simulation: &mut Simulation) {
         reason: Reason::Unauthorized,
         message: "no".into(),
         stalled: true,
+        lets_incidents_pass: false,
         until: None,
     });
 }

@@ -77,8 +77,10 @@ fn an_update_whose_reply_was_lost_is_not_published_again_when_its_text_is_edited
     simulation.respecify(Kind::Incident, "down", json!({"updates": updates(&STORY[..2])}));
     // journal, request
     simulation.faults.insert(simulation.effects() + 1, Fault::LostReply);
-    let plan = simulation.plan();
-    assert!(matches!(plan.steps[0].action, Action::Publish { index: 1, .. }));
+    assert!(matches!(
+        simulation.next_step().action,
+        Action::Publish { index: 1, .. }
+    ));
     simulation.lag = SignedDuration::ZERO;
     simulation.refuse = None;
     // Only the lost request, then the edit.
@@ -408,7 +410,7 @@ fn a_publication_without_a_visible_update_is_not_repeated() {
     let mut simulation = Simulation::new(vec![incident("down", json!({"updates": updates(&STORY[..1])}))]);
     simulation.settle();
     simulation.respecify(Kind::Incident, "down", json!({"updates": updates(&STORY[..2])}));
-    let step = simulation.plan().steps[0].clone();
+    let step = simulation.next_step();
     let id = simulation.id(Kind::Incident, "down");
     let unchanged = simulation.remote_incident(&id).clone();
     let declaration = &mut simulation.declarations[0];
@@ -426,7 +428,7 @@ fn a_publication_is_bound_by_its_text_when_somebody_else_posts_meanwhile() {
     let mut simulation = Simulation::new(vec![incident("down", json!({"updates": updates(&STORY[..1])}))]);
     simulation.settle();
     simulation.respecify(Kind::Incident, "down", json!({"updates": updates(&STORY[..2])}));
-    let step = simulation.plan().steps[0].clone();
+    let step = simulation.next_step();
     let id = simulation.id(Kind::Incident, "down");
     let mut posted = simulation.remote_incident(&id).clone();
     for (id, body) in [("ours", "Found"), ("theirs", "By hand")] {

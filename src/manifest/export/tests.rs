@@ -35,11 +35,7 @@ fn rows(objects: &[(String, Option<String>, Option<usize>)]) -> Snapshot {
             }),
     );
     Snapshot {
-        components: Some(Collection {
-            items,
-            read_at: Timestamp::UNIX_EPOCH,
-            complete: true,
-        }),
+        components: Some(Collection::read(items, Timestamp::UNIX_EPOCH, true)),
         ..Default::default()
     }
 }
@@ -149,11 +145,8 @@ fn part<T>(items: Value) -> Option<Collection<T>>
 where
     T: serde::de::DeserializeOwned,
 {
-    Some(Collection {
-        items: serde_json::from_value(items).unwrap(),
-        read_at: Timestamp::UNIX_EPOCH,
-        complete: true,
-    })
+    let items = serde_json::from_value(items).unwrap();
+    Some(Collection::read(items, Timestamp::UNIX_EPOCH, true))
 }
 
 #[test]

@@ -13,7 +13,7 @@ const INCIDENTS: Paging = Paging {
 };
 
 /// A selection of incidents that the service makes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum IncidentView {
     /// Open incidents that are not maintenances.
     Unresolved,

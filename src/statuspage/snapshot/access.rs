@@ -4,7 +4,7 @@ use super::super::types::{
     IncidentTemplate, OrganizationUser, PageAccessGroup, PageAccessUser, Permissions, StatusEmbedConfig, Subscriber,
     Uptime,
 };
-use super::{Dated, Snapshot};
+use super::{Dated, ObjectKind, Snapshot};
 
 impl Snapshot {
     /// A subscriber was taken out of quarantine.
@@ -46,22 +46,27 @@ impl Snapshot {
 
     /// A template was created.
     pub fn put_incident_template(&mut self, template: IncidentTemplate) {
+        let at = self.time;
         if let Some(templates) = &mut self.incident_templates {
-            templates.put_last(template);
+            templates.put_last(template, at);
         }
     }
 
     /// A page access user was created or changed.
     pub fn put_page_access_user(&mut self, user: PageAccessUser) {
+        let at = self.time;
+        self.shown(ObjectKind::PageAccessUser, &user.id, at);
         if let Some(users) = &mut self.page_access_users {
-            users.put_last(user);
+            users.put_last(user, at);
         }
     }
 
     /// A page access user was removed, and left its groups.
     pub fn remove_page_access_user(&mut self, id: &str) {
+        let at = self.time;
+        self.forget_object(ObjectKind::PageAccessUser, id);
         if let Some(users) = &mut self.page_access_users {
-            users.remove(id);
+            users.remove(id, at);
         }
         for group in self.page_access_groups.iter_mut().flat_map(|groups| &mut groups.items) {
             group.page_access_user_ids.retain(|user| user != id);
@@ -96,15 +101,19 @@ impl Snapshot {
 
     /// A page access group was created or changed.
     pub fn put_page_access_group(&mut self, group: PageAccessGroup) {
+        let at = self.time;
+        self.shown(ObjectKind::PageAccessGroup, &group.id, at);
         if let Some(groups) = &mut self.page_access_groups {
-            groups.put_last(group);
+            groups.put_last(group, at);
         }
     }
 
     /// A page access group was removed.
     pub fn remove_page_access_group(&mut self, id: &str) {
+        let at = self.time;
+        self.forget_object(ObjectKind::PageAccessGroup, id);
         if let Some(groups) = &mut self.page_access_groups {
-            groups.remove(id);
+            groups.remove(id, at);
         }
     }
 
@@ -117,15 +126,17 @@ impl Snapshot {
 
     /// A member of the organization was created.
     pub fn put_organization_user(&mut self, user: OrganizationUser) {
+        let at = self.time;
         if let Some(users) = &mut self.organization_users {
-            users.put_last(user);
+            users.put_last(user, at);
         }
     }
 
     /// A member of the organization was removed.
     pub fn remove_organization_user(&mut self, id: &str) {
+        let at = self.time;
         if let Some(users) = &mut self.organization_users {
-            users.remove(id);
+            users.remove(id, at);
         }
         self.permissions.remove(id);
     }

@@ -1,5 +1,7 @@
 //! What all objects of the service have in common.
 
+use jiff::Timestamp;
+
 use super::{
     Component, ComponentGroup, Incident, IncidentTemplate, IncidentUpdate, Metric, MetricsProvider, OrganizationUser,
     Page, PageAccessGroup, PageAccessUser, Subscriber,
@@ -9,6 +11,11 @@ use super::{
 pub trait Identified {
     /// Its identity.
     fn id(&self) -> &str;
+
+    /// When it last moved, where the service says so.
+    fn updated_at(&self) -> Option<Timestamp> {
+        None
+    }
 }
 
 macro_rules! identified {
@@ -16,6 +23,10 @@ macro_rules! identified {
         $(impl Identified for $name {
             fn id(&self) -> &str {
                 &self.id
+            }
+
+            fn updated_at(&self) -> Option<Timestamp> {
+                self.updated_at
             }
         })+
     };
@@ -25,7 +36,6 @@ identified!(
     Component,
     ComponentGroup,
     Incident,
-    IncidentTemplate,
     IncidentUpdate,
     Metric,
     MetricsProvider,
@@ -33,5 +43,17 @@ identified!(
     Page,
     PageAccessGroup,
     PageAccessUser,
-    Subscriber,
 );
+
+// Neither tells when it last moved.
+impl Identified for IncidentTemplate {
+    fn id(&self) -> &str {
+        &self.id
+    }
+}
+
+impl Identified for Subscriber {
+    fn id(&self) -> &str {
+        &self.id
+    }
+}

@@ -99,6 +99,14 @@ impl State {
 }
 
 impl State {
+    /// A declaration with what is recorded of it.
+    fn declaration(&self, object: &Read) -> Option<Declaration> {
+        let name = entry_name(&object.key);
+        let mut declaration = object.declaration(self.lock.objects.get(&name), self.statuses.get(&name))?;
+        declaration.resolve_pages(|page| self.page_id(&object.key.namespace, page));
+        Some(declaration)
+    }
+
     /// The id of the page that a StatusPage stands for, declared or found.
     fn page_id(&self, namespace: &str, name: &str) -> Option<String> {
         let key = ObjectKey::new(Kind::StatusPage, namespace, name);
@@ -324,12 +332,7 @@ impl Store for DirectoryStore {
     fn view(&self, page: &ObjectKey) -> Option<View> {
         let state = self.state();
         let found = state.objects.iter().find(|object| object.key == *page)?;
-        let known = |key: &ObjectKey| {
-            let name = entry_name(key);
-            (state.lock.objects.get(&name), state.statuses.get(&name))
-        };
-        let (entry, status) = known(page);
-        let page_declaration = found.declaration(entry, status)?;
+        let page_declaration = state.declaration(found)?;
         let Spec::StatusPage(spec) = &*page_declaration.spec else {
             return None;
         };
@@ -338,15 +341,8 @@ impl Store for DirectoryStore {
             .objects
             .iter()
             .filter(|object| object.key.kind != Kind::StatusPage && object.page == *page)
-            .filter_map(|object| {
-                let (entry, status) = known(&object.key);
-                object.declaration(entry, status)
-            })
+            .filter_map(|object| state.declaration(object))
             .collect();
-        for declaration in &mut declarations {
-            let namespace = declaration.key.namespace.clone();
-            declaration.resolve_pages(|name| state.page_id(&namespace, name));
-        }
         if state.complete {
             let declared: BTreeSet<String> = state.objects.iter().map(|object| entry_name(&object.key)).collect();
             let page_name = page_name(page);
@@ -362,6 +358,18 @@ impl Store for DirectoryStore {
             declarations,
             access,
         })
+    }
+
+    fn declaration(&self, page: &ObjectKey, key: &ObjectKey) -> Option<Declaration> {
+        let state = self.state();
+        match state.objects.iter().find(|object| object.key == *key) {
+            Some(object) => (object.page == *page).then(|| state.declaration(object))?,
+            None => {
+                let entry = state.lock.objects.get(&entry_name(key))?;
+                let is_removed = state.complete && entry.held && entry.page == page_name(page);
+                is_removed.then(|| object::removed(key.clone(), entry))
+            }
+        }
     }
 
     async fn write(&self, declaration: &Declaration, change: StoreChange) -> Result<(), StoreError> {

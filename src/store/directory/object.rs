@@ -122,6 +122,8 @@ impl Read {
             who: None,
             created: entry.created,
             seen: Timestamp::UNIX_EPOCH,
+            fresh: false,
+            attempt_seen: None,
             deleting: false,
             // A page needs no hold: what is recorded of its objects outlives its manifest.
             finalizer: entry.held || self.key.kind == Kind::StatusPage,
@@ -148,6 +150,8 @@ pub(super) fn removed(key: ObjectKey, entry: &Entry) -> Declaration {
         who: None,
         created: entry.created,
         seen: Timestamp::UNIX_EPOCH,
+        fresh: false,
+        attempt_seen: None,
         deleting: true,
         finalizer: true,
         id_annotation: entry.id.clone(),

@@ -252,6 +252,10 @@ impl Store for KubernetesStore {
         self.view_of(page)
     }
 
+    fn declaration(&self, page: &ObjectKey, key: &ObjectKey) -> Option<Declaration> {
+        self.declaration_of(page, key)
+    }
+
     async fn write(&self, declaration: &Declaration, change: StoreChange) -> Result<(), StoreError> {
         self.change(declaration, change).await
     }

@@ -181,6 +181,8 @@ impl Object {
             who: self.who.as_deref().map(str::to_owned),
             created: self.created,
             seen: now,
+            fresh: false,
+            attempt_seen: None,
             deleting: self.deleting,
             finalizer: self.holds(),
             id_annotation: self.id_annotation.as_deref().map(str::to_owned),

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use super::KubernetesStore;
-use super::cache::Grant;
+use super::cache::{Cache, Grant};
 use super::secrets::{self, Absent};
 use crate::api::{Kind, NamespaceGrant, Reason, StatusPageSpec};
 use crate::driver::{Access, View};
@@ -18,19 +18,12 @@ impl KubernetesStore {
         let (page, mut declarations) = {
             let cache = self.shared.cache();
             let declared = cache.get(page)?.declaration(page, now)?;
-            let mut declarations: Vec<Declaration> = cache
+            let declarations: Vec<Declaration> = cache
                 .of_page(page)
                 .filter(|(key, _)| cache.grant(page, &declared.spec, &key.namespace) == Grant::Granted)
                 .filter_map(|(key, object)| object.declaration(key, now))
+                .map(|declaration| with_pages(&cache, declaration))
                 .collect();
-            // Only pages of the declaration's own namespace can be named: who may write there may read them too.
-            for declaration in &mut declarations {
-                let namespace = declaration.key.namespace.clone();
-                declaration.resolve_pages(|name| {
-                    let key = ObjectKey::new(Kind::StatusPage, namespace.as_str(), name);
-                    cache.get(&key)?.remote_page_id()
-                });
-            }
             (declared, declarations)
         };
         declarations.sort_by(|one, other| {
@@ -53,6 +46,25 @@ impl KubernetesStore {
             declarations,
             access,
         })
+    }
+
+    pub(super) fn declaration_of(&self, page: &ObjectKey, key: &ObjectKey) -> Option<Declaration> {
+        let now = Timestamp::now();
+        let mut declaration = {
+            let cache = self.shared.cache();
+            let object = cache.get(key)?;
+            let declaration = object.declaration(key, now)?;
+            if key != page {
+                let declared = cache.get(page)?.declaration(page, now)?;
+                let belongs = object.page(key).as_ref() == Some(page);
+                if !belongs || cache.grant(page, &declared.spec, &key.namespace) != Grant::Granted {
+                    return None;
+                }
+            }
+            with_pages(&cache, declaration)
+        };
+        declaration.secrets = self.secrets_of(&declaration);
+        Some(declaration)
     }
 
     fn secrets_of(&self, declaration: &Declaration) -> BTreeMap<&'static str, Result<Secret, String>> {
@@ -122,4 +134,15 @@ impl KubernetesStore {
                 .all(|(_, reference)| self.shared.secrets.value(&key.namespace, reference, "") != Err(Absent::Unread))
         })
     }
+}
+
+/// A declaration with the ids of the pages that it names. Only pages of its own namespace can be named: who may write
+/// there may read them too.
+fn with_pages(cache: &Cache, mut declaration: Declaration) -> Declaration {
+    let namespace = declaration.key.namespace.clone();
+    declaration.resolve_pages(|name| {
+        let key = ObjectKey::new(Kind::StatusPage, namespace.as_str(), name);
+        cache.get(&key)?.remote_page_id()
+    });
+    declaration
 }

@@ -11,7 +11,7 @@ async fn applying_again_writes_nothing() {
     let directory = Directory::new();
     directory.write("components.yaml", &components(5));
     let said = local.apply(&directory).await;
-    assert!(said.contains("5 created; 6 of 6 as declared; 7 requests"), "{said}");
+    assert!(said.contains("5 created; 6 of 6 as declared; 8 requests"), "{said}");
     local.is_settled(&directory).await;
 }
 

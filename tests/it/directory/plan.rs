@@ -177,7 +177,7 @@ async fn every_form_says_the_same() {
     assert!(text.contains("  + Component default/api\n"), "{text}");
     assert!(text.contains("      status: \"degraded_performance\"\n"), "{text}");
     assert!(
-        text.contains("1 to create, 0 to update, 0 to delete: 1 request (planned with 3 requests)."),
+        text.contains("1 to create, 0 to update, 0 to delete: 1 request (planned with 4 requests)."),
         "{text}"
     );
     assert!(!text.contains('\u{1b}'), "no colour in a pipe");

@@ -144,6 +144,7 @@ async fn lists_that_lag_make_no_duplicates() {
     let mut driver = stage.driver();
     stage.pass(&mut driver).await;
     stage.settle(driver).await;
+    stage.advance(SignedDuration::from_secs(30));
     assert_eq!(stage.list("components").await.len(), 5);
     assert_eq!(stage.list("incidents").await.len(), 1);
     assert_eq!(stage.list("metrics_providers").await.len(), 1);

@@ -118,6 +118,7 @@ impl Stage {
         let options = PageOptions {
             budgets: self.budgets.clone(),
             clock: Clock::Manual(self.clock.clone()),
+            transport: None,
         };
         let driver = PageDriver::new(key(Kind::StatusPage, "page"), Arc::new(self.store.clone()), options);
         match &self.log {
@@ -146,7 +147,7 @@ impl Stage {
 
     /// Passes, with time going by and a new driver after each crash, until a resync finds nothing to do.
     async fn settle(&self, mut driver: PageDriver<MemoryStore>) -> PageDriver<MemoryStore> {
-        for _ in 0..40 {
+        for _ in 0..200 {
             let before = (self.store.state().writes.len(), self.server.log().writes());
             let Some(end) = self.pass(&mut driver).await else {
                 self.store.state().crash = None;

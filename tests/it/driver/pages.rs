@@ -32,6 +32,7 @@ async fn keep(stage: &Stage, store: &MemoryStore, until: Timestamp) {
     let options = PageOptions {
         budgets: stage.budgets.clone(),
         clock: Clock::Manual(stage.clock.clone()),
+        transport: None,
     };
     let mut driver = PageDriver::new(key(Kind::StatusPage, "page"), Arc::new(store.clone()), options);
     let mut interrupt = stage.interrupt();

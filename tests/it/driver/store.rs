@@ -144,7 +144,9 @@ fn apply(state: &mut State, declaration: &Declaration, change: &StoreChange) -> 
             if stored.version != declaration.version {
                 return Err(StoreError::Conflict(key.to_string()));
             }
-            Arc::make_mut(&mut stored.stored).object_mut().journal = Some(journal.clone());
+            let mut status = declaration.status.clone();
+            status.object_mut().journal = Some(journal.clone());
+            stored.stored = Arc::new(status);
         }
         StoreChange::RecordId(id) => stored.id_annotation = Some(id.clone()),
         // As a status subresource whose fields went through JSON.
@@ -175,6 +177,10 @@ impl Store for MemoryStore {
         })
     }
 
+    fn declaration(&self, _page: &ObjectKey, key: &ObjectKey) -> Option<Declaration> {
+        self.get(key)
+    }
+
     async fn write(&self, declaration: &Declaration, change: StoreChange) -> Result<(), StoreError> {
         match self.attempt(declaration, &change) {
             Some(result) => result,
@@ -201,6 +207,8 @@ pub(super) fn declare(kind: Kind, name: &str, created: Timestamp, spec: Value) -
         who: None,
         created,
         seen: created,
+        fresh: false,
+        attempt_seen: None,
         deleting: false,
         finalizer: false,
         id_annotation: None,

@@ -63,6 +63,7 @@ async fn the_field_manager_of_a_change_is_told() {
     let options = PageOptions {
         budgets: Arc::new(BudgetRegistry::new(0)),
         clock: Clock::System,
+        transport: None,
     };
     let driver = PageDriver::new(page.clone(), Arc::new(store.clone()), options);
     let mut driver = driver.recorded_by(Arc::new(log.clone()));

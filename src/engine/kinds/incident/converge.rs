@@ -3,20 +3,22 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::super::Rules;
-use crate::api::{IncidentSpec, Kind, ManagementPolicy, Reason, parse_duration};
+use crate::api::{Drift, IncidentSpec, Kind, ManagementPolicy, Reason, parse_duration};
 use crate::engine::conditions;
 use crate::engine::context::Context;
 use crate::engine::converge::{Start, creation};
 use crate::engine::declaration::{Declaration, Status};
+use crate::engine::evidence::{self, after, is_fresh_object, next_look, settled_at};
 use crate::engine::fields::{self, Comparisons};
-use crate::engine::identity::Identity;
+use crate::engine::identity::{Identity, shown_time};
+use crate::engine::journal::told_name;
 use crate::engine::plan::{Action, ReadWhat, State};
 use crate::engine::planner::{Outcome, Planner, step};
-use crate::statuspage::{Incident, IncidentStatus, Priority};
+use crate::statuspage::{CollectionKind, Incident, IncidentStatus, ObjectKind, Priority, SPACING};
 
-use super::corrections::{FollowUp, corrections, postmortem};
-use super::subscribers::subscription;
-use super::updates::{bind_updates, publish};
+use super::corrections::{corrections, is_shown, postmortem};
+use super::subscribers::{is_subscription, subscribes, subscription};
+use super::updates::{bind_updates, misplaced, publish};
 
 /// Plans what an incident calls for: creation, the next update, corrections, fields, postmortem, pruning.
 pub(in crate::engine) fn converge<'a>(planner: &mut Planner<'a>, declaration: &'a Declaration, spec: &IncidentSpec) {
@@ -53,7 +55,7 @@ pub(in crate::engine) fn converge<'a>(planner: &mut Planner<'a>, declaration: &'
 }
 
 /// An incident older than the list: read it only when something can still happen to it.
-pub(super) fn beyond_list<'a>(planner: &mut Planner<'a>, declaration: &'a Declaration, spec: &IncidentSpec, id: &str) {
+fn beyond_list<'a>(planner: &mut Planner<'a>, declaration: &'a Declaration, spec: &IncidentSpec, id: &str) {
     let Status::Incident(status) = &declaration.status else {
         return;
     };
@@ -64,21 +66,18 @@ pub(super) fn beyond_list<'a>(planner: &mut Planner<'a>, declaration: &'a Declar
     let ready = conditions::find(&status.object, conditions::READY)
         .is_some_and(|ready| ready.status == "True" && ready.observed_generation == Some(declaration.generation));
     if over && ready {
-        prune_in_time(planner, declaration, spec, status.resolved_at.as_ref().map(|at| at.0));
-    } else {
-        let changed = status.object.observed_generation != Some(declaration.generation);
-        let priority = if changed { Priority::Incident } else { Priority::Read };
-        planner.read(ReadWhat::Incident(id.to_owned()), priority);
+        return prune_in_time(planner, declaration, spec, status.resolved_at.as_ref().map(|at| at.0));
     }
+    let changed = status.object.observed_generation != Some(declaration.generation);
+    let priority = if changed { Priority::Incident } else { Priority::Read };
+    let pursuit = evidence::pursue(planner.world, ReadWhat::Object(ObjectKind::Incident, id.to_owned()));
+    if let Some(blocked) = pursuit.says.clone() {
+        planner.record(declaration, Outcome::blocked(declaration, blocked));
+    }
+    planner.follow(declaration, pursuit, priority);
 }
 
-pub(super) fn here<'a>(
-    planner: &mut Planner<'a>,
-    context: &Context<'a>,
-    spec: &IncidentSpec,
-    remote: &Incident,
-    adopted: bool,
-) {
+fn here<'a>(planner: &mut Planner<'a>, context: &Context<'a>, spec: &IncidentSpec, remote: &Incident, adopted: bool) {
     let declaration = context.declaration;
     let policies = context.policies();
     let mut outcome = Outcome::new(
@@ -89,9 +88,18 @@ pub(super) fn here<'a>(
     );
     planner.take(declaration, &remote.id, adopted, &mut outcome.status);
     spec.observe(context, remote, &mut outcome.status);
-    if !bind_updates(planner, spec, remote, &mut outcome) {
-        planner.record(declaration, outcome);
+    let Status::Incident(known) = &outcome.status else {
         return;
+    };
+    if let Some(message) = misplaced(&spec.updates, &known.updates) {
+        outcome.stop(State::Stalled, Reason::Invalid, message);
+        return planner.record(declaration, outcome);
+    }
+    if !bind_updates(planner, context, spec, remote, &mut outcome) {
+        return planner.record(declaration, outcome);
+    }
+    if !settle_announcement(planner, declaration, spec, remote, &mut outcome) {
+        return planner.record(declaration, outcome);
     }
     let compared = spec
         .fields(context, Some(remote))
@@ -99,57 +107,91 @@ pub(super) fn here<'a>(
     let found = match compared {
         Ok(found) => found,
         Err(blocked) => {
-            (outcome.state, outcome.reason, outcome.message) = (blocked.state, blocked.reason, blocked.message);
-            planner.record(declaration, outcome);
-            return;
+            outcome.stop(blocked.state, blocked.reason, blocked.message);
+            return planner.record(declaration, outcome);
         }
     };
+    let without = spec.left_out(context);
+    if !without.is_empty() && !remote.status.as_ref().is_some_and(IncidentStatus::is_over) {
+        let coming = without.iter().any(|(_, coming)| *coming);
+        let names: Vec<&str> = without.into_iter().map(|(name, _)| name).collect();
+        let names = names.join(", ");
+        if coming {
+            let message = format!("the incident is on the page; waits for components that are not there yet: {names}");
+            outcome.stop(State::Progressing, Reason::WaitingForReference, message);
+        } else {
+            outcome.message =
+                format!("the page shows what is declared, but for components that are not on the page: {names}");
+        }
+    }
     let Status::Incident(status) = &outcome.status else {
         return;
     };
     let published = status.updates.clone();
     let write_allowed = policies.management == ManagementPolicy::Full;
-    if let (Some(next), true) = (spec.updates.get(published.len()), write_allowed) {
-        publish(planner, context, spec, remote, outcome, found, published.len(), next);
-        return;
-    }
-    if let (Some(_), false) = (spec.updates.get(published.len()), write_allowed) {
-        outcome.state = State::Stalled;
-        outcome.reason = Reason::ObserveOnly;
-        outcome.message = format!(
-            "{} of {} updates are not on the page; managementPolicy is ObserveOnly: nothing is written",
-            spec.updates.len() - published.len(),
-            spec.updates.len()
-        );
-        planner.record(declaration, outcome);
-        return;
+    match spec.updates.get(published.len()) {
+        Some(next) if write_allowed => {
+            return publish(planner, context, spec, remote, outcome, found, published.len(), next);
+        }
+        Some(_) => {
+            let message = format!(
+                "{} of {} updates are not on the page; managementPolicy is ObserveOnly: nothing is written",
+                spec.updates.len() - published.len(),
+                spec.updates.len()
+            );
+            outcome.stop(State::Stalled, Reason::ObserveOnly, message);
+            return planner.record(declaration, outcome);
+        }
+        None => {}
     }
     let title = format!("incident {:?}", spec.title(context));
     let mut drift = Vec::new();
     let correction = corrections(spec, remote, &published, policies.drift, &mut drift);
     let mut follow_up = correction.or_else(|| postmortem(declaration, spec, remote));
-    if follow_up.is_none() && write_allowed && planner.failure(declaration).is_none() {
+    if follow_up.is_none() && write_allowed {
         follow_up = subscription(planner, declaration, spec, remote, &mut outcome);
     }
-    outcome.drift = drift;
-    let fields_drift = found.drift.clone();
+    let all_drift: Vec<Drift> = drift.into_iter().chain(found.drift.clone()).collect();
+    if planner.confirm_drift(
+        declaration,
+        ObjectKind::Incident,
+        &remote.id,
+        &all_drift,
+        Priority::Incident,
+    ) {
+        return;
+    }
     match follow_up {
         Some(follow_up) if !write_allowed && found.body.is_empty() => {
             let field = follow_up.change.map_or("postmortem".to_owned(), |change| change.field);
-            outcome.drift.extend(fields_drift);
-            outcome.state = State::Stalled;
-            outcome.reason = Reason::ObserveOnly;
-            outcome.message =
-                format!("{field} differs on the page; managementPolicy is ObserveOnly: nothing is written");
+            outcome.drift = all_drift;
+            let message = format!("{field} differs on the page; managementPolicy is ObserveOnly: nothing is written");
+            outcome.stop(State::Stalled, Reason::ObserveOnly, message);
+            planner.record(declaration, outcome);
+        }
+        // What moves the status, or tells people, is decided on what the incident is now.
+        Some(follow_up)
+            if found.body.is_empty()
+                && follow_up.needs_fresh
+                && !is_fresh_object(planner.world, ObjectKind::Incident, &remote.id) =>
+        {
+            outcome.drift = all_drift;
+            outcome.progress(format!("will {}", follow_up.summary));
+            let what = ReadWhat::Object(ObjectKind::Incident, remote.id.clone());
+            planner.pursue(declaration, what, Priority::Incident);
             planner.record(declaration, outcome);
         }
         Some(follow_up) if found.body.is_empty() => {
-            let FollowUp { request, summary, .. } = follow_up;
-            outcome.drift.extend(fields_drift);
-            outcome.state = State::Progressing;
-            outcome.reason = Reason::Progressing;
-            outcome.message = format!("will {summary}");
-            let mut follow = step(declaration, Action::Update(request), Priority::Incident, summary);
+            outcome.drift = all_drift;
+            outcome.progress(format!("will {}", follow_up.summary));
+            let action = match follow_up.tells {
+                Some(name) => Action::Tell {
+                    request: follow_up.request,
+                    name,
+                },
+                None => Action::Update(follow_up.request),
+            };
+            let mut follow = step(declaration, action, Priority::Incident, follow_up.summary);
             follow.changes.extend(follow_up.change);
             follow.applied = follow_up
                 .applied
@@ -160,9 +202,8 @@ pub(super) fn here<'a>(
             planner.record(declaration, outcome);
         }
         _ => {
-            let own_drift = std::mem::take(&mut outcome.drift);
             let found = Comparisons {
-                drift: own_drift.into_iter().chain(fields_drift).collect(),
+                drift: all_drift,
                 ..found
             };
             let request = |body| spec.update(context, remote, body);
@@ -182,8 +223,78 @@ pub(super) fn here<'a>(
     }
 }
 
+/// Closes the note of something that was to tell people, once it is known whether it did. False while it is not.
+fn settle_announcement(
+    planner: &mut Planner<'_>,
+    declaration: &Declaration,
+    spec: &IncidentSpec,
+    remote: &Incident,
+    outcome: &mut Outcome,
+) -> bool {
+    let Some(journal) = outcome.status.object().journal.clone() else {
+        return true;
+    };
+    let Some(name) = told_name(&journal).map(str::to_owned) else {
+        return true;
+    };
+    let world = planner.world;
+    let settled = settled_at(world, declaration, &journal, CollectionKind::Incidents);
+    let (done, last_look, what) = if is_subscription(&name) {
+        let known = world.snapshot.incident_subscribers.get(&remote.id);
+        let here = known.is_some_and(|known| subscribes(&known.value, &name));
+        (
+            here,
+            known.map(|known| known.read_at),
+            ReadWhat::IncidentSubscribers(remote.id.clone()),
+        )
+    } else {
+        let examined = world.snapshot.examined(ObjectKind::Incident, &remote.id);
+        let what = ReadWhat::Object(ObjectKind::Incident, remote.id.clone());
+        let shown = spec
+            .postmortem
+            .as_ref()
+            .is_none_or(|declared| is_shown(declared, remote));
+        (
+            remote.postmortem_published_at.is_some() && shown,
+            examined.shown_at,
+            what,
+        )
+    };
+    let seen = declaration.attempt_seen.unwrap_or(world.now);
+    let looked = last_look.filter(|look| *look >= seen);
+    let object = outcome.status.object_mut();
+    if done && looked.is_some() {
+        object.applied.insert(name, journal.title.unwrap_or_default());
+        object.journal = None;
+        return true;
+    }
+    if looked.is_some_and(|look| look >= after(settled, SPACING)) {
+        object.journal = None;
+        return true;
+    }
+    outcome.progress(format!(
+        "an earlier attempt to {} got no clear answer; looking whether it succeeded, until {}",
+        describe_telling(&name),
+        shown_time(world, settled)
+    ));
+    let next = next_look(seen, looked, settled);
+    if world.now < next {
+        planner.wait_for_proof(next);
+    } else {
+        planner.pursue(declaration, what, Priority::Incident);
+    }
+    false
+}
+
+fn describe_telling(name: &str) -> &'static str {
+    match is_subscription(name) {
+        true => "subscribe somebody to the incident",
+        false => "publish the postmortem",
+    }
+}
+
 /// Deletes the declaration of an incident that ended long enough ago.
-pub(super) fn prune_in_time<'a>(
+fn prune_in_time<'a>(
     planner: &mut Planner<'a>,
     declaration: &'a Declaration,
     spec: &IncidentSpec,
@@ -195,7 +306,7 @@ pub(super) fn prune_in_time<'a>(
     let Some(resolved_at) = resolved_at else { return };
     let ttl = SignedDuration::try_from(ttl).unwrap_or(SignedDuration::MAX);
     let due = resolved_at.saturating_add(ttl).unwrap_or(Timestamp::MAX);
-    if planner.world.now >= due {
+    if planner.world.wall >= due {
         planner.plan.steps.push(step(
             declaration,
             Action::Prune,
@@ -203,6 +314,6 @@ pub(super) fn prune_in_time<'a>(
             "prune: ttlAfterResolved is over",
         ));
     } else {
-        planner.plan.wake_at(due);
+        planner.plan.wake_at(planner.world.by_process_clock(due));
     }
 }

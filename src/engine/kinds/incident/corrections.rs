@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde_json::json;
 
-use crate::api::{Drift, DriftPolicy, IncidentSpec, PublishedUpdate};
+use crate::api::{Drift, DriftPolicy, IncidentSpec, PostmortemSpec, PublishedUpdate};
 use crate::engine::declaration::Declaration;
 use crate::engine::fields::{self, Change};
 use crate::engine::record::update_hash;
@@ -23,6 +23,10 @@ const PUBLISHED: &str = "postmortem/published";
 pub(super) struct FollowUp {
     pub(super) request: Request,
     pub(super) summary: String,
+    /// The name under which it is recorded, for what tells people and so is never sent twice.
+    pub(super) tells: Option<String>,
+    /// True when it is decided on what the incident is at this moment.
+    pub(super) needs_fresh: bool,
     /// What it changes, so that a page that does not keep it is noticed.
     pub(super) change: Option<Change>,
     /// What is recorded once it succeeded.
@@ -84,6 +88,8 @@ pub(super) fn corrections(
             correction = Some(FollowUp {
                 request,
                 summary: format!("correct update {} of incident {}", index + 1, remote.id),
+                tells: None,
+                needs_fresh: false,
                 change: Some(Change {
                     field,
                     from: Some(if body_differs {
@@ -123,6 +129,8 @@ pub(super) fn corrections(
             correction = Some(FollowUp {
                 request,
                 summary: format!("set incident {} back to {}", remote.id, last.status.as_str()),
+                tells: None,
+                needs_fresh: true,
                 change: Some(Change {
                     field: "updates".into(),
                     from: Some(json!(current.as_str())),
@@ -145,6 +153,12 @@ pub(super) fn phase(status: &str) -> u8 {
     }
 }
 
+/// True when the declared postmortem is published.
+pub(super) fn is_shown(declared: &PostmortemSpec, remote: &Incident) -> bool {
+    remote.postmortem_body.as_deref().map(str::trim_end) == Some(declared.body.trim_end())
+        && remote.postmortem_published_at.is_some()
+}
+
 pub(super) fn postmortem(declaration: &Declaration, spec: &IncidentSpec, remote: &Incident) -> Option<FollowUp> {
     let declared = spec.postmortem.as_ref()?;
     if !remote.status.as_ref().is_some_and(IncidentStatus::is_over) {
@@ -152,8 +166,7 @@ pub(super) fn postmortem(declaration: &Declaration, spec: &IncidentSpec, remote:
     }
     let applied = &declaration.status.object().applied;
     let hash = fields::hash(&json!(declared.body.trim_end()));
-    let shown = remote.postmortem_body.as_deref().map(str::trim_end) == Some(declared.body.trim_end())
-        && remote.postmortem_published_at.is_some();
+    let shown = is_shown(declared, remote);
     let title = format!("postmortem of incident {}", remote.id);
     if declared.publish && shown {
         return None;
@@ -166,6 +179,8 @@ pub(super) fn postmortem(declaration: &Declaration, spec: &IncidentSpec, remote:
         return Some(FollowUp {
             request,
             summary: format!("write the {title}"),
+            tells: None,
+            needs_fresh: false,
             change: None,
             applied: Some((DRAFT.to_owned(), hash)),
         });
@@ -182,6 +197,8 @@ pub(super) fn postmortem(declaration: &Declaration, spec: &IncidentSpec, remote:
         return Some(FollowUp {
             request,
             summary: format!("publish the {title}"),
+            tells: Some(PUBLISHED.to_owned()),
+            needs_fresh: true,
             change: None,
             applied: Some((PUBLISHED.to_owned(), hash)),
         });
@@ -190,6 +207,8 @@ pub(super) fn postmortem(declaration: &Declaration, spec: &IncidentSpec, remote:
         return Some(FollowUp {
             request: Request::RevertPostmortem(remote.id.clone()),
             summary: format!("take back the {title}"),
+            tells: None,
+            needs_fresh: false,
             change: Some(Change {
                 field: "postmortem.publish".into(),
                 from: Some(json!(true)),

@@ -7,6 +7,7 @@
 
 mod converge;
 mod corrections;
+mod mark;
 mod subscribers;
 mod updates;
 
@@ -14,7 +15,7 @@ pub(in crate::engine) use converge::converge;
 
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use serde_json::{Map, Value, json};
 
@@ -24,32 +25,43 @@ use crate::engine::conditions::whole_second;
 use crate::engine::context::{Blocked, Context};
 use crate::engine::declaration::{ObjectKey, Status};
 use crate::engine::fields::{self, Access, Comparison, Field};
+use crate::engine::plan::ReadWhat;
+use crate::engine::record::is_text_of;
 use crate::engine::request::Request;
 use crate::statuspage::{
-    Collection, CollectionKind, ComponentStatus, Incident, IncidentStatus, IncidentWrite, Priority, Snapshot,
+    Collection, CollectionKind, ComponentStatus, Incident, IncidentStatus, IncidentView, IncidentWrite, ObjectKind,
+    Priority, Search, Snapshot,
 };
 
-/// Key of our mark in the metadata of an incident.
-const MARK: &str = "statuspage-operator";
+use mark::mark_of;
+
 /// Under this name the hash of the component map is recorded as it is declared, by names.
 const COMPONENTS_NOTED: &str = "components/declared";
 
-/// True while a maintenance is running.
-pub(in crate::engine) fn is_running_maintenance(incident: &Incident) -> bool {
-    let status = incident.status.as_ref().map(|status| status.as_str());
-    matches!(status, Some("in_progress" | "verifying"))
+/// True while an incident is open, or a maintenance is running: then it decides about the status of its components.
+pub(in crate::engine) fn is_running(incident: &Incident) -> bool {
+    let status = incident.status.as_ref();
+    status.is_some_and(|status| !status.is_over() && *status != IncidentStatus::Scheduled)
 }
 
-/// The declaration that an incident was created for, by its mark: namespace and name.
-fn marked(remote: &Incident) -> Option<(&str, &str)> {
-    let mark = remote.metadata.get(MARK)?;
-    Some((mark.get("namespace")?.as_str()?, mark.get("name")?.as_str()?))
+/// What to do about a component that an incident affects.
+enum Affected<'a> {
+    /// It is on the page with this id.
+    Here(&'a str),
+    /// It will be in a moment, or has to be declared first.
+    Awaited(Blocked),
+    /// It is not, and the incident goes without it; whether it is being created, so that it is added later.
+    Unavailable { coming: bool },
 }
+
+/// An incident waits for the components that are being created for so long at most.
+const PATIENCE: SignedDuration = SignedDuration::from_secs(10);
 
 impl Rules for IncidentSpec {
     type Remote = Incident;
     const COLLECTION: CollectionKind = CollectionKind::Incidents;
     const PRIORITY: Priority = Priority::Incident;
+    const OBJECT: Option<ObjectKind> = Some(ObjectKind::Incident);
 
     fn collection(snapshot: &Snapshot) -> Option<&Collection<Incident>> {
         snapshot.incidents.as_ref()
@@ -65,13 +77,13 @@ impl Rules for IncidentSpec {
     }
 
     fn handles(remote: &Incident) -> Vec<String> {
-        let mark = marked(remote).map(|(namespace, name)| format!("{MARK} {namespace}/{name}"));
+        let mark = mark_of(remote).map(|mark| mark::handle(mark.namespace, mark.name));
         mark.into_iter().chain(remote.name.clone()).collect()
     }
 
     fn wanted_handles(&self, context: &Context<'_>) -> Vec<String> {
         let key = &context.declaration.key;
-        vec![format!("{MARK} {}/{}", key.namespace, key.name), self.title(context)]
+        vec![mark::handle(&key.namespace, &key.name), self.title(context)]
     }
 
     fn title(&self, context: &Context<'_>) -> String {
@@ -79,14 +91,21 @@ impl Rules for IncidentSpec {
     }
 
     fn same_identity(&self, context: &Context<'_>, remote: &Incident) -> bool {
-        let key = &context.declaration.key;
-        match marked(remote) {
-            Some((namespace, name)) if namespace == key.namespace && name == key.name => return true,
+        let over = remote.status.as_ref().is_some_and(IncidentStatus::is_over);
+        // An incident of the past is this one if it shows all that is declared, and its record may have been lost: names
+        // and texts are used again.
+        let tells_this = || {
+            let shown = |update: &IncidentUpdate| remote.incident_updates.iter().any(|one| is_text_of(update, one));
+            !context.declaration.fresh && self.updates.iter().all(shown)
+        };
+        match mark_of(remote) {
+            Some(mark) if mark.is_from(context.declaration) => return true,
+            Some(mark) if mark.names(context.declaration) => return !over || tells_this(),
             // What was created for another declaration of this page is that one's, recorded or not.
-            Some((namespace, name))
+            Some(mark)
                 if context
                     .index
-                    .get(&ObjectKey::new(Kind::Incident, namespace, name))
+                    .get(&ObjectKey::new(Kind::Incident, mark.namespace, mark.name))
                     .is_some() =>
             {
                 return false;
@@ -100,18 +119,29 @@ impl Rules for IncidentSpec {
             Some(schedule) => remote
                 .scheduled_for
                 .is_some_and(|start| start.as_second() == schedule.start.0.as_second()),
-            None if self.backfill_date.is_some() => remote.backfilled == Some(true),
-            None => remote.scheduled_for.is_none() && !remote.status.as_ref().is_some_and(IncidentStatus::is_over),
+            None if self.backfill_date.is_some() => remote.backfilled == Some(true) || over && tells_this(),
+            None => remote.scheduled_for.is_none() && (!over || tells_this()),
         }
     }
 
+    fn searches(&self, context: &Context<'_>) -> Vec<Search> {
+        let by_name = Search::Incidents(self.title(context));
+        let views: &[IncidentView] = match (&self.schedule, &self.backfill_date) {
+            (Some(_), _) => &[IncidentView::Scheduled, IncidentView::ActiveMaintenance],
+            (None, Some(_)) => &[],
+            (None, None) => &[IncidentView::Unresolved],
+        };
+        let views = views.iter().map(|view| Search::IncidentView(*view));
+        std::iter::once(by_name).chain(views).collect()
+    }
+
+    fn adoptable(&self, context: &Context<'_>, remote: &Incident) -> bool {
+        let over = remote.status.as_ref().is_some_and(IncidentStatus::is_over);
+        !over && mark_of(remote).is_none_or(|mark| mark.is_of(context.declaration))
+    }
+
     fn is_attempt(&self, context: &Context<'_>, remote: &Incident) -> bool {
-        let uid = remote
-            .metadata
-            .get(MARK)
-            .and_then(|mark| mark.get("uid"))
-            .and_then(Value::as_str);
-        uid == Some(&context.declaration.uid)
+        mark_of(remote).is_some_and(|mark| mark.is_from(context.declaration))
     }
 
     fn fields(&self, context: &Context<'_>, remote: Option<&Incident>) -> Result<Vec<Field>, Blocked> {
@@ -217,17 +247,15 @@ impl Rules for IncidentSpec {
             if !(over && applied.get(COMPONENTS_NOTED) == Some(&fields::hash(&noted.desired))) {
                 let mut map = Map::new();
                 for (name, status) in &self.components {
-                    map.insert(
-                        context.reference(Kind::Component, name)?.to_owned(),
-                        json!(status.as_str()),
-                    );
+                    match self.affected(context, name, remote.is_some()) {
+                        Affected::Here(id) => map.insert(id.to_owned(), json!(status.as_str())),
+                        Affected::Awaited(blocked) => return Err(blocked),
+                        Affected::Unavailable { .. } => continue,
+                    };
                 }
-                let told = applied.contains_key("components");
-                let shown = remote.is_some_and(|remote| !told && self.shows(&map, remote));
-                let desired = Value::Object(map);
-                let observed = shown.then(|| desired.clone());
-                let field = Field::new("components", "components", desired, observed);
-                fields.push(if shown { field } else { field.access(Access::WriteOnly) });
+                if !map.is_empty() {
+                    fields.push(self.components_field(context, remote, map, over));
+                }
             }
             fields.push(noted);
         }
@@ -241,14 +269,12 @@ impl Rules for IncidentSpec {
                 "an incident needs at least one update",
             ));
         };
-        let key = &context.declaration.key;
-        let mark = json!({"uid": context.declaration.uid, "namespace": key.namespace, "name": key.name});
         let backfilled = self.backfill_date.is_some();
         let incident = IncidentWrite {
             status: Some(wire_status(first.status)),
             body: text_of(first),
             deliver_notifications: Some(first.notify && !backfilled),
-            metadata: Some(Map::from_iter([(MARK.to_owned(), mark)])),
+            metadata: Some(mark::metadata(context.declaration, None, 1)),
             backfilled: backfilled.then_some(true),
             ..self.incident_write(body, first.status)?
         };
@@ -278,6 +304,96 @@ impl Rules for IncidentSpec {
 }
 
 impl IncidentSpec {
+    /// Where a component stands that the incident affects. An incident that is on the page waits for nothing.
+    fn affected<'a>(&self, context: &Context<'a>, name: &str, is_on_page: bool) -> Affected<'a> {
+        let blocked = match context.reference(Kind::Component, name) {
+            Ok(id) => return Affected::Here(id),
+            Err(blocked) => blocked,
+        };
+        let key = ObjectKey::new(Kind::Component, context.declaration.key.namespace.clone(), name);
+        if let Some(id) = context.claims.present(&key) {
+            // It was there when it was seen last, and an incident does not wait for more.
+            return Affected::Here(id);
+        }
+        let world = context.world;
+        let Some(component) = context.index.get(&key) else {
+            return if is_on_page {
+                Affected::Unavailable { coming: false }
+            } else {
+                Affected::Awaited(blocked)
+            };
+        };
+        let unread = world.snapshot.components.is_none()
+            && world
+                .unreadable(&ReadWhat::Collection(CollectionKind::Components))
+                .is_none();
+        let coming = unread || context.claims.is_to_create(&key) && !context.held(component);
+        let patient = world.now.duration_since(context.declaration.seen) < PATIENCE;
+        match coming && patient && !is_on_page {
+            true => Affected::Awaited(blocked),
+            false => Affected::Unavailable { coming },
+        }
+    }
+
+    /// The declared components that the incident went out without, and whether they are being created.
+    fn left_out(&self, context: &Context<'_>) -> Vec<(&str, bool)> {
+        let left_out = |name: &'_ str| match self.affected(context, name, true) {
+            Affected::Here(_) => None,
+            Affected::Awaited(_) => Some(true),
+            Affected::Unavailable { coming } => Some(coming),
+        };
+        let names = self.components.keys().map(String::as_str);
+        names.filter_map(|name| Some((name, left_out(name)?))).collect()
+    }
+
+    /// The map of components, beside what the page shows: before it was told that it is so already, and while the incident
+    /// is open whether somebody has changed it.
+    fn components_field(
+        &self,
+        context: &Context<'_>,
+        remote: Option<&Incident>,
+        map: Map<String, Value>,
+        over: bool,
+    ) -> Field {
+        let applied = &context.declaration.status.object().applied;
+        let told = applied.get("components");
+        let Some(remote) = remote else {
+            return Field::new("components", "components", Value::Object(map), None).access(Access::WriteOnly);
+        };
+        let shown = told.is_none() && self.shows(&map, remote);
+        let desired = Value::Object(map);
+        if shown {
+            let observed = Some(desired.clone());
+            return Field::new("components", "components", desired, observed);
+        }
+        let was_told = told == Some(&fields::hash(&desired));
+        if was_told && !over && self.schedule.is_none() {
+            let observed = self.observed_statuses(context, &desired);
+            return Field::new("components", "components", desired, Some(observed));
+        }
+        Field::new("components", "components", desired, None).access(Access::WriteOnly)
+    }
+
+    /// The statuses of the declared components on the page. What another incident or a maintenance decides about too is
+    /// no difference.
+    fn observed_statuses(&self, context: &Context<'_>, desired: &Value) -> Value {
+        let mut observed = desired.as_object().cloned().unwrap_or_default();
+        for name in self.components.keys() {
+            let namespace = &context.declaration.key.namespace;
+            let Ok(id) = context.reference(Kind::Component, name) else {
+                continue;
+            };
+            if context.index.times_mapped(namespace, name) > 1 || context.index.is_shared(id) {
+                continue;
+            }
+            let row = context.world.snapshot.components.as_ref().and_then(|rows| rows.get(id));
+            if let Some(status) = row.and_then(|row| row.status.as_ref()) {
+                observed.insert(id.to_owned(), json!(status.as_str()));
+            }
+        }
+        Value::Object(observed)
+    }
+
     /// True when the page shows the declared statuses, by id, so that an incident that was taken over needs not be told
     /// of them. Of a maintenance to come only the components are told.
     fn shows(&self, declared: &Map<String, Value>, remote: &Incident) -> bool {

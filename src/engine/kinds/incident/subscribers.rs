@@ -46,7 +46,7 @@ pub(super) fn subscription(
     }
     let known = planner.world.snapshot.incident_subscribers.get(&remote.id);
     let what = ReadWhat::IncidentSubscribers(remote.id.clone());
-    planner.keep_fresh(what, known.map(|known| known.read_at), declaration.seen);
+    planner.keep_fresh(declaration, what, known.map(|known| known.read_at), declaration.seen);
     let known = known.filter(|known| known.read_at >= declaration.seen)?;
     let there = |name: &str| {
         known
@@ -70,6 +70,8 @@ pub(super) fn subscription(
         return Some(FollowUp {
             request: Request::CreateIncidentSubscriber(remote.id.clone(), Box::new(write)),
             summary: format!("subscribe somebody to incident {}", remote.id),
+            tells: Some(name.clone()),
+            needs_fresh: false,
             change: None,
             applied: Some((name.clone(), SUBSCRIBED.to_owned())),
         });
@@ -79,6 +81,8 @@ pub(super) fn subscription(
         Some(subscriber) => Some(FollowUp {
             request: Request::DeleteIncidentSubscriber(remote.id.clone(), subscriber.id.clone()),
             summary: format!("unsubscribe somebody from incident {}", remote.id),
+            tells: None,
+            needs_fresh: false,
             change: None,
             applied: None,
         }),
@@ -87,6 +91,18 @@ pub(super) fn subscription(
             None
         }
     }
+}
+
+/// True for a name under which a subscription is recorded.
+pub(super) fn is_subscription(name: &str) -> bool {
+    name.starts_with(PREFIX)
+}
+
+/// True when somebody is there whose subscription is recorded under a name.
+pub(super) fn subscribes(there: &[Subscriber], name: &str) -> bool {
+    there
+        .iter()
+        .any(|subscriber| shown(subscriber).as_deref() == Some(name))
 }
 
 fn declared(entry: &IncidentSubscriber) -> String {

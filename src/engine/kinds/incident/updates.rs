@@ -1,100 +1,174 @@
 //! The append-only list of updates: binding declared ones to remote ones, and publishing the next.
+//!
+//! Invariant: an update is told once. Before one is sent the incident is read by its id, and what is there already is
+//! bound; how many are published stands in the mark of the incident itself, whatever becomes of our own records.
 
-use jiff::Timestamp;
 use serde_json::json;
 
 use super::super::Rules;
-use crate::api::{IncidentSpec, IncidentStatusName, IncidentUpdate, Journal, PublishedUpdate, Reason};
+use crate::api::{DriftPolicy, IncidentSpec, IncidentStatusName, IncidentUpdate, Journal, PublishedUpdate, Reason};
 use crate::engine::context::Context;
-use crate::engine::declaration::Status;
+use crate::engine::declaration::{Declaration, Status};
+use crate::engine::evidence::{self, is_fresh_object, next_look, settled_at};
 use crate::engine::fields::{Change, Comparisons};
-use crate::engine::journal::GRACE;
+use crate::engine::identity::shown_time;
+use crate::engine::journal::published_index;
 use crate::engine::plan::{Action, ReadWhat, State, Step};
 use crate::engine::planner::{Outcome, Planner};
-use crate::engine::record::{applied_hash, is_text_of};
+use crate::engine::record::{is_text_of, published_update, update_hash};
 use crate::engine::request::Request;
-use crate::statuspage::{CollectionKind, Incident, IncidentUpdate as RemoteUpdate, IncidentWrite, Priority};
+use crate::statuspage::{
+    CollectionKind, Incident, IncidentStatus, IncidentUpdate as RemoteUpdate, IncidentWrite, ObjectKind, Priority,
+};
 
+use super::mark::{mark_of, metadata, published_count};
 use super::{text_of, wire_status};
+
+/// Why the declared updates cannot be those that were published, if so: what is published keeps its status, its order and
+/// its place.
+pub(super) fn misplaced(declared: &[IncidentUpdate], published: &[PublishedUpdate]) -> Option<String> {
+    const APPEND: &str =
+        "what is published keeps its status, its order and its place: put it back, and append another update";
+    if declared.len() < published.len() {
+        return Some(format!(
+            "{} updates are published and {} are declared: {APPEND}",
+            published.len(),
+            declared.len()
+        ));
+    }
+    for (index, (update, known)) in declared.iter().zip(published).enumerate() {
+        if let Some(status) = known
+            .status
+            .as_deref()
+            .filter(|status| *status != update.status.as_str())
+        {
+            return Some(format!(
+                "updates[{index}] was published with status {status} and is declared with {}: {APPEND}",
+                update.status.as_str()
+            ));
+        }
+        let anew = known.applied != update_hash(update) && !known.applied.is_empty();
+        let moved = |later: &IncidentUpdate| update_hash(later) == known.applied;
+        if let (true, Some(position)) = (anew, declared[index + 1..].iter().position(moved)) {
+            return Some(format!(
+                "updates[{index}] was published and is updates[{}] now: {APPEND}",
+                index + 1 + position
+            ));
+        }
+    }
+    None
+}
 
 /// Binds declared updates to remote ones: after a creation whose record was lost, after an adoption, and after a
 /// publication whose reply was lost. False while that cannot be told yet.
 pub(super) fn bind_updates(
     planner: &mut Planner<'_>,
+    context: &Context<'_>,
     spec: &IncidentSpec,
     remote: &Incident,
     outcome: &mut Outcome,
 ) -> bool {
+    let declaration = context.declaration;
     let Status::Incident(status) = &mut outcome.status else {
         return false;
     };
-    let mut bound = false;
-    if status.updates.is_empty() {
-        status.updates = align(&spec.updates, remote);
-        bound = !status.updates.is_empty();
+    let journal = status.object.journal.clone();
+    let attempt = journal.as_ref().and_then(published_index);
+    if let (Some(journal), Some(index)) = (&journal, attempt) {
+        if status.updates.len() > index {
+            status.object.journal = None;
+            return true;
+        }
+        bind_earlier(&mut status.updates, index, spec, journal, remote);
+        if let Some(update) = spec.updates.get(index)
+            && let Some(attempt) = attempt_of(update, journal, remote, &status.updates)
+        {
+            status.updates.push(published_update(update, Some(attempt)));
+            status.object.journal = None;
+            // The next update is published only after this one is recorded: the record of a publication counts on those
+            // before it.
+            outcome.progress(format!("found update {} published", index + 1));
+            return false;
+        }
+        return give_up_attempt(planner, declaration, remote, journal, outcome);
     }
-    if bound {
-        // Recorded before anything is published on top of it: see the journal below.
-        outcome.state = State::Progressing;
-        outcome.reason = Reason::Progressing;
-        outcome.message = "bound the declared updates to the published ones".into();
-        return false;
-    }
-    let Some(journal) = status.object.journal.clone() else {
-        return true;
-    };
-    let Some(index) = journal
-        .operation
-        .strip_prefix("update/")
-        .and_then(|index| index.parse::<usize>().ok())
-    else {
-        return true;
-    };
-    if status.updates.len() > index {
-        status.object.journal = None;
-        return true;
-    }
-    let read_at = planner.world.snapshot.read_at(CollectionKind::Incidents);
-    bind_earlier(&mut status.updates, index, spec, &journal, remote);
-    if let Some(update) = spec.updates.get(index)
-        && let Some(attempt) = attempt_of(update, &journal, remote, &status.updates)
-    {
-        let applied = if is_text_of(update, attempt) {
-            applied_hash(update, Some(attempt))
-        } else {
-            String::new()
-        };
-        status.updates.push(PublishedUpdate {
-            id: attempt.id.clone(),
-            applied,
-        });
-        status.object.journal = None;
-        // The next update is published only after this one is recorded: the record of a publication counts on those
-        // before it.
-        outcome.state = State::Progressing;
-        outcome.reason = Reason::Progressing;
-        outcome.message = format!("found update {} published", index + 1);
-        return false;
-    }
-    let settled = journal.at.0.saturating_add(GRACE).unwrap_or(Timestamp::MAX);
-    if read_at.is_some_and(|read_at| read_at >= settled) {
-        status.object.journal = None;
-        return true;
-    }
-    outcome.state = State::Progressing;
-    outcome.reason = Reason::Progressing;
-    outcome.message = "an earlier attempt to publish an update was interrupted; looking whether it succeeded".into();
-    if planner.world.now >= settled || read_at.is_none_or(|read_at| read_at < journal.at.0) {
-        planner.read(ReadWhat::Collection(CollectionKind::Incidents), Priority::Incident);
+    // As many as the mark says are published, and on an incident that nothing is recorded of those that it shows.
+    let marked = if mark_of(remote).is_some_and(|mark| mark.is_of(declaration)) {
+        published_count(remote).min(spec.updates.len())
     } else {
-        planner.plan.wake_at(settled);
+        0
+    };
+    let before = status.updates.len();
+    if before == 0 {
+        status.updates = align(&spec.updates, remote);
+    }
+    if status.updates.len() < marked {
+        bind_marked(&mut status.updates, marked, spec, remote);
+    }
+    if status.updates.len() > before {
+        // Recorded before anything is published on top of it: see the journal above.
+        outcome.progress("bound the declared updates to the published ones");
+        return false;
+    }
+    true
+}
+
+/// An attempt to publish that left no trace had no effect, once everything shows that it can have caused. True then.
+fn give_up_attempt(
+    planner: &mut Planner<'_>,
+    declaration: &Declaration,
+    remote: &Incident,
+    journal: &Journal,
+    outcome: &mut Outcome,
+) -> bool {
+    let world = planner.world;
+    let settled = settled_at(world, declaration, journal, CollectionKind::Incidents);
+    let examined = world.snapshot.examined(ObjectKind::Incident, &remote.id);
+    if examined.shown_before.is_some_and(|before| before >= settled) {
+        outcome.status.object_mut().journal = None;
+        return true;
+    }
+    let why = match world.failures.get(&declaration.key) {
+        Some(failure) => format!("failed ({})", failure.message),
+        None => "was interrupted".to_owned(),
+    };
+    outcome.progress(format!(
+        "an earlier attempt to publish an update {why}; looking whether it succeeded, until {}",
+        shown_time(world, settled)
+    ));
+    let seen = declaration.attempt_seen.unwrap_or(world.now);
+    let next = next_look(seen, examined.shown_at, settled);
+    if world.now < next {
+        planner.wait_for_proof(next);
+    } else {
+        planner.pursue(
+            declaration,
+            ReadWhat::Object(ObjectKind::Incident, remote.id.clone()),
+            Priority::Incident,
+        );
     }
     false
 }
 
+/// Binds the updates that the mark of the incident counts: by text, else by status in their order. One that cannot be
+/// found is recorded without an id: it was told, whatever has become of it.
+fn bind_marked(known: &mut Vec<PublishedUpdate>, count: usize, spec: &IncidentSpec, remote: &Incident) {
+    for update in spec.updates.iter().take(count).skip(known.len()) {
+        let oldest_first = || {
+            let unbound = remote.incident_updates.iter().rev();
+            unbound.filter(|candidate| !known.iter().any(|known| known.id == candidate.id))
+        };
+        let found = oldest_first()
+            .find(|candidate| is_text_of(update, candidate))
+            .or_else(|| oldest_first().find(|candidate| same_phase(update, candidate)));
+        let entry = published_update(update, found);
+        known.push(entry);
+    }
+}
+
 /// Binds the updates before the one that was interrupted. All of them are on the page for certain, but the record of
 /// the last ones may have been lost with the process.
-pub(super) fn bind_earlier(
+fn bind_earlier(
     known: &mut Vec<PublishedUpdate>,
     index: usize,
     spec: &IncidentSpec,
@@ -112,19 +186,15 @@ pub(super) fn bind_earlier(
             .filter(|candidate| is_text_of(update, candidate))
             .last()
             .or_else(|| earlier().filter(|candidate| same_phase(update, candidate)).last());
-        let applied = match found {
-            Some(shown) if is_text_of(update, shown) => applied_hash(update, found),
-            _ => String::new(),
-        };
-        let id = found.map(|shown| shown.id.clone()).unwrap_or_default();
-        known.push(PublishedUpdate { id, applied });
+        let entry = published_update(update, found);
+        known.push(entry);
     }
 }
 
 /// The remote update that an interrupted publication left, among those newer than the newest one before it: the one
 /// with the declared text; else, because the text may have been edited since, one of the same status. Rather a text
 /// corrected that somebody else wrote in that moment than subscribers told twice.
-pub(super) fn attempt_of<'r>(
+fn attempt_of<'r>(
     update: &IncidentUpdate,
     journal: &Journal,
     remote: &'r Incident,
@@ -146,13 +216,13 @@ pub(super) fn same_text(update: &IncidentUpdate, remote: &RemoteUpdate) -> bool 
     remote.body.as_deref().unwrap_or_default().trim_end() == update.body.trim_end()
 }
 
-pub(super) fn same_phase(update: &IncidentUpdate, remote: &RemoteUpdate) -> bool {
+fn same_phase(update: &IncidentUpdate, remote: &RemoteUpdate) -> bool {
     remote.status.as_ref().map(|status| status.as_str()) == Some(update.status.as_str())
 }
 
 /// Pairs declared updates with remote ones, oldest first: by text, else by status where the text was edited. Never
 /// pairs past a gap, so that what is left over is what was not published.
-pub(super) fn align(declared: &[IncidentUpdate], remote: &Incident) -> Vec<PublishedUpdate> {
+fn align(declared: &[IncidentUpdate], remote: &Incident) -> Vec<PublishedUpdate> {
     let mut rest: Vec<&RemoteUpdate> = remote.incident_updates.iter().rev().collect();
     let mut published = Vec::new();
     for (index, update) in declared.iter().enumerate() {
@@ -164,20 +234,68 @@ pub(super) fn align(declared: &[IncidentUpdate], remote: &Incident) -> Vec<Publi
             })
         };
         let Some(position) = by_text.or_else(edited) else { break };
-        let applied = if by_text.is_some() {
-            applied_hash(update, Some(rest[position]))
-        } else {
-            String::new()
-        };
-        published.push(PublishedUpdate {
-            id: rest[position].id.clone(),
-            applied,
-        });
+        published.push(published_update(update, Some(rest[position])));
         rest.drain(..=position);
     }
     published
 }
 
+/// An incident that somebody else ended: not we, and not its own schedule.
+fn ended_by_others(spec: &IncidentSpec, remote: &Incident, published: &[PublishedUpdate]) -> bool {
+    if !remote.status.as_ref().is_some_and(IncidentStatus::is_over) {
+        return false;
+    }
+    let by_schedule = spec.schedule.as_ref().is_some_and(|schedule| {
+        let planned = remote.scheduled_until.unwrap_or(schedule.end.0);
+        schedule.auto_complete
+            && remote
+                .resolved_at
+                .is_some_and(|at| at.as_second() >= planned.as_second() - 60)
+    });
+    let ends = |update: &&RemoteUpdate| update.status.as_ref().is_some_and(IncidentStatus::is_over);
+    let ending = remote.incident_updates.iter().find(ends);
+    let ours = match ending {
+        Some(ending) => published.iter().any(|known| known.id == ending.id),
+        None => spec
+            .updates
+            .get(published.len().wrapping_sub(1))
+            .is_some_and(|last| is_end(last.status)),
+    };
+    !ours && !by_schedule
+}
+
+fn is_end(status: IncidentStatusName) -> bool {
+    matches!(status, IncidentStatusName::Resolved | IncidentStatusName::Completed)
+}
+
+/// Why the next update is not published on an incident that is over, if so. A maintenance goes forward only.
+fn must_not_reopen(
+    spec: &IncidentSpec,
+    remote: &Incident,
+    published: &[PublishedUpdate],
+    next: &IncidentUpdate,
+) -> Option<String> {
+    let over = remote.status.as_ref().is_some_and(IncidentStatus::is_over);
+    let at = remote
+        .resolved_at
+        .map(|at| format!(" at {}", at.strftime("%Y-%m-%d %H:%M UTC")))
+        .unwrap_or_default();
+    if ended_by_others(spec, remote, published) {
+        return Some(format!(
+            "the incident was ended on the page{at}, not by this declaration, so that update {} is not published: set driftPolicy: Correct to publish it all the same",
+            published.len() + 1
+        ));
+    }
+    (over && spec.schedule.is_some() && !is_end(next.status)).then(|| {
+        format!(
+            "the maintenance is completed{at}, so that update {} with status {} is not published: a maintenance does not go back; declare another one",
+            published.len() + 1,
+            next.status.as_str()
+        )
+    })
+}
+
+/// Plans the publication of the next update, once the incident was read and does not have it.
 #[expect(
     clippy::too_many_arguments,
     reason = "one update is published together with every other change"
@@ -193,6 +311,55 @@ pub(super) fn publish<'a>(
     next: &IncidentUpdate,
 ) {
     let declaration = context.declaration;
+    let summary = format!("publish update {} of incident {:?}", index + 1, spec.title(context));
+    outcome.progress(format!("will {summary}"));
+    let Status::Incident(status) = &mut outcome.status else {
+        return;
+    };
+    let unbound = |candidate: &&RemoteUpdate| !status.updates.iter().any(|known| known.id == candidate.id);
+    if let Some(there) = remote
+        .incident_updates
+        .iter()
+        .filter(unbound)
+        .find(|one| is_text_of(next, one))
+    {
+        let entry = published_update(next, Some(there));
+        status.updates.push(entry);
+        outcome.progress(format!("update {} is on the page already", index + 1));
+        return planner.record(declaration, outcome);
+    }
+    let published = status.updates.clone();
+    let policies = context.policies();
+    if policies.drift != DriftPolicy::Correct
+        && let Some(message) = must_not_reopen(spec, remote, &published, next)
+    {
+        let settled =
+            ended_by_others(spec, remote, &published) && spec.updates.last().is_some_and(|last| is_end(last.status));
+        outcome.drift = found.drift;
+        if settled && policies.drift != DriftPolicy::Ignore {
+            outcome.drift.push(crate::api::Drift {
+                field: format!("updates[{index}]"),
+                desired: format!("{:?}", next.status.as_str()),
+                observed: format!(
+                    "{:?}, by somebody else",
+                    remote.status.as_ref().map_or("", |status| status.as_str())
+                ),
+            });
+        }
+        outcome.state = if settled { State::InSync } else { State::Stalled };
+        outcome.reason = if settled { Reason::Synced } else { Reason::EndedOnPage };
+        outcome.message = message;
+        return planner.record(declaration, outcome);
+    }
+    if !is_fresh_object(planner.world, ObjectKind::Incident, &remote.id) {
+        let what = ReadWhat::Object(ObjectKind::Incident, remote.id.clone());
+        let pursuit = evidence::pursue(planner.world, what);
+        if let Some(blocked) = pursuit.says.clone() {
+            outcome.stop(blocked.state, blocked.reason, blocked.message);
+        }
+        planner.follow(declaration, pursuit, Priority::Incident);
+        return planner.record(declaration, outcome);
+    }
     let mut body = found.body;
     if spec.schedule.is_some()
         && next.status != IncidentStatusName::Scheduled
@@ -208,12 +375,9 @@ pub(super) fn publish<'a>(
                 status: Some(wire_status(next.status)),
                 body: text_of(next),
                 deliver_notifications: Some(next.notify),
+                metadata: Some(metadata(declaration, Some(remote), index + 1)),
                 ..incident
             };
-            let summary = format!("publish update {} of incident {:?}", index + 1, spec.title(context));
-            outcome.state = State::Progressing;
-            outcome.reason = Reason::Progressing;
-            outcome.message = format!("will {summary}");
             let mut changes = found.changes;
             let field = format!("updates[{index}]");
             changes.push(Change {

@@ -66,8 +66,8 @@ pub(super) struct Simulation {
     crashed: bool,
     page_read_at: Option<Timestamp>,
     failures: BTreeMap<ObjectKey, Failure>,
-    missing: BTreeSet<String>,
-    deletions: usize,
+    /// When the attempts of declarations were first seen, by uid.
+    attempts: BTreeMap<String, (String, Timestamp)>,
     /// Annotations that nobody but their owner changes: those of a manifest that is kept elsewhere.
     pub(super) pinned: BTreeMap<ObjectKey, String>,
     stored_annotations: BTreeMap<ObjectKey, Option<String>>,
@@ -78,11 +78,10 @@ pub(super) struct Simulation {
 }
 
 fn blank<T>() -> Option<Collection<T>> {
-    Some(Collection {
-        items: Vec::new(),
-        read_at: start(),
-        complete: true,
-    })
+    // Read twice: one look at an empty list proves nothing.
+    let mut list = Collection::read(Vec::new(), start(), true);
+    list.looks.push(start());
+    Some(list)
 }
 
 impl Simulation {
@@ -125,8 +124,7 @@ impl Simulation {
             crashed: false,
             page_read_at: None,
             failures: BTreeMap::new(),
-            missing: BTreeSet::new(),
-            deletions: 0,
+            attempts: BTreeMap::new(),
             pinned: BTreeMap::new(),
             stored_annotations: BTreeMap::new(),
             gone: Vec::new(),
@@ -219,6 +217,9 @@ impl Simulation {
     pub(super) fn plan_within(&self, budget: Option<crate::statuspage::BudgetStats>) -> Plan {
         engine::plan(&World {
             now: self.now,
+            wall: self.now,
+            remote_now: Some(self.now),
+            fresh_for: engine::FRESH,
             page: &self.page,
             page_id: Some("page"),
             declarations: &self.declarations,
@@ -228,10 +229,20 @@ impl Simulation {
             failures: &self.failures,
             gate: self.gate.as_ref(),
             budget,
-            missing_incidents: &self.missing,
-            recent_deletions: self.deletions,
             single_points: false,
         })
+    }
+
+    /// The first step with a request, once all was read that it needs.
+    pub(super) fn next_step(&mut self) -> Step {
+        loop {
+            let plan = self.plan();
+            if let Some(step) = plan.remote_steps().next() {
+                return step.clone();
+            }
+            let read = plan.reads.first().cloned().expect("a step, or something to read");
+            self.read(&read.what);
+        }
     }
 
     /// Works until nothing is left to do at this time, as the driver's pass does. Crashes are survived.
@@ -244,6 +255,7 @@ impl Simulation {
             let declarations = &self.declarations;
             self.failures
                 .retain(|key, _| key == page || declarations.iter().any(|declaration| declaration.key == *key));
+            self.note_attempts();
             let mut plan = self.plan();
             if let Some(previous) = self.last_update.take() {
                 let repeated = plan
@@ -282,6 +294,25 @@ impl Simulation {
         panic!("never quiet; last plan {:#?}", self.last);
     }
 
+    /// Dates the attempts that are in the journals.
+    fn note_attempts(&mut self) {
+        for declaration in &mut self.declarations {
+            let attempt = declaration.status.object().journal.as_ref();
+            let Some(attempt) = attempt.map(|journal| journal.attempt.clone()) else {
+                self.attempts.remove(&declaration.uid);
+                declaration.attempt_seen = None;
+                continue;
+            };
+            let known = self
+                .attempts
+                .get(&declaration.uid)
+                .filter(|(known, _)| *known == attempt);
+            let seen = known.map_or(self.now, |(_, seen)| *seen);
+            self.attempts.insert(declaration.uid.clone(), (attempt, seen));
+            declaration.attempt_seen = Some(seen);
+        }
+    }
+
     /// Passes, with time going by, until a resync later nothing is written any more.
     pub(super) fn settle(&mut self) {
         for _ in 0..60 {
@@ -292,10 +323,11 @@ impl Simulation {
                 .declarations
                 .iter()
                 .all(|one| one.status.object().journal.is_none() || self.suspended(one));
-            self.deletions = 0;
+            self.forget_deletions();
             self.pass();
             let waiting = self.failures.values().any(|failure| !failure.terminal);
-            if before == self.effects && resynced && !waiting {
+            let unproven = self.last.proof_at.is_some();
+            if before == self.effects && resynced && !waiting && !unproven {
                 // Once more with everything read again.
                 self.now = self.now.saturating_add(SignedDuration::from_secs(400)).unwrap();
                 self.pass();
@@ -304,7 +336,28 @@ impl Simulation {
                 }
             }
         }
-        panic!("does not settle: {:#?}\n{:#?}", self.last, self.summaries());
+        let stuck = self
+            .last
+            .findings
+            .iter()
+            .filter(|finding| finding.state != State::InSync);
+        panic!(
+            "does not settle: {:#?}\nwake {:?}, proof {:?}, now {}\n{:#?}\n{:#?}",
+            stuck.collect::<Vec<_>>(),
+            self.last.wake,
+            self.last.proof_at,
+            self.now,
+            self.failures,
+            self.events.iter().rev().take(12).collect::<Vec<_>>()
+        );
+    }
+
+    /// Long enough goes by for the page's deletion cap.
+    fn forget_deletions(&mut self) {
+        if let crate::engine::Status::StatusPage(status) = &mut self.page.status {
+            status.recent_deletions.clear();
+        }
+        self.page.stored = std::sync::Arc::new(self.page.status.clone());
     }
 
     /// Nothing is done for it, so that what was begun stays open.
@@ -321,7 +374,7 @@ impl Simulation {
         self.known = Snapshot::default();
         self.page_read_at = None;
         self.failures.clear();
-        self.missing.clear();
+        self.attempts.clear();
         self.last_update = None;
         self.now = self.now.saturating_add(SignedDuration::from_secs(2)).unwrap();
         for declaration in self.declarations.iter_mut().chain(std::iter::once(&mut self.page)) {
@@ -356,6 +409,7 @@ impl Simulation {
                 attempts,
                 generation,
                 jitter: 0.0,
+                reading: false,
             },
         );
     }

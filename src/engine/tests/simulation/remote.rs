@@ -1,18 +1,52 @@
 //! The page's side: reading it, and what a request does to it.
 
 use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use super::{Fault, Sent, Simulation};
 use crate::api::Reason;
-use crate::engine::{self, Action, Gate, ReadWhat, Reply, Request, Step, model, record};
-use crate::statuspage::{Collection, CollectionKind, Dated, Snapshot};
+use crate::engine::{self, Action, Gate, ReadWhat, Reply, Request, Status, Step, model, record};
+use crate::statuspage::{
+    Collection, CollectionKind, ComponentGroup, Dated, Identified, Object, ObjectKind, Reading, Snapshot,
+};
 
 /// A list as a request would show it now.
-fn shown<T: Clone>(of: &Option<Collection<T>>, now: Timestamp, visible: impl Fn(&T) -> bool) -> Option<Collection<T>> {
-    of.as_ref().map(|list| Collection {
-        items: list.items.iter().filter(|item| visible(item)).cloned().collect(),
-        read_at: now,
-        complete: true,
+fn shown<T: Clone + Identified>(
+    of: &Option<Collection<T>>,
+    now: Timestamp,
+    visible: impl Fn(&T) -> bool,
+) -> Collection<T> {
+    let items = of.iter().flat_map(|list| &list.items);
+    Collection::read(items.filter(|item| visible(item)).cloned().collect(), now, true)
+}
+
+/// An object as a request for its id would show it.
+fn object(remote: &Snapshot, kind: ObjectKind, id: &str) -> Option<Object> {
+    fn of<T: Clone + Identified>(list: &Option<Collection<T>>, id: &str) -> Option<Box<T>> {
+        list.as_ref()?.get(id).cloned().map(Box::new)
+    }
+    let row = || of(&remote.components, id);
+    Some(match kind {
+        ObjectKind::Component => Object::Component(row().filter(|row| !row.group)?),
+        ObjectKind::ComponentGroup => {
+            let row = row().filter(|row| row.group)?;
+            let members = remote.components.iter().flat_map(|rows| &rows.items);
+            let members = members.filter(|member| member.group_id.as_deref() == Some(id));
+            Object::ComponentGroup(Box::new(ComponentGroup {
+                id: row.id,
+                name: row.name,
+                description: row.description,
+                components: members.map(|member| member.id.clone()).collect(),
+                created_at: row.created_at,
+                ..Default::default()
+            }))
+        }
+        ObjectKind::Incident => Object::Incident(of(&remote.incidents, id)?),
+        ObjectKind::MetricsProvider => Object::MetricsProvider(of(&remote.metrics_providers, id)?),
+        ObjectKind::Metric => Object::Metric(of(&remote.metrics, id)?),
+        ObjectKind::Subscriber => Object::Subscriber(of(&remote.subscribers, id)?),
+        ObjectKind::PageAccessUser => Object::PageAccessUser(of(&remote.page_access_users, id)?),
+        ObjectKind::PageAccessGroup => Object::PageAccessGroup(of(&remote.page_access_groups, id)?),
     })
 }
 
@@ -44,12 +78,12 @@ impl Simulation {
             }
             // The simulated page has none of these.
             ReadWhat::IncidentSubscribers(_) | ReadWhat::Uptime(_) | ReadWhat::GroupUptime(_) => return,
-            ReadWhat::Incident(id) => {
-                match remote.incidents.as_ref().unwrap().get(id).cloned() {
-                    Some(incident) => known.merge_incidents(vec![incident]),
-                    None => {
-                        self.missing.insert(id.clone());
-                    }
+            // Its lists are never cut.
+            ReadWhat::Search(_) => return,
+            ReadWhat::Object(kind, id) => {
+                match object(remote, *kind, id) {
+                    Some(object) => known.found(object, now),
+                    None => known.not_found(*kind, id, now),
                 }
                 return;
             }
@@ -63,38 +97,69 @@ impl Simulation {
                         reason: Reason::RemotePageNotFound,
                         message: "the token sees no such page".into(),
                         stalled: true,
+                        lets_incidents_pass: false,
                         until: None,
                     });
                 }
             }
             CollectionKind::Components => {
-                known.components = shown(&remote.components, now, |item| visible(item.created_at));
+                known.store(Reading::Components(shown(&remote.components, now, |item| {
+                    visible(item.created_at)
+                })));
             }
             CollectionKind::Incidents => {
-                known.incidents = shown(&remote.incidents, now, |item| visible(item.created_at));
+                known.store(Reading::Incidents(shown(&remote.incidents, now, |item| {
+                    visible(item.created_at)
+                })));
             }
             CollectionKind::MetricsProviders => {
-                known.metrics_providers = shown(&remote.metrics_providers, now, |item| visible(item.created_at));
+                known.store(Reading::MetricsProviders(shown(
+                    &remote.metrics_providers,
+                    now,
+                    |item| visible(item.created_at),
+                )));
             }
             CollectionKind::Metrics => {
-                known.metrics = shown(&remote.metrics, now, |item| visible(item.created_at));
+                known.store(Reading::Metrics(shown(&remote.metrics, now, |item| {
+                    visible(item.created_at)
+                })));
             }
             CollectionKind::Subscribers => {
-                known.subscribers = shown(&remote.subscribers, now, |item| visible(item.created_at));
+                known.store(Reading::Subscribers(shown(&remote.subscribers, now, |item| {
+                    visible(item.created_at)
+                })));
             }
-            CollectionKind::Unsubscribed => known.unsubscribed = shown(&remote.unsubscribed, now, |_| true),
+            CollectionKind::Unsubscribed => {
+                known.store(Reading::Unsubscribed(shown(&remote.unsubscribed, now, |_| true)))
+            }
             CollectionKind::IncidentTemplates => {
                 // Templates do not tell when they were created: these are shown at once.
-                known.incident_templates = shown(&remote.incident_templates, now, |_| true);
+                known.store(Reading::IncidentTemplates(shown(
+                    &remote.incident_templates,
+                    now,
+                    |_| true,
+                )));
             }
             CollectionKind::PageAccessUsers => {
-                known.page_access_users = shown(&remote.page_access_users, now, |item| visible(item.created_at));
+                known.store(Reading::PageAccessUsers(shown(
+                    &remote.page_access_users,
+                    now,
+                    |item| visible(item.created_at),
+                )));
             }
             CollectionKind::PageAccessGroups => {
-                known.page_access_groups = shown(&remote.page_access_groups, now, |item| visible(item.created_at));
+                known.store(Reading::PageAccessGroups(shown(
+                    &remote.page_access_groups,
+                    now,
+                    |item| visible(item.created_at),
+                )));
             }
             CollectionKind::OrganizationUsers => {
-                known.organization_users = shown(&remote.organization_users, now, |item| visible(item.created_at));
+                known.store(Reading::OrganizationUsers(shown(
+                    &remote.organization_users,
+                    now,
+                    |item| visible(item.created_at),
+                )));
             }
             CollectionKind::StatusEmbed => known.status_embed.clone_from(&remote.status_embed),
             CollectionKind::SubscriberCounts => known.subscriber_counts.clone_from(&remote.subscriber_counts),
@@ -125,8 +190,8 @@ impl Simulation {
                 return;
             }
             let declaration = &mut self.declarations[index];
-            std::sync::Arc::make_mut(&mut declaration.stored).object_mut().journal = Some(journal.clone());
             declaration.status.object_mut().journal = Some(journal);
+            declaration.stored = std::sync::Arc::new(declaration.status.clone());
         }
         let fault = self.fault(|| format!("{} {} {request:?}", step.key, step.summary));
         match fault {
@@ -188,6 +253,7 @@ impl Simulation {
             Request::UpdateIncident(id, _) | Request::UpdateIncidentUpdate(id, ..) => Some(id),
             _ => None,
         };
+        self.known.time = self.now;
         match known_incident {
             Some(id) => {
                 let incident = self.remote.incidents.as_ref().unwrap().get(id).cloned();
@@ -203,8 +269,9 @@ impl Simulation {
             }
         }
         self.failures.remove(&step.key);
-        if step.action.is_deletion() {
-            self.deletions += 1;
+        if let (true, Status::StatusPage(page)) = (step.action.is_deletion(), &mut self.page.status) {
+            page.recent_deletions.push(Time(self.now));
+            self.page.stored = std::sync::Arc::new(self.page.status.clone());
         }
         if matches!(step.action, Action::Update(_)) {
             self.last_update = Some(step.clone());
@@ -220,10 +287,16 @@ impl Simulation {
     }
 
     fn ambiguous(&mut self, step: &Step, request: &Request) {
-        self.known.forget(request.collection());
-        if step.action.is_repeatable() {
-            self.fail(&step.key, false, Reason::Unreachable, "lost");
+        let declared = self.declarations.iter().find(|declaration| declaration.key == step.key);
+        let id = declared
+            .and_then(|declaration| declaration.recorded_id())
+            .map(str::to_owned);
+        match (id, engine::object_kind(step.key.kind), &step.action) {
+            (_, _, Action::Create(_) | Action::Provide(_) | Action::Replace(_)) => {}
+            (Some(id), Some(kind), _) => self.known.doubt(kind, &id),
+            _ => self.known.forget(request.collection()),
         }
+        self.fail(&step.key, false, Reason::Unreachable, "lost");
     }
 }
 

@@ -1,0 +1,149 @@
+//! How a run has to end: as declared, and quiet.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use super::{Ending, Oracle, text};
+use crate::api::Reason;
+use crate::engine::{Declaration, READY, Spec, find_condition};
+use crate::simulation::trace::{Entry, Fact};
+
+/// Promises 7 and 9: once faults stop the page is as declared, and the status says so.
+#[derive(Debug, Default)]
+pub(super) struct Converged {
+    /// Ids and names of what people touched.
+    touched: BTreeSet<String>,
+}
+
+impl Converged {
+    fn check(&self, declaration: &Declaration, ending: &Ending) -> Option<String> {
+        let key = &declaration.key;
+        let object = declaration.stored.object();
+        let Some(ready) = find_condition(object, READY) else {
+            return Some(format!("{key} has no Ready condition"));
+        };
+        let id = declaration.recorded_id();
+        let touched = id.is_some_and(|id| self.touched.contains(id)) || self.touched.contains(&key.name);
+        let open = object.journal.as_ref().map(|journal| journal.operation.clone());
+        if let Some(operation) = open {
+            return Some(format!("{key} still has the journal of {operation}"));
+        }
+        if declaration.deleting {
+            return Some(format!(
+                "{key} is deleted and still there: {} {}",
+                ready.reason, ready.message
+            ));
+        }
+        if object.observed_generation != Some(declaration.generation) {
+            return Some(format!("{key}: its status speaks of an old generation"));
+        }
+        if ready.status != "True" {
+            let decided = ready.reason != Reason::Progressing.as_str() && ready.reason != Reason::Unreachable.as_str();
+            let excused = touched && decided || ready.reason == "NoMembers";
+            return (!excused).then(|| format!("{key} is not Ready: {}: {}", ready.reason, ready.message));
+        }
+        let list = match &*declaration.spec {
+            Spec::Component(_) | Spec::ComponentGroup(_) => &ending.components,
+            Spec::Incident(_) => &ending.incidents,
+            Spec::Subscriber(_) => &ending.subscribers,
+            _ => return None,
+        };
+        let row = list.iter().find(|row| text(row, "id") == id && id.is_some());
+        let Some(row) = row else {
+            return Some(format!("{key} is Ready with id {id:?}, which is not on the page"));
+        };
+        match &*declaration.spec {
+            Spec::Component(spec) => {
+                let differs = |field: &str, declared: &Option<String>| {
+                    declared
+                        .as_deref()
+                        .is_some_and(|declared| text(row, field).unwrap_or_default() != declared)
+                };
+                let grouped = spec.group_ref.is_none() || text(row, "group_id").is_some();
+                let as_declared =
+                    !differs("description", &spec.description) && text(row, "name") == Some(&key.name) && grouped;
+                (!as_declared).then(|| format!("{key} is Ready, and {row} is on the page"))
+            }
+            Spec::Incident(spec) => {
+                let updates = row.get("incident_updates").and_then(Value::as_array);
+                let bodies: Vec<&str> = updates
+                    .into_iter()
+                    .flatten()
+                    .filter_map(|update| text(update, "body"))
+                    .collect();
+                let lacking = spec
+                    .updates
+                    .iter()
+                    .find(|update| !bodies.contains(&update.body.as_str()));
+                let lacking = lacking.map(|update| format!("{key} is Ready, and {:?} is not on the page", update.body));
+                lacking.filter(|_| !touched)
+            }
+            _ => None,
+        }
+    }
+}
+
+impl Oracle for Converged {
+    fn name(&self) -> &'static str {
+        "once faults stop all is as declared"
+    }
+
+    fn hear(&mut self, entry: &Entry) -> Option<String> {
+        if let Fact::Person { request, answer, .. } = &entry.fact {
+            self.touched
+                .extend(request.segments().get(1).map(|id| (*id).to_owned()));
+            self.touched.extend(text(answer, "name").map(str::to_owned));
+        }
+        None
+    }
+
+    fn close(&mut self, ending: &Ending) -> Vec<String> {
+        ending
+            .declarations
+            .iter()
+            .filter_map(|declaration| self.check(declaration, ending))
+            .collect()
+    }
+}
+
+/// Promise 4: nothing is written when there is nothing to do.
+#[derive(Debug, Default)]
+pub(super) struct Quiet {
+    still: bool,
+    reads: usize,
+}
+
+/// So many requests a quiet half hour may take: a few lists every five minutes.
+const READS: usize = 60;
+
+impl Oracle for Quiet {
+    fn name(&self) -> &'static str {
+        "quiet when there is nothing to do"
+    }
+
+    fn hear(&mut self, entry: &Entry) -> Option<String> {
+        match &entry.fact {
+            Fact::Still => self.still = true,
+            Fact::Stored {
+                key,
+                change,
+                done: true,
+                ..
+            } if self.still => {
+                return Some(format!("{key}: {change:?}"));
+            }
+            Fact::Sent { request, .. } if self.still => {
+                if request.writes() {
+                    return Some(format!("{request}"));
+                }
+                self.reads += 1;
+                if self.reads == READS + 1 {
+                    return Some(format!("more than {READS} requests with nothing to do"));
+                }
+            }
+            _ => {}
+        }
+        None
+    }
+}

@@ -1,0 +1,165 @@
+//! What may happen to the page, and how often it is asked.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::time::Duration;
+
+use super::{Oracle, text};
+use crate::simulation::trace::{Entry, Fact};
+
+/// Promise 1: one remote object per declaration.
+#[derive(Debug, Default)]
+pub(super) struct OneObject {
+    ours: BTreeSet<String>,
+}
+
+impl Oracle for OneObject {
+    fn name(&self) -> &'static str {
+        "one object per declaration"
+    }
+
+    fn hear(&mut self, entry: &Entry) -> Option<String> {
+        let Fact::CarriedOut {
+            request,
+            status: 200..=299,
+            answer,
+            before,
+            number,
+        } = &entry.fact
+        else {
+            return None;
+        };
+        let segments = request.segments();
+        let ([list], Some(id)) = (segments.as_slice(), text(answer, "id")) else {
+            return None;
+        };
+        if request.method != "POST" {
+            return None;
+        }
+        let twins: Vec<&str> = before.iter().filter_map(|row| text(row, "id")).collect();
+        let ours = twins.iter().find(|twin| self.ours.contains(**twin)).copied();
+        self.ours.insert(id.to_owned());
+        let name = text(answer, "name").or(text(answer, "email")).unwrap_or_default();
+        ours.map(|twin| {
+            format!("request {number} makes another of {list} for {name:?}: {twin} was there, now {id} too")
+        })
+    }
+}
+
+/// Promise 2: nothing foreign is changed.
+#[derive(Debug, Default)]
+pub(super) struct ForeignUntouched {
+    ours: BTreeSet<String>,
+}
+
+impl Oracle for ForeignUntouched {
+    fn name(&self) -> &'static str {
+        "nothing foreign is touched"
+    }
+
+    fn hear(&mut self, entry: &Entry) -> Option<String> {
+        let Fact::CarriedOut {
+            request,
+            status: 200..=299,
+            answer,
+            before,
+            number,
+        } = &entry.fact
+        else {
+            return None;
+        };
+        match (request.method.as_str(), request.segments().as_slice()) {
+            ("POST", [_]) => {
+                self.ours.extend(text(answer, "id").map(str::to_owned));
+                None
+            }
+            ("PATCH" | "PUT" | "DELETE", [list, id, ..]) if !self.ours.contains(*id) => Some(format!(
+                "request {number} changes {id} of {list}, which is not ours: {request}"
+            )),
+            ("PATCH" | "PUT", ["component-groups", id]) => {
+                let members = |row: &serde_json::Value| -> BTreeSet<String> {
+                    let members = row.get("components").and_then(serde_json::Value::as_array);
+                    let ids = members
+                        .into_iter()
+                        .flatten()
+                        .filter_map(|id| id.as_str().map(str::to_owned));
+                    ids.collect()
+                };
+                let had = before.first().map(members).unwrap_or_default();
+                let has = members(answer);
+                let lost = had.difference(&has).find(|member| !self.ours.contains(*member))?;
+                Some(format!(
+                    "request {number} throws {lost}, which is not ours, out of group {id}"
+                ))
+            }
+            _ => None,
+        }
+    }
+}
+
+/// Promise 5: never more than the token's window, whatever process sends.
+#[derive(Debug)]
+pub(super) struct Window {
+    limit: usize,
+    sent: VecDeque<Duration>,
+}
+
+impl Window {
+    pub(super) fn of(limit: u32) -> Self {
+        Window {
+            limit: usize::try_from(limit).unwrap_or(usize::MAX),
+            sent: VecDeque::new(),
+        }
+    }
+}
+
+impl Oracle for Window {
+    fn name(&self) -> &'static str {
+        "the request window is kept"
+    }
+
+    fn hear(&mut self, entry: &Entry) -> Option<String> {
+        let Fact::Sent { .. } = entry.fact else { return None };
+        if self.limit == 0 {
+            return None;
+        }
+        self.sent.push_back(entry.at);
+        while self
+            .sent
+            .front()
+            .is_some_and(|first| entry.at - *first >= Duration::from_secs(60))
+        {
+            self.sent.pop_front();
+        }
+        let sent = self.sent.len();
+        (sent > self.limit).then(|| format!("{sent} requests in 60 s, allowed are {}", self.limit))
+    }
+}
+
+/// Promise 5: what fails is not tried again and again.
+#[derive(Debug, Default)]
+pub(super) struct BoundedRequests {
+    sent: BTreeMap<String, VecDeque<Duration>>,
+}
+
+/// So often the same is sent in [`SPAN`] at most.
+const SAME: usize = 40;
+const SPAN: Duration = Duration::from_secs(600);
+
+impl Oracle for BoundedRequests {
+    fn name(&self) -> &'static str {
+        "requests stay bounded while a fault lasts"
+    }
+
+    fn hear(&mut self, entry: &Entry) -> Option<String> {
+        let Fact::Sent { request, .. } = &entry.fact else {
+            return None;
+        };
+        let what = format!("{} {}", request.method, request.path);
+        let sent = self.sent.entry(what.clone()).or_default();
+        sent.push_back(entry.at);
+        while sent.front().is_some_and(|first| entry.at - *first >= SPAN) {
+            sent.pop_front();
+        }
+        (sent.len() == SAME + 1).then(|| format!("{what} was sent {} times in {} s", sent.len(), SPAN.as_secs()))
+    }
+}

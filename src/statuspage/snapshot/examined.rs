@@ -1,0 +1,283 @@
+//! What reading single objects by their ids has shown.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+use super::super::types::{
+    Component, ComponentGroup, Identified, Incident, Metric, MetricsProvider, PageAccessGroup, PageAccessUser,
+    Subscriber,
+};
+use super::{Collection, CollectionKind, Dated, SPACING, Snapshot};
+
+/// The kinds of objects that can be read by their id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ObjectKind {
+    /// A component.
+    Component,
+    /// A component group.
+    ComponentGroup,
+    /// An incident.
+    Incident,
+    /// A metrics provider.
+    MetricsProvider,
+    /// A metric.
+    Metric,
+    /// A subscriber of the page.
+    Subscriber,
+    /// A page access user.
+    PageAccessUser,
+    /// A page access group.
+    PageAccessGroup,
+}
+
+impl ObjectKind {
+    /// The list that shows it.
+    #[must_use]
+    pub fn collection(self) -> CollectionKind {
+        match self {
+            Self::Component | Self::ComponentGroup => CollectionKind::Components,
+            Self::Incident => CollectionKind::Incidents,
+            Self::MetricsProvider => CollectionKind::MetricsProviders,
+            Self::Metric => CollectionKind::Metrics,
+            Self::Subscriber => CollectionKind::Subscribers,
+            Self::PageAccessUser => CollectionKind::PageAccessUsers,
+            Self::PageAccessGroup => CollectionKind::PageAccessGroups,
+        }
+    }
+}
+
+/// An object that was read by its id.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Object {
+    /// A component.
+    Component(Box<Component>),
+    /// A component group, with its members.
+    ComponentGroup(Box<ComponentGroup>),
+    /// An incident.
+    Incident(Box<Incident>),
+    /// A metrics provider.
+    MetricsProvider(Box<MetricsProvider>),
+    /// A metric.
+    Metric(Box<Metric>),
+    /// A subscriber.
+    Subscriber(Box<Subscriber>),
+    /// A page access user.
+    PageAccessUser(Box<PageAccessUser>),
+    /// A page access group.
+    PageAccessGroup(Box<PageAccessGroup>),
+}
+
+impl Object {
+    /// What it is.
+    #[must_use]
+    pub fn kind(&self) -> ObjectKind {
+        match self {
+            Self::Component(_) => ObjectKind::Component,
+            Self::ComponentGroup(_) => ObjectKind::ComponentGroup,
+            Self::Incident(_) => ObjectKind::Incident,
+            Self::MetricsProvider(_) => ObjectKind::MetricsProvider,
+            Self::Metric(_) => ObjectKind::Metric,
+            Self::Subscriber(_) => ObjectKind::Subscriber,
+            Self::PageAccessUser(_) => ObjectKind::PageAccessUser,
+            Self::PageAccessGroup(_) => ObjectKind::PageAccessGroup,
+        }
+    }
+
+    /// Its id.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        match self {
+            Self::Component(one) => one.id(),
+            Self::ComponentGroup(one) => one.id(),
+            Self::Incident(one) => one.id(),
+            Self::MetricsProvider(one) => one.id(),
+            Self::Metric(one) => one.id(),
+            Self::Subscriber(one) => one.id(),
+            Self::PageAccessUser(one) => one.id(),
+            Self::PageAccessGroup(one) => one.id(),
+        }
+    }
+}
+
+/// What is known of one object beside its list.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Examined {
+    /// When the newest request began whose reply showed it whole: a reading by its id, or our own write.
+    pub shown_at: Option<Timestamp>,
+    /// When an earlier one began that counts beside the newest: far enough before it.
+    pub shown_before: Option<Timestamp>,
+    /// Since when its id is answered with "not found".
+    pub missing: Option<Missing>,
+    /// True after a write whose outcome is not known.
+    pub doubted: bool,
+}
+
+/// Answers of "not found" in a row.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Missing {
+    /// When the request of the first one began.
+    pub first: Timestamp,
+    /// When that of the newest one began.
+    pub last: Timestamp,
+    /// When that of the newest one began that counts as a proof: between it and the first one the list was read, which
+    /// shows that the page answers, and does not have the object.
+    pub confirmed: Option<Timestamp>,
+}
+
+impl Missing {
+    /// From when on the list, and after it the id once more, are to be read to confirm it.
+    #[must_use]
+    pub fn confirmable_from(&self) -> Timestamp {
+        self.first.saturating_add(SPACING).unwrap_or(Timestamp::MAX)
+    }
+}
+
+impl Snapshot {
+    /// What is known of one object beside its list.
+    #[must_use]
+    pub fn examined(&self, kind: ObjectKind, id: &str) -> Examined {
+        self.examined
+            .get(&kind)
+            .and_then(|ids| ids.get(id))
+            .copied()
+            .unwrap_or_default()
+    }
+
+    fn examined_mut(&mut self, kind: ObjectKind, id: &str) -> &mut Examined {
+        self.examined.entry(kind).or_default().entry(id.to_owned()).or_default()
+    }
+
+    pub(super) fn forget_object(&mut self, kind: ObjectKind, id: &str) {
+        if let Some(ids) = self.examined.get_mut(&kind) {
+            ids.remove(id);
+        }
+    }
+
+    /// Notes that a reply which began at `at` showed the object whole.
+    pub(super) fn shown(&mut self, kind: ObjectKind, id: &str, at: Timestamp) {
+        let examined = self.examined_mut(kind, id);
+        let earlier = examined
+            .shown_at
+            .filter(|earlier| at.duration_since(*earlier) >= SPACING);
+        *examined = Examined {
+            shown_at: Some(at),
+            shown_before: earlier.or(examined.shown_before),
+            ..Examined::default()
+        };
+    }
+
+    /// An object was read by its id.
+    pub fn found(&mut self, object: Object, began: Timestamp) {
+        let before = std::mem::replace(&mut self.time, began);
+        let kind = object.kind();
+        let id = object.id().to_owned();
+        let listed = self.lists(kind, &id);
+        match object {
+            Object::Component(one) => self.put_component(*one),
+            Object::ComponentGroup(one) => self.put_component_group(*one),
+            Object::Incident(one) => self.put_read_incident(*one),
+            Object::MetricsProvider(one) => self.put_metrics_provider(*one),
+            Object::Metric(one) => self.put_metric(*one),
+            Object::Subscriber(one) => self.put_subscriber(*one),
+            Object::PageAccessUser(one) => self.put_page_access_user(*one),
+            Object::PageAccessGroup(one) => self.put_page_access_group(*one),
+        }
+        if !listed {
+            self.not_listed(kind, &id);
+        }
+        self.shown(kind, &id, began);
+        self.time = before;
+    }
+
+    /// The id of an object was answered with "not found".
+    pub fn not_found(&mut self, kind: ObjectKind, id: &str, began: Timestamp) {
+        let list_read_at = self.read_at(kind.collection());
+        let examined = self.examined_mut(kind, id);
+        let mut missing = Missing {
+            first: examined.missing.map_or(began, |missing| missing.first),
+            last: began,
+            confirmed: None,
+        };
+        let confirms = |read_at: Timestamp| read_at >= missing.confirmable_from() && began >= read_at;
+        missing.confirmed = list_read_at.filter(|read_at| confirms(*read_at)).map(|_| began);
+        *examined = Examined {
+            shown_at: None,
+            shown_before: None,
+            missing: Some(missing),
+            doubted: false,
+        };
+    }
+
+    /// A write of an object had no clear outcome: what is known of it counts no more until it is read again.
+    pub fn doubt(&mut self, kind: ObjectKind, id: &str) {
+        self.examined_mut(kind, id).doubted = true;
+    }
+
+    /// Forgets what reading single objects has shown, but for these.
+    pub fn examined_only(&mut self, keep: impl Fn(ObjectKind, &str) -> bool) {
+        for (kind, ids) in &mut self.examined {
+            ids.retain(|id, _| keep(*kind, id));
+        }
+        self.examined.retain(|_, ids| !ids.is_empty());
+    }
+
+    /// What a list shows is not missing, whatever its id was answered with before.
+    pub(super) fn not_missing_in(&mut self, list: CollectionKind) {
+        let answered = |(kind, ids): (&ObjectKind, &BTreeMap<String, Examined>)| {
+            let missing = ids.iter().filter(|(_, examined)| examined.missing.is_some());
+            missing.map(|(id, _)| (*kind, id.clone())).collect::<Vec<_>>()
+        };
+        let of_list = self.examined.iter().filter(|(kind, _)| kind.collection() == list);
+        let missing: Vec<(ObjectKind, String)> = of_list.flat_map(answered).collect();
+        for (kind, id) in missing {
+            if self.lists(kind, &id) {
+                self.examined_mut(kind, &id).missing = None;
+            }
+        }
+    }
+
+    /// True when the list of an object is known to have it.
+    fn lists(&self, kind: ObjectKind, id: &str) -> bool {
+        fn has<T: Identified>(list: Option<&Collection<T>>, id: &str) -> bool {
+            list.is_some_and(|list| list.get(id).is_some())
+        }
+        match kind {
+            // One list has both.
+            ObjectKind::Component | ObjectKind::ComponentGroup => {
+                let row = self.components.as_ref().and_then(|rows| rows.get(id));
+                row.is_some_and(|row| row.group == (kind == ObjectKind::ComponentGroup))
+            }
+            ObjectKind::Incident => has(self.incidents.as_ref(), id),
+            ObjectKind::MetricsProvider => has(self.metrics_providers.as_ref(), id),
+            ObjectKind::Metric => has(self.metrics.as_ref(), id),
+            ObjectKind::Subscriber => has(self.subscribers.as_ref(), id),
+            ObjectKind::PageAccessUser => has(self.page_access_users.as_ref(), id),
+            ObjectKind::PageAccessGroup => has(self.page_access_groups.as_ref(), id),
+        }
+    }
+
+    /// Notes that a list which should have shown everything did not show this object.
+    fn not_listed(&mut self, kind: ObjectKind, id: &str) {
+        fn note<T: Identified>(list: Option<&mut Collection<T>>, id: &str) {
+            if let Some(list) = list.filter(|list| list.complete) {
+                list.not_listed(id);
+            }
+        }
+        match kind {
+            ObjectKind::Component | ObjectKind::ComponentGroup => note(self.components.as_mut(), id),
+            ObjectKind::Incident => note(self.incidents.as_mut(), id),
+            ObjectKind::MetricsProvider => note(self.metrics_providers.as_mut(), id),
+            ObjectKind::Metric => note(self.metrics.as_mut(), id),
+            ObjectKind::Subscriber => note(self.subscribers.as_mut(), id),
+            ObjectKind::PageAccessUser => note(self.page_access_users.as_mut(), id),
+            ObjectKind::PageAccessGroup => note(self.page_access_groups.as_mut(), id),
+        }
+    }
+
+    /// The members of a component group as its own reading showed them.
+    #[must_use]
+    pub fn members(&self, group: &str) -> Option<&Dated<Vec<String>>> {
+        self.group_members.get(group)
+    }
+}
