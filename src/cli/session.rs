@@ -159,24 +159,10 @@ impl Session {
         tokio::join!(served, self.close_record());
     }
 
-    /// Stores what is still to be stored.
+    /// Stores what is still to be stored; the log says what is left.
     pub(super) async fn close_record(&self) {
-        let Some(log) = self.log.get() else { return };
-        let kept = log.has_journal();
-        if log.close(LAST_EVENTS).await {
-            return;
-        }
-        let count = log.waiting();
-        if kept {
-            tracing::warn!(
-                count,
-                "events are not stored yet; the next command with this log stores them"
-            );
-        } else {
-            tracing::warn!(
-                count,
-                "events are lost: they could not be stored, and there is no journal to keep them"
-            );
+        if let Some(log) = self.log.get() {
+            log.close(LAST_EVENTS).await;
         }
     }
 }

@@ -5,6 +5,7 @@ pub(crate) mod binaries;
 pub(crate) mod clients;
 pub(crate) mod control_plane;
 pub(crate) mod process;
+pub(crate) mod small_disk;
 pub(crate) mod warden;
 
 use std::time::Duration;
