@@ -13,10 +13,13 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use futures::FutureExt;
 
-use super::caller::{Caller, Scope};
+use super::caller::{Caller, Renewal, Scope, Verb};
+use super::events::Format;
 use super::family::{Family, Problem};
 use super::identity::Refusal;
 use super::routes::Shared;
+use super::shares::Share;
+use crate::audit::vocabulary;
 
 /// The header that names a request in logs; given back as it came.
 pub(super) const REQUEST_ID: &str = "x-rh-insights-request-id";
@@ -29,7 +32,10 @@ const LONGEST_REQUEST_ID: usize = 128;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Peer(pub SocketAddr);
 
-/// A caller that showed credentials; without them the request is answered with 401.
+/// A caller that may read; without credentials the request is answered with 401, without that right with 403.
+pub(super) struct Reader(pub Caller);
+
+/// A caller that showed credentials, whatever it may; without them the request is answered with 401.
 pub(super) struct Known(pub Caller);
 
 /// A caller, if it showed credentials.
@@ -42,6 +48,18 @@ impl<S: Sync> FromRequestParts<S> for Known {
         match parts.extensions.get::<Caller>() {
             Some(caller) => Ok(Known(caller.clone())),
             None => Err(Problem::Unauthorized(Refusal::Missing).answer(&parts.method, parts.uri.path())),
+        }
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for Reader {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Response> {
+        let Known(caller) = Known::from_request_parts(parts, state).await?;
+        match caller.may(Verb::Read) {
+            true => Ok(Reader(caller)),
+            false => Err(Problem::Forbidden.answer(&parts.method, parts.uri.path())),
         }
     }
 }
@@ -60,23 +78,36 @@ pub(super) async fn pass(State(shared): State<Shared>, mut request: Request, nex
     let method = request.method().clone();
     let uri = request.uri().clone();
     let id = request_id(request.headers());
+    let format = Format::of(request.headers());
     let scheme = if shared.is_tls() { Scheme::HTTPS } else { Scheme::HTTP };
     request.extensions_mut().insert(scheme);
     let mut caller = None;
-    let mut response = match enter(&shared, &mut request, &mut caller).await {
+    let answer = match enter(&shared, &mut request, &mut caller).await {
         Ok(slot) => {
             let answer = run(&shared, request, next).await;
             drop(slot);
-            answer.unwrap_or_else(|problem| problem.answer(&method, uri.path()))
+            answer
         }
-        Err(answer) => answer.unwrap_or_else(|problem| problem.answer(&method, uri.path())),
+        Err(answer) => answer,
+    };
+    let mut response = match answer {
+        Ok(response) => response,
+        Err(problem) => {
+            let response = problem.answer(&method, uri.path());
+            match (Family::of(uri.path()), format) {
+                // The only family that has another form.
+                (Family::Events, Some(format)) => format.convert(response).await,
+                _ => response,
+            }
+        }
     };
     dress(&mut response, Family::of(uri.path()), &method, &id, shared.is_tls());
     log(&method, &uri, &response, &id, caller.as_ref(), began);
     response
 }
 
-type Slot<'a> = Option<tokio::sync::SemaphorePermit<'a>>;
+/// What a request holds while it is at work.
+type Slot<'a> = (Option<tokio::sync::SemaphorePermit<'a>>, Option<Share<String>>);
 
 /// Lets a request in, or answers it: with a problem, or in the case of OPTIONS with nothing.
 async fn enter<'a>(
@@ -96,7 +127,7 @@ async fn enter<'a>(
     }
     // Probes must work while everything else is busy, and they need no credentials.
     if family == Family::Plain || path.trim_end_matches('/') == "/api/v1/ready" {
-        return Ok(None);
+        return Ok((None, None));
     }
     if family == Family::Webitel && request.method() == Method::OPTIONS {
         return Err(Ok(StatusCode::OK.into_response()));
@@ -110,15 +141,35 @@ async fn enter<'a>(
         .get::<Peer>()
         .map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.0.ip());
     *caller = shared.identity().caller(request.headers(), peer).await.map_err(Err)?;
-    match caller {
+    let share = match caller {
         Some(caller) => {
+            // One credential must not take all the slots.
+            let share = shared.requests().take(&caller.credential);
+            let share = share.ok_or(Err(Problem::Throttled(1)))?;
+            let renewal = renewal(shared, request.headers(), peer, caller);
+            request.extensions_mut().insert(renewal);
             request.extensions_mut().insert(caller.clone());
+            Some(share)
         }
         // This family tells strangers not even what there is.
         None if family == Family::Webitel => return Err(Err(Problem::Unauthorized(Refusal::Missing))),
-        None => {}
-    }
-    Ok(Some(slot))
+        None => None,
+    };
+    Ok((Some(slot), share))
+}
+
+/// Asks again who a caller is. When nobody can tell, it is who it was.
+fn renewal(shared: &Shared, headers: &HeaderMap, peer: IpAddr, caller: &Caller) -> Renewal {
+    let (shared, headers, caller) = (shared.clone(), headers.clone(), caller.clone());
+    Renewal::new(move || {
+        let (shared, headers, caller) = (shared.clone(), headers.clone(), caller.clone());
+        Box::pin(async move {
+            match shared.identity().caller(&headers, peer).await {
+                Ok(now) => now.as_ref() == Some(&caller),
+                Err(problem) => problem == Problem::Unavailable,
+            }
+        })
+    })
 }
 
 async fn run(shared: &Shared, request: Request, next: Next) -> Result<Response, Problem> {
@@ -206,14 +257,14 @@ fn dress(response: &mut Response, family: Family, method: &Method, id: &str, tls
 }
 
 fn log(method: &Method, uri: &Uri, response: &Response, id: &str, caller: Option<&Caller>, began: Instant) {
-    let tenant = caller.map(|caller| match &caller.namespaces {
+    let tenant = caller.map(|caller| match caller.namespaces() {
         Scope::All => "*".to_owned(),
-        Scope::Only(namespaces) => namespaces.iter().cloned().collect::<Vec<_>>().join(","),
+        Scope::Only(namespaces) => namespaces.into_iter().collect::<Vec<_>>().join(","),
     });
     tracing::info!(
         target: "statuspage::access",
         method = %method,
-        path = logged_path(uri),
+        path = logged_path(uri, response.status()),
         status = response.status().as_u16(),
         request_id = id,
         account = tenant.unwrap_or_default(),
@@ -224,10 +275,17 @@ fn log(method: &Method, uri: &Uri, response: &Response, id: &str, caller: Option
     );
 }
 
-/// Path and query, with the values of parameters that exist: nobody can know what the others hold.
-fn logged_path(uri: &Uri) -> String {
+/// Path and query, with the values of parameters that exist, and with what is known to be no secret of the path: nobody can
+/// know what the rest holds.
+fn logged_path(uri: &Uri, status: StatusCode) -> String {
+    let segments: Vec<&str> = uri
+        .path()
+        .split('/')
+        .map(|segment| logged_segment(uri, segment, status))
+        .collect();
+    let path = segments.join("/");
     let Some(query) = uri.query() else {
-        return uri.path().to_owned();
+        return path;
     };
     let shown: Vec<String> = query
         .split('&')
@@ -238,7 +296,37 @@ fn logged_path(uri: &Uri) -> String {
             _ => "…".to_owned(),
         })
         .collect();
-    format!("{}?{}", uri.path(), shown.join("&"))
+    format!("{path}?{}", shown.join("&"))
+}
+
+fn logged_segment<'a>(uri: &Uri, segment: &'a str, status: StatusCode) -> &'a str {
+    const WORDS: [&str; 18] = [
+        "",
+        "api",
+        "v1",
+        "v2",
+        "status",
+        "config",
+        "ready",
+        "access",
+        "pages",
+        "resources",
+        "capabilities",
+        "event_types",
+        "traits",
+        "events",
+        "openapi.json",
+        "healthz",
+        "readyz",
+        "metrics",
+    ];
+    // What a good answer was about exists, and so is no secret; of types and traits also those are answered that do not.
+    let exists = status == StatusCode::OK && !uri.path().starts_with("/v2/event_types/");
+    let known = exists
+        || WORDS.contains(&segment)
+        || vocabulary::is_event_type(segment)
+        || vocabulary::trait_type(segment).is_some();
+    if known { segment } else { "…" }
 }
 
 fn is_known(pair: &str) -> bool {
@@ -263,7 +351,7 @@ mod tests {
 
     #[test]
     fn secrets_in_queries_are_not_logged() {
-        let path = |text: &str| logged_path(&text.parse().unwrap());
+        let path = |text: &str| logged_path(&text.parse().unwrap(), StatusCode::OK);
         assert_eq!(path("/v2/events"), "/v2/events");
         let known = "/v2/events?q.field=kind&q%5B0%5D.value=x&q.value=Page&limit=2&marker=m&follow";
         assert_eq!(path(known), known.replace("value=x", "value=…"));
@@ -271,6 +359,41 @@ mod tests {
             path("/api/v2/status?x_key=a&access_token=b&%74oken=c&eyJhbGciOiJIUzI1NiJ9&aGVsbG8=="),
             "/api/v2/status?x_key=…&access_token=…&%74oken=…&…&…"
         );
+    }
+
+    #[test]
+    fn secrets_in_paths_are_not_logged() {
+        for (text, status, logged) in [
+            (
+                "/api/v1/resources/a/Component/web/",
+                200,
+                "/api/v1/resources/a/Component/web/",
+            ),
+            ("/api/v1/resources/a/Component/web/", 404, "/api/v1/resources/…/…/…/"),
+            ("/v2/events/00000011-1f1b", 200, "/v2/events/00000011-1f1b"),
+            ("/v2/events/eyJhbGciOiJIUzI1NiJ9.x.y", 404, "/v2/events/…"),
+            ("/v2/eyJhbGciOiJIUzI1NiJ9", 404, "/v2/…"),
+            ("/0123456789abcdef", 404, "/…"),
+            // Types and traits that nobody has are answered with an empty list.
+            (
+                "/v2/event_types/secret/traits/secret",
+                200,
+                "/v2/event_types/…/traits/…",
+            ),
+            (
+                "/v2/event_types/component.create/traits/name",
+                200,
+                "/v2/event_types/component.create/traits/name",
+            ),
+            (
+                "/v2/event_types/component.secret/traits",
+                200,
+                "/v2/event_types/…/traits",
+            ),
+        ] {
+            let status = StatusCode::from_u16(status).unwrap();
+            assert_eq!(logged_path(&text.parse().unwrap(), status), logged);
+        }
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! One gate in front of everything checks credentials, limits, times and logs; one place ([`family`]) gives failures the
 //! shape that the clients of each family expect.
 
+mod access;
 pub mod caller;
 pub mod events;
 pub mod family;
@@ -16,6 +17,7 @@ mod paging;
 pub mod resources;
 mod routes;
 pub mod server;
+mod shares;
 pub mod status;
 
 pub use listener::{Listening, TlsError, TlsFiles};

@@ -6,6 +6,7 @@ use schemars::generate::{SchemaGenerator, SchemaSettings};
 use schemars::{JsonSchema, Schema};
 use serde_json::{Map, Value, json};
 
+use super::caller::Verb;
 use super::family::{EventsError, Family, InsightsErrors, PlainError, WebitelError};
 
 /// Who is answered.
@@ -26,6 +27,8 @@ pub struct Operation {
     pub path: &'static str,
     /// Who is answered.
     pub access: Access,
+    /// What a credential must be good for.
+    verb: Option<Verb>,
     summary: &'static str,
     description: Option<&'static str>,
     parameters: Vec<Parameter>,
@@ -69,24 +72,40 @@ impl Parameter {
         }
     }
 
-    /// The same as a whole number from `least` on.
+    /// Its name.
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// The same as a whole number from `least` on, up to `greatest` if there is such a bound.
     #[must_use]
-    pub fn integer(mut self, least: i64) -> Self {
+    pub fn integer(mut self, least: i64, greatest: Option<i64>) -> Self {
         self.schema = json!({"type": "integer", "minimum": least});
+        if let Some(greatest) = greatest {
+            self.schema["maximum"] = json!(greatest);
+        }
         self
     }
 
-    /// The same as true or false.
+    /// The same as one of these words.
     #[must_use]
-    pub fn boolean(mut self) -> Self {
-        self.schema = json!({"type": "boolean"});
+    pub fn choice(mut self, words: impl IntoIterator<Item = &'static str>) -> Self {
+        let words: Vec<&str> = words.into_iter().collect();
+        self.schema = json!({"type": "string", "enum": words});
         self
     }
 
-    /// The same as a list: the parameter may be repeated.
+    /// The same as a text of this form.
     #[must_use]
-    pub fn repeated(mut self) -> Self {
-        self.schema = json!({"type": "array", "items": self.schema});
+    pub fn pattern(mut self, pattern: &'static str) -> Self {
+        self.schema = json!({"type": "string", "pattern": pattern});
+        self
+    }
+
+    /// The same as a list: the parameter may be repeated so many times.
+    #[must_use]
+    pub fn repeated(mut self, most: usize) -> Self {
+        self.schema = json!({"type": "array", "items": self.schema, "maxItems": most});
         self
     }
 }
@@ -97,6 +116,7 @@ impl Operation {
         Operation {
             path,
             access: Access::Open,
+            verb: None,
             summary,
             description: None,
             parameters: Vec::new(),
@@ -118,6 +138,13 @@ impl Operation {
         self
     }
 
+    /// Says what a credential must be good for.
+    #[must_use]
+    pub fn needs(mut self, verb: Verb) -> Self {
+        self.verb = Some(verb);
+        self
+    }
+
     /// Says what it takes.
     #[must_use]
     pub fn parameters(mut self, parameters: Vec<Parameter>) -> Self {
@@ -132,6 +159,17 @@ impl Operation {
             status,
             description,
             content: Some(("application/json", |generator| generator.subschema_for::<T>())),
+        });
+        self
+    }
+
+    /// Says that it answers with the same in XML.
+    #[must_use]
+    pub fn answers_xml(mut self, status: u16, description: &'static str) -> Self {
+        self.answers.push(Answer {
+            status,
+            description,
+            content: Some(("application/xml", |_| Schema::default())),
         });
         self
     }
@@ -194,13 +232,26 @@ impl Operation {
                 response["content"][kind] = json!({"schema": schema(generator)});
             }
         }
+        let in_xml = self.answers.iter().any(|answer| {
+            let kind = answer.content.map(|(kind, _)| kind);
+            kind == Some("application/xml")
+        });
         let mut failure = |name: &str, description: &str| {
             let schema = error_schema(family, generator);
-            let response = json!({"description": description, "content": {"application/json": {"schema": schema}}});
+            let mut response = json!({"description": description, "content": {"application/json": {"schema": schema}}});
+            if in_xml {
+                response["content"]["application/xml"] = json!({"schema": true});
+            }
             responses.insert(name.to_owned(), response);
         };
         if self.access != Access::Open {
             failure("401", "No credentials, or wrong ones");
+        }
+        if self.verb.is_some() {
+            failure("403", "The credential is not good for this");
+        }
+        if in_xml {
+            failure("406", "None of the forms that are accepted");
         }
         failure("default", "Any failure");
         let mut operation = json!({
@@ -209,10 +260,12 @@ impl Operation {
             "tags": [tag(family)],
             "parameters": parameters,
             "responses": responses,
-            "security": security(self.access),
+            "security": security(self.access, self.verb),
         });
-        if let Some(description) = self.description {
-            operation["description"] = json!(description);
+        let verb = self.verb.map(|verb| format!("Needs the verb `{verb}`."));
+        let description: Vec<&str> = self.description.into_iter().chain(verb.as_deref()).collect();
+        if !description.is_empty() {
+            operation["description"] = json!(description.join(" "));
         }
         operation
     }
@@ -244,12 +297,14 @@ fn operation_id(path: &str) -> String {
     format!("get_{}", words.join("_"))
 }
 
-fn security(access: Access) -> Value {
+/// The ways to show who asks; each with the verb that the credential must be good for.
+fn security(access: Access, verb: Option<Verb>) -> Value {
+    let verbs: Vec<&str> = verb.map(Verb::as_str).into_iter().collect();
     let ways = json!([
-        {"bearer": []},
-        {"accessKey": [], "accessToken": []},
-        {"authToken": []},
-        {"gatewayIdentity": [], "gatewaySecret": []},
+        {"bearer": verbs},
+        {"accessKey": verbs, "accessToken": verbs},
+        {"authToken": verbs},
+        {"gatewayIdentity": verbs, "gatewaySecret": verbs},
     ]);
     match (access, ways) {
         (Access::Open, _) => json!([]),

@@ -3,6 +3,7 @@
 //! Numbers that are none, or out of range, are refused with 400: a client that asks for something else than it gets
 //! would miss entries without a word.
 
+use axum::http::Uri;
 use form_urlencoded::Serializer;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -27,13 +28,45 @@ impl Query {
         )
     }
 
-    /// The last value of a parameter, as the original takes it.
+    pub(super) fn of(uri: &Uri) -> Self {
+        Query::parse(uri.query())
+    }
+
+    /// The value of a parameter.
     pub(super) fn get(&self, name: &str) -> Option<&str> {
-        self.0
-            .iter()
-            .rev()
-            .find(|(other, _)| other == name)
-            .map(|(_, value)| value.as_str())
+        let mut values = self.0.iter().filter(|(other, _)| other == name);
+        values.next().map(|(_, value)| value.as_str())
+    }
+
+    /// Notes parameters that there are not, or that are given twice: one of the two would be ignored, and nobody would
+    /// know which.
+    pub(super) fn check(&self, known: &[&str], wrong: &mut Vec<(String, String)>) {
+        let mut seen: Vec<&str> = Vec::new();
+        for (name, _) in &self.0 {
+            let name = name.as_str();
+            if seen.contains(&name) {
+                let sentence = "This parameter is given more than once.".to_owned();
+                if !wrong.iter().any(|(other, text)| other == name && *text == sentence) {
+                    wrong.push((name.to_owned(), sentence));
+                }
+                continue;
+            }
+            seen.push(name);
+            if !known.contains(&name) {
+                let there_are = match known {
+                    [] => "there is none here".to_owned(),
+                    known => format!("there are {}", known.join(", ")),
+                };
+                wrong.push((name.to_owned(), format!("Unknown parameter: {there_are}.")));
+            }
+        }
+    }
+
+    /// Refuses all parameters, for what takes none.
+    pub(super) fn refuse_all(&self) -> Result<(), Problem> {
+        let mut wrong = Vec::new();
+        self.check(&[], &mut wrong);
+        unless_wrong((), wrong)
     }
 }
 
@@ -203,6 +236,23 @@ mod tests {
     fn other_parameters_are_kept_and_sorted() {
         let page = page(42, "x=1&name=a+b");
         assert_eq!(page.links.first, "/api/v1/things/?limit=10&name=a+b&offset=0&x=1");
+    }
+
+    #[test]
+    fn what_there_is_not_or_is_there_twice_is_named() {
+        let mut wrong = Vec::new();
+        let query = Query::parse(Some("limit=1&a=1&limit=2&limit=3&a=2&offset=0"));
+        query.check(&["limit", "offset"], &mut wrong);
+        let expected = [
+            ("a", "Unknown parameter: there are limit, offset."),
+            ("limit", "This parameter is given more than once."),
+            ("a", "This parameter is given more than once."),
+        ];
+        assert_eq!(wrong, expected.map(|(name, text)| (name.to_owned(), text.to_owned())));
+        assert!(Query::parse(None).refuse_all().is_ok());
+        let refused = Query::parse(Some("x")).refuse_all();
+        let sentence = "Unknown parameter: there is none here.".to_owned();
+        assert_eq!(refused, Err(Problem::Parameters(vec![("x".to_owned(), sentence)])));
     }
 
     #[test]

@@ -10,13 +10,17 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get};
 use tokio::sync::Semaphore;
 
+use super::access::{self, Access as CallerAccess};
+use super::caller::Verb;
 use super::family::Family;
 use super::identity::Identity;
 use super::openapi::{Access, Operation, Parameter};
-use super::paging::Page;
+use super::paging::{GREATEST_LIMIT, Page};
 use super::resources::{self, Inventory, ManagedPage, Resource, ResourceSource};
 use super::server::Limits;
+use super::shares::Shares;
 use super::status::{self, InsightsStatus, Readiness, StatusSource, WebitelStatus};
+use crate::api::Kind;
 
 /// What all handlers share.
 #[derive(Clone)]
@@ -27,6 +31,8 @@ pub(super) struct Inner {
     pub status: Arc<dyn StatusSource>,
     pub resources: Arc<dyn ResourceSource>,
     pub slots: Semaphore,
+    /// Requests at work, by credential.
+    pub requests: Arc<Shares<String>>,
     pub connections: Arc<Semaphore>,
     pub limits: Limits,
     pub public_details: bool,
@@ -51,6 +57,10 @@ impl Shared {
 
     pub(super) fn slots(&self) -> &Semaphore {
         &self.0.slots
+    }
+
+    pub(super) fn requests(&self) -> &Arc<Shares<String>> {
+        &self.0.requests
     }
 
     pub(super) fn limits(&self) -> &Limits {
@@ -120,8 +130,15 @@ pub(super) fn table() -> Vec<Route> {
             handler: || get(status::ready),
         },
         Route {
+            operation: Operation::get("/api/v1/access/", "Who asks, and what that caller may")
+                .access(Access::Required)
+                .answers::<CallerAccess>(200, "By kind and verb the namespaces, or the pages"),
+            handler: || get(access::access),
+        },
+        Route {
             operation: Operation::get("/api/v1/pages/", "The pages that are managed")
                 .access(Access::Required)
+                .needs(Verb::Read)
                 .parameters(list_parameters())
                 .answers::<Page<ManagedPage>>(200, "A part of the list"),
             handler: || get(resources::pages),
@@ -129,6 +146,7 @@ pub(super) fn table() -> Vec<Route> {
         Route {
             operation: Operation::get("/api/v1/resources/", "Everything that is managed")
                 .access(Access::Required)
+                .needs(Verb::Read)
                 .parameters(list_parameters())
                 .answers::<Page<Resource>>(200, "A part of the list"),
             handler: || get(resources::resources),
@@ -136,9 +154,10 @@ pub(super) fn table() -> Vec<Route> {
         Route {
             operation: Operation::get("/api/v1/resources/{namespace}/{kind}/{name}/", "One declaration")
                 .access(Access::Required)
+                .needs(Verb::Read)
                 .parameters(vec![
                     Parameter::path("namespace", "Its namespace"),
-                    Parameter::path("kind", "Its kind, as in manifests"),
+                    Parameter::path("kind", "Its kind, as in manifests").choice(Kind::ALL.map(Kind::as_str)),
                     Parameter::path("name", "Its name"),
                 ])
                 .answers::<Resource>(200, "The declaration"),
@@ -146,14 +165,16 @@ pub(super) fn table() -> Vec<Route> {
         },
         Route {
             operation: Operation::get("/api/v2/status", "How the process does")
-                .describe("Numbers of declarations and queues are those of the caller's namespaces.")
+                .describe("Numbers of declarations and queues are those of what the caller may see.")
                 .access(Access::Required)
+                .needs(Verb::Read)
                 .answers::<WebitelStatus>(200, "How the process does"),
             handler: || get(status::webitel_status),
         },
         Route {
             operation: Operation::get("/api/v2/status/config", "Nothing; kept for its clients")
                 .access(Access::Required)
+                .needs(Verb::Read)
                 .answers_nothing(200, "Always empty"),
             handler: || get(status::configuration),
         },
@@ -164,17 +185,19 @@ pub(super) fn table() -> Vec<Route> {
     ]
 }
 
-fn list_parameters() -> Vec<Parameter> {
+/// The parameters of lists: what is not among them is refused.
+pub(super) fn list_parameters() -> Vec<Parameter> {
+    let greatest = i64::try_from(GREATEST_LIMIT).unwrap_or(i64::MAX);
     vec![
-        Parameter::query("limit", "Entries of a part: 1 to 1000, 10 when it is not given").integer(1),
-        Parameter::query("offset", "Entries to leave out, 0 when it is not given").integer(0),
-        Parameter::query("kind", "A kind, as in manifests; capitals do not matter"),
+        Parameter::query("limit", "Entries of a part; 10 when it is not given").integer(1, Some(greatest)),
+        Parameter::query("offset", "Entries to leave out, 0 when it is not given").integer(0, None),
+        Parameter::query("kind", "A kind, as in manifests; capitals do not matter").choice(Kind::ALL.map(Kind::as_str)),
         Parameter::query(
             "page",
             "Name of a StatusPage, or its namespace and name with a slash between",
         ),
         Parameter::query("namespace", "A namespace"),
-        Parameter::query("ready", "`true` or `false`").boolean(),
+        Parameter::query("ready", "`true` or `false`").choice(["true", "false"]),
     ]
 }
 

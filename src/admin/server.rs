@@ -24,11 +24,12 @@ use tower::ServiceExt as _;
 
 use super::family::Problem;
 use super::gate::{self, Peer};
-use super::identity::Identity;
+use super::identity::{Identity, throttle};
 use super::listener::Listening;
 use super::openapi::{self, Operation};
 use super::resources::ResourceSource;
 use super::routes::{self, Inner, Shared};
+use super::shares::Shares;
 use super::status::{self, StatusSource};
 use crate::connections::Unstalled;
 
@@ -37,8 +38,12 @@ use crate::connections::Unstalled;
 pub struct Limits {
     /// Connections at a time; more wait to be accepted.
     pub connections: usize,
+    /// Connections of one address (one /64 of IPv6) at a time, other than the gateway's; more are cut.
+    pub connections_of_one_address: usize,
     /// Requests at work at a time; more are answered with 503.
     pub requests: usize,
+    /// Requests at work of one credential; more are answered with 429.
+    pub requests_of_one_credential: usize,
     /// Bytes of a body; larger ones are answered with 413.
     pub body: u64,
     /// Bytes of the address and headers of a request; larger ones are answered with 431.
@@ -57,7 +62,9 @@ impl Default for Limits {
     fn default() -> Self {
         Limits {
             connections: 512,
+            connections_of_one_address: 128,
             requests: 64,
+            requests_of_one_credential: 16,
             body: 64 * 1024,
             head: 32 * 1024,
             head_time: Duration::from_secs(10),
@@ -141,6 +148,7 @@ impl AdminServer {
             status: options.status,
             resources: options.resources,
             slots: Semaphore::new(options.limits.requests),
+            requests: Shares::new(options.limits.requests_of_one_credential),
             connections: Arc::new(Semaphore::new(options.limits.connections)),
             limits: options.limits,
             public_details: options.public_details,
@@ -200,6 +208,7 @@ impl AdminServer {
         self.shared.0.tls.store(tls.is_some(), Ordering::Relaxed);
         let ends = Ends::default();
         let tasks = TaskTracker::new();
+        let by_address = Shares::new(self.shared.limits().connections_of_one_address);
         let accepting = async {
             loop {
                 // Never closed, so this only waits.
@@ -208,11 +217,17 @@ impl AdminServer {
                 };
                 match listener.accept().await {
                     Ok((stream, peer)) => {
+                        let share = by_address.take(&throttle::network(peer.ip()));
+                        if share.is_none() && !self.shared.identity().is_gateway(peer.ip()) {
+                            // Cut, not kept waiting: others are to be accepted.
+                            tracing::debug!(%peer, "too many connections of one address");
+                            continue;
+                        }
                         let tls = tls.as_ref().map(|files| TlsAcceptor::from(files.config()));
                         let serving = self.clone().connection(stream, peer, tls, ends.clone());
                         tasks.spawn(async move {
                             serving.await;
-                            drop(place);
+                            drop((place, share));
                         });
                     }
                     Err(error) => {

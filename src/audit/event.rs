@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::value::{TraitType, TraitValue, read_time, write_time};
+use crate::api::Kind;
 
 /// Longest text of a trait, in characters; the rest is cut off.
 pub const TEXT_LIMIT: usize = 255;
@@ -170,6 +171,40 @@ impl AuditEvent {
     }
 }
 
+/// The traits of an event as the store keeps them beside it, so that it is shown without looking elsewhere.
+pub(super) fn write_traits(traits: &[Trait]) -> String {
+    let all = traits.iter().map(|known| {
+        let (kind, value) = known.value.to_stored();
+        json!([known.name, kind, value])
+    });
+    Value::Array(all.collect()).to_string()
+}
+
+/// Reads [`write_traits`], in order.
+pub(super) fn read_traits(text: &str) -> Vec<Trait> {
+    let all: Vec<(String, String, Value)> = serde_json::from_str(text).unwrap_or_default();
+    let mut traits: Vec<Trait> = all
+        .into_iter()
+        .filter_map(|(name, kind, value)| {
+            let value = TraitValue::from_stored(&kind, &value)?;
+            Some(Trait { name, value })
+        })
+        .collect();
+    traits.sort_by(|one, other| (&one.name, one.value.kind()).cmp(&(&other.name, other.value.kind())));
+    traits
+}
+
+/// The kind in event types.
+pub(super) fn noun(kind: Kind) -> String {
+    kind.noun().replace(' ', "_")
+}
+
+/// The kind that events of a type are about.
+pub fn kind_of(event_type: &str) -> Option<Kind> {
+    let (noun, _) = event_type.split_once('.')?;
+    Kind::ALL.into_iter().find(|kind| self::noun(*kind) == noun)
+}
+
 /// PostgreSQL has no place for NUL in a text, and an index has none for a long text.
 fn storable(text: &str) -> String {
     text.chars().filter(|letter| *letter != '\0').take(TEXT_LIMIT).collect()
@@ -197,6 +232,30 @@ mod tests {
             json!({"name": "attempt", "type": "integer", "value": "2"})
         );
         assert_eq!(AuditEvent::from_json(&event.to_json()), Some(event));
+    }
+
+    #[test]
+    fn traits_survive_the_store() {
+        let at = "2024-03-01T10:00:06.123456Z".parse().unwrap();
+        let mut event = AuditEvent::new("a", Timestamp::UNIX_EPOCH)
+            .text("name", "w\"eb")
+            .with("name", TraitValue::Integer(9_007_199_254_740_993))
+            .with("ratio", TraitValue::Float(0.1 + 0.2))
+            .with("most", TraitValue::Float(f64::INFINITY))
+            .with("at", TraitValue::Datetime(at));
+        event.normalise();
+        assert_eq!(read_traits(&write_traits(&event.traits)), event.traits);
+        assert!(read_traits("nonsense").is_empty());
+    }
+
+    #[test]
+    fn a_type_begins_with_its_kind() {
+        for kind in Kind::ALL {
+            assert_eq!(kind_of(&format!("{}.create", noun(kind))), Some(kind));
+        }
+        for odd in ["component", "componentx.create", ".create", ""] {
+            assert_eq!(kind_of(odd), None, "{odd}");
+        }
     }
 
     #[test]

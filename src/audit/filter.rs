@@ -1,10 +1,10 @@
 //! What is asked of the event log.
 
-use std::collections::BTreeSet;
-
 use jiff::Timestamp;
 
+use super::event::AuditEvent;
 use super::value::TraitValue;
+use super::view::View;
 
 /// How a value is compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,6 +51,21 @@ impl Operator {
         Operator::ALL.into_iter().find(|operator| operator.as_str() == word)
     }
 
+    /// True when `value` compares so with `other`. Values of two types never do.
+    fn holds(self, value: &TraitValue, other: &TraitValue) -> bool {
+        let Some(order) = value.compare(other) else {
+            return false;
+        };
+        match self {
+            Operator::Less => order.is_lt(),
+            Operator::LessOrEqual => order.is_le(),
+            Operator::Equal => order.is_eq(),
+            Operator::NotEqual => order.is_ne(),
+            Operator::GreaterOrEqual => order.is_ge(),
+            Operator::Greater => order.is_gt(),
+        }
+    }
+
     pub(super) fn sql(self) -> &'static str {
         match self {
             Operator::Less => "<",
@@ -74,38 +89,13 @@ pub struct TraitFilter {
     pub value: TraitValue,
 }
 
-/// Whose events are seen.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum Tenants {
-    /// Everybody's, and those of nobody.
-    #[default]
-    All,
-    /// Everybody's, but not those of nobody.
-    Owned,
-    /// Those of these namespaces.
-    Only(BTreeSet<String>),
-    /// Those of these namespaces, and those of nobody.
-    OnlyAndUnowned(BTreeSet<String>),
-}
-
-impl Tenants {
-    /// The names, if only events of some are seen; nobody is the empty name.
-    pub(super) fn names(&self) -> Option<Vec<String>> {
-        match self {
-            Tenants::All | Tenants::Owned => None,
-            Tenants::Only(names) => Some(names.iter().cloned().collect()),
-            Tenants::OnlyAndUnowned(names) => Some(names.iter().cloned().chain([String::new()]).collect()),
-        }
-    }
-
-    /// True when events of this namespace are seen; the empty name is nobody's.
-    pub(super) fn include(&self, tenant: &str) -> bool {
-        match self {
-            Tenants::All => true,
-            Tenants::Owned => !tenant.is_empty(),
-            Tenants::Only(names) => names.contains(tenant),
-            Tenants::OnlyAndUnowned(names) => tenant.is_empty() || names.contains(tenant),
-        }
+impl TraitFilter {
+    /// True when an event has such a trait.
+    pub fn matches(&self, event: &AuditEvent) -> bool {
+        event
+            .traits
+            .iter()
+            .any(|known| known.name == self.name && self.operator.holds(&known.value, &self.value))
     }
 }
 
@@ -130,8 +120,8 @@ pub struct Sort {
 /// Which events, in which order. Everything that is given has to hold.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Filter {
-    /// Whose.
-    pub tenants: Tenants,
+    /// Which of them may be seen.
+    pub view: View,
     /// Of this type.
     pub event_type: Option<String>,
     /// With this id.
@@ -148,6 +138,8 @@ pub struct Filter {
     pub limit: Option<u32>,
     /// Only those after the event of this id in the order.
     pub marker: Option<String>,
+    /// Refuses to look at more events than this in search of those that match; none looks at all of them.
+    pub examine: Option<u32>,
 }
 
 impl Filter {

@@ -11,8 +11,6 @@ use super::store::EventStore;
 
 /// Events of other processes are looked for this often.
 const GLANCE: Duration = Duration::from_secs(1);
-/// So many events are handed over at once.
-const PORTION: u32 = 500;
 
 /// A reader that waits for events.
 #[derive(Debug)]
@@ -20,6 +18,8 @@ pub struct Follower {
     store: EventStore,
     filter: Filter,
     position: i64,
+    /// Of which file the position is.
+    changes: u64,
     /// Changes with every batch that this process stores; gone when the log is closed.
     stored: Option<watch::Receiver<u64>>,
 }
@@ -39,11 +39,12 @@ impl EventStore {
         stored: Option<watch::Receiver<u64>>,
     ) -> Result<Follower, AuditError> {
         let position = match filter.marker.take() {
-            Some(id) => self.sequence_of(&id, &filter.tenants).await?,
+            Some(id) => self.find(&id, &filter.view).await?.0,
             None => self.last_sequence().await?,
         };
-        filter.limit = Some(PORTION);
+        (filter.limit, filter.sort) = (None, Vec::new());
         Ok(Follower {
+            changes: self.changes(),
             store: self.clone(),
             filter,
             position,
@@ -62,14 +63,19 @@ impl Follower {
             if let Some(stored) = &mut self.stored {
                 stored.mark_unchanged();
             }
-            let last = self.store.last_sequence().await?;
-            if last > self.position {
-                let found = self.store.tail(&self.filter, self.position).await?;
-                if let Some((sequence, _)) = found.last() {
-                    self.position = *sequence;
-                    return Ok(Some(found.into_iter().map(|(_, event)| event).collect()));
-                }
-                self.position = last;
+            let changes = self.store.changes();
+            if changes != self.changes {
+                // Numbers begin anew in a file that took the place of another.
+                (self.position, self.changes) = (0, changes);
+            }
+            let (found, until) = self.store.tail(&self.filter, self.position).await?;
+            let moved = until > self.position;
+            self.position = self.position.max(until);
+            if !found.is_empty() {
+                return Ok(Some(found));
+            }
+            if moved {
+                continue;
             }
             match &mut self.stored {
                 Some(stored) => {

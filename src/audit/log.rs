@@ -1,12 +1,13 @@
-//! The log at work: spool, journal, and the task that stores batches.
+//! The log at work: what it takes, what it promises, and how it ends. Who stores is [`super::writer`].
 
 use std::collections::VecDeque;
+use std::io;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::{Notify, watch};
+use tokio::sync::{Notify, oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -14,20 +15,17 @@ use super::AuditError;
 use super::event::{AuditEvent, UNKNOWN};
 use super::filter::Filter;
 use super::follow::Follower;
-use super::journal::Journal;
-use super::outage::{check_place, is_no_place, is_outage, is_refusal};
+use super::journal::{Journal, Telling};
+use super::outage::is_outage;
+use super::place::check_place;
+use super::queue::{Queue, Recovered, Remains};
 use super::store::{EventStore, Location};
+use super::trouble::Trouble;
 use super::value::TraitValue;
-use super::write::Retention;
+use super::write::{Doomed, Retention, Writer};
+use super::writer;
 use crate::driver::Clock;
 
-/// Events that are stored in one transaction.
-const BATCH: usize = 2000;
-/// How often old events are looked for.
-const PRUNE_EVERY: Duration = Duration::from_secs(3600);
-/// The first pause after the store failed, doubled each time up to the last.
-const FIRST_PAUSE: Duration = Duration::from_millis(500);
-const LAST_PAUSE: Duration = Duration::from_secs(30);
 /// So long a store that does not answer may delay the start, and with it an incident.
 const START_LIMIT: Duration = Duration::from_secs(2);
 
@@ -42,6 +40,8 @@ pub struct AuditOptions {
     pub spool: usize,
     /// What is kept.
     pub retention: Retention,
+    /// True writes addresses of people, and of webhooks, as they are; false masks them.
+    pub personal_data: bool,
     /// True begins also when a PostgreSQL is there and refuses, and tries again: whoever has more urgent work than its
     /// record. False fails, so that a wrong URL is noticed.
     pub patient: bool,
@@ -65,6 +65,7 @@ impl AuditOptions {
             journal,
             spool: 100_000,
             retention: Retention::default(),
+            personal_data: false,
             patient: false,
             clock: Clock::System,
         }
@@ -87,8 +88,8 @@ macro_rules! counters {
         }
 
         #[derive(Debug, Default)]
-        struct Counts {
-            $($name: AtomicU64,)*
+        pub(super) struct Counts {
+            $(pub(super) $name: AtomicU64,)*
         }
 
         impl Counts {
@@ -106,33 +107,42 @@ counters! {
     rejected: "Events that the store refused for good and that are lost.",
     recovered: "Events that earlier processes left in the journal.",
     unknown: "Events among those whose outcome is not known.",
+    lost: "Events that earlier processes could neither store nor write to the journal, and that are lost.",
     store_failures: "Attempts to store that failed.",
     journal_failures: "Attempts to write the journal that failed.",
-    pruned: "Events that were deleted by retention.",
+    pruned: "Events that were deleted by retention, or with their namespace.",
+}
+
+/// Something to delete in pieces, and who waits for it.
+#[derive(Debug)]
+pub(super) struct Chore {
+    pub(super) doomed: Doomed,
+    pub(super) done: u64,
+    pub(super) reply: Option<oneshot::Sender<Result<u64, AuditError>>>,
 }
 
 #[derive(Debug)]
-struct Shared {
-    store: EventStore,
-    retention: Retention,
-    clock: Clock,
-    limit: usize,
-    spool: Mutex<VecDeque<AuditEvent>>,
-    /// None without one, and once the log is closed: its lock is given back then.
-    journal: Mutex<Option<Journal>>,
-    wake: Notify,
-    counts: Counts,
+pub(super) struct Shared {
+    pub(super) store: EventStore,
+    pub(super) retention: Retention,
+    pub(super) personal_data: bool,
+    pub(super) clock: Clock,
+    queue: Mutex<Queue>,
+    chores: Mutex<VecDeque<Chore>>,
+    pub(super) wake: Notify,
+    pub(super) counts: Counts,
     /// How many accepted events are settled: stored, or refused for good.
-    settled: watch::Sender<u64>,
-    closing: CancellationToken,
-    /// One at a time: whoever waited finds nothing left to do.
-    pruning: tokio::sync::Mutex<()>,
+    pub(super) settled: watch::Sender<u64>,
+    pub(super) closing: CancellationToken,
+    journal_trouble: Trouble,
+    full: Trouble,
+    remains: Mutex<Remains>,
 }
 
 /// The event log. Clones are the same log; events are stored in the background.
 #[derive(Clone, Debug)]
 pub struct AuditLog {
-    shared: Arc<Shared>,
+    pub(super) shared: Arc<Shared>,
     writer: Arc<Mutex<Option<JoinHandle<()>>>>,
 }
 
@@ -140,7 +150,7 @@ impl AuditLog {
     /// Opens the log and stores what earlier processes left in its journal. A store that cannot be reached or written
     /// now, such as a PostgreSQL that is down or a file on a full disk, does not stop it: it is tried again in the
     /// background. With [`AuditOptions::patient`] neither does a PostgreSQL that refuses. A journal that cannot be opened
-    /// is done without.
+    /// is tried again too.
     ///
     /// # Errors
     /// The file, the journal or the URL can never be used: it names a place that is not there, or what is there is no
@@ -150,62 +160,41 @@ impl AuditLog {
             check_place(path)?;
         }
         let store = EventStore::connect(&options.location, false)?;
-        let mut migrated = false;
-        match tokio::time::timeout(START_LIMIT, store.migrate()).await {
-            Ok(Ok(())) => migrated = true,
+        let mut writer = Writer::new(store.clone());
+        match tokio::time::timeout(START_LIMIT, writer.open()).await {
+            Ok(Ok(())) => {}
             Ok(Err(error)) if !(is_outage(&error) || store.postgres && options.patient) => return Err(error),
             Ok(Err(error)) => tracing::warn!(?error, "the event log cannot be used; events wait"),
             Err(_) => tracing::warn!("the event log does not answer; events wait"),
         }
-        let mut spool = VecDeque::new();
-        let counts = Counts::default();
-        let opened = match options.journal {
-            Some(path) => match Journal::open(&path) {
-                Ok(opened) => Some(opened),
-                Err(source) if is_no_place(&source) => return Err(AuditError::File { path, source }),
-                Err(error) => {
-                    counts.journal_failures.store(1, Ordering::Relaxed);
-                    tracing::warn!(%error, "the journal of the event log cannot be used; the work goes on without it");
-                    None
-                }
-            },
-            None => None,
-        };
-        let journal = match opened {
-            Some((journal, finished, begun)) => {
-                let lost = begun.into_iter().map(|mut event| {
-                    event.set("outcome", TraitValue::String(UNKNOWN.to_owned()));
-                    event.sort_traits();
-                    event
-                });
-                let lost: Vec<AuditEvent> = lost.collect();
-                counts.unknown.store(lost.len() as u64, Ordering::Relaxed);
-                spool.extend(finished);
-                spool.extend(lost);
-                spool.make_contiguous().sort_by_key(|event| event.generated);
-                counts.recovered.store(spool.len() as u64, Ordering::Relaxed);
-                counts.accepted.store(spool.len() as u64, Ordering::Relaxed);
-                Some(journal)
-            }
-            None => None,
-        };
         let shared = Arc::new(Shared {
             store,
             retention: options.retention,
+            personal_data: options.personal_data,
             clock: options.clock,
-            limit: options.spool,
-            spool: Mutex::new(spool),
-            journal: Mutex::new(journal),
+            queue: Mutex::new(Queue::new(options.spool, options.journal.clone())),
+            chores: Mutex::default(),
             wake: Notify::new(),
-            counts,
+            counts: Counts::default(),
             settled: watch::Sender::new(0),
             closing: CancellationToken::new(),
-            pruning: tokio::sync::Mutex::new(()),
+            journal_trouble: Trouble::default(),
+            full: Trouble::default(),
+            remains: Mutex::default(),
         });
-        let writer = tokio::spawn(write(Arc::clone(&shared), migrated));
+        let opened = shared.queue().open_journal();
+        match opened {
+            Ok(recovered) => shared.recovered(&recovered),
+            Err(source) if Queue::is_impossible(&source) => {
+                let path = options.journal.unwrap_or_default();
+                return Err(AuditError::File { path, source });
+            }
+            Err(error) => shared.journal_failed(&error),
+        }
+        let task = tokio::spawn(writer::run(Arc::clone(&shared), writer));
         Ok(AuditLog {
             shared,
-            writer: Arc::new(Mutex::new(Some(writer))),
+            writer: Arc::new(Mutex::new(Some(task))),
         })
     }
 
@@ -220,26 +209,29 @@ impl AuditLog {
         self.shared.accept(event);
     }
 
-    /// Takes an event that is about to happen: when this returns, no end of the process loses it any more. Writes one
-    /// line to the journal and waits for the disk, not for the store.
+    /// Takes an event that is about to happen: when this returns, no end of the process loses it any more, unless the
+    /// journal cannot be written. Writes one line to the journal and waits for the disk, not for the store.
     #[must_use = "an event that is not completed is stored with the outcome unknown"]
     pub fn begin(&self, mut event: AuditEvent) -> Pending {
         event.normalise();
         self.shared.with_journal(|journal| journal.begin(&event));
-        Pending {
-            shared: Arc::clone(&self.shared),
-            event: Some(event),
-        }
+        self.pending(event, None)
     }
 
     /// Takes an event that is about to happen in a store of its own: [`AuditLog::begin`] without waiting for the disk.
     #[must_use = "an event of which nothing more is said is stored with the outcome unknown"]
-    pub(super) fn expect(&self, mut event: AuditEvent) -> Pending {
+    pub(super) fn expect(&self, mut event: AuditEvent, telling: Telling) -> Pending {
         event.normalise();
-        self.shared.with_journal(|journal| journal.expect(&event));
+        self.shared
+            .with_journal(|journal| journal.expect(&event, Some(&telling)));
+        self.pending(event, Some(telling))
+    }
+
+    fn pending(&self, event: AuditEvent, telling: Option<Telling>) -> Pending {
         Pending {
             shared: Arc::clone(&self.shared),
             event: Some(event),
+            telling,
         }
     }
 
@@ -269,7 +261,12 @@ impl AuditLog {
 
     /// Events that wait for the store now.
     pub fn waiting(&self) -> usize {
-        self.shared.spool().len()
+        self.shared.queue().len()
+    }
+
+    /// Events that would be lost if the process ended now: they are neither in the store nor in the journal.
+    pub fn unprotected(&self) -> u64 {
+        self.shared.queue().unprotected()
     }
 
     /// Waits until everything that was taken before is stored. False when that took too long.
@@ -285,17 +282,26 @@ impl AuditLog {
     /// # Errors
     /// The database fails.
     pub async fn prune(&self) -> Result<u64, AuditError> {
-        self.shared.prune().await
+        let shared = &self.shared;
+        self.delete(Doomed::Expired(shared.retention, shared.clock.now())).await
     }
 
-    /// True when what is not stored at the end is kept for the next process.
-    pub fn has_journal(&self) -> bool {
-        let journal = self.shared.journal.lock();
-        journal.unwrap_or_else(PoisonError::into_inner).is_some()
+    /// Deletes all events of a namespace. Returns how many went.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn purge(&self, namespace: &str) -> Result<u64, AuditError> {
+        self.delete(Doomed::Tenant(namespace.to_owned())).await
     }
 
-    /// Stores what waits, for as long as `limit`, and closes the log. What is left stays in the journal. False when
-    /// something is left.
+    async fn delete(&self, doomed: Doomed) -> Result<u64, AuditError> {
+        let (reply, done) = oneshot::channel();
+        self.shared.add_chore(doomed, Some(reply));
+        done.await.unwrap_or(Err(AuditError::Closed))
+    }
+
+    /// Stores what waits, for as long as `limit`, and closes the log; says what is left in the journal, and what is lost.
+    /// False when something is left; see [`AuditLog::remains`].
     pub async fn close(&self, limit: Duration) -> bool {
         let stored = self.flush(limit).await;
         self.shared.closing.cancel();
@@ -303,14 +309,30 @@ impl AuditLog {
         if let Some(writer) = writer {
             // A writer that panicked has nothing more to say.
             let _ = writer.await;
+            self.shared.store.close().await;
+            let remains = self.shared.queue().close();
+            if remains.kept > 0 {
+                let count = remains.kept;
+                tracing::warn!(
+                    count,
+                    "events are not stored yet: the next process with this log stores them"
+                );
+            }
+            if remains.lost > 0 {
+                let count = remains.lost;
+                tracing::warn!(
+                    count,
+                    "events are lost: they could be written neither to the store nor to a journal"
+                );
+            }
+            *self.shared.remains.lock().unwrap_or_else(PoisonError::into_inner) = remains;
         }
-        self.shared.store.close().await;
-        self.shared
-            .journal
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
         stored
+    }
+
+    /// What was not stored when the log was closed.
+    pub fn remains(&self) -> Remains {
+        *self.shared.remains.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -319,6 +341,7 @@ impl AuditLog {
 pub struct Pending {
     shared: Arc<Shared>,
     event: Option<AuditEvent>,
+    telling: Option<Telling>,
 }
 
 impl Pending {
@@ -349,26 +372,77 @@ impl Drop for Pending {
     fn drop(&mut self) {
         // Cancelled, or unwound: nobody will tell any more.
         if let Some(event) = self.event.take() {
+            if let Some(telling) = &self.telling {
+                self.shared.queue().interrupted(telling, &event.message_id);
+            }
             self.shared.finish(event, UNKNOWN);
         }
     }
 }
 
 impl Shared {
-    fn spool(&self) -> MutexGuard<'_, VecDeque<AuditEvent>> {
-        self.spool.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(super) fn queue(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn with_journal(&self, work: impl FnOnce(&mut Journal) -> std::io::Result<()>) {
-        let mut journal = self.journal.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(journal) = journal.as_mut() else { return };
-        let Err(error) = work(journal) else { return };
-        if self.counts.journal_failures.fetch_add(1, Ordering::Relaxed) == 0 {
-            tracing::warn!(%error, "the journal of the event log cannot be written; the work goes on without it");
+    pub(super) fn chores(&self) -> MutexGuard<'_, VecDeque<Chore>> {
+        self.chores.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Something to delete, once nothing waits to be stored.
+    pub(super) fn add_chore(&self, doomed: Doomed, reply: Option<oneshot::Sender<Result<u64, AuditError>>>) {
+        let chore = Chore { doomed, done: 0, reply };
+        self.chores().push_back(chore);
+        self.wake.notify_one();
+    }
+
+    fn with_journal(&self, work: impl FnOnce(&mut Journal) -> io::Result<()>) {
+        let (result, recovered) = self.queue().with_journal(work);
+        self.journal_did(result, &recovered);
+    }
+
+    fn journal_did(&self, result: io::Result<()>, recovered: &Recovered) {
+        self.recovered(recovered);
+        match result {
+            Err(error) => self.journal_failed(&error),
+            Ok(()) => {
+                if self.journal_trouble.is_over().is_some() {
+                    tracing::warn!("the journal of the event log can be written again: all that waits is in it");
+                }
+            }
         }
     }
 
-    fn finish(&self, mut event: AuditEvent, outcome: &str) {
+    fn journal_failed(&self, error: &io::Error) {
+        self.counts.journal_failures.fetch_add(1, Ordering::Relaxed);
+        if self.journal_trouble.is_news(&error.to_string()) {
+            tracing::warn!(
+                %error,
+                "the journal of the event log cannot be written: what is not stored when this process ends is lost"
+            );
+        }
+    }
+
+    fn recovered(&self, recovered: &Recovered) {
+        let counts = &self.counts;
+        for (count, more) in [
+            (&counts.recovered, recovered.events),
+            (&counts.unknown, recovered.unknown),
+            (&counts.lost, recovered.lost),
+        ] {
+            count.fetch_add(more, Ordering::Relaxed);
+        }
+        counts.accepted.fetch_add(recovered.events, Ordering::Release);
+        if recovered.lost > 0 {
+            let count = recovered.lost;
+            tracing::warn!(
+                count,
+                "events of an earlier process are lost: its journal could not be written"
+            );
+        }
+    }
+
+    pub(super) fn finish(&self, mut event: AuditEvent, outcome: &str) {
         let taken = self.clock.now().duration_since(event.generated);
         event.set("outcome", TraitValue::String(outcome.to_owned()));
         event.set("duration", TraitValue::Float(taken.as_secs_f64().max(0.0)));
@@ -377,118 +451,42 @@ impl Shared {
     }
 
     fn accept(&self, event: AuditEvent) {
-        let mut spool = self.spool();
-        if spool.len() >= self.limit {
-            drop(spool);
-            self.with_journal(|journal| journal.settle([event.message_id.as_str()]));
-            if self.counts.dropped.fetch_add(1, Ordering::Relaxed) == 0 {
-                tracing::warn!("the event log takes no more events until its store is back: some are lost");
-            }
-            return;
-        }
-        // Noted under the spool's lock, so that it is not settled before it is noted.
-        self.with_journal(|journal| journal.note(&event));
-        spool.push_back(event);
-        self.counts.accepted.fetch_add(1, Ordering::Release);
-        drop(spool);
-        self.wake.notify_one();
-    }
-
-    /// The oldest events in the spool are settled.
-    fn settle(&self, count: usize) {
-        let settled: Vec<AuditEvent> = {
-            let mut spool = self.spool();
-            let count = count.min(spool.len());
-            spool.drain(..count).collect()
+        let text = event.to_json().to_string();
+        let id = event.message_id.as_str();
+        // One lock for both: what is stored is noted before it is settled.
+        let mut queue = self.queue();
+        let room = queue.has_room();
+        let (result, recovered) = if room {
+            let done = queue.with_journal(|journal| journal.note(id, &text));
+            queue.push(id, text);
+            self.counts.accepted.fetch_add(1, Ordering::Release);
+            done
+        } else {
+            queue.with_journal(|journal| journal.settle([id]))
         };
-        self.with_journal(|journal| journal.settle(settled.iter().map(|event| event.message_id.as_str())));
-        self.settled.send_modify(|total| *total += settled.len() as u64);
-    }
-
-    async fn store(&self, batch: &[AuditEvent]) -> Result<(), AuditError> {
-        match self.store.insert(batch).await {
-            Ok(_) => {
-                self.counts.stored.fetch_add(batch.len() as u64, Ordering::Relaxed);
-                Ok(())
+        drop(queue);
+        self.journal_did(result, &recovered);
+        if room {
+            if self.full.is_over().is_some() {
+                let dropped = self.counts.dropped.load(Ordering::Relaxed);
+                tracing::warn!(
+                    dropped,
+                    "the event log takes events again; those that did not fit are lost"
+                );
             }
-            Err(error) if is_refusal(&error) => {
-                // One event stops only itself.
-                for event in batch {
-                    match self.store.insert(std::slice::from_ref(event)).await {
-                        Ok(_) => {
-                            self.counts.stored.fetch_add(1, Ordering::Relaxed);
-                        }
-                        Err(error) if is_refusal(&error) => {
-                            self.counts.rejected.fetch_add(1, Ordering::Relaxed);
-                            tracing::warn!(
-                                event = event.message_id,
-                                ?error,
-                                "an event cannot be stored and is lost"
-                            );
-                        }
-                        // Those before it are stored and will be found so.
-                        Err(error) => return Err(error),
-                    }
-                }
-                Ok(())
+            self.wake.notify_one();
+        } else {
+            self.counts.dropped.fetch_add(1, Ordering::Relaxed);
+            if self.full.is_news("full") {
+                tracing::warn!("too many events wait for the store: until it is back further ones are lost");
             }
-            Err(error) => Err(error),
         }
     }
 
-    async fn prune(&self) -> Result<u64, AuditError> {
-        let _one = self.pruning.lock().await;
-        let pruned = self.store.prune(self.retention, self.clock.now()).await?;
-        self.counts.pruned.fetch_add(pruned, Ordering::Relaxed);
-        Ok(pruned)
-    }
-}
-
-/// Stores batches until the log is closed.
-async fn write(shared: Arc<Shared>, mut migrated: bool) {
-    let mut pause = FIRST_PAUSE;
-    let mut prune = tokio::time::interval(PRUNE_EVERY);
-    loop {
-        let batch: Vec<AuditEvent> = shared.spool().iter().take(BATCH).cloned().collect();
-        if batch.is_empty() && migrated {
-            tokio::select! {
-                () = shared.closing.cancelled() => return,
-                () = shared.wake.notified() => {}
-                _ = prune.tick(), if shared.retention != Retention::default() => {
-                    if let Err(error) = shared.prune().await {
-                        tracing::warn!(?error, "old events cannot be deleted; it is tried again in an hour");
-                    }
-                }
-            }
-            continue;
-        }
-        let attempt = async {
-            if !migrated {
-                shared.store.migrate().await?;
-                migrated = true;
-            }
-            shared.store(&batch).await
-        };
-        let result = tokio::select! {
-            result = attempt => result,
-            // Only after the time that closing allows: what is left stays in the journal.
-            () = shared.closing.cancelled() => return,
-        };
-        match result {
-            Ok(()) => {
-                pause = FIRST_PAUSE;
-                shared.settle(batch.len());
-            }
-            Err(error) => {
-                if shared.counts.store_failures.fetch_add(1, Ordering::Relaxed) == 0 {
-                    tracing::warn!(?error, "events cannot be stored; they wait");
-                }
-                tokio::select! {
-                    () = tokio::time::sleep(pause) => {}
-                    () = shared.closing.cancelled() => return,
-                }
-                pause = (pause * 2).min(LAST_PAUSE);
-            }
-        }
+    /// The oldest events in the queue are settled.
+    pub(super) fn settle(&self, count: usize) {
+        let result = self.queue().settle(count);
+        self.journal_did(result, &Recovered::default());
+        self.settled.send_modify(|total| *total += count as u64);
     }
 }

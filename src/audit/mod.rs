@@ -1,18 +1,20 @@
 //! The event log: every remote write, transition, drift, adoption, refusal and recovery as one event with typed traits.
 //!
 //! What it promises:
-//! - **Never in the way.** [`AuditLog::record`] and [`AuditLog::begin`] never wait for the store. Events wait in a spool
+//! - **Never in the way.** [`AuditLog::record`] and [`AuditLog::begin`] never wait for the store. Events wait in a queue
 //!   of bounded length while the store is down; what does not fit is dropped and counted, never silently. The
 //!   beginning of a dropped write may still be in the journal: the next process stores it with an unknown outcome.
 //! - **Not lost with the process.** With a journal (the default beside a SQLite file) a remote write is noted on disk
 //!   before it is sent. Whatever ends the process, the next one stores the event: with its outcome when that was known,
 //!   else with the outcome `unknown`. A power cut can take the outcome of the last events, never a begun write itself.
 //!   This holds as far as the journal's directory survives: with PostgreSQL in a cluster, put it on a volume that
-//!   outlives the container.
-//! - **None twice.** A message id is stored once; storing again changes nothing.
-//! - **No secrets.** Events are made from the engine's changes, which carry `(secret)` in their place.
-//!
-//! A journal that cannot be written is counted and does not stop the write: an incident goes first.
+//!   outlives the container. A journal that cannot be written stops no write, for an incident goes first; what is lost by
+//!   that is counted and said, by this process or the next one.
+//! - **Each once.** What happens gets an id that nothing else has. A message id is stored once; storing again changes
+//!   nothing. Only a write to the store of declarations that was interrupted, and is tried again, is told with the id
+//!   that it had.
+//! - **No secrets, and nobody's address.** Events are made from the engine's changes, which carry `(secret)` in their
+//!   place; addresses of people and webhooks are masked unless [`AuditOptions::personal_data`] says otherwise.
 
 mod catalog;
 mod database_url;
@@ -22,22 +24,33 @@ mod follow;
 mod journal;
 mod log;
 mod outage;
+mod personal;
+mod place;
+mod question;
+mod queue;
+mod read;
 mod recorder;
-mod select;
+mod statement;
 mod store;
+mod trouble;
 mod value;
+mod view;
+pub mod vocabulary;
 mod write;
+mod writer;
 
 use std::path::PathBuf;
 
 pub use database_url::DatabaseUrl;
-pub use event::{AuditEvent, TEXT_LIMIT, Trait, UNKNOWN};
-pub use filter::{Filter, Operator, Sort, SortKey, Tenants, TraitFilter};
+pub use event::{AuditEvent, TEXT_LIMIT, Trait, UNKNOWN, kind_of};
+pub use filter::{Filter, Operator, Sort, SortKey, TraitFilter};
 pub use follow::Follower;
 pub use log::{AuditLog, AuditOptions, Counters, Pending};
+pub use queue::Remains;
 pub use store::{EventStore, Location};
 pub use value::{TraitType, TraitValue, read_integer, read_time, write_time};
-pub use write::Retention;
+pub use view::{Grant, Tenants, View};
+pub use write::{Retention, purge};
 
 /// Why the event log could not do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -63,6 +76,21 @@ pub enum AuditError {
     /// The marker is no event that the caller may see.
     #[error("Marker {0} not found.")]
     UnknownMarker(String),
+    /// The answer is too far away.
+    #[error(
+        "more than {0} events would have to be looked at: give start_timestamp and end_timestamp, or a condition that \
+         fewer events meet"
+    )]
+    TooMany(i64),
+    /// An older version of this program has made the log.
+    #[error("the event log is of an older version: the next command that records in it brings it up to date")]
+    OldTables,
+    /// Events were stored in a file that is gone.
+    #[error("the file of the event log was removed or replaced meanwhile")]
+    Replaced,
+    /// The log is closed.
+    #[error("the event log is closed")]
+    Closed,
     /// The database failed.
     #[error("the event log's database failed")]
     Database(#[from] sqlx::Error),

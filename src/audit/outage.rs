@@ -1,30 +1,6 @@
 //! Which failures pass and which do not: a log that is away now is waited for, one that can never be is refused.
 
-use std::path::Path;
-
 use super::AuditError;
-
-/// A file can be made or opened there, one day at least.
-pub(super) fn check_place(path: &Path) -> Result<(), AuditError> {
-    let unusable = |source| AuditError::File {
-        path: path.to_owned(),
-        source,
-    };
-    if path.is_dir() {
-        return Err(unusable(std::io::ErrorKind::IsADirectory.into()));
-    }
-    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty());
-    match directory.map(std::fs::metadata) {
-        Some(Err(source)) if is_no_place(&source) => Err(unusable(source)),
-        _ => Ok(()),
-    }
-}
-
-/// True when a path names a place that is not there.
-pub(super) fn is_no_place(error: &std::io::Error) -> bool {
-    use std::io::ErrorKind::{IsADirectory, NotADirectory, NotFound};
-    matches!(error.kind(), NotFound | IsADirectory | NotADirectory)
-}
 
 /// True when the database cannot be reached or written now, as opposed to reached and refusing.
 pub(super) fn is_outage(error: &AuditError) -> bool {

@@ -4,10 +4,11 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use super::event::AuditEvent;
+use super::event::{AuditEvent, noun};
+use super::journal::Telling;
 use super::log::{AuditLog, Pending};
+use super::personal::Masks;
 use super::value::TraitValue;
-use crate::api::Kind;
 use crate::driver::{Conclusion, Effect, Expectation, Happening, Recorder, Ticket};
 use crate::engine::{Action, Declaration, ObjectKey, Status, Step};
 
@@ -30,11 +31,16 @@ impl Recorder for AuditLog {
             )
             // Changes carry `(secret)` in the place of secrets; the request itself does not.
             .raw(json!({"summary": effect.step.summary, "changes": effect.step.changes}));
-        let event = match is_declared_anew(effect.declaration, effect.step) {
+        let mut event = match is_declared_anew(effect.declaration, effect.step) {
             true => by_owner(event, effect.declaration),
             false => event,
         };
-        Box::new(AuditLog::begin(self, event))
+        let masks = self.masks(effect.declaration);
+        masks.apply(&mut event.raw);
+        Box::new(Request {
+            pending: AuditLog::begin(self, event),
+            masks,
+        })
     }
 
     fn expect(
@@ -46,16 +52,18 @@ impl Recorder for AuditLog {
     ) -> Option<Box<dyn Expectation>> {
         let event = |operation: &str| self.about(operation, page, page_id, declaration);
         let done = |operation: &str| event(operation).text("outcome", "succeeded");
-        let events = match happening {
+        let (part, events) = match happening {
             Happening::Adopted { id, recovered: false } => {
-                vec![by_owner(done("adopt"), declaration).text("remote_id", id)]
+                let event = by_owner(done("adopt"), declaration).text("remote_id", id);
+                ("id", vec![event])
             }
-            Happening::Adopted { id, recovered: true } => vec![done("recover").text("remote_id", id)],
-            Happening::Released => vec![done("release")],
-            Happening::Pruned => vec![done("prune")],
-            Happening::Status(status) => transitions(declaration, status, event),
+            Happening::Adopted { id, recovered: true } => ("id", vec![done("recover").text("remote_id", id)]),
+            Happening::Released => ("release", vec![done("release")]),
+            Happening::Pruned => ("prune", vec![done("prune")]),
+            Happening::Status(status) => ("status", transitions(declaration, status, event)),
         };
-        (!events.is_empty()).then(|| Box::new(self.all(declaration, events)) as Box<dyn Expectation>)
+        let expected = self.all(declaration, part, events);
+        (!expected.0.is_empty()).then(|| Box::new(expected) as Box<dyn Expectation>)
     }
 }
 
@@ -69,9 +77,16 @@ impl Expectation for Expected {
     }
 }
 
-impl Ticket for Pending {
+/// A request that is on its way.
+struct Request {
+    pending: Pending,
+    masks: Masks,
+}
+
+impl Ticket for Request {
     fn conclude(self: Box<Self>, conclusion: Conclusion<'_>) {
-        self.complete(conclusion.outcome, |event| {
+        let Request { pending, masks } = *self;
+        pending.complete(conclusion.outcome, |event| {
             let mut event = event
                 .text("remote_id", conclusion.created.unwrap_or_default())
                 .text("request_id", conclusion.request_id.unwrap_or_default());
@@ -79,7 +94,7 @@ impl Ticket for Pending {
                 event.set("http_status", TraitValue::Integer(i64::from(status)));
             }
             if let (Some(error), Value::Object(raw)) = (conclusion.error, &mut event.raw) {
-                raw.insert("error".to_owned(), Value::from(error));
+                raw.insert("error".to_owned(), Value::from(masks.text(error)));
             }
             event
         });
@@ -100,31 +115,48 @@ impl AuditLog {
             .with("generation", TraitValue::Integer(declaration.generation))
     }
 
-    /// Puts events of one store write on the record. Their ids follow from what they are about and what was stored
-    /// before: the process after one that ended in between tells the same event.
-    fn all(&self, declaration: &Declaration, events: Vec<AuditEvent>) -> Expected {
+    /// What is masked in events about a declaration.
+    fn masks(&self, declaration: &Declaration) -> Masks {
+        if self.shared.personal_data {
+            Masks::none()
+        } else {
+            Masks::of(&declaration.spec)
+        }
+    }
+
+    /// Puts events of one store write on the record. Each is an event of its own, however often the same is written: only
+    /// when the last write of this part of the declaration was interrupted, and this one writes the same, is it the same
+    /// event. So every write is told here, also one of which nothing is recorded.
+    fn all(&self, declaration: &Declaration, part: &str, events: Vec<AuditEvent>) -> Expected {
+        let subject = format!("{} {part}", declaration.uid);
+        let interrupted = self.shared.queue().resume(&subject);
         let before = declaration.stored.to_json().unwrap_or_default().to_string();
+        let masks = self.masks(declaration);
         let told = events.into_iter().map(|mut event| {
-            let told = ["condition", "status", "reason"].map(|name| event.get(name).unwrap_or_default());
+            let told = ["condition", "status", "reason", "remote_id"].map(|name| event.get(name).unwrap_or_default());
             let drift = event.raw.get("drift").map(ToString::to_string).unwrap_or_default();
-            let parts = [&declaration.uid, &before, &event.event_type, &drift];
-            event.message_id = identifier(parts.into_iter().chain(&told));
-            self.expect(event)
+            let parts = [&before, &event.event_type, &drift];
+            let content = digest(parts.into_iter().chain(&told));
+            if let Some(id) = interrupted.get(&content) {
+                event.message_id.clone_from(id);
+            }
+            masks.apply(&mut event.raw);
+            let subject = subject.clone();
+            self.expect(event, Telling { subject, content })
         });
         Expected(told.collect())
     }
 }
 
-/// An id that follows from texts.
-fn identifier<'a>(texts: impl Iterator<Item = &'a String>) -> String {
+/// A name for texts: the same for the same ones.
+fn digest<'a>(texts: impl Iterator<Item = &'a String>) -> String {
     let mut digest = Sha256::new();
     for text in texts {
         digest.update(text.len().to_le_bytes());
         digest.update(text);
     }
-    let mut bytes = [0; 16];
-    bytes.copy_from_slice(&digest.finalize()[..16]);
-    uuid::Builder::from_custom_bytes(bytes).into_uuid().to_string()
+    let bytes = digest.finalize();
+    bytes.iter().take(16).map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The event with the field manager that declared what it carries out, where the store knows that.
@@ -194,9 +226,4 @@ fn operation(step: &Step) -> &'static str {
         Action::Release => "release",
         Action::Prune => "prune",
     }
-}
-
-/// The kind in event types.
-fn noun(kind: Kind) -> String {
-    kind.noun().replace(' ', "_")
 }

@@ -1,9 +1,12 @@
 //! Typed values of traits, and how the events API writes and reads them: as Python does, because its clients compare
 //! the texts.
 
+use std::cmp::Ordering;
+
 use jiff::Timestamp;
 use jiff::civil::{Date, DateTime, Time};
 use jiff::tz::Offset;
+use serde_json::Value;
 
 /// The types of traits. They are separate spaces: an integer is never found by a string.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -75,6 +78,39 @@ impl TraitValue {
             TraitValue::Float(_) => TraitType::Float,
             TraitValue::Datetime(_) => TraitType::Datetime,
         }
+    }
+
+    /// How it compares with another value of its type, as the databases do it: texts by code point.
+    pub(super) fn compare(&self, other: &TraitValue) -> Option<Ordering> {
+        match (self, other) {
+            (TraitValue::String(one), TraitValue::String(other)) => Some(one.cmp(other)),
+            (TraitValue::Integer(one), TraitValue::Integer(other)) => Some(one.cmp(other)),
+            (TraitValue::Float(one), TraitValue::Float(other)) => one.partial_cmp(other),
+            (TraitValue::Datetime(one), TraitValue::Datetime(other)) => Some(one.cmp(other)),
+            _ => None,
+        }
+    }
+
+    /// In the form in which it is stored beside its event.
+    pub(super) fn to_stored(&self) -> (&'static str, Value) {
+        match self {
+            TraitValue::String(text) => ("s", Value::from(text.as_str())),
+            TraitValue::Integer(number) => ("i", Value::from(*number)),
+            // As text: JSON has no infinite numbers.
+            TraitValue::Float(number) => ("f", Value::from(write_float(*number))),
+            TraitValue::Datetime(at) => ("d", Value::from(at.as_microsecond())),
+        }
+    }
+
+    /// Reads [`TraitValue::to_stored`].
+    pub(super) fn from_stored(kind: &str, value: &Value) -> Option<TraitValue> {
+        Some(match kind {
+            "s" => TraitValue::String(value.as_str()?.to_owned()),
+            "i" => TraitValue::Integer(value.as_i64()?),
+            "f" => TraitValue::Float(value.as_str()?.parse().ok()?),
+            "d" => TraitValue::Datetime(Timestamp::from_microsecond(value.as_i64()?).ok()?),
+            _ => return None,
+        })
     }
 }
 

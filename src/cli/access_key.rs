@@ -1,5 +1,6 @@
 //! `statuspage access-key`: who may ask the HTTP API.
 
+use std::collections::BTreeSet;
 use std::io::Write;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -12,7 +13,7 @@ use serde_json::json;
 use super::access_key_secret::{KeySecret, SecretName};
 use super::session::block_on;
 use super::{Failure, Outcome, quantity};
-use crate::admin::caller::Scope;
+use crate::admin::caller::{Scope, Verb};
 use crate::admin::identity::access_keys::{AccessKeyError, AccessKeys};
 use crate::admin::identity::key_ring::{IssuedKey, KeyRingError, NewKey, StoredKey};
 
@@ -112,10 +113,17 @@ pub struct Create {
     #[arg(
         long = "namespace",
         value_name = "NAMESPACE",
-        required_unless_present = "all_namespaces",
+        required_unless_present_any = ["all_namespaces", "pages"],
         conflicts_with = "all_namespaces"
     )]
     pub namespaces: Vec<String>,
+    /// StatusPage that the key is limited to; may be repeated. Its namespace is one of the key's by that.
+    #[arg(long = "page", value_name = "NAMESPACE/NAME")]
+    pub pages: Vec<String>,
+    /// What the key is good for: read (status and declarations), events, alerts, approve; may be repeated. Nothing takes
+    /// alerts and approvals yet.
+    #[arg(long = "verb", value_name = "VERB", default_values = ["read", "events"])]
+    pub verbs: Vec<Verb>,
     /// Lets the key see every namespace.
     #[arg(long)]
     pub all_namespaces: bool,
@@ -181,12 +189,16 @@ fn make(create: Create, out: &mut dyn Write) -> Result<(), Failure> {
     let namespaces = if create.all_namespaces {
         Scope::All
     } else {
-        Scope::Only(create.namespaces.into_iter().collect())
+        let of_pages = create.pages.iter().filter_map(|page| page.split_once('/'));
+        let of_pages: Vec<String> = of_pages.map(|(namespace, _)| namespace.to_owned()).collect();
+        Scope::Only(create.namespaces.into_iter().chain(of_pages).collect())
     };
     let key = create.place.create(&NewKey {
         user: create.user,
         admin: create.admin,
         namespaces,
+        pages: (!create.pages.is_empty()).then(|| create.pages.into_iter().collect()),
+        verbs: create.verbs.into_iter().collect(),
         expires,
     })?;
     let token = key.token.expose_secret();
@@ -208,27 +220,30 @@ fn make(create: Create, out: &mut dyn Write) -> Result<(), Failure> {
 fn show(list: &List, out: &mut dyn Write) -> Result<(), Failure> {
     let keys = list.place.read()?;
     let now = Timestamp::now();
-    let scope = |key: &StoredKey| match &key.namespaces {
+    let names = |names: &Option<BTreeSet<String>>| match names {
         None => "*".to_owned(),
-        Some(namespaces) => namespaces.iter().cloned().collect::<Vec<_>>().join(","),
+        Some(names) => names.iter().cloned().collect::<Vec<_>>().join(","),
     };
+    let verbs = |key: &StoredKey| key.verbs.iter().map(Verb::to_string).collect::<Vec<_>>().join(",");
     let write = |out: &mut dyn Write| match list.output {
         Format::Text => {
             writeln!(
                 out,
-                "{:<36}  {:<16}  {:<5}  {:<24}  {:<20}  NAMESPACES",
-                "KEY", "USER", "ADMIN", "EXPIRES", "STATE"
+                "{:<36}  {:<16}  {:<5}  {:<20}  {:<7}  {:<12}  {:<24}  PAGES",
+                "KEY", "USER", "ADMIN", "EXPIRES", "STATE", "VERBS", "NAMESPACES"
             )?;
             keys.iter().try_for_each(|key| {
                 let state = if key.expires <= now { "expired" } else { "valid" };
                 writeln!(
                     out,
-                    "{:<36}  {:<16}  {:<5}  {:<24}  {state:<20}  {}",
+                    "{:<36}  {:<16}  {:<5}  {:<20}  {state:<7}  {:<12}  {:<24}  {}",
                     key.id,
                     key.user,
                     key.admin,
                     format!("{:.0}", key.expires),
-                    scope(key)
+                    verbs(key),
+                    names(&key.namespaces),
+                    names(&key.pages)
                 )
             })
         }
@@ -237,7 +252,7 @@ fn show(list: &List, out: &mut dyn Write) -> Result<(), Failure> {
                 .iter()
                 .map(|key| {
                     json!({"key": key.id, "user": key.user, "admin": key.admin, "namespaces": key.namespaces,
-                           "created": key.created, "expires": key.expires, "expired": key.expires <= now})
+                           "pages": key.pages, "verbs": key.verbs, "created": key.created, "expires": key.expires, "expired": key.expires <= now})
                 })
                 .collect();
             writeln!(out, "{}", json!(keys))

@@ -1,32 +1,40 @@
 //! `statuspage events`: who changed what on which page, when.
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use clap::{Args, ValueEnum};
-use jiff::{SignedDuration, Timestamp};
+use clap::{Args, Subcommand, ValueEnum};
+use jiff::Timestamp;
 use serde_json::Value;
 
+use super::events_filter::{asks_for_conditions, condition, instant, nothing, without_conditions};
 use super::events_remote::Remote;
+use super::events_table::Table;
 use super::session::{asked_to_end, block_on};
 use super::{Failure, Outcome};
 use crate::audit::{
-    AuditEvent, EventStore, Filter, Follower, Operator, Sort, SortKey, TraitFilter, TraitType, TraitValue, read_time,
+    self, AuditError, AuditEvent, EventStore, Filter, Follower, Location, Sort, SortKey, TraitFilter, View,
 };
+use crate::manifest::nearest;
+use crate::store::directory::LOCAL_STATE;
 
 /// Options of `events`.
 #[derive(Clone, Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub struct Arguments {
+    /// Something else than showing them.
+    #[command(subcommand)]
+    pub command: Option<Command>,
     /// The log: a SQLite file, a postgres:// URL, or the http:// address of an operator.
     #[arg(long, value_name = "PLACE", env = "STATUSPAGE_EVENTS", hide_env_values = true)]
-    pub from: String,
+    pub from: Option<String>,
     /// File with the token for the operator, in place of STATUSPAGE_EVENTS_TOKEN.
     #[arg(long, value_name = "FILE")]
     pub token_file: Option<PathBuf>,
     /// Only events of this type, such as incident.publish.
     #[arg(long = "type", value_name = "TYPE")]
     pub event_type: Option<String>,
-    /// Only events with this trait, such as name=web, outcome!=succeeded or generation:integer>=3. Repeatable.
+    /// Only events with this trait, such as name=web, outcome!=succeeded or generation>=3. Repeatable.
     #[arg(long, value_name = "TRAIT", value_parser = condition)]
     pub filter: Vec<TraitFilter>,
     /// Not before: a time, or how long ago, such as 30m, 2h or 7d.
@@ -38,6 +46,9 @@ pub struct Arguments {
     /// The newest so many.
     #[arg(long, value_name = "NUMBER", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub limit: u32,
+    /// Shows changes of conditions too; json and yaml always have them.
+    #[arg(long)]
+    pub conditions: bool,
     /// Asks an operator for the events of all namespaces, which only an admin may.
     #[arg(long)]
     pub all_namespaces: bool,
@@ -49,15 +60,41 @@ pub struct Arguments {
     pub output: Format,
 }
 
+/// What else to do with events.
+#[derive(Clone, Debug, Subcommand)]
+pub enum Command {
+    /// Deletes all events of a namespace for good, from a file or a database.
+    Purge(Purge),
+}
+
+/// Options of `purge`.
+#[derive(Clone, Debug, Args)]
+pub struct Purge {
+    /// The log: a SQLite file or a postgres:// URL.
+    #[arg(long, value_name = "PLACE", env = "STATUSPAGE_EVENTS", hide_env_values = true)]
+    pub from: String,
+    /// The namespace whose events go.
+    #[arg(long, value_name = "NAME")]
+    pub namespace: String,
+}
+
 /// Form of the output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Format {
     /// A line for each event.
     Table,
+    /// A line with more columns.
+    Wide,
     /// A JSON list; one object on each line when following.
     Json,
     /// YAML documents.
     Yaml,
+}
+
+impl Format {
+    fn is_for_people(self) -> bool {
+        matches!(self, Format::Table | Format::Wide)
+    }
 }
 
 /// Where events come from.
@@ -66,52 +103,151 @@ enum Source {
     Remote(Remote),
 }
 
-/// Prints events, the oldest first.
+/// Prints events, the oldest first, or deletes some.
 pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<Outcome, Failure> {
     block_on(async {
-        let source = if arguments.from.starts_with("http://") || arguments.from.starts_with("https://") {
-            Source::Remote(Remote::open(&arguments.from, arguments.token_file.as_deref())?)
-        } else {
-            Source::Store(EventStore::open_read_only(&arguments.from.parse()?).await?)
-        };
-        let filter = Filter {
-            event_type: arguments.event_type.clone(),
-            from: arguments.since,
-            until: arguments.until,
-            traits: arguments.filter.clone(),
-            sort: vec![Sort {
-                key: SortKey::Generated,
-                descending: true,
-            }],
-            limit: Some(arguments.limit),
-            ..Filter::default()
-        };
-        // The stream begins before the list is read, so that nothing falls between them.
-        let mut follower = match (&source, arguments.follow) {
-            (Source::Store(store), true) => Some(store.follow(filter.clone()).await?),
-            _ => None,
-        };
-        // From where a stream goes on that breaks before its first event.
-        let newest = match (&source, arguments.follow) {
-            (Source::Remote(remote), true) => remote.newest().await?,
-            _ => None,
-        };
-        let mut events = match &source {
-            Source::Store(store) => store.query(&filter).await?,
-            Source::Remote(remote) => remote.list(&filter, arguments.all_namespaces).await?,
-        };
-        events.reverse();
-        print(out, &events, arguments).map_err(Failure::Output)?;
-        if arguments.follow {
-            tokio::select! {
-                () = asked_to_end() => {}
-                result = follow(&source, follower.as_mut(), newest, &filter, arguments, &events, out) => result?,
-            }
+        match &arguments.command {
+            Some(Command::Purge(purge)) => self::purge(purge, out).await?,
+            None => show(arguments, out).await?,
         }
         Ok(Outcome::Success)
     })
 }
 
+async fn show(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failure> {
+    let from = arguments.from.as_deref().ok_or(Failure::NoEvents)?;
+    let source = if is_address(from) {
+        Source::Remote(Remote::open(from, arguments.token_file.as_deref())?)
+    } else {
+        Source::Store(open(from).await?)
+    };
+    let hidden = arguments.output.is_for_people()
+        && !arguments.conditions
+        && !asks_for_conditions(arguments.event_type.as_deref(), &arguments.filter);
+    let filter = Filter {
+        event_type: arguments.event_type.clone(),
+        from: arguments.since,
+        until: arguments.until,
+        traits: (arguments.filter.iter().cloned())
+            .chain(hidden.then(without_conditions))
+            .collect(),
+        sort: vec![Sort {
+            key: SortKey::Generated,
+            descending: true,
+        }],
+        limit: Some(arguments.limit),
+        ..Filter::default()
+    };
+    // The stream begins before the list is read, so that nothing falls between them.
+    let mut follower = match (&source, arguments.follow) {
+        (Source::Store(store), true) => Some(store.follow(filter.clone()).await?),
+        _ => None,
+    };
+    // From where a stream goes on that breaks before its first event.
+    let newest = match (&source, arguments.follow) {
+        (Source::Remote(remote), true) => remote.newest().await?,
+        _ => None,
+    };
+    let mut events = match &source {
+        Source::Store(store) => store.query(&filter).await?,
+        Source::Remote(remote) => remote.list(&filter, arguments.all_namespaces).await?,
+    };
+    events.reverse();
+    let mut printer = Printer::new(arguments);
+    printer.print(out, &events).map_err(Failure::Output)?;
+    if events.is_empty() && !arguments.follow {
+        let in_use = match &source {
+            Source::Store(store) => store.event_types(&View::default()).await?,
+            // For administrators only, and not worth a question that is refused.
+            Source::Remote(_) => Vec::new(),
+        };
+        let event_type = arguments.event_type.as_deref();
+        // Not what was asked for, and so not where that goes.
+        anstream::eprintln!("{}", nothing(event_type, &arguments.filter, &in_use, hidden));
+    }
+    if arguments.follow {
+        tokio::select! {
+            () = asked_to_end() => {}
+            result = follow(&source, follower.as_mut(), newest, &filter, arguments, &events, &mut printer, out) => result?,
+        }
+    }
+    Ok(())
+}
+
+fn is_address(from: &str) -> bool {
+    from.starts_with("http://") || from.starts_with("https://")
+}
+
+/// Opens a log for reading, or says what to do instead.
+async fn open(from: &str) -> Result<EventStore, Failure> {
+    let location: Location = from.parse()?;
+    EventStore::open_read_only(&location)
+        .await
+        .map_err(|error| unreadable(from, &location, error))
+}
+
+fn unreadable(from: &str, location: &Location, error: AuditError) -> Failure {
+    let Location::File(path) = location else {
+        return error.into();
+    };
+    let inside = |directory: &Path| {
+        let places = [
+            directory.join("events.db"),
+            directory.join(LOCAL_STATE).join("events.db"),
+        ];
+        places.into_iter().find(|place| place.is_file())
+    };
+    let code = match &error {
+        AuditError::Database(sqlx::Error::Database(error)) => error.code().map(|code| code.into_owned()),
+        _ => None,
+    };
+    let help = match (&error, code.as_deref()) {
+        (AuditError::File { .. }, _) if path.is_dir() => match inside(path) {
+            Some(file) => format!("{from} is a directory: the log in it is {}", file.display()),
+            None => format!("{from} is a directory, and there is no log in it: give the file that --events names"),
+        },
+        (AuditError::NoFile(_), _) => {
+            format!("there is no event log at {from}: the first command with --events {from} makes it")
+        }
+        // SQLite: not a database, no such table.
+        (_, Some("26")) => {
+            format!("{from} is no event log: it is not even a SQLite database; give the file that --events names")
+        }
+        (_, Some("1")) => format!("{from} is no event log but another database: give the file that --events names"),
+        _ => return error.into(),
+    };
+    Failure::EventsPlace(help)
+}
+
+async fn purge(purge: &Purge, out: &mut dyn Write) -> Result<(), Failure> {
+    let (from, namespace) = (purge.from.as_str(), purge.namespace.as_str());
+    if is_address(from) {
+        let help = "an operator's API deletes nothing: give the file or the postgres:// URL of its log";
+        return Err(Failure::EventsPlace(help.to_owned()));
+    }
+    let location: Location = from.parse()?;
+    let known = match open(from).await {
+        Ok(store) => {
+            let known = store.tenants().await?;
+            store.close().await;
+            known
+        }
+        // What is deleted is in the newest tables.
+        Err(Failure::Events(error)) if matches!(*error, AuditError::OldTables) => vec![namespace.to_owned()],
+        Err(failure) => return Err(failure),
+    };
+    if !known.iter().any(|tenant| tenant == namespace) {
+        let near = nearest(namespace, known.iter().map(String::as_str));
+        let hint = near.map_or(String::new(), |near| format!("; did you mean {near}?"));
+        return Err(Failure::EventsPlace(format!(
+            "there are no events of namespace {namespace}{hint}"
+        )));
+    }
+    let deleted = audit::purge(&location, namespace).await?;
+    writeln!(out, "deleted {deleted} events of namespace {namespace}").map_err(Failure::Output)
+}
+
+#[expect(clippy::too_many_arguments, reason = "all of it is what a list began with")]
 async fn follow(
     source: &Source,
     follower: Option<&mut Follower>,
@@ -119,6 +255,7 @@ async fn follow(
     filter: &Filter,
     arguments: &Arguments,
     shown: &[AuditEvent],
+    printer: &mut Printer,
     out: &mut dyn Write,
 ) -> Result<(), Failure> {
     let known = |event: &AuditEvent| shown.iter().any(|old| old.message_id == event.message_id);
@@ -126,7 +263,7 @@ async fn follow(
         (Source::Store(_), Some(follower)) => {
             while let Some(mut events) = follower.next().await? {
                 events.retain(|event| !known(event));
-                print(out, &events, arguments).map_err(Failure::Output)?;
+                printer.print(out, &events).map_err(Failure::Output)?;
             }
         }
         (Source::Remote(remote), _) => {
@@ -134,7 +271,7 @@ async fn follow(
             loop {
                 let event = stream.next().await?;
                 if !known(&event) {
-                    print(out, &[event], arguments).map_err(Failure::Output)?;
+                    printer.print(out, &[event]).map_err(Failure::Output)?;
                 }
             }
         }
@@ -143,129 +280,41 @@ async fn follow(
     Ok(())
 }
 
-fn print(out: &mut dyn Write, events: &[AuditEvent], arguments: &Arguments) -> std::io::Result<()> {
-    match arguments.output {
-        Format::Table => {
-            for event in events {
-                writeln!(out, "{}", line(event))?;
-            }
-        }
-        Format::Json if arguments.follow => {
-            for event in events {
-                writeln!(out, "{}", event.to_json())?;
-            }
-        }
-        Format::Json => {
-            let list: Vec<Value> = events.iter().map(AuditEvent::to_json).collect();
-            writeln!(out, "{:#}", Value::Array(list))?;
-        }
-        Format::Yaml => {
-            for event in events {
-                let text = serde_yaml::to_string(&event.to_json()).map_err(std::io::Error::other)?;
-                write!(out, "---\n{text}")?;
-            }
+/// Prints events in the form that is asked for.
+struct Printer {
+    output: Format,
+    follow: bool,
+    table: Table,
+}
+
+impl Printer {
+    fn new(arguments: &Arguments) -> Self {
+        Printer {
+            output: arguments.output,
+            follow: arguments.follow,
+            table: Table::new(arguments.output == Format::Wide),
         }
     }
-    out.flush()
-}
 
-/// One event for people: time, type, object, outcome, who declared it, and what it was about.
-fn line(event: &AuditEvent) -> String {
-    let get = |name: &str| event.get(name).unwrap_or_default();
-    let outcome = match get("outcome") {
-        outcome if outcome.is_empty() => get("reason"),
-        outcome => outcome,
-    };
-    let about = ["error", "summary", "message"]
-        .into_iter()
-        .find_map(|name| event.raw.get(name)?.as_str())
-        .unwrap_or_default();
-    let object = format!("{}/{}", get("namespace"), get("name"));
-    let at = event.generated.strftime("%Y-%m-%dT%H:%M:%SZ");
-    let who = get("who");
-    let text = format!(
-        "{at}  {:<24} {object:<32} {outcome:<12} {who:<16} {about}",
-        event.event_type
-    );
-    // A text from elsewhere cannot steer the terminal.
-    text.trim_end()
-        .chars()
-        .map(|letter| if letter.is_control() { ' ' } else { letter })
-        .collect()
-}
-
-/// A time, or how long ago.
-fn instant(text: &str) -> Result<Timestamp, String> {
-    if let Some(at) = read_time(text) {
-        return Ok(at);
-    }
-    let wrong = || format!("`{text}` is no time: write 2024-03-01T10:00:00Z, or 30m, 2h or 7d for so long ago");
-    let unit = text.chars().last().ok_or_else(wrong)?;
-    let seconds = match unit {
-        's' => 1,
-        'm' => 60,
-        'h' => 3600,
-        'd' => 86_400,
-        _ => return Err(wrong()),
-    };
-    let number: i64 = text.trim_end_matches(unit).parse().map_err(|_| wrong())?;
-    let ago = number.checked_mul(seconds).ok_or_else(wrong)?;
-    Timestamp::now()
-        .checked_sub(SignedDuration::from_secs(ago))
-        .map_err(|_| wrong())
-}
-
-/// `name=value`, with other operators and a type where wanted.
-fn condition(text: &str) -> Result<TraitFilter, String> {
-    let wrong = || format!("`{text}` is no condition: write name=value, name!=value or name:integer>=3");
-    let at = text.find(['=', '!', '<', '>']).ok_or_else(wrong)?;
-    let (name, rest) = text.split_at(at);
-    let (operator, value) = [
-        ("!=", Operator::NotEqual),
-        ("<=", Operator::LessOrEqual),
-        (">=", Operator::GreaterOrEqual),
-        ("=", Operator::Equal),
-        ("<", Operator::Less),
-        (">", Operator::Greater),
-    ]
-    .into_iter()
-    .find_map(|(sign, operator)| Some((operator, rest.strip_prefix(sign)?)))
-    .ok_or_else(wrong)?;
-    let (name, kind) = match name.split_once(':') {
-        Some((name, kind)) => (name, TraitType::parse(kind).ok_or_else(wrong)?),
-        None => (name, TraitType::String),
-    };
-    if name.is_empty() {
-        return Err(wrong());
-    }
-    let value: TraitValue = kind.read(value).ok_or_else(wrong)?;
-    Ok(TraitFilter {
-        name: name.to_owned(),
-        operator,
-        value,
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn conditions_and_times_are_read() {
-        let read = condition("generation:integer>=3").unwrap();
-        assert_eq!(
-            (read.name.as_str(), read.operator),
-            ("generation", Operator::GreaterOrEqual)
-        );
-        assert_eq!(read.value, TraitValue::Integer(3));
-        assert_eq!(condition("note=a=b").unwrap().value, TraitValue::String("a=b".into()));
-        assert_eq!(condition("outcome!=succeeded").unwrap().operator, Operator::NotEqual);
-        for text in ["", "name", "=x", "a:number=1", "a:integer=x"] {
-            assert!(condition(text).is_err(), "{text}");
+    fn print(&mut self, out: &mut dyn Write, events: &[AuditEvent]) -> std::io::Result<()> {
+        match self.output {
+            Format::Table | Format::Wide => self.table.print(out, events)?,
+            Format::Json if self.follow => {
+                for event in events {
+                    writeln!(out, "{}", event.to_json())?;
+                }
+            }
+            Format::Json => {
+                let list: Vec<Value> = events.iter().map(AuditEvent::to_json).collect();
+                writeln!(out, "{:#}", Value::Array(list))?;
+            }
+            Format::Yaml => {
+                for event in events {
+                    let text = serde_yaml::to_string(&event.to_json()).map_err(std::io::Error::other)?;
+                    write!(out, "---\n{text}")?;
+                }
+            }
         }
-        let hour = Timestamp::now().duration_since(instant("1h").unwrap());
-        assert!((3599..3700).contains(&hour.as_secs()));
-        assert!(instant("2024-03-01").is_ok());
-        assert!(instant("soon").is_err());
+        out.flush()
     }
 }

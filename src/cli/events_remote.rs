@@ -11,6 +11,8 @@ use serde_json::Value;
 use super::Failure;
 use crate::audit::{AuditEvent, Filter, Operator, TraitFilter, write_time};
 
+/// How long a list may take; whatever answers nothing is no operator.
+const ANSWER_LIMIT: Duration = Duration::from_secs(60);
 /// Pause before a stream that broke is asked for again.
 const AGAIN: Duration = Duration::from_secs(1);
 
@@ -33,7 +35,10 @@ impl Remote {
         let http = reqwest::Client::builder()
             .connect_timeout(Duration::from_secs(10))
             .build()
-            .map_err(Failure::EventsAddress)?;
+            .map_err(|source| Failure::EventsAddress {
+                address: address.to_owned(),
+                source,
+            })?;
         Ok(Remote {
             http,
             url: format!("{}/v2/events", address.trim_end_matches('/').trim_end_matches("/v2")),
@@ -51,8 +56,10 @@ impl Remote {
         if let Some(limit) = filter.limit {
             query.push(("limit", limit.to_string()));
         }
-        let body: Value = self.get(&query).await?.json().await.map_err(Failure::EventsAddress)?;
-        let events = body.as_array().map(Vec::as_slice).unwrap_or_default();
+        let response = self.get(&query).await?;
+        let body: Value = response.json().await.unwrap_or_default();
+        // Whatever else answers there is no list of events.
+        let events = body.as_array().ok_or_else(no_events)?;
         events.iter().map(read).collect()
     }
 
@@ -82,13 +89,16 @@ impl Remote {
 
     async fn get(&self, query: &[(&str, String)]) -> Result<Response, Failure> {
         let mut request = self.http.get(&self.url).query(query);
+        if !query.iter().any(|(name, _)| *name == "follow") {
+            request = request.timeout(ANSWER_LIMIT);
+        }
         if let Some(token) = &self.token {
             request = request.header("X-Auth-Token", token.expose_secret());
         }
-        let response = request
-            .send()
-            .await
-            .map_err(|error| Failure::EventsAddress(error.without_url()))?;
+        let response = request.send().await.map_err(|error| Failure::EventsAddress {
+            address: self.url.trim_end_matches("/v2/events").to_owned(),
+            source: error.without_url(),
+        })?;
         let status = response.status();
         if status.is_success() {
             return Ok(response);
@@ -99,9 +109,19 @@ impl Remote {
             None if status == StatusCode::NOT_FOUND => "there is no event log at this address".to_owned(),
             None => "no reason given".to_owned(),
         };
+        let help = match status {
+            StatusCode::UNAUTHORIZED => {
+                "; give the token of an access key (`statuspage access-key create`) or of the cluster (`kubectl create \
+                 token ACCOUNT`) in STATUSPAGE_EVENTS_TOKEN, or its file with --token-file"
+            }
+            StatusCode::FORBIDDEN => "; /api/v1/access/ says what this token may",
+            StatusCode::NOT_FOUND => "; it is kept where the operator, `sync` or `dev` runs with --events",
+            _ => "",
+        };
         Err(Failure::EventsRefused {
             status: status.as_u16(),
             message,
+            help,
         })
     }
 }
@@ -177,17 +197,22 @@ impl Stream<'_> {
 
 fn is_outage(failure: &Failure) -> bool {
     match failure {
-        Failure::EventsAddress(_) => true,
+        Failure::EventsAddress { .. } => true,
         Failure::EventsRefused { status, .. } => *status == 429 || *status >= 500,
         _ => false,
     }
 }
 
 fn read(event: &Value) -> Result<AuditEvent, Failure> {
-    AuditEvent::from_json(event).ok_or(Failure::EventsRefused {
+    AuditEvent::from_json(event).ok_or_else(no_events)
+}
+
+fn no_events() -> Failure {
+    Failure::EventsRefused {
         status: 200,
-        message: "the answer is no event: is this the address of an operator?".to_owned(),
-    })
+        message: "the answer is no list of events".to_owned(),
+        help: "; is this the address of an operator's HTTP API?",
+    }
 }
 
 fn parameters(filter: &Filter, all: bool) -> Vec<(&'static str, String)> {

@@ -111,16 +111,29 @@ pub enum Failure {
     /// The event log cannot be used.
     #[error(transparent)]
     Events(Box<crate::audit::AuditError>),
+    /// Nothing says where the event log is.
+    #[error("nothing says where the event log is: give --from, or set STATUSPAGE_EVENTS")]
+    NoEvents,
+    /// The event log is not where it is looked for, in words that say what to do.
+    #[error("{0}")]
+    EventsPlace(String),
     /// The operator's event log cannot be reached.
-    #[error("the event log cannot be reached")]
-    EventsAddress(#[source] reqwest::Error),
+    #[error("cannot reach {address}: is an operator, `sync` or `dev` with --http-listen running there?")]
+    EventsAddress {
+        /// Where it was looked for.
+        address: String,
+        /// Why not.
+        source: reqwest::Error,
+    },
     /// The operator does not show its event log.
-    #[error("the event log was not shown ({status}): {message}")]
+    #[error("the event log was not shown ({status}): {message}{help}")]
     EventsRefused {
         /// HTTP status.
         status: u16,
         /// Its words.
         message: String,
+        /// What to do, after a semicolon.
+        help: &'static str,
     },
     /// The local server cannot work.
     #[error(transparent)]

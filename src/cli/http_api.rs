@@ -10,7 +10,7 @@ use secrecy::SecretString;
 use super::Failure;
 use super::progress::Lines;
 use super::session::Session;
-use crate::admin::caller::{Caller, Scope};
+use crate::admin::caller::{Caller, Grant, Scope};
 use crate::admin::identity::access_keys::AccessKeys;
 use crate::admin::identity::{Gateway, Identity, Network};
 use crate::admin::resources::StoreSource;
@@ -108,11 +108,11 @@ impl HttpApi {
         };
         let mut identity = self.settings.identity()?;
         if open && address.ip().is_loopback() {
-            identity = identity.with_anonymous(Caller {
-                user: "local".to_owned(),
-                admin: true,
-                namespaces: Scope::All,
-            });
+            let everything = Grant::reading(Scope::All);
+            identity = identity.with_anonymous(Caller::new("local", true, everything));
+        }
+        if let Some(why) = identity.nobody_can_enter() {
+            print(&format!("! nobody can enter the HTTP API: {why}"));
         }
         let listening = self.settings.listen(address).await?;
         let [listed, strays] = [Arc::clone(&session.store), Arc::clone(&session.store)];

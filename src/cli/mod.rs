@@ -12,7 +12,9 @@ mod connection;
 mod crds;
 mod dev;
 mod events;
+mod events_filter;
 mod events_remote;
+mod events_table;
 mod export;
 mod failure;
 mod http_api;
@@ -173,11 +175,18 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 }
 
 impl Command {
-    /// What is logged when nobody says: a service tells what it does, a command only what is wrong.
+    /// What is logged when nobody says: a service tells what it does, a command only what is wrong; and who asks an HTTP
+    /// API is told wherever one is served.
     fn log_level(&self) -> &'static str {
-        match self {
-            Command::Operator(_) => "info",
-            _ => "warn",
+        let http = match self {
+            Command::Operator(_) => return "info",
+            Command::Sync(arguments) => &arguments.http,
+            Command::Dev(arguments) => &arguments.http,
+            _ => return "warn",
+        };
+        match http.http_listen {
+            Some(_) => "warn,statuspage::access=info",
+            None => "warn",
         }
     }
 

@@ -55,6 +55,9 @@ pub struct Arguments {
     /// Where what is done is recorded.
     #[command(flatten)]
     pub record: Record,
+    /// Deletes the events of a namespace once it is gone from the cluster. Only for a log of this cluster alone.
+    #[arg(long, help_heading = "Record")]
+    pub events_purge_with_namespace: bool,
     /// Address of the HTTP API: status, managed resources, events.
     #[arg(
         long,
@@ -102,6 +105,7 @@ pub fn run(arguments: Arguments, _out: &mut dyn Write) -> Result<Outcome, Failur
             patient: true,
             ..events
         }),
+        purge_with_namespace: arguments.events_purge_with_namespace,
         leader,
         namespaces: arguments.watch_namespaces,
         requests_per_minute: arguments.requests_per_minute,

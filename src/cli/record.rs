@@ -26,6 +26,9 @@ pub struct Record {
     /// [default: no bound].
     #[arg(long, value_name = "BYTES", value_parser = quantity::bytes)]
     pub events_max_size: Option<u64>,
+    /// Writes addresses of people and of webhooks into events as they are [default: masked, such as j…@example.com].
+    #[arg(long)]
+    pub events_personal_data: bool,
 }
 
 impl Record {
@@ -42,6 +45,7 @@ impl Record {
             age: self.events_max_age,
             bytes: self.events_max_size,
         };
+        options.personal_data = self.events_personal_data;
         Ok(Some(options))
     }
 }

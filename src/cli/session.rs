@@ -180,28 +180,14 @@ impl Session {
         std::future::pending().await
     }
 
-    /// Stores what is still to be stored.
+    /// Stores what is still to be stored; the log says what is left.
     pub(super) async fn close_record(&self) {
         if let Err(error) = self.options.budgets.settle().await {
             // What is on record counts more than was sent: the next command waits longer than it had to.
             tracing::debug!(%error, "the number of requests of the last minute is not on record");
         }
-        let Some(log) = self.log.get() else { return };
-        let kept = log.has_journal();
-        if log.close(LAST_EVENTS).await {
-            return;
-        }
-        let count = log.waiting();
-        if kept {
-            tracing::warn!(
-                count,
-                "events are not stored yet; the next command with this log stores them"
-            );
-        } else {
-            tracing::warn!(
-                count,
-                "events are lost: they could not be stored, and there is no journal to keep them"
-            );
+        if let Some(log) = self.log.get() {
+            log.close(LAST_EVENTS).await;
         }
     }
 }

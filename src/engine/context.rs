@@ -10,6 +10,7 @@ use super::journal::PROVIDE;
 use super::kinds::{Unlisted, is_running};
 use super::lookup::Lookup;
 use super::plan::{ReadWhat, State};
+use super::seal::Seal;
 use super::world::World;
 use crate::api::{
     ComponentGroupSpec, ComponentObservation, ComponentSpec, IncidentSpec, IncidentTemplateSpec, Journal, Kind,
@@ -260,6 +261,14 @@ fn is_to_run(declaration: &Declaration, spec: &IncidentSpec) -> bool {
 }
 
 impl<'a> Context<'a> {
+    /// Makes the hashes that are recorded of this declaration.
+    pub(super) fn seal(&self) -> Seal<'a> {
+        Seal {
+            uid: &self.declaration.uid,
+            key: self.world.seal_key,
+        }
+    }
+
     pub(super) fn policies(&self) -> Policies {
         self.declaration.policies(self.world.page_spec())
     }

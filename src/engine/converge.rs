@@ -137,7 +137,7 @@ impl<'a> Planner<'a> {
             return;
         }
         let planned = rules.fields(context, None).and_then(|fields| {
-            let found = fields::creation(&fields);
+            let found = fields::creation(&fields, context.seal());
             rules
                 .create(context, found.body.clone())
                 .map(|request| (request, found))
@@ -220,7 +220,12 @@ impl<'a> Planner<'a> {
         };
         let policies = context.policies();
         self.note_replacement(context, rules, &mut outcome.status);
-        let mut found = fields::compare(&fields, &outcome.status.object().applied, policies.drift);
+        let mut found = fields::compare(
+            &fields,
+            &outcome.status.object().applied,
+            policies.drift,
+            context.seal(),
+        );
         if let Some(kind) = K::OBJECT
             && self.confirm_drift(declaration, kind, K::id(remote), &found.drift, K::PRIORITY)
         {

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
+use super::seal::Seal;
 use crate::api::{Drift, DriftPolicy};
 
 /// How two values of a field are compared.
@@ -157,7 +158,12 @@ impl Comparisons {
 /// Compares declared fields with the remote object. `applied` holds the hashes of what was written last: a field whose
 /// hash is another one was changed by the declaration's owner and is always written; a field that differs with the
 /// same hash was changed by somebody else and follows the drift policy.
-pub fn compare(fields: &[Field], applied: &BTreeMap<String, String>, policy: DriftPolicy) -> Comparisons {
+pub fn compare(
+    fields: &[Field],
+    applied: &BTreeMap<String, String>,
+    policy: DriftPolicy,
+    seal: Seal<'_>,
+) -> Comparisons {
     let mut found = Comparisons::default();
     // What has a request of its own waits until everything before it is as declared.
     let (apart, together): (Vec<&Field>, Vec<&Field>) = fields.iter().partition(|field| field.apart);
@@ -165,9 +171,9 @@ pub fn compare(fields: &[Field], applied: &BTreeMap<String, String>, policy: Dri
         if field.apart && !found.body.is_empty() {
             break;
         }
-        let hash = hash(&field.desired);
-        let declared_anew = applied.get(field.name) != Some(&hash);
-        found.applied.insert(field.name.to_owned(), hash);
+        let recorded = applied.get(field.name);
+        let declared_anew = recorded.is_none_or(|recorded| !seal.is_field(recorded, field));
+        found.applied.insert(field.name.to_owned(), seal.of_field(field));
         let write = match field.access {
             Access::WriteOnly => declared_anew,
             Access::Noted => false,
@@ -209,10 +215,10 @@ pub fn compare(fields: &[Field], applied: &BTreeMap<String, String>, policy: Dri
 }
 
 /// The body of a create: every declared field.
-pub fn creation(fields: &[Field]) -> Comparisons {
+pub fn creation(fields: &[Field], seal: Seal<'_>) -> Comparisons {
     let mut found = Comparisons::default();
     for field in fields.iter().filter(|field| !field.apart) {
-        found.applied.insert(field.name.to_owned(), hash(&field.desired));
+        found.applied.insert(field.name.to_owned(), seal.of_field(field));
         if field.access == Access::Noted {
             continue;
         }
@@ -237,7 +243,7 @@ fn change(field: &Field) -> Change {
     }
 }
 
-/// A short hash of a value; enough to see a change, not enough to find a secret.
+/// A short hash of a value that everybody may know.
 pub fn hash(value: &Value) -> String {
     let digest = Sha256::digest(value.to_string().as_bytes());
     digest.iter().take(5).map(|byte| format!("{byte:02x}")).collect()
@@ -301,6 +307,10 @@ fn instant(value: &Value) -> Option<Timestamp> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn compare(fields: &[Field], applied: &BTreeMap<String, String>, policy: DriftPolicy) -> Comparisons {
+        super::compare(fields, applied, policy, Seal::default())
+    }
     use serde_json::json;
 
     fn field(desired: Value, observed: Value) -> Field {

@@ -32,6 +32,7 @@ mod planner;
 mod record;
 mod replacement;
 mod request;
+mod seal;
 mod world;
 
 pub use candidates::{Candidate, candidates, kind_of};
@@ -46,6 +47,7 @@ pub use plan::{Action, Backlog, Finding, Plan, Read, ReadWhat, State, Step};
 pub use planner::plan;
 pub use record::{Reply, record, undone};
 pub use request::Request;
+pub use seal::{Seal, SealKey};
 pub use world::{DELETION_WINDOW, Gate, World, resync_interval};
 
 #[cfg(test)]

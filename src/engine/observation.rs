@@ -71,7 +71,12 @@ impl Planner<'_> {
             });
         };
         let fields = kinds::embed_fields(declared, &known.value);
-        Ok(fields::compare(&fields, &page.status.object().applied, policy))
+        Ok(fields::compare(
+            &fields,
+            &page.status.object().applied,
+            policy,
+            self.context(page).seal(),
+        ))
     }
 
     /// Puts the numbers of subscribers into the status of the page, if they are asked for.

@@ -241,7 +241,8 @@ impl<'a> Planner<'a> {
             .unwrap_or_default();
         let policies = page.policies(Some(spec));
         self.subscriber_counts(spec, page, &mut outcome.status);
-        let mut found = fields::compare(&fields, &outcome.status.object().applied, policies.drift);
+        let seal = self.context(page).seal();
+        let mut found = fields::compare(&fields, &outcome.status.object().applied, policies.drift, seal);
         // Each has a request of its own: the settings first. The embed is read in any case, so that a preview knows it.
         let declared = spec.status_embed.as_ref();
         let embed = declared.map(|embed| self.status_embed(embed, page, policies.drift));

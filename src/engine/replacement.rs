@@ -162,7 +162,7 @@ pub(super) fn carry_on(declaration: &Declaration, step: &mut Step) {
 
 /// What a creation would send, and the hash of all declared values.
 fn values<K: Rules>(context: &Context<'_>, rules: &K) -> Result<(Comparisons, String), Blocked> {
-    let found = fields::creation(&rules.fields(context, None)?);
+    let found = fields::creation(&rules.fields(context, None)?, context.seal());
     let values = values_of(found.applied.iter().map(|(name, hash)| (name.as_str(), hash.as_str())));
     Ok((found, values))
 }

@@ -9,6 +9,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use super::declaration::{Declaration, ObjectKey, Spec, Status};
 use super::failure::Failure;
 use super::plan::ReadWhat;
+use super::seal::SealKey;
 use crate::api::{ALLOW_RECREATES, Reason, StatusPageSpec, parse_duration};
 use crate::statuspage::{BudgetStats, Snapshot};
 
@@ -64,6 +65,8 @@ pub struct World<'a> {
     pub gate: Option<&'a Gate>,
     /// How the request budget of the page's token stands, once it is known.
     pub budget: Option<BudgetStats>,
+    /// What hashes of secrets are keyed with, once the token is known.
+    pub seal_key: Option<&'a SealKey>,
     /// True when the page has refused the data points of several metrics in one request.
     pub single_points: bool,
 }

@@ -1,6 +1,6 @@
 //! The operator's HTTP API: what it manages is what its store has, who asks is for the cluster to say.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -14,6 +14,7 @@ use crate::admin::identity::kubernetes::{KEPT, KubernetesTokens};
 use crate::admin::resources::{Inventory, RequestBudget, Resource, ResourceSource};
 use crate::admin::status::{Cluster, StatusSource};
 use crate::admin::{AdminOptions, AdminServer, Limits, TlsFiles, events};
+use crate::api::Kind;
 use crate::audit::AuditLog;
 use crate::statuspage::BudgetRegistry;
 use crate::store::kubernetes::KubernetesStore;
@@ -24,6 +25,8 @@ const GLANCE: Duration = Duration::from_secs(10);
 const ANSWER_LIMIT: Duration = Duration::from_secs(5);
 /// How long the event log may take to tell whose events it has.
 const TENANTS_LIMIT: Duration = Duration::from_secs(2);
+/// How long what is declared is not counted again: it may be ten thousand objects.
+const DECLARED_KEPT: Duration = Duration::from_secs(1);
 /// How long requests under way may take when the process ends.
 const GRACE: Duration = Duration::from_secs(3);
 
@@ -63,6 +66,7 @@ pub(super) fn server(parts: Parts) -> AdminServer {
     let tenants = Arc::new(Tenants {
         store: parts.store.clone(),
         log: parts.log.clone(),
+        declared: tokio::sync::Mutex::default(),
         recorded: tokio::sync::Mutex::default(),
     });
     let namespaces = Arc::new(move || {
@@ -92,32 +96,51 @@ pub(super) fn server(parts: Parts) -> AdminServer {
     })
 }
 
-/// The namespaces that there is something to tell about: those of declarations, and those of events, whose declarations
-/// may be gone.
+/// The namespaces that there is something to tell about, with the kinds: those of declarations, and those of events,
+/// whose declarations may be gone.
 struct Tenants {
     store: KubernetesStore,
     log: Option<AuditLog>,
-    /// Those of events, and when they were looked for.
-    recorded: tokio::sync::Mutex<(Option<Instant>, BTreeSet<String>)>,
+    declared: tokio::sync::Mutex<Kept>,
+    recorded: tokio::sync::Mutex<Kept>,
 }
 
+type ByNamespace = BTreeMap<String, BTreeSet<Kind>>;
+
+/// What was found, and when.
+type Kept = (Option<Instant>, ByNamespace);
+
 impl Tenants {
-    async fn all(&self) -> BTreeSet<String> {
-        let mut all = self.store.namespaces();
+    async fn all(&self) -> ByNamespace {
+        let mut all = self.declared().await;
         if let Some(log) = &self.log {
             let mut recorded = self.recorded.lock().await;
             if recorded.0.is_none_or(|since| since.elapsed() >= KEPT) {
-                match tokio::time::timeout(TENANTS_LIMIT, log.store().tenants()).await {
-                    Ok(Ok(found)) => recorded.1 = found.into_iter().collect(),
+                match tokio::time::timeout(TENANTS_LIMIT, log.store().tenant_kinds()).await {
+                    Ok(Ok(found)) => recorded.1 = found,
                     Ok(Err(error)) => tracing::warn!(?error, "the event log does not tell whose events it has"),
                     Err(_) => tracing::warn!("the event log does not tell in time whose events it has"),
                 }
                 // After a failure too: nobody waits for a log that is down with each request.
                 recorded.0 = Some(Instant::now());
             }
-            all.extend(recorded.1.iter().cloned());
+            for (namespace, kinds) in &recorded.1 {
+                all.entry(namespace.clone()).or_default().extend(kinds);
+            }
         }
         all
+    }
+
+    async fn declared(&self) -> ByNamespace {
+        let mut declared = self.declared.lock().await;
+        if declared.0.is_none_or(|since| since.elapsed() >= DECLARED_KEPT) {
+            let mut found = ByNamespace::new();
+            for one in self.store.declared() {
+                found.entry(one.key.namespace).or_default().insert(one.key.kind);
+            }
+            *declared = (Some(Instant::now()), found);
+        }
+        declared.1.clone()
     }
 }
 

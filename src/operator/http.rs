@@ -193,6 +193,12 @@ impl Monitor {
             "Events that wait for the store of the event log",
             [(vec![], i64::try_from(log.waiting()).unwrap_or(i64::MAX))],
         );
+        gauge(
+            registry,
+            "statuspage_event_log_unprotected",
+            "Events that would be lost if the process ended now: neither stored nor in the journal",
+            [(vec![], signed(log.unprotected()))],
+        );
         for (name, help, value) in log.counters().all() {
             let name = format!("statuspage_event_log_{name}");
             // The encoder ends the sentence itself.

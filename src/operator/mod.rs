@@ -10,6 +10,7 @@ mod figures;
 mod http;
 mod leader;
 mod pages;
+mod purge;
 
 use std::future::Future;
 use std::net::SocketAddr;
@@ -55,6 +56,8 @@ pub struct OperatorOptions {
     pub api: ApiOptions,
     /// The event log, if what is done is recorded.
     pub events: Option<AuditOptions>,
+    /// True deletes the events of a namespace once it is gone from the cluster.
+    pub purge_with_namespace: bool,
     /// How replicas choose the one that acts; none when there is only one.
     pub leader: Option<LeaderOptions>,
     /// The namespaces to watch; empty is all of them.
@@ -133,6 +136,10 @@ pub async fn run(options: OperatorOptions) -> Result<(), OperatorError> {
         api: server,
     };
     tokio::spawn(http::serve(probes, monitor));
+    if let (Some(log), true) = (&log, options.purge_with_namespace) {
+        let client = clients.reader.clone();
+        tokio::spawn(purge::with_namespaces(client, log.clone(), Arc::clone(&leadership)));
+    }
 
     let elector = options
         .leader
@@ -173,12 +180,10 @@ pub async fn run(options: OperatorOptions) -> Result<(), OperatorError> {
     result
 }
 
-/// Stores what is still to be stored.
+/// Stores what is still to be stored; the log says what is left.
 async fn close(log: Option<&AuditLog>, limit: Duration) {
-    if let Some(log) = log
-        && !log.close(limit).await
-    {
-        tracing::warn!("some events are not stored yet: the next process stores them, if they are in the journal");
+    if let Some(log) = log {
+        log.close(limit).await;
     }
 }
 

@@ -46,6 +46,11 @@ impl Token {
         })
     }
 
+    /// A key that only those know who know the token, another one for each purpose.
+    pub fn derived_key(&self, purpose: &str) -> [u8; 32] {
+        Sha256::digest(format!("statuspage-operator {purpose}\n{}", self.expose())).into()
+    }
+
     pub(super) fn expose(&self) -> &str {
         self.0.expose_secret()
     }

@@ -4,6 +4,8 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
+use super::query::{HIGHEST_LIMIT, MOST_FILTERS, MOST_SORTS};
+use crate::admin::caller::Verb;
 use crate::admin::openapi::{Access, Operation, Parameter};
 
 /// Something that happened.
@@ -45,24 +47,32 @@ struct TraitDescription {
 }
 
 fn filters() -> Vec<Parameter> {
-    let text = |name, description| Parameter::query(name, description).repeated();
+    let limit = i64::from(HIGHEST_LIMIT);
     vec![
-        text(
+        Parameter::query(
             "q.field",
             "A trait, or `event_type`, `message_id`, `start_timestamp`, `end_timestamp`, `all_tenants`; a filter has \
              a field and a value, and all must hold",
-        ),
-        text("q.op", "`eq` (when left out), `ne`, `lt`, `le`, `ge`, `gt`"),
-        text("q.value", "The value"),
-        text("q.type", "`string` (when left out), `integer`, `float`, `datetime`"),
-        Parameter::query("limit", "Events at most: 100 when left out, never more than 1000").integer(1),
-        text("sort", "`generated` or `message_id`, `:asc` or `:desc` behind it"),
+        )
+        .repeated(MOST_FILTERS),
+        Parameter::query("q.op", "How it compares: `eq` when left out")
+            .choice(["eq", "ne", "lt", "le", "gt", "ge"])
+            .repeated(MOST_FILTERS),
+        Parameter::query("q.value", "The value").repeated(MOST_FILTERS),
+        Parameter::query("q.type", "Of which type: `string` when left out")
+            .choice(["string", "integer", "float", "datetime"])
+            .repeated(MOST_FILTERS),
+        Parameter::query("limit", "Events at most: 100 when left out; more are not given at once")
+            .integer(1, Some(limit)),
+        Parameter::query("sort", "A key, and its direction behind it; the first one counts most")
+            .pattern("^(generated|message_id)(:(asc|desc)?)?$")
+            .repeated(MOST_SORTS),
         Parameter::query("marker", "Id of the last event of the part before"),
         Parameter::query(
             "follow",
             "`true` for a stream of server-sent events instead, from now on or after the marker",
         )
-        .boolean(),
+        .choice(["true", "false"]),
     ]
 }
 
@@ -70,39 +80,48 @@ fn filters() -> Vec<Parameter> {
 pub(super) fn operations() -> Vec<Operation> {
     let event_type = || Parameter::path("event_type", "A type of events");
     let name = || Parameter::path("trait_name", "Name of a trait");
+    let of_types = |path, summary| {
+        Operation::get(path, summary)
+            .describe("For administrators, of the events of their namespaces.")
+            .access(Access::Required)
+            .needs(Verb::Events)
+    };
     vec![
         Operation::get("/", "Versions of the event API, as its clients look for them")
             .answers_anything(200, "One version"),
-        Operation::get("/v2/capabilities", "What the event API can do").answers_anything(200, "Always the same"),
-        Operation::get("/v2/event_types", "The types of events that there are")
-            .describe("For administrators, of the events of their namespaces.")
-            .access(Access::Required)
-            .answers::<Vec<String>>(200, "Their names"),
-        Operation::get(
+        Operation::get("/v2/capabilities", "What the event API can do")
+            .answers_anything(200, "Always the same")
+            .answers_xml(200, "Always the same"),
+        of_types("/v2/event_types", "The types of events that there are")
+            .answers::<Vec<String>>(200, "Their names")
+            .answers_xml(200, "Their names"),
+        of_types(
             "/v2/event_types/{event_type}/traits",
             "The traits that events of a type have",
         )
-        .describe("For administrators, of the events of their namespaces.")
-        .access(Access::Required)
         .parameters(vec![event_type()])
-        .answers::<Vec<TraitDescription>>(200, "Their names and types"),
-        Operation::get(
+        .answers::<Vec<TraitDescription>>(200, "Their names and types")
+        .answers_xml(200, "Their names and types"),
+        of_types(
             "/v2/event_types/{event_type}/traits/{trait_name}",
             "The values of a trait",
         )
-        .describe("For administrators, of the events of their namespaces.")
-        .access(Access::Required)
         .parameters(vec![event_type(), name()])
-        .answers::<Vec<TraitDocument>>(200, "One for each event, 10000 at most"),
+        .answers::<Vec<TraitDocument>>(200, "One for each event, 10000 at most")
+        .answers_xml(200, "One for each event, 10000 at most"),
         Operation::get("/v2/events", "What happened")
-            .describe("Events of the caller's namespaces, the oldest first unless sorted otherwise.")
+            .describe("Events that the caller may see, the oldest first unless sorted otherwise.")
             .access(Access::Required)
+            .needs(Verb::Events)
             .parameters(filters())
             .answers::<Vec<EventDocument>>(200, "The events; with `follow` a stream of them")
+            .answers_xml(200, "The events; with `follow` a stream of them")
             .answers_text(200, "text/event-stream", "The events; with `follow` a stream of them"),
         Operation::get("/v2/events/{message_id}", "One event")
             .access(Access::Required)
+            .needs(Verb::Events)
             .parameters(vec![Parameter::path("message_id", "Its id")])
-            .answers::<EventDocument>(200, "The event"),
+            .answers::<EventDocument>(200, "The event")
+            .answers_xml(200, "The event"),
     ]
 }

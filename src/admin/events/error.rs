@@ -1,10 +1,11 @@
 //! Errors of the events family: one shape for all of them.
 
 use axum::body::Body;
-use axum::http::header::{ALLOW, CONTENT_TYPE};
+use axum::http::header::{ALLOW, RETRY_AFTER};
 use axum::http::{HeaderValue, Response, StatusCode};
 use serde_json::json;
 
+use super::format::Format;
 use crate::audit::AuditError;
 
 /// The methods of every resource, for 405 and OPTIONS.
@@ -52,6 +53,19 @@ impl EventsError {
         Self::new(StatusCode::FORBIDDEN, text)
     }
 
+    pub(super) fn not_acceptable() -> Self {
+        Self::new(
+            StatusCode::NOT_ACCEPTABLE,
+            "Nothing of what is accepted can be given: there are application/json and application/xml, and \
+             text/event-stream with follow.",
+        )
+    }
+
+    /// A credential that has used up its share.
+    pub(super) fn too_many(text: &str) -> Self {
+        Self::new(StatusCode::TOO_MANY_REQUESTS, text)
+    }
+
     pub(super) fn too_many_streams() -> Self {
         Self::new(
             StatusCode::SERVICE_UNAVAILABLE,
@@ -59,7 +73,7 @@ impl EventsError {
         )
     }
 
-    pub(super) fn response(&self) -> Response<Body> {
+    pub(super) fn response(&self, format: Format) -> Response<Body> {
         let faultcode = if self.status.is_server_error() {
             "Server"
         } else {
@@ -70,12 +84,17 @@ impl EventsError {
             "faultstring": self.text,
             "debuginfo": null,
         }});
-        let mut response = Response::new(Body::from(body.to_string()));
+        let mut response = format.response(&body);
         *response.status_mut() = self.status;
         let headers = response.headers_mut();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        if self.status == StatusCode::METHOD_NOT_ALLOWED {
-            headers.insert(ALLOW, HeaderValue::from_static(METHODS));
+        match self.status {
+            StatusCode::METHOD_NOT_ALLOWED => {
+                headers.insert(ALLOW, HeaderValue::from_static(METHODS));
+            }
+            StatusCode::TOO_MANY_REQUESTS => {
+                headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
+            }
+            _ => {}
         }
         response
     }
@@ -84,7 +103,7 @@ impl EventsError {
 impl From<AuditError> for EventsError {
     fn from(error: AuditError) -> Self {
         match error {
-            AuditError::UnknownMarker(_) => Self::bad(error.to_string()),
+            AuditError::UnknownMarker(_) | AuditError::TooMany(_) => Self::bad(error.to_string()),
             // The database's own words stay in our log.
             error => {
                 tracing::error!(?error, "the event log cannot be read");

@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::error::EventsError;
-use super::scope::Ask;
 use crate::audit::{Filter, Operator, Sort, SortKey, TraitFilter, TraitType, read_integer, read_time};
 
 /// Events in an answer when nothing is asked.
@@ -12,7 +11,12 @@ pub(super) const DEFAULT_LIMIT: u32 = 100;
 pub(super) const HIGHEST_LIMIT: u32 = 1000;
 
 /// Most filters of a query: each is a question to the database of its own.
-const MOST_FILTERS: usize = 50;
+pub(super) const MOST_FILTERS: usize = 50;
+/// Most keys of an order: there are two, and a direction of each.
+pub(super) const MOST_SORTS: usize = 4;
+
+/// Parameters of which there is one: which of two was meant, nobody knows.
+const ONCE: [&str; 3] = ["limit", "marker", "follow"];
 
 /// The parts of a filter.
 const PARTS: [&str; 4] = ["field", "op", "value", "type"];
@@ -20,10 +24,10 @@ const PARTS: [&str; 4] = ["field", "op", "value", "type"];
 /// What the query string asks for.
 #[derive(Debug, Default)]
 pub(super) struct Asked {
-    /// The filter, without the scope.
+    /// The filter, without who asks.
     pub(super) filter: Filter,
-    /// What the scope has to know.
-    pub(super) ask: Ask,
+    /// The filter `all_tenants`: all of those that may be seen, which are those that are seen anyway.
+    pub(super) all_tenants: Option<bool>,
     /// True for a stream in place of a list.
     pub(super) follow: bool,
 }
@@ -92,11 +96,22 @@ pub(super) fn read(pairs: &[(String, String)]) -> Result<Asked, EventsError> {
     let mut plain: Vec<(&str, &str)> = Vec::new();
     let mut numbered: BTreeMap<u32, Vec<(&str, &str)>> = BTreeMap::new();
     let mut strangers = Vec::new();
+    let mut seen = BTreeSet::new();
     for (name, value) in pairs {
+        if ONCE.contains(&name.as_str()) && !seen.insert(name.as_str()) {
+            return Err(EventsError::bad(format!(
+                "The parameter {name} is given more than once."
+            )));
+        }
         match name.as_str() {
             "limit" => asked.filter.limit = Some(limit(value)?),
             "marker" => asked.filter.marker = Some(value.clone()).filter(|marker| !marker.is_empty()),
-            "sort" => asked.filter.sort.push(sort(value)?),
+            "sort" => {
+                asked.filter.sort.push(sort(value)?);
+                if asked.filter.sort.len() > MOST_SORTS {
+                    return Err(EventsError::bad(format!("An order has at most {MOST_SORTS} keys.")));
+                }
+            }
             "follow" => {
                 asked.follow = switch(value.as_str())
                     .or(value.is_empty().then_some(true))
@@ -236,7 +251,7 @@ fn add(asked: &mut Asked, group: &[(&str, &str)]) -> Result<(), EventsError> {
                     "Unable to convert the value {value} to the expected data type boolean."
                 ))
             })?;
-            asked.ask.all_tenants = Some(wanted);
+            asked.all_tenants = Some(wanted);
         }
         name => {
             let operator = Operator::parse(operator).ok_or_else(|| {

@@ -87,6 +87,19 @@ impl AccessKeys {
         self.change(|ring| ring.revoke(id))
     }
 
+    /// True when nobody gets in by these keys: there is none, or all of them have ended.
+    ///
+    /// # Errors
+    /// The file cannot be used.
+    pub fn is_empty(&self) -> Result<bool, AccessKeyError> {
+        Ok(self.read()?.is_over(Timestamp::now()))
+    }
+
+    /// The file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// The caller of a token, and of its key where one is named beside it.
     pub(super) fn caller(&self, key: Option<&str>, token: &str, now: Timestamp) -> Result<Caller, CheckError> {
         let mut loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
@@ -178,7 +191,7 @@ mod tests {
     use secrecy::ExposeSecret;
 
     use super::*;
-    use crate::admin::caller::Scope;
+    use crate::admin::caller::{Scope, Verb};
     use crate::admin::identity::signed_token;
 
     fn refusal(result: Result<Caller, CheckError>) -> Refusal {
@@ -200,15 +213,18 @@ mod tests {
             user: user.into(),
             admin: false,
             namespaces: Scope::Only(BTreeSet::from(["a".to_owned()])),
+            pages: None,
+            verbs: Verb::READING.into(),
             expires,
         };
+        assert!(keys.is_empty().unwrap());
         let ann = keys.create(new("ann")).unwrap();
         let bob = keys.create(new("bob")).unwrap();
         let token = ann.token.expose_secret();
         let caller = keys.caller(Some(&ann.id), token, now).unwrap();
         assert_eq!(
-            (caller.user.as_str(), caller.may_see("a"), caller.may_see("b")),
-            ("ann", true, false)
+            (caller.user.as_str(), caller.namespaces()),
+            ("ann", Scope::Only(BTreeSet::from(["a".to_owned()])))
         );
         assert!(keys.caller(None, token, now).is_ok());
         // A good token of another key, and a key that is none.
@@ -275,6 +291,8 @@ mod tests {
                 user: "ann".into(),
                 admin: false,
                 namespaces: Scope::All,
+                pages: None,
+                verbs: Verb::READING.into(),
                 expires: now + Duration::from_secs(60),
             })
             .unwrap();

@@ -13,7 +13,7 @@ use subtle::ConstantTimeEq;
 
 use super::Refusal;
 use super::network::Network;
-use crate::admin::caller::{Caller, Scope};
+use crate::admin::caller::{Caller, Grant, Scope};
 
 /// The header by which the gateway shows that it is the gateway.
 pub const GATEWAY_SECRET_HEADER: &str = "x-statuspage-gateway-secret";
@@ -46,6 +46,8 @@ struct Account {
 struct User {
     username: String,
     #[serde(default)]
+    email: Option<String>,
+    #[serde(default)]
     is_org_admin: bool,
     #[serde(default = "active")]
     is_active: bool,
@@ -66,19 +68,30 @@ impl Gateway {
         known.then_some(Gateway { secret, networks })
     }
 
-    /// The caller that the gateway names. Its tenant, a namespace, is `acct` and the account's number.
-    pub(super) fn caller(&self, identity: &str, secret: &str, peer: IpAddr) -> Result<Caller, Refusal> {
-        if !self.networks.is_empty() && !self.networks.iter().any(|network| network.contains(peer)) {
-            return Err(Refusal::Malformed);
-        }
-        if let Some(ours) = &self.secret {
+    /// True when whoever shows this secret, from this address, is the gateway.
+    pub(super) fn is_proved(&self, secret: &str, peer: IpAddr) -> bool {
+        let known = |ours: &SecretString| {
             // Hashes have one length, so that not even that of the secret shows.
             let ours: [u8; 32] = Sha256::digest(ours.expose_secret()).into();
             let theirs: [u8; 32] = Sha256::digest(secret).into();
-            if !bool::from(ours.ct_eq(&theirs)) {
-                return Err(Refusal::Malformed);
-            }
-        }
+            bool::from(ours.ct_eq(&theirs))
+        };
+        (self.networks.is_empty() || self.is_at(peer)) && self.secret.as_ref().is_none_or(known)
+    }
+
+    /// True for an address that the gateway comes from.
+    pub(super) fn is_at(&self, peer: IpAddr) -> bool {
+        self.networks.iter().any(|network| network.contains(peer))
+    }
+
+    /// False when its address alone makes the gateway.
+    pub(super) fn has_secret(&self) -> bool {
+        self.secret.is_some()
+    }
+
+    /// The caller that a gateway which has proved itself names. Its tenant, a namespace, is `acct` and the account's
+    /// number.
+    pub(super) fn caller(&self, identity: &str) -> Result<Caller, Refusal> {
         let json = BASE64.decode(identity).map_err(|_| Refusal::Malformed)?;
         let document: Document = serde_json::from_slice(&json).map_err(|_| Refusal::Malformed)?;
         let Account { account_number, user } = document.identity;
@@ -92,10 +105,12 @@ impl Gateway {
         if !is_name(&account_number) || user.username.is_empty() || !user.is_active {
             return Err(Refusal::Unknown);
         }
+        let namespace = format!("acct{account_number}");
+        let grant = Grant::reading(Scope::Only(BTreeSet::from([namespace.clone()])));
         Ok(Caller {
-            user: user.username,
-            admin: user.is_org_admin,
-            namespaces: Scope::Only(BTreeSet::from([format!("acct{account_number}")])),
+            email: user.email.filter(|email| !email.is_empty()),
+            credential: format!("gateway {namespace}/{}", user.username),
+            ..Caller::new(&user.username, user.is_org_admin, grant)
         })
     }
 }
@@ -104,13 +119,16 @@ impl Gateway {
 mod tests {
     use super::*;
 
-    fn ask(json: &str, padded: bool, secret: &str) -> Result<Caller, Refusal> {
+    fn ask(json: &str, padded: bool) -> Result<Caller, Refusal> {
         let mut text = BASE64.encode(json);
         if !padded {
             text = text.trim_end_matches('=').to_owned();
         }
-        let gateway = Gateway::new(Some("s3cret".into()), Vec::new()).unwrap();
-        gateway.caller(&text, secret, PEER)
+        by_secret().caller(&text)
+    }
+
+    fn by_secret() -> Gateway {
+        Gateway::new(Some("s3cret".into()), Vec::new()).unwrap()
     }
 
     const PEER: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
@@ -123,18 +141,20 @@ mod tests {
         for padded in [true, false] {
             // Three lengths, so that all paddings occur.
             for blanks in ["", " ", "  "] {
-                let caller = ask(&format!("{USER}{blanks}"), padded, "s3cret").unwrap();
+                let caller = ask(&format!("{USER}{blanks}"), padded).unwrap();
                 assert_eq!((caller.user.as_str(), caller.admin), ("user_dev", true));
-                assert!(caller.may_see("acct10001"));
-                assert!(!caller.may_see("acct10002"));
+                assert_eq!(caller.email.as_deref(), Some("user_dev@foo.com"));
+                assert!(caller.may_read("acct10001", "Component", ""));
+                assert!(!caller.may_read("acct10002", "Component", ""));
             }
         }
     }
 
     #[test]
     fn whoever_does_not_show_the_secret_is_nobody() {
+        assert!(by_secret().is_proved("s3cret", PEER));
         for secret in ["", "s3cre", "s3cret "] {
-            assert_eq!(ask(USER, true, secret), Err(Refusal::Malformed), "{secret:?}");
+            assert!(!by_secret().is_proved(secret, PEER), "{secret:?}");
         }
         assert!(Gateway::new(Some("".into()), Vec::new()).is_none());
         assert!(Gateway::new(Some("".into()), vec!["127.0.0.1".parse().unwrap()]).is_none());
@@ -143,32 +163,27 @@ mod tests {
 
     #[test]
     fn the_address_is_asked_for_where_one_is_given() {
-        let identity = BASE64.encode(USER);
         let networks: Vec<Network> = vec!["192.0.2.0/24".parse().unwrap(), "::1".parse().unwrap()];
         let address = |text: &str| -> IpAddr { text.parse().unwrap() };
         let by_address = Gateway::new(None, networks.clone()).unwrap();
-        assert!(by_address.caller(&identity, "", address("192.0.2.9")).is_ok());
-        assert!(by_address.caller(&identity, "", address("::1")).is_ok());
-        assert_eq!(by_address.caller(&identity, "", PEER), Err(Refusal::Malformed));
+        assert!(by_address.is_proved("", address("192.0.2.9")));
+        assert!(by_address.is_proved("", address("::1")));
+        assert!(!by_address.is_proved("", PEER));
         let by_both = Gateway::new(Some("s3cret".into()), networks).unwrap();
-        assert!(by_both.caller(&identity, "s3cret", address("192.0.2.9")).is_ok());
-        assert_eq!(
-            by_both.caller(&identity, "", address("192.0.2.9")),
-            Err(Refusal::Malformed)
-        );
-        assert_eq!(by_both.caller(&identity, "s3cret", PEER), Err(Refusal::Malformed));
+        assert!(by_both.is_proved("s3cret", address("192.0.2.9")));
+        assert!(!by_both.is_proved("", address("192.0.2.9")));
+        assert!(!by_both.is_proved("s3cret", PEER));
     }
 
     #[test]
     fn broken_identities_are_refused() {
-        let gateway = Gateway::new(Some("s3cret".into()), Vec::new()).unwrap();
         // Not base64, not JSON, not this JSON.
         for text in ["a", "%%%%", "aGVsbG8=", "e30="] {
-            assert_eq!(gateway.caller(text, "s3cret", PEER), Err(Refusal::Malformed), "{text}");
+            assert_eq!(by_secret().caller(text), Err(Refusal::Malformed), "{text}");
         }
         let odd = USER.replace("10001", "1/../2");
-        assert_eq!(ask(&odd, true, "s3cret"), Err(Refusal::Unknown));
+        assert_eq!(ask(&odd, true), Err(Refusal::Unknown));
         let gone = USER.replace("\"is_org_admin\": true", "\"is_active\": false");
-        assert_eq!(ask(&gone, true, "s3cret"), Err(Refusal::Unknown));
+        assert_eq!(ask(&gone, true), Err(Refusal::Unknown));
     }
 }

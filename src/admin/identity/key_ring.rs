@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
 use super::{Refusal, signed_token};
-use crate::admin::caller::{Caller, Scope};
+use crate::admin::caller::{Caller, Grant, Scope, Verb};
 
 /// Why a key cannot be made or taken out.
 #[derive(Debug, thiserror::Error)]
@@ -25,6 +25,22 @@ pub enum KeyRingError {
     /// The end lies before the beginning, or beyond the calendar.
     #[error("the access key would never be valid: choose another expiry")]
     Expiry,
+    /// Nobody, or nothing, has such a name.
+    #[error("`{name}` is not the name of a {what}: {form}")]
+    Name {
+        /// What it should name.
+        what: &'static str,
+        /// The name.
+        name: String,
+        /// How such names look.
+        form: &'static str,
+    },
+    /// A page needs a namespace.
+    #[error("the page {0} is in none of the namespaces of the key: give NAMESPACE/NAME and its namespace")]
+    Page(String),
+    /// An administrator is one of whole namespaces.
+    #[error("an administrator is one of whole namespaces: leave out either --admin or --page")]
+    AdminOfPages,
     /// A token cannot be written.
     #[error("the token cannot be written")]
     Token(#[source] serde_json::Error),
@@ -39,6 +55,10 @@ pub struct NewKey {
     pub admin: bool,
     /// What it sees.
     pub namespaces: Scope,
+    /// The pages that it is limited to, as namespace and name with a slash between; none is all of its namespaces'.
+    pub pages: Option<BTreeSet<String>>,
+    /// What it may be used for.
+    pub verbs: BTreeSet<Verb>,
     /// When it ends.
     pub expires: Timestamp,
 }
@@ -63,6 +83,12 @@ pub struct StoredKey {
     pub admin: bool,
     /// What it sees; null is all namespaces.
     pub namespaces: Option<BTreeSet<String>>,
+    /// The pages that it is limited to; absent is all of its namespaces'.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pages: Option<BTreeSet<String>>,
+    /// What it may be used for; absent is reading.
+    #[serde(default = "reading", skip_serializing_if = "is_reading")]
+    pub verbs: BTreeSet<Verb>,
     /// When it was made.
     pub created: Timestamp,
     /// When it ends.
@@ -70,6 +96,17 @@ pub struct StoredKey {
     /// SHA-256 of the token, hexadecimal.
     token_sha256: String,
 }
+
+fn reading() -> BTreeSet<Verb> {
+    Verb::READING.into()
+}
+
+fn is_reading(verbs: &BTreeSet<Verb>) -> bool {
+    *verbs == reading()
+}
+
+/// The form of a file. The second one has limits: who does not know of them must not read it as if there were none.
+const VERSIONS: [u32; 2] = [1, 2];
 
 #[derive(Serialize, Deserialize)]
 struct Document {
@@ -100,6 +137,10 @@ impl KeyRing {
     /// It is something else.
     pub fn from_json(json: &[u8]) -> Result<Self, serde_json::Error> {
         let document: Document = serde_json::from_slice(json)?;
+        if !VERSIONS.contains(&document.version) {
+            let text = "the access keys are of a newer version of this program";
+            return Err(serde::de::Error::custom(text));
+        }
         let secret = STANDARD
             .decode(&document.signing_secret)
             .ok()
@@ -116,8 +157,14 @@ impl KeyRing {
     /// # Errors
     /// Never for what is here.
     pub fn to_json(&self) -> Result<Vec<u8>, serde_json::Error> {
+        let limited = |key: &StoredKey| key.pages.is_some() || !is_reading(&key.verbs);
+        let [plain, with_limits] = VERSIONS;
         serde_json::to_vec_pretty(&Document {
-            version: 1,
+            version: if self.keys.iter().any(limited) {
+                with_limits
+            } else {
+                plain
+            },
             signing_secret: STANDARD.encode(&self.secret),
             keys: self.keys.clone(),
         })
@@ -131,8 +178,9 @@ impl KeyRing {
     /// Makes a key.
     ///
     /// # Errors
-    /// It would never be valid.
+    /// It would never be valid, or names what cannot be.
     pub fn create(&mut self, key: NewKey) -> Result<IssuedKey, KeyRingError> {
+        check(&key)?;
         let created = Timestamp::now();
         if key.expires <= created {
             return Err(KeyRingError::Expiry);
@@ -151,6 +199,8 @@ impl KeyRing {
                 Scope::All => None,
                 Scope::Only(namespaces) => Some(namespaces),
             },
+            pages: key.pages,
+            verbs: key.verbs,
             created,
             expires: key.expires,
             token_sha256: hash(&token),
@@ -190,12 +240,70 @@ impl KeyRing {
         if end <= now.as_millisecond() {
             return Err(Refusal::Expired);
         }
-        Ok(Caller {
-            user: stored.user.clone(),
-            admin: stored.admin,
+        let grant = Grant {
             namespaces: stored.namespaces.clone().map_or(Scope::All, Scope::Only),
+            kinds: None,
+            pages: stored.pages.clone(),
+            verbs: stored.verbs.clone(),
+        };
+        Ok(Caller {
+            credential: format!("key {}", stored.id),
+            ..Caller::new(&stored.user, stored.admin, grant)
         })
     }
+
+    /// True when nobody gets in by these keys any more.
+    pub(super) fn is_over(&self, now: Timestamp) -> bool {
+        self.keys.iter().all(|key| key.expires <= now)
+    }
+}
+
+/// Names are checked when a key is made: a key with a misspelt one would see nothing, and nobody would know why.
+fn check(key: &NewKey) -> Result<(), KeyRingError> {
+    let wrong = |what, name: &str, form| {
+        Err(KeyRingError::Name {
+            what,
+            name: name.to_owned(),
+            form,
+        })
+    };
+    if key.user.trim().is_empty() || key.user.chars().any(char::is_control) {
+        return wrong("user", &key.user, "it is what logs show");
+    }
+    if let Scope::Only(namespaces) = &key.namespaces {
+        for name in namespaces {
+            if !is_label(name) {
+                let form = "up to 63 lower-case letters, digits and hyphens, with a letter or digit at both ends";
+                return wrong("namespace", name, form);
+            }
+        }
+    }
+    for page in key.pages.iter().flatten() {
+        let Some((namespace, name)) = page.split_once('/') else {
+            return Err(KeyRingError::Page(page.clone()));
+        };
+        if name.is_empty() || name.len() > 253 || !name.split('.').all(is_label) {
+            let form = "lower-case letters, digits, hyphens and dots, with a letter or digit at both ends";
+            return wrong("StatusPage", name, form);
+        }
+        if !key.namespaces.includes(namespace) {
+            return Err(KeyRingError::Page(page.clone()));
+        }
+    }
+    if key.admin && key.pages.is_some() {
+        return Err(KeyRingError::AdminOfPages);
+    }
+    Ok(())
+}
+
+/// A DNS label, which is what Kubernetes allows as the name of a namespace.
+fn is_label(name: &str) -> bool {
+    let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    let bytes = name.as_bytes();
+    name.len() <= 63
+        && bytes.iter().all(|byte| allowed(*byte) || *byte == b'-')
+        && bytes.first().is_some_and(|byte| allowed(*byte))
+        && bytes.last().is_some_and(|byte| allowed(*byte))
 }
 
 fn hash(token: &str) -> String {
@@ -209,4 +317,94 @@ fn random_bytes() -> [u8; 32] {
         mixed.update(uuid::Uuid::new_v4().as_bytes());
     }
     mixed.finalize().into()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn new(namespaces: &[&str], pages: &[&str], verbs: &[Verb]) -> NewKey {
+        let set = |names: &[&str]| {
+            names
+                .iter()
+                .map(|name| (*name).to_owned())
+                .collect::<BTreeSet<String>>()
+        };
+        NewKey {
+            user: "ann".into(),
+            admin: false,
+            namespaces: Scope::Only(set(namespaces)),
+            pages: (!pages.is_empty()).then(|| set(pages)),
+            verbs: verbs.iter().copied().collect(),
+            expires: Timestamp::now() + Duration::from_secs(3600),
+        }
+    }
+
+    #[test]
+    fn names_are_checked_when_a_key_is_made() {
+        for (namespace, good) in [
+            ("team-a", true),
+            ("a", true),
+            ("0", true),
+            ("Team", false),
+            ("team a", false),
+            ("-team", false),
+            ("team-", false),
+            ("team_a", false),
+            ("a/b", false),
+            ("", false),
+            ("*", false),
+        ] {
+            let made = KeyRing::default().create(new(&[namespace], &[], &Verb::READING));
+            assert_eq!(made.is_ok(), good, "{namespace:?}");
+        }
+        let long = "x".repeat(64);
+        assert!(KeyRing::default().create(new(&[&long], &[], &Verb::READING)).is_err());
+        for (page, good) in [
+            ("a/main", true),
+            ("a/main.eu", true),
+            ("b/main", false),
+            ("main", false),
+            ("a/", false),
+            ("a/Main", false),
+            ("a/b/c", false),
+        ] {
+            let made = KeyRing::default().create(new(&["a"], &[page], &Verb::READING));
+            assert_eq!(made.is_ok(), good, "{page:?}");
+        }
+        let admin = NewKey {
+            admin: true,
+            ..new(&["a"], &["a/main"], &Verb::READING)
+        };
+        assert!(matches!(
+            KeyRing::default().create(admin),
+            Err(KeyRingError::AdminOfPages)
+        ));
+        let nobody = NewKey {
+            user: " ".into(),
+            ..new(&["a"], &[], &Verb::READING)
+        };
+        assert!(KeyRing::default().create(nobody).is_err());
+    }
+
+    #[test]
+    fn limits_are_kept_and_never_overlooked() {
+        let mut ring = KeyRing::default();
+        ring.create(new(&["a"], &[], &Verb::READING)).unwrap();
+        let plain: serde_json::Value = serde_json::from_slice(&ring.to_json().unwrap()).unwrap();
+        assert_eq!(plain["version"], 1);
+        assert!(plain["keys"][0].get("verbs").is_none() && plain["keys"][0].get("pages").is_none());
+        ring.create(new(&["a"], &["a/main"], &[Verb::Events])).unwrap();
+        let json = ring.to_json().unwrap();
+        let mut document: serde_json::Value = serde_json::from_slice(&json).unwrap();
+        assert_eq!(document["version"], 2);
+        let read = KeyRing::from_json(&json).unwrap();
+        assert_eq!(read.keys()[0].verbs, Verb::READING.into());
+        assert_eq!(read.keys()[1].verbs, [Verb::Events].into());
+        assert_eq!(read.keys()[1].pages, Some(["a/main".to_owned()].into()));
+        document["version"] = 3.into();
+        assert!(KeyRing::from_json(document.to_string().as_bytes()).is_err());
+    }
 }

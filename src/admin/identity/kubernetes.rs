@@ -1,7 +1,8 @@
 //! Bearer tokens of Kubernetes: the API server says who it is (TokenReview) and what they may (SubjectAccessReview).
 //!
-//! Whoever may list StatusPages in a namespace sees what we tell about that namespace. Whoever may list them in all is an
-//! admin. Answers are kept for a short while, so a revoked right ends within [`KEPT`].
+//! Whoever may list a kind in a namespace sees what we tell about the objects of that kind there: declarations and
+//! events. Whoever may list StatusPages in all namespaces is an administrator, of the kinds that it may list. Answers are
+//! kept for a short while, so a revoked right ends within [`KEPT`].
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -16,8 +17,8 @@ use kube::{Api, Client};
 use sha2::{Digest, Sha256};
 
 use super::{Refusal, TokenAuthority, TokenError};
-use crate::admin::caller::{Caller, Scope};
-use crate::api::GROUP;
+use crate::admin::caller::{Caller, Grant, Scope};
+use crate::api::{GROUP, Kind};
 
 /// How long an answer of the API server is believed.
 pub const KEPT: Duration = Duration::from_secs(30);
@@ -26,12 +27,14 @@ const LIMIT: Duration = Duration::from_secs(5);
 /// Questions to the API server at a time, of all callers together.
 const AT_ONCE: usize = 8;
 /// Answers that are kept at a time.
-const ANSWERS: usize = 1024;
+const ANSWERS: usize = 16 * 1024;
+/// The resource that stands for all of them in a rule.
+const EVERYTHING: &str = "*";
 /// No token is longer; larger ones would only cost the API server.
 const LONGEST_TOKEN: usize = 16 * 1024;
 
-/// Finds the namespaces that there is something to tell about.
-pub type Namespaces = Arc<dyn Fn() -> BoxFuture<'static, BTreeSet<String>> + Send + Sync>;
+/// Finds the namespaces and kinds that there is something to tell about.
+pub type Namespaces = Arc<dyn Fn() -> BoxFuture<'static, BTreeMap<String, BTreeSet<Kind>>> + Send + Sync>;
 
 /// Asks an API server.
 pub struct KubernetesTokens {
@@ -39,9 +42,11 @@ pub struct KubernetesTokens {
     namespaces: Namespaces,
     questions: tokio::sync::Semaphore,
     users: Mutex<Answers<[u8; 32], Option<UserInfo>>>,
-    /// By the user as the API server named it, and the namespace; none is all of them.
-    rights: Mutex<Answers<(String, Option<String>), bool>>,
+    /// By the user as the API server named it, the resource, and the namespace; none is all of them.
+    rights: Mutex<Answers<Right, bool>>,
 }
+
+type Right = ([u8; 32], String, Option<String>);
 
 struct Answers<K, V>(HashMap<K, (Instant, V)>);
 
@@ -89,27 +94,71 @@ impl KubernetesTokens {
         let user = self.user(token).await?;
         let user = user.ok_or(TokenError::Refused(Refusal::Unknown))?;
         let name = user.username.clone().unwrap_or_default();
-        let everywhere = self.may_list(&user, None).await?;
-        let namespaces = if everywhere {
-            Scope::All
-        } else {
-            Scope::Only(self.allowed(&user).await?)
-        };
+        let (grants, admin) = self.grants(&user).await?;
         Ok(Caller {
+            credential: format!("user {name}"),
             user: name,
-            admin: everywhere,
-            namespaces,
+            email: None,
+            admin,
+            grants,
         })
     }
 
-    async fn allowed(&self, user: &UserInfo) -> Result<BTreeSet<String>, TokenError> {
-        let mut answers = futures::stream::iter((self.namespaces)().await)
-            .map(|namespace| async move {
-                let may = self.may_list(user, Some(namespace.clone())).await;
-                may.map(|may| may.then_some(namespace))
+    /// What a user may read, and whether it is an administrator.
+    async fn grants(&self, user: &UserInfo) -> Result<(Vec<Grant>, bool), TokenError> {
+        if self.may_list(user, EVERYTHING.to_owned(), None).await? {
+            return Ok((vec![Grant::reading(Scope::All)], true));
+        }
+        let everywhere = self.answers(user, Kind::ALL.map(|kind| (kind, None))).await?;
+        let everywhere: BTreeSet<Kind> = everywhere.into_iter().map(|(kind, _)| kind).collect();
+        if everywhere.len() == Kind::ALL.len() {
+            return Ok((vec![Grant::reading(Scope::All)], true));
+        }
+        // Somebody without rights is somebody, and sees nothing.
+        let mut grants = vec![Grant::reading(Scope::Only(BTreeSet::new()))];
+        if !everywhere.is_empty() {
+            grants.push(Grant {
+                kinds: Some(everywhere.clone()),
+                ..Grant::reading(Scope::All)
+            });
+        }
+        // Namespaces in which the same kinds may be listed are one grant.
+        let mut by_kinds: BTreeMap<BTreeSet<Kind>, BTreeSet<String>> = BTreeMap::new();
+        let namespaces = (self.namespaces)().await;
+        let questions = namespaces.into_iter().flat_map(|(namespace, kinds)| {
+            let asked: Vec<Kind> = kinds.difference(&everywhere).copied().collect();
+            asked.into_iter().map(move |kind| (kind, Some(namespace.clone())))
+        });
+        let mut by_namespace: BTreeMap<String, BTreeSet<Kind>> = BTreeMap::new();
+        for (kind, namespace) in self.answers(user, questions).await? {
+            by_namespace
+                .entry(namespace.unwrap_or_default())
+                .or_default()
+                .insert(kind);
+        }
+        for (namespace, kinds) in by_namespace {
+            by_kinds.entry(kinds).or_default().insert(namespace);
+        }
+        grants.extend(by_kinds.into_iter().map(|(kinds, namespaces)| Grant {
+            kinds: Some(kinds),
+            ..Grant::reading(Scope::Only(namespaces))
+        }));
+        Ok((grants, everywhere.contains(&Kind::StatusPage)))
+    }
+
+    /// Those of these kinds, each in its namespace, that a user may list.
+    async fn answers(
+        &self,
+        user: &UserInfo,
+        questions: impl IntoIterator<Item = (Kind, Option<String>)>,
+    ) -> Result<Vec<(Kind, Option<String>)>, TokenError> {
+        let mut answers = futures::stream::iter(questions)
+            .map(|(kind, namespace)| async move {
+                let may = self.may_list(user, resource(kind), namespace.clone()).await;
+                may.map(|may| may.then_some((kind, namespace)))
             })
             .buffer_unordered(AT_ONCE);
-        let mut allowed = BTreeSet::new();
+        let mut allowed = Vec::new();
         while let Some(answer) = answers.next().await {
             allowed.extend(answer?);
         }
@@ -141,8 +190,8 @@ impl KubernetesTokens {
         Ok(user)
     }
 
-    async fn may_list(&self, user: &UserInfo, namespace: Option<String>) -> Result<bool, TokenError> {
-        let key = (identity_of(user), namespace.clone());
+    async fn may_list(&self, user: &UserInfo, resource: String, namespace: Option<String>) -> Result<bool, TokenError> {
+        let key = (identity_of(user), resource.clone(), namespace.clone());
         if let Some(known) = self.rights.lock().unwrap_or_else(PoisonError::into_inner).get(&key) {
             return Ok(known);
         }
@@ -154,7 +203,7 @@ impl KubernetesTokens {
                 extra: user.extra.clone(),
                 resource_attributes: Some(ResourceAttributes {
                     group: Some(GROUP.to_owned()),
-                    resource: Some("statuspages".to_owned()),
+                    resource: Some(resource),
                     verb: Some("list".to_owned()),
                     namespace,
                     ..ResourceAttributes::default()
@@ -203,21 +252,36 @@ impl KubernetesTokens {
 }
 
 /// All that rights depend on, so that two tokens of one name with different groups stay apart.
-fn identity_of(user: &UserInfo) -> String {
+fn identity_of(user: &UserInfo) -> [u8; 32] {
     let empty = BTreeMap::new();
-    format!(
-        "{:?}",
-        (
-            &user.username,
-            &user.uid,
-            &user.groups,
-            user.extra.as_ref().unwrap_or(&empty)
-        )
-    )
+    let all = (
+        &user.username,
+        &user.uid,
+        &user.groups,
+        user.extra.as_ref().unwrap_or(&empty),
+    );
+    Sha256::digest(format!("{all:?}")).into()
+}
+
+/// The name of a kind in rules.
+fn resource(kind: Kind) -> String {
+    format!("{}s", kind.as_str().to_lowercase())
 }
 
 impl TokenAuthority for KubernetesTokens {
     fn caller<'a>(&'a self, token: &'a str) -> BoxFuture<'a, Result<Caller, TokenError>> {
         Box::pin(self.ask(token))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn resources_are_those_of_the_definitions() {
+        for kind in Kind::ALL {
+            assert_eq!(resource(kind), kind.definition().spec.names.plural);
+        }
     }
 }

@@ -10,7 +10,7 @@ pub mod key_ring;
 pub mod kubernetes;
 mod network;
 mod signed_token;
-mod throttle;
+pub(super) mod throttle;
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -138,21 +138,26 @@ impl Identity {
         let credential = match read(headers, self.gateway.is_some()) {
             Ok(Some(credential)) => credential,
             Ok(None) => return Ok(self.anonymous.clone()),
-            // What clients send when they are told to send nothing is nothing, where nothing is enough.
-            Err(Refusal::Missing) if self.anonymous.is_some() => return Ok(self.anonymous.clone()),
             Err(refusal) => return Err(Problem::Unauthorized(refusal)),
         };
         let fingerprint = credential.fingerprint();
         let now = Instant::now();
         if !self.trusts(&fingerprint, now)
+            && !self.is_gateway_alone(&credential, peer)
             && let Err(seconds) = self.throttle.admit(peer, now)
         {
             return Err(Problem::Throttled(seconds));
         }
-        match self.check(&credential, peer).await {
+        let proved = self.is_proved(&credential, peer);
+        match self.check(&credential, proved).await {
             Ok(caller) => {
                 self.trust(fingerprint, now);
                 Ok(Some(caller))
+            }
+            // Whom a gateway names is no guess of its address: behind it are all its users.
+            Err(TokenError::Refused(refusal)) if proved => {
+                self.trust(fingerprint, now);
+                Err(Problem::Unauthorized(refusal))
             }
             Err(TokenError::Refused(refusal)) => {
                 self.trusted().remove(&fingerprint);
@@ -166,7 +171,46 @@ impl Identity {
         }
     }
 
-    async fn check(&self, credential: &Credential, peer: IpAddr) -> Result<Caller, TokenError> {
+    /// True for an address of the gateway: behind it are many.
+    pub(super) fn is_gateway(&self, peer: IpAddr) -> bool {
+        self.gateway.as_ref().is_some_and(|gateway| gateway.is_at(peer))
+    }
+
+    /// True when a gateway is believed by its address: there is no secret to guess.
+    fn is_gateway_alone(&self, credential: &Credential, peer: IpAddr) -> bool {
+        let without_secret = self.gateway.as_ref().is_some_and(|gateway| !gateway.has_secret());
+        without_secret && self.is_proved(credential, peer)
+    }
+
+    fn is_proved(&self, credential: &Credential, peer: IpAddr) -> bool {
+        match (credential, &self.gateway) {
+            (Credential::Gateway { secret, .. }, Some(gateway)) => gateway.is_proved(secret, peer),
+            _ => false,
+        }
+    }
+
+    /// Why nobody could enter, if that is so: for whoever has just started a server.
+    pub fn nobody_can_enter(&self) -> Option<String> {
+        if self.tokens.is_some() || self.gateway.is_some() || self.anonymous.is_some() {
+            return None;
+        }
+        let way_out = "make one with `statuspage access-key create`";
+        match &self.access_keys {
+            None => Some(format!(
+                "no access keys are given: {way_out}, and give its file with --access-keys"
+            )),
+            Some(keys) => match keys.is_empty() {
+                Ok(true) => {
+                    let file = keys.path().display();
+                    Some(format!("no access key in {file} is valid: {way_out} --file {file}"))
+                }
+                // A file that cannot be read is told with each request, and at the start by who made it.
+                Ok(false) | Err(_) => None,
+            },
+        }
+    }
+
+    async fn check(&self, credential: &Credential, proved: bool) -> Result<Caller, TokenError> {
         match credential {
             Credential::AccessKey { key, token } => self.access_key(Some(key.as_str()), token),
             Credential::Bearer(token) => match (signed_token::is_ours(token), &self.tokens) {
@@ -174,9 +218,9 @@ impl Identity {
                 (false, Some(tokens)) => tokens.caller(token).await,
                 (false, None) => Err(TokenError::Refused(Refusal::Malformed)),
             },
-            Credential::Gateway { identity, secret } => match &self.gateway {
-                Some(gateway) => gateway.caller(identity, secret, peer).map_err(TokenError::Refused),
-                None => Err(TokenError::Refused(Refusal::Malformed)),
+            Credential::Gateway { identity, .. } => match &self.gateway {
+                Some(gateway) if proved => gateway.caller(identity).map_err(TokenError::Refused),
+                _ => Err(TokenError::Refused(Refusal::Malformed)),
             },
         }
     }
@@ -220,7 +264,7 @@ mod tests {
     use std::net::Ipv4Addr;
 
     use super::*;
-    use crate::admin::caller::Scope;
+    use crate::admin::caller::{Grant, Scope};
 
     struct Known;
 
@@ -228,11 +272,10 @@ mod tests {
         fn caller<'a>(&'a self, token: &'a str) -> BoxFuture<'a, Result<Caller, TokenError>> {
             Box::pin(async move {
                 match token {
-                    "good" => Ok(Caller {
-                        user: "ann".into(),
-                        admin: false,
-                        namespaces: Scope::Only(BTreeSet::from(["a".to_owned()])),
-                    }),
+                    "good" => {
+                        let only = Scope::Only(BTreeSet::from(["a".to_owned()]));
+                        Ok(Caller::new("ann", false, Grant::reading(only)))
+                    }
                     "down" => Err(TokenError::Unavailable("no route".into())),
                     _ => Err(TokenError::Refused(Refusal::Unknown)),
                 }
@@ -267,6 +310,68 @@ mod tests {
         let refused = identity.caller(&headers(&[("x-auth-token", "wrong")]), elsewhere).await;
         assert_eq!(refused, Err(Problem::Unauthorized(Refusal::Unknown)));
         assert_eq!(identity.refused(), u64::from(throttle::ATTEMPTS) + 1);
+    }
+
+    #[tokio::test]
+    async fn users_of_a_gateway_do_not_shut_out_each_other() {
+        let identity = |text: &str| {
+            let user = format!(r#"{{"identity": {{"account_number": "1", "user": {text}}}}}"#);
+            base64::Engine::encode(&base64::engine::general_purpose::STANDARD, user)
+        };
+        let (active, inactive) = (
+            identity(r#"{"username": "ann"}"#),
+            identity(r#"{"username": "ivy", "is_active": false}"#),
+        );
+        for (gateway, secret) in [
+            (Gateway::new(Some("s3cret".into()), Vec::new()), "s3cret"),
+            (Gateway::new(None, vec!["127.0.0.1".parse().unwrap()]), ""),
+        ] {
+            let identity = Identity::new().with_gateway(gateway.unwrap());
+            let ask = async |user: &str, secret: &str| {
+                let shown = [("x-rh-identity", user), (GATEWAY_SECRET_HEADER, secret)];
+                identity.caller(&headers(&shown), PEER).await
+            };
+            for _ in 0..throttle::ATTEMPTS + 1 {
+                let refused = ask(&inactive, secret).await;
+                assert_eq!(refused, Err(Problem::Unauthorized(Refusal::Unknown)));
+            }
+            assert_eq!(ask(&active, secret).await.unwrap().unwrap().user, "ann");
+            assert_eq!(identity.refused(), 0);
+            if secret.is_empty() {
+                continue;
+            }
+            // Whoever does not know the secret guesses, and is slowed down; the gateway at the same address is not.
+            for number in 0..throttle::ATTEMPTS {
+                let refused = ask(&active, &format!("guess {number}")).await;
+                assert_eq!(refused, Err(Problem::Unauthorized(Refusal::Malformed)));
+            }
+            assert!(matches!(ask(&active, "guess").await, Err(Problem::Throttled(_))));
+            assert!(ask(&active, secret).await.is_ok());
+            assert_eq!(
+                ask(&inactive, secret).await,
+                Err(Problem::Unauthorized(Refusal::Unknown))
+            );
+        }
+    }
+
+    #[tokio::test]
+    async fn a_server_that_nobody_can_enter_is_told_apart() {
+        assert!(Identity::new().nobody_can_enter().unwrap().contains("--access-keys"));
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("keys.json");
+        let with_file = || Identity::new().with_access_keys(AccessKeys::of(&file));
+        assert!(with_file().nobody_can_enter().unwrap().contains("access-key create"));
+        assert!(with_file().with_tokens(Arc::new(Known)).nobody_can_enter().is_none());
+        let new = key_ring::NewKey {
+            user: "ann".into(),
+            admin: false,
+            namespaces: Scope::All,
+            pages: None,
+            verbs: crate::admin::caller::Verb::READING.into(),
+            expires: jiff::Timestamp::now() + Duration::from_secs(60),
+        };
+        AccessKeys::of(&file).create(new).unwrap();
+        assert_eq!(with_file().nobody_can_enter(), None);
     }
 
     #[tokio::test]

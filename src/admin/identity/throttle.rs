@@ -59,7 +59,7 @@ impl Throttle {
 }
 
 /// One host owns a whole /64 of IPv6, and may change within it at will.
-fn network(peer: IpAddr) -> IpAddr {
+pub(in crate::admin) fn network(peer: IpAddr) -> IpAddr {
     match peer.to_canonical() {
         IpAddr::V6(address) => {
             let [a, b, c, d, ..] = address.segments();

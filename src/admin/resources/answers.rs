@@ -8,14 +8,15 @@ use axum::response::{IntoResponse, Response};
 
 use super::Resource;
 use crate::admin::family::Problem;
-use crate::admin::gate::Known;
+use crate::admin::gate::Reader;
+use crate::admin::openapi::Parameter;
 use crate::admin::paging::{Part, Query, unless_wrong};
-use crate::admin::routes::Shared;
+use crate::admin::routes::{Shared, list_parameters};
 use crate::api::Kind;
 
 /// `GET /api/v1/resources/`.
-pub(in crate::admin) async fn resources(State(shared): State<Shared>, Known(caller): Known, uri: Uri) -> Response {
-    let query = Query::parse(uri.query());
+pub(in crate::admin) async fn resources(State(shared): State<Shared>, Reader(caller): Reader, uri: Uri) -> Response {
+    let query = Query::of(&uri);
     let answer = Filter::read(&query).map(|(filter, part)| {
         let mut resources = shared.inventory().seen_by(&caller).resources;
         resources.retain(|resource| filter.admits(resource));
@@ -25,8 +26,8 @@ pub(in crate::admin) async fn resources(State(shared): State<Shared>, Known(call
 }
 
 /// `GET /api/v1/pages/`.
-pub(in crate::admin) async fn pages(State(shared): State<Shared>, Known(caller): Known, uri: Uri) -> Response {
-    let query = Query::parse(uri.query());
+pub(in crate::admin) async fn pages(State(shared): State<Shared>, Reader(caller): Reader, uri: Uri) -> Response {
+    let query = Query::of(&uri);
     let inventory = shared.inventory().seen_by(&caller);
     let all = inventory.pages();
     let answer = Filter::read(&query).map(|(filter, part)| {
@@ -39,10 +40,13 @@ pub(in crate::admin) async fn pages(State(shared): State<Shared>, Known(caller):
 /// `GET /api/v1/resources/{namespace}/{kind}/{name}/`.
 pub(in crate::admin) async fn one(
     State(shared): State<Shared>,
-    Known(caller): Known,
+    Reader(caller): Reader,
     path: Result<Path<(String, String, String)>, PathRejection>,
     uri: Uri,
 ) -> Response {
+    if let Err(problem) = Query::of(&uri).refuse_all() {
+        return problem.answer(&Method::GET, uri.path());
+    }
     // Bytes that are no text name nothing.
     let Ok(Path((namespace, kind, name))) = path else {
         return Problem::NotFound.answer(&Method::GET, uri.path());
@@ -75,6 +79,8 @@ impl Filter {
     /// Reads the filters and the part of the list that is asked for.
     fn read(query: &Query) -> Result<(Filter, Part), Problem> {
         let mut wrong = Vec::new();
+        let known: Vec<&str> = list_parameters().iter().map(Parameter::name).collect();
+        query.check(&known, &mut wrong);
         let part = Part::read(query, &mut wrong);
         let mut choice = |name: &str, value: &str| {
             wrong.push((name.to_owned(), format!("\"{value}\" is not a valid choice.")));

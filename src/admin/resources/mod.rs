@@ -1,6 +1,6 @@
 //! What is managed, and whether it is as declared.
 //!
-//! Invariant: everything here is cut down to the caller's namespaces before it is counted, filtered or shown.
+//! Invariant: everything here is cut down to what the caller may read before it is counted, filtered or shown.
 
 mod answers;
 mod source;
@@ -62,7 +62,7 @@ pub struct Resource {
     pub deleting: bool,
     /// When the object on the page was last seen to match.
     pub last_sync: Option<String>,
-    /// When Ready became what it is.
+    /// When it became what it is: when one of its conditions changed last.
     pub since: Option<String>,
 }
 
@@ -98,8 +98,8 @@ pub struct RequestBudget {
     pub limit: usize,
     /// Requests of the last 60 seconds.
     pub used: usize,
-    /// Requests that could be made now.
-    pub remaining: usize,
+    /// Requests that could be made now; null without a limit.
+    pub remaining: Option<usize>,
     /// Requests that wait for their turn.
     pub waiting: usize,
 }
@@ -140,7 +140,10 @@ impl Resource {
             pending: !current || deleting || is_true(RECONCILING) || status.journal.is_some(),
             deleting,
             last_sync: status.last_sync_time.as_ref().map(|time| time.0.to_string()),
-            since: ready.map(|condition| condition.last_transition_time.0.to_string()),
+            since: (status.conditions.iter())
+                .map(|condition| condition.last_transition_time.0)
+                .max()
+                .map(|at| at.to_string()),
         }
     }
 }
@@ -150,7 +153,7 @@ impl From<BudgetStats> for RequestBudget {
         RequestBudget {
             limit: stats.limit,
             used: stats.used,
-            remaining: stats.remaining,
+            remaining: (stats.limit > 0).then_some(stats.remaining),
             waiting: stats.waiting,
         }
     }
@@ -159,11 +162,14 @@ impl From<BudgetStats> for RequestBudget {
 impl Inventory {
     /// The part that a caller may see, in the order of namespace, kind and name.
     pub fn seen_by(mut self, caller: &Caller) -> Inventory {
-        self.resources.retain(|resource| caller.may_see(&resource.namespace));
+        self.resources
+            .retain(|resource| caller.may_read(&resource.namespace, &resource.kind, &resource.page));
         self.resources.sort_by(|left, right| {
             (&left.namespace, &left.kind, &left.name).cmp(&(&right.namespace, &right.kind, &right.name))
         });
-        self.budgets.retain(|(namespace, _), _| caller.may_see(namespace));
+        self.budgets.retain(|(namespace, name), _| {
+            caller.may_read(namespace, Kind::StatusPage.as_str(), &format!("{namespace}/{name}"))
+        });
         self
     }
 
@@ -189,5 +195,48 @@ impl Inventory {
                 }
             })
             .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+
+    use super::*;
+
+    #[test]
+    fn nothing_remains_of_a_budget_without_a_limit() {
+        let stats = |limit| BudgetStats {
+            limit,
+            remaining: if limit == 0 { usize::MAX } else { 3 },
+            ..BudgetStats::default()
+        };
+        assert_eq!(RequestBudget::from(stats(60)).remaining, Some(3));
+        let unlimited = serde_json::to_value(RequestBudget::from(stats(0))).unwrap();
+        assert_eq!(unlimited["remaining"], serde_json::Value::Null);
+    }
+
+    #[test]
+    fn since_moves_with_the_last_transition() {
+        let condition = |kind: &str, at: &str| Condition {
+            type_: kind.to_owned(),
+            status: "True".to_owned(),
+            reason: "Synced".to_owned(),
+            message: String::new(),
+            observed_generation: None,
+            last_transition_time: Time(at.parse().unwrap()),
+        };
+        let status = |conditions: Vec<Condition>| ObjectStatus {
+            conditions,
+            ..ObjectStatus::default()
+        };
+        let key = ObjectKey::new(Kind::Component, "a", "web");
+        let since = |conditions| Resource::of(&key, None, &status(conditions), 1, false).since;
+        assert_eq!(since(Vec::new()), None);
+        let ready = condition(READY, "2024-03-01T10:00:00Z");
+        assert_eq!(since(vec![ready.clone()]).as_deref(), Some("2024-03-01T10:00:00Z"));
+        // It stays Ready while another condition comes and goes.
+        let synced = condition(SYNCED, "2024-03-02T10:00:00Z");
+        assert_eq!(since(vec![synced, ready]).as_deref(), Some("2024-03-02T10:00:00Z"));
     }
 }

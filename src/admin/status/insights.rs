@@ -4,20 +4,22 @@ use std::collections::BTreeMap;
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::{Platform, commit, modules, rust_version};
+use crate::admin::caller::Verb;
 use crate::admin::gate::Maybe;
+use crate::admin::paging::Query;
 use crate::admin::routes::Shared;
 
 /// The version of `/api/v1`.
 pub const API_VERSION: u32 = 1;
 
-/// What runs. Callers without credentials see the version and the commit alone, unless a setting shows them all.
+/// What runs. Callers that may not read see the version and the commit alone, unless a setting shows them all.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct InsightsStatus {
     /// The version of the API.
@@ -56,13 +58,18 @@ pub(in crate::admin) async fn status(
     State(shared): State<Shared>,
     Maybe(caller): Maybe,
     headers: HeaderMap,
+    uri: Uri,
 ) -> Response {
+    if let Err(problem) = Query::of(&uri).refuse_all() {
+        return problem.answer(&Method::GET, uri.path());
+    }
+    let may_read = caller.is_some_and(|caller| caller.may(Verb::Read));
     let mut document = InsightsStatus {
         api_version: API_VERSION,
         commit: commit(),
         ..InsightsStatus::default()
     };
-    if caller.is_some() || shared.public_details() {
+    if may_read || shared.public_details() {
         let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
         document.modules = Some(modules().clone());
         document.platform_info = Some(Platform::read());
@@ -91,7 +98,10 @@ pub(in crate::admin) async fn describe(uri: Uri) -> Response {
 }
 
 /// `GET /api/v1/ready/`.
-pub(in crate::admin) async fn ready(State(shared): State<Shared>) -> Response {
+pub(in crate::admin) async fn ready(State(shared): State<Shared>, uri: Uri) -> Response {
+    if let Err(problem) = Query::of(&uri).refuse_all() {
+        return problem.answer(&Method::GET, uri.path());
+    }
     let (code, status) = match shared.status().waiting_for() {
         None => (StatusCode::OK, "ready".to_owned()),
         Some(what) => (StatusCode::SERVICE_UNAVAILABLE, format!("waiting for {what}")),

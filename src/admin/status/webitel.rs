@@ -15,7 +15,7 @@ use super::process::{self, up_time};
 use super::{Platform, commit, rust_version};
 use crate::admin::caller::Caller;
 use crate::admin::family::{JSON_WITH_CHARSET, Problem};
-use crate::admin::gate::Known;
+use crate::admin::gate::Reader;
 use crate::admin::resources::{Inventory, ManagedPage};
 use crate::admin::routes::Shared;
 use crate::api::Reason;
@@ -120,7 +120,7 @@ pub struct Backend {
 /// `GET /api/v2/status`.
 pub(in crate::admin) async fn status(
     State(shared): State<Shared>,
-    Known(caller): Known,
+    Reader(caller): Reader,
     headers: HeaderMap,
 ) -> Response {
     let document = document(&shared, &caller);
@@ -153,7 +153,7 @@ pub(in crate::admin) async fn status(
 }
 
 /// `GET /api/v2/status/config`: nothing, as in the original.
-pub(in crate::admin) async fn configuration(Known(_): Known) -> StatusCode {
+pub(in crate::admin) async fn configuration(Reader(_): Reader) -> StatusCode {
     StatusCode::OK
 }
 

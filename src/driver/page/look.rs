@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use super::{PageDriver, PageOptions, Seen, described, organization};
 use crate::api::{Kind, Reason};
 use crate::driver::{Access, Store, View};
-use crate::engine::{self, Declaration, Gate, ObjectKey, Spec};
+use crate::engine::{self, Declaration, Gate, ObjectKey, SealKey, Spec};
 use crate::statuspage::{Client, Error, Lag, Snapshot};
 
 /// Which remote page is meant: with another one, nothing that was known is true.
@@ -182,6 +182,7 @@ impl<S: Store> PageDriver<S> {
             self.failures.clear();
             self.read_failures.clear();
             self.totals.requests = self.totals().requests;
+            self.seal_key = Some(SealKey::of_token(&access.token));
             match client_for(&self.options, access) {
                 Ok(client) => self.client = Some((fingerprint, client)),
                 Err(error) => {

@@ -25,7 +25,9 @@ use tokio::sync::watch;
 
 use crate::api::{Kind, Reason};
 use crate::driver::{Clock, Interrupt, Recorder, Store, Trigger, View};
-use crate::engine::{self, Declaration, FRESH, Failure, Gate, ObjectKey, Plan, ReadWhat, Spec, Status, Step, World};
+use crate::engine::{
+    self, Declaration, FRESH, Failure, Gate, ObjectKey, Plan, ReadWhat, SealKey, Spec, Status, Step, World,
+};
 use crate::statuspage::{Budget, BudgetRegistry, Client, Error, Permit, Priority, Snapshot, Transport};
 
 use failure::StoreAway;
@@ -146,6 +148,8 @@ pub struct PageDriver<S> {
     seen: BTreeMap<String, Seen>,
     has_looked: bool,
     store_away: Option<StoreAway>,
+    /// What hashes of secrets are keyed with.
+    seal_key: Option<SealKey>,
     single_points: bool,
     gate: Option<Gate>,
     gate_attempts: u32,
@@ -191,6 +195,7 @@ impl<S: Store> PageDriver<S> {
             seen: BTreeMap::new(),
             has_looked: false,
             store_away: None,
+            seal_key: None,
             single_points: false,
             gate: None,
             gate_attempts: 0,
@@ -496,6 +501,7 @@ impl<S: Store> PageDriver<S> {
             failures: &self.failures,
             gate: self.gate.as_ref(),
             budget: self.budget().map(Budget::stats),
+            seal_key: self.seal_key.as_ref(),
             single_points: self.single_points,
         }
     }

@@ -207,7 +207,8 @@ mod tests {
         assert_eq!(fields.len(), SETTINGS.len());
         let none = Default::default();
         for fields in [fields, embed_fields(&declared, &embed)] {
-            let found = crate::engine::fields::compare(&fields, &none, crate::api::DriftPolicy::Correct);
+            let found =
+                crate::engine::fields::compare(&fields, &none, crate::api::DriftPolicy::Correct, Default::default());
             assert_eq!(found.body, Map::new());
         }
     }

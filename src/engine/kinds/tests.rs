@@ -82,6 +82,7 @@ fn plan(page: &Declaration, declarations: &[Declaration], snapshot: &Snapshot) -
         failures: &BTreeMap::new(),
         gate: None,
         budget: None,
+        seal_key: None,
         single_points: false,
     })
 }

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use statuspage_operator::admin::events;
 use statuspage_operator::admin::identity::key_ring::NewKey;
+use statuspage_operator::api::Kind;
 use statuspage_operator::audit::{AuditEvent, AuditLog, AuditOptions, Location};
 
 use super::{Running, Setup, answer, new_key, only, with_key};
@@ -118,6 +119,52 @@ async fn the_document_is_sound() {
     assert!(references > 10, "{references}");
 }
 
+/// What a parameter may be stands in the document, and is what the server takes.
+#[tokio::test]
+async fn parameters_are_described_with_their_bounds() {
+    let (running, _log) = with_events().await;
+    let document = document(&running).await;
+    let schema = |path: &str, name: &str| -> Value {
+        let parameters = document["paths"][path]["get"]["parameters"].as_array().unwrap().iter();
+        let mut found = parameters.filter(|parameter| parameter["name"] == name);
+        found.next().unwrap_or_else(|| panic!("{path} {name}"))["schema"].clone()
+    };
+    let kinds: Vec<&str> = Kind::ALL.map(Kind::as_str).into();
+    for path in ["/api/v1/resources/", "/api/v1/pages/"] {
+        assert_eq!(schema(path, "kind"), json!({"type": "string", "enum": kinds}));
+        assert_eq!(
+            schema(path, "limit"),
+            json!({"type": "integer", "minimum": 1, "maximum": 1000})
+        );
+        assert_eq!(schema(path, "offset"), json!({"type": "integer", "minimum": 0}));
+        assert_eq!(schema(path, "ready")["enum"], json!(["true", "false"]));
+    }
+    let events = |name| schema("/v2/events", name);
+    assert_eq!(
+        events("limit"),
+        json!({"type": "integer", "minimum": 1, "maximum": 1000})
+    );
+    assert_eq!(
+        events("q.op")["items"]["enum"],
+        json!(["eq", "ne", "lt", "le", "gt", "ge"])
+    );
+    assert_eq!(
+        events("sort")["items"]["pattern"],
+        "^(generated|message_id)(:(asc|desc)?)?$"
+    );
+    for (sort, status) in [
+        ("generated:desc", 200),
+        ("message_id", 200),
+        ("generated:", 200),
+        ("generated:down", 400),
+        ("name", 400),
+        ("Generated", 400),
+    ] {
+        let request = with_key(running.request("GET", &format!("/v2/events?sort={sort}")), &running.ann);
+        assert_eq!(answer(request).await.0, status, "{sort}");
+    }
+}
+
 #[tokio::test]
 async fn everything_described_is_served_as_described() {
     let (running, _log) = with_events().await;
@@ -132,6 +179,7 @@ async fn everything_described_is_served_as_described() {
     let paths = document["paths"].as_object().unwrap();
     let expected = [
         "/",
+        "/api/v1/access/",
         "/api/v1/pages/",
         "/api/v1/ready/",
         "/api/v1/resources/",

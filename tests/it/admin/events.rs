@@ -9,7 +9,8 @@ use statuspage_operator::admin::events;
 use statuspage_operator::admin::identity::key_ring::{IssuedKey, NewKey};
 use statuspage_operator::audit::{AuditEvent, AuditLog, AuditOptions, Location};
 
-use super::{Running, Setup, answer, new_key, only, with_key};
+use super::{Running, Setup, answer, new_key, only};
+use crate::support::eventually;
 
 const ID: &str = "x-openstack-request-id";
 
@@ -219,32 +220,91 @@ async fn the_list_of_versions_is_for_everybody() {
         "id": "v2", "status": "stable", "updated": "2013-02-13T00:00:00Z",
         "links": [{"href": format!("{base}/v2"), "rel": "self"},
                   {"href": "https://docs.openstack.org/", "rel": "describedby", "type": "text/html"}],
-        // Differs on purpose: there is no XML.
-        "media-types": [{"base": "application/json", "type": "application/vnd.openstack.telemetry-v2+json"}],
+        "media-types": [
+            {"base": "application/json", "type": "application/vnd.openstack.telemetry-v2+json"},
+            {"base": "application/xml", "type": "application/vnd.openstack.telemetry-v2+xml"},
+        ],
     }]}});
     assert_eq!(super::body(response).await, expected);
     let posted = answer(running.request("POST", "/")).await;
     assert_eq!(posted, (405, json!({"error": "Method \"POST\" not allowed."})));
 }
 
-/// Differs on purpose: the original answers XML to a browser, and 406 to whoever wants neither.
+/// What the gate refuses has the form that is asked for too.
 #[tokio::test]
-async fn there_is_json_only() {
+async fn refusals_are_in_xml_for_whoever_asks_for_it() {
     let (running, _) = served().await;
-    for accept in ["application/xml", "text/html", "image/png", "*/*"] {
-        for (path, status) in [("/v2/events", 200), ("/v2/events/nope", 404), ("/v2/nope", 404)] {
-            let request = with_key(running.request("GET", path), &running.ann).header("Accept", accept);
-            let response = request.send().await.unwrap();
-            assert_eq!(response.status(), status, "{accept} {path}");
-            assert_eq!(response.headers()["content-type"], "application/json");
-        }
+    for (path, status) in [("/v2/events", 401), ("/v2/capabilities", 401), ("/v2/nope", 401)] {
+        let request = running.request("GET", path).bearer_auth("wrong");
+        let response = request.header("Accept", "application/xml").send().await.unwrap();
+        assert_eq!(response.status(), status, "{path}");
+        assert_eq!(response.headers()["content-type"], "application/xml; charset=UTF-8");
+        assert_eq!(response.headers()["www-authenticate"], "Bearer");
+        assert_eq!(
+            response.text().await.unwrap(),
+            "<error_message><error><faultcode>Client</faultcode><faultstring>Incorrect authentication \
+             credentials.</faultstring><debuginfo/></error></error_message>"
+        );
     }
+}
+
+/// What clients send that are told to send no credentials.
+#[tokio::test]
+async fn the_token_that_is_none_is_none() {
+    let (running, _) = served().await;
+    let request = |path: &str| running.request("GET", path).header("X-Auth-Token", "notused");
+    assert_eq!(answer(request("/v2/capabilities")).await.0, 200);
+    assert_eq!(answer(request("/api/v1/status/")).await.0, 200);
+    assert_eq!(answer(request("/v2/events")).await.0, 401);
+    assert_eq!(answer(request("/api/v2/status")).await.0, 401);
 }
 
 #[tokio::test]
 async fn a_revoked_key_ends_what_it_opened() {
     let (running, _) = served().await;
     assert_eq!(ids(&running, &running.ann, "").await, "a1 a2");
+    let mut stream = running
+        .get_as(&running.ann, "/v2/events?follow&marker=a1")
+        .send()
+        .await
+        .unwrap();
+    let mut others = running.get_as(&running.bob, "/v2/events?follow").send().await.unwrap();
+    let first = stream.chunk().await.unwrap().unwrap();
+    assert!(String::from_utf8_lossy(&first).contains("id: a2"));
     running.keys.revoke(&running.ann.id).unwrap();
     assert_eq!(answer(running.get_as(&running.ann, "/v2/events")).await.0, 401);
+    // The stream ends within seconds, and not only when its time is over.
+    let ended = async { while stream.chunk().await.unwrap().is_some() {} };
+    tokio::time::timeout(Duration::from_secs(60), ended).await.unwrap();
+    // Those of others go on: nothing has come, and nothing has ended.
+    assert!(futures::FutureExt::now_or_never(others.chunk()).is_none());
+}
+
+#[tokio::test]
+async fn a_credential_has_so_many_streams_and_others_have_theirs() {
+    let (running, _) = served().await;
+    let mut held = Vec::new();
+    for _ in 0..8 {
+        let stream = running.get_as(&running.ann, "/v2/events?follow").send().await.unwrap();
+        assert_eq!(stream.status(), 200);
+        held.push(stream);
+    }
+    let follow = |key| answer(running.get_as(key, "/v2/events?follow"));
+    let (status, refused) = follow(&running.ann).await;
+    assert_eq!(
+        (status, refused),
+        (429, fault("Too many streams of this credential are open."))
+    );
+    // Her questions are answered, and so are the streams of others.
+    assert_eq!(ids(&running, &running.ann, "").await, "a1 a2");
+    let theirs = running.get_as(&running.bob, "/v2/events?follow").send().await.unwrap();
+    assert_eq!(theirs.status(), 200);
+    drop(held);
+    eventually("places that were given back", Duration::from_secs(60), async || {
+        let stream = running.get_as(&running.ann, "/v2/events?follow").send().await.unwrap();
+        (stream.status() == 200)
+            .then_some(())
+            .ok_or(stream.status().to_string())
+    })
+    .await;
 }

@@ -1,6 +1,6 @@
 //! Bearer tokens, reviewed by a real API server.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,6 +10,7 @@ use secrecy::ExposeSecret;
 use statuspage_operator::admin::caller::{Caller, Scope};
 use statuspage_operator::admin::identity::kubernetes::KubernetesTokens;
 use statuspage_operator::admin::identity::{Identity, Refusal, TokenAuthority, TokenError};
+use statuspage_operator::api::Kind;
 
 use super::{Running, Setup, answer};
 use crate::support::control_plane::ControlPlane;
@@ -27,7 +28,11 @@ async fn token_of(control_plane: &ControlPlane, namespace: &str) -> String {
 }
 
 fn tokens(client: Client, namespaces: &[&str]) -> KubernetesTokens {
-    let namespaces: BTreeSet<String> = namespaces.iter().map(|name| (*name).to_owned()).collect();
+    let kinds: BTreeSet<Kind> = Kind::ALL.into();
+    let namespaces: BTreeMap<String, BTreeSet<Kind>> = namespaces
+        .iter()
+        .map(|name| ((*name).to_owned(), kinds.clone()))
+        .collect();
     KubernetesTokens::new(
         client,
         Arc::new(move || Box::pin(std::future::ready(namespaces.clone()))),
@@ -39,7 +44,7 @@ async fn eventually_scoped(client: &Client, token: &str, namespaces: &[&str], sc
     eventually("rights by a new binding", SOON, async || {
         let caller = tokens(client.clone(), namespaces).caller(token).await;
         match caller {
-            Ok(caller) if caller.namespaces == *scope => Ok(caller),
+            Ok(caller) if caller.namespaces() == *scope => Ok(caller),
             other => Err(format!("{other:?}")),
         }
     })
@@ -76,7 +81,7 @@ async fn rights_to_list_pages_are_the_tenants() {
     let caller = tokens(client.clone(), &namespaces).caller(&token).await.unwrap();
     assert_eq!(caller.user, format!("system:serviceaccount:{own}:default"));
     assert_eq!(
-        (caller.admin, &caller.namespaces),
+        (caller.admin, &caller.namespaces()),
         (false, &Scope::Only(BTreeSet::new()))
     );
 
@@ -89,12 +94,27 @@ async fn rights_to_list_pages_are_the_tenants() {
     apply(&binding("Role", "tell", &own, &own)).await;
     let scope = Scope::Only(BTreeSet::from([own.clone()]));
     let caller = eventually_scoped(&client, &token, &namespaces, &scope).await;
-    assert!(!caller.admin && caller.may_see(&own) && !caller.may_see(&other));
+    assert!(!caller.admin && caller.may_read(&own, "StatusPage", "") && !caller.may_read(&other, "StatusPage", ""));
+    // The right to one kind is none to another.
+    assert!(!caller.may_read(&own, "Subscriber", ""));
+    let view = caller.view();
+    assert!(view.admits(&own, "page.update", None) && !view.admits(&own, "subscriber.create", None));
+    let of_incidents = binding("Role", "tell-more", &own, &own).replace("[statuspages]", "[incidents]");
+    apply(&of_incidents).await;
+    eventually("the right to incidents", SOON, async || {
+        let caller = tokens(client.clone(), &namespaces).caller(&token).await.unwrap();
+        let may = |kind| caller.may_read(&own, kind, "");
+        match (may("StatusPage"), may("Incident"), may("Subscriber")) {
+            (true, true, false) => Ok(()),
+            other => Err(format!("{other:?}")),
+        }
+    })
+    .await;
 
     let name = format!("tell-{own}");
     apply(&binding("ClusterRole", &name, &own, &own)).await;
     let caller = eventually_scoped(&client, &token, &namespaces, &Scope::All).await;
-    assert!(caller.admin);
+    assert!(caller.admin && !caller.may_read(&other, "Incident", ""));
     for kind in ["clusterrolebinding", "clusterrole"] {
         control_plane.kubectl(&["delete", kind, &name]).await.succeeded();
     }

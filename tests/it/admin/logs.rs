@@ -63,10 +63,23 @@ async fn no_credential_is_in_the_log_however_it_was_sent() {
                 .header("x-statuspage-gateway-secret", &wrong),
             401,
         ),
-        (get(&format!("?x_key={}&access_token={token}", key.id)), 200),
-        (get(&format!("?%74oken={token}")), 200),
-        (get(&format!("?{token}")), 200),
-        (get(&format!("?{}=", STANDARD.encode(token))), 200),
+        (get(&format!("?x_key={}&access_token={token}", key.id)), 400),
+        (get(&format!("?%74oken={token}")), 400),
+        (get(&format!("?{token}")), 400),
+        (get(&format!("?{}=", STANDARD.encode(token))), 400),
+        // In the place of a name, an id, a type, or a path.
+        (get(&format!("{token}/Component/web/")), 404),
+        (
+            client.get(format!("{origin}/v2/events/{token}")).bearer_auth(token),
+            404,
+        ),
+        (
+            client
+                .get(format!("{origin}/v2/event_types/{token}/traits"))
+                .bearer_auth(token),
+            200,
+        ),
+        (client.get(format!("{origin}/{token}")), 404),
         (get("").header("Cookie", format!("session={wrong}")), 200),
         (get("?limit=7").header("X-RH-INSIGHTS-REQUEST-ID", "the-last-one"), 200),
     ] {
@@ -79,6 +92,16 @@ async fn no_credential_is_in_the_log_however_it_was_sent() {
     })
     .await;
     assert!(text.contains("/api/v1/resources/?limit=7"), "{text}");
+    for start in [
+        "Platform:",
+        "system - Linux",
+        "Rust: 1.",
+        "Modules: ",
+        "Commit: ",
+        "API Version: 1",
+    ] {
+        assert!(text.contains(&format!("\"{start}")), "{start}");
+    }
     assert!(text.contains("\"username\":\"gus\"") && text.contains("\"account\":\"acct1\""));
     let stored = std::fs::read_to_string(keys).unwrap();
     let stored: serde_json::Value = serde_json::from_str(&stored).unwrap();

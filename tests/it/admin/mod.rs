@@ -1,9 +1,11 @@
 //! The operator's own HTTP API, served on a real socket.
 
+mod access;
 mod command;
 mod description;
 mod events;
 mod failures;
+mod fairness;
 mod identity;
 mod kubernetes;
 mod logs;
@@ -23,7 +25,7 @@ use jiff::Timestamp;
 use reqwest::{Method, RequestBuilder, Response};
 use secrecy::ExposeSecret;
 use serde_json::Value;
-use statuspage_operator::admin::caller::{Caller, Scope};
+use statuspage_operator::admin::caller::{Caller, Grant, Scope, Verb};
 use statuspage_operator::admin::identity::access_keys::AccessKeys;
 use statuspage_operator::admin::identity::key_ring::{IssuedKey, NewKey};
 use statuspage_operator::admin::identity::{Gateway, Identity};
@@ -59,7 +61,7 @@ impl ResourceSource for TwoTenants {
         let budget = |used| RequestBudget {
             limit: 60,
             used,
-            remaining: 60 - used,
+            remaining: Some(60 - used),
             waiting: 0,
         };
         Inventory {
@@ -115,11 +117,7 @@ pub(super) struct Setup {
 impl Setup {
     /// One that lets callers of this machine in without credentials, as `dev` does.
     fn open() -> Self {
-        let local = Caller {
-            user: "local".into(),
-            admin: true,
-            namespaces: Scope::All,
-        };
+        let local = Caller::new("local", true, Grant::reading(Scope::All));
         Setup {
             identity: Some(Identity::new().with_anonymous(local)),
             ..Setup::default()
@@ -145,6 +143,8 @@ pub(super) fn new_key(user: &str, namespaces: Scope) -> NewKey {
         user: user.into(),
         admin: namespaces == Scope::All,
         namespaces,
+        pages: None,
+        verbs: Verb::READING.into(),
         expires: Timestamp::now() + Duration::from_secs(3600),
     }
 }

@@ -1,9 +1,11 @@
 //! What people delete by hand.
 
-use jiff::SignedDuration;
+use std::collections::BTreeSet;
+
+use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 use statuspage_operator::api::Kind;
-use statuspage_operator::driver::EventKind;
+use statuspage_operator::driver::{EventKind, StoreChange};
 
 use super::{PAGE, Stage, key};
 
@@ -53,4 +55,63 @@ async fn what_is_deleted_by_hand_is_noticed_and_follows_its_policy() {
             "{last:?}"
         );
     }
+}
+
+/// When each state of a condition began, in the order in which it was told.
+fn told(stage: &Stage, name: &str, of: &str) -> Vec<(String, Timestamp)> {
+    let state = stage.store.state();
+    let mut told: Vec<(String, Timestamp)> = Vec::new();
+    for (about, change) in &state.writes {
+        let StoreChange::Status(status) = change else { continue };
+        if *about != key(Kind::Component, name) {
+            continue;
+        }
+        let conditions = &status.object().conditions;
+        if let Some(condition) = conditions.iter().find(|condition| condition.type_ == of) {
+            let now = (condition.status.clone(), condition.last_transition_time.0);
+            if told.last() != Some(&now) {
+                told.push(now);
+            }
+        }
+    }
+    told
+}
+
+#[tokio::test]
+async fn the_same_drift_is_told_every_time_and_at_its_time() {
+    let stage = Stage::new().await;
+    stage.declare(Kind::Component, "api", json!({"description": "declared"}));
+    let mut driver = stage.settle(stage.driver()).await;
+    let id = stage.list("components").await[0]["id"].as_str().unwrap().to_owned();
+    for _ in 0..5 {
+        stage.advance(SignedDuration::from_secs(310));
+        let address = format!("{}/v1/pages/{PAGE}/components/{id}", stage.origin);
+        let client = reqwest::Client::builder().no_proxy().build().unwrap();
+        let request = client.patch(address).header("Authorization", "OAuth another");
+        let request = request.json(&json!({"component": {"description": "by hand"}}));
+        assert!(request.send().await.unwrap().status().is_success());
+        stage.advance(SignedDuration::from_secs(310));
+        driver = stage.settle(driver).await;
+        assert_eq!(stage.list("components").await[0]["description"], "declared");
+    }
+    let told = told(&stage, "api", "Synced");
+    let states: Vec<&str> = told.iter().map(|(state, _)| state.as_str()).collect();
+    assert_eq!(states.iter().filter(|state| **state == "False").count(), 5, "{told:#?}");
+    assert!(told.windows(2).all(|pair| pair[0].1 <= pair[1].1), "{told:#?}");
+    let times: BTreeSet<Timestamp> = told
+        .iter()
+        .filter(|(state, _)| state == "True")
+        .map(|(_, at)| *at)
+        .collect();
+    assert_eq!(
+        times.len(),
+        6,
+        "one for the creation, one for each correction: {told:#?}"
+    );
+    let state = stage.store.state();
+    let drifts = state
+        .events
+        .iter()
+        .filter(|(_, event)| event.reason.as_str() == "DriftDetected");
+    assert_eq!(drifts.count(), 5);
 }

@@ -98,22 +98,31 @@ async fn another_process_is_followed(place: Place) {
 async fn streams_leave_connections_to_others() {
     let place = Place::sqlite();
     let log = place.filled(Vec::new()).await;
-    let router: Router = events::router(log).layer(Extension(admin()));
-    let open = async || {
-        let request = Request::builder()
-            .uri("/v2/events?follow=1")
-            .body(Body::empty())
-            .unwrap();
+    let router = events::router(log);
+    let open = async |user: usize| {
+        let request = Request::builder().uri("/v2/events?follow=1").extension(Caller {
+            credential: format!("key {user}"),
+            ..admin()
+        });
+        let request = request.body(Body::empty()).unwrap();
         router.clone().oneshot(request).await.unwrap()
     };
     let mut streams = Vec::new();
-    for _ in 0..64 {
-        let stream = open().await;
+    for number in 0..64 {
+        let stream = open(number / 8).await;
         assert_eq!(stream.status(), 200);
         streams.push(stream);
+        if number == 7 {
+            // One key has its share, and others have theirs.
+            let refused = open(0).await;
+            assert_eq!(
+                (refused.status().as_u16(), &refused.headers()["retry-after"]),
+                (429, &"1".parse().unwrap())
+            );
+        }
     }
-    assert_eq!(open().await.status(), 503);
+    assert_eq!(open(8).await.status(), 503);
     // Whoever goes makes room.
     streams.pop();
-    assert_eq!(open().await.status(), 200);
+    assert_eq!(open(8).await.status(), 200);
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::json;
 use statuspage_operator::audit::{
-    AuditEvent, AuditLog, AuditOptions, Filter, Location, Retention, Tenants, TraitValue, UNKNOWN,
+    AuditEvent, AuditLog, AuditOptions, Filter, Location, Retention, TraitValue, UNKNOWN, View,
 };
 use statuspage_operator::clock::ManualClock;
 use statuspage_operator::driver::Clock;
@@ -116,10 +116,16 @@ async fn retention_by_age(place: Place) {
     assert_eq!(all(&log).await.len(), 2);
     // Types without events are gone, and so are their traits.
     assert_eq!(
-        log.store().event_types(&Tenants::All).await.unwrap(),
+        log.store().event_types(&View::default()).await.unwrap(),
         ["component.update"]
     );
-    assert!(log.store().traits("old.type", &Tenants::All).await.unwrap().is_empty());
+    assert!(
+        log.store()
+            .traits("old.type", &View::default())
+            .await
+            .unwrap()
+            .is_empty()
+    );
     assert_eq!(log.prune().await.unwrap(), 0);
 }
 
@@ -170,7 +176,7 @@ async fn writers_share_a_store(place: Place) {
         assert_eq!(log.counters().stored, 600);
     }
     assert_eq!(all(&logs[0]).await.len(), 1200);
-    assert_eq!(logs[1].store().event_types(&Tenants::All).await.unwrap().len(), 7);
+    assert_eq!(logs[1].store().event_types(&View::default()).await.unwrap().len(), 7);
 }
 
 #[tokio::test(flavor = "multi_thread")]

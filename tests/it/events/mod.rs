@@ -4,6 +4,7 @@ mod command_line;
 mod contract;
 mod filters;
 mod follow;
+mod forms;
 mod guarantees;
 mod odd_input;
 pub(crate) mod oracle;
@@ -11,7 +12,9 @@ mod panko_client;
 pub(crate) mod postgres;
 mod queries;
 mod scope;
+mod small_disk;
 mod truth;
+mod upgrade;
 mod who;
 
 use std::collections::BTreeSet;
@@ -23,7 +26,7 @@ use axum::body::Body;
 use axum::http::{Method, Request, StatusCode, header};
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
-use statuspage_operator::admin::caller::{Caller, Scope};
+use statuspage_operator::admin::caller::{Caller, Grant, Scope};
 use statuspage_operator::admin::events;
 use statuspage_operator::audit::{AuditEvent, AuditLog, AuditOptions, Filter, Location, TraitValue};
 use tower::ServiceExt;
@@ -136,15 +139,12 @@ fn sample() -> AuditEvent {
 
 fn caller(admin: bool, namespaces: &[&str]) -> Caller {
     let names: BTreeSet<String> = namespaces.iter().map(|name| (*name).to_owned()).collect();
-    Caller {
-        user: "ann".into(),
-        admin,
-        namespaces: if namespaces == ["*"] {
-            Scope::All
-        } else {
-            Scope::Only(names)
-        },
-    }
+    let scope = if namespaces == ["*"] {
+        Scope::All
+    } else {
+        Scope::Only(names)
+    };
+    Caller::new("ann", admin, Grant::reading(scope))
 }
 
 fn admin() -> Caller {
@@ -215,7 +215,7 @@ impl Api {
             .method(method)
             .uri(path)
             .header(header::HOST, "events.example.com:8080")
-            .header(header::ACCEPT, "text/html")
+            .header(header::ACCEPT, "*/*")
             .body(Body::from(body))
             .unwrap();
         let response = self.router.clone().oneshot(request).await.unwrap();

@@ -52,8 +52,11 @@ pub(crate) fn every_request_is_one_event(page: &str, sent: &[LoggedRequest], eve
             }
             // Somebody else was faster, or it went with its last member: there is nothing left to delete.
             (Some(404), "succeeded") if operation == "delete" => {}
-            // The reply never came whole, and it is not known whether it was worked on.
-            (_, UNKNOWN) => {}
+            // The reply never came whole, or leaves it open: it is not known whether it was worked on.
+            (None | Some(200..300 | 500..), UNKNOWN) => {}
+            (Some(status @ 400..500), "failed") => {
+                assert_eq!(event.get("http_status"), Some(status.to_string()), "{event:?}");
+            }
             (status, outcome) => panic!("{status:?} is told as {outcome}: {event:?}"),
         }
     }

@@ -282,7 +282,7 @@ async fn a_log_that_cannot_be_written_stops_no_incident() {
         assert_eq!(code(&output), 0, "{}", shown(&output));
         assert_eq!(scene.unresolved().await, 1);
         assert!(
-            stderr(&output).contains("the next command with this log stores them"),
+            stderr(&output).contains("the next process with this log stores them"),
             "{}",
             shown(&output)
         );

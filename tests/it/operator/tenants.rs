@@ -6,10 +6,11 @@ use kube::config::Kubeconfig;
 use reqwest::RequestBuilder;
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
-use statuspage_operator::admin::caller::Scope;
+use statuspage_operator::admin::caller::{Scope, Verb};
 use statuspage_operator::admin::identity::access_keys::AccessKeys;
 use statuspage_operator::admin::identity::key_ring::{IssuedKey, NewKey};
 use statuspage_operator::api::Kind;
+use statuspage_operator::audit::{EventStore, Filter, Location};
 use tempfile::TempDir;
 
 use super::{Operator, SOON, Stage, component, components};
@@ -75,16 +76,18 @@ impl Keys {
             user: user.to_owned(),
             admin,
             namespaces: namespace.map_or(Scope::All, |namespace| Scope::Only([namespace.to_owned()].into())),
+            pages: None,
+            verbs: Verb::READING.into(),
             expires: jiff::Timestamp::now() + std::time::Duration::from_secs(3600),
         };
         self.keys.create(key).unwrap()
     }
 }
 
-/// A token of the namespace's default service account, which may list StatusPages there.
+/// A token of the namespace's default service account, which may list all declarations there.
 pub(super) async fn reader_of(stage: &Stage, namespace: &str) -> Who {
     let rights = "{apiVersion: rbac.authorization.k8s.io/v1, kind: Role, metadata: {name: readers}, \
-                  rules: [{apiGroups: [statuspage-operator.io], resources: [statuspages], verbs: [list]}]}\n---\n\
+                  rules: [{apiGroups: [statuspage-operator.io], resources: ['*'], verbs: [list]}]}\n---\n\
                   {apiVersion: rbac.authorization.k8s.io/v1, kind: RoleBinding, metadata: {name: readers}, \
                   roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: readers}, \
                   subjects: [{kind: ServiceAccount, name: default}]}\n";
@@ -230,6 +233,51 @@ async fn the_events_of_a_namespace_outlive_its_declarations() {
     .await;
     let list = reader.read(&operator, "/api/v1/resources/").await;
     assert_eq!(list["meta"]["count"], 0, "{list}");
+}
+
+/// Where that is wished, a tenant that is gone leaves no events behind; those of others stay.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_events_of_a_deleted_namespace_go_with_it() {
+    let stage = Stage::set().await;
+    let b = stage.control_plane.unique_namespace().await;
+    let log = tempfile::tempdir().unwrap();
+    let events = log.path().join("events.db").display().to_string();
+    let arguments = [
+        "--watch-namespace",
+        &b,
+        "--events",
+        &events,
+        "--events-purge-with-namespace",
+    ];
+    let operator = stage.operator("operator", &arguments).await;
+    stage.apply_page().await;
+    stage.apply(&stage.page("  allowedNamespaces: {from: All}\n")).await;
+    stage.apply(&components(1)).await;
+    stage.apply_in(&b, &declared_in_b(&stage.namespace)).await;
+    stage.all_ready(Kind::Component, 1, SOON).await;
+    stage.reason_in(&b, Kind::Component, "guest-of-b", "Synced").await;
+    let location: Location = events.parse().unwrap();
+    let store = EventStore::open_read_only(&location).await.unwrap();
+    eventually("events of both", SOON, async || {
+        let tenants = store.tenants().await.unwrap();
+        (tenants.contains(&b) && tenants.contains(&stage.namespace))
+            .then_some(())
+            .ok_or(format!("{tenants:?}"))
+    })
+    .await;
+    stage.kubectl(&["delete", "namespace", &b, "--timeout=120s"]).await;
+    eventually("its events are gone", SOON * 2, async || {
+        match store.tenants().await.unwrap() {
+            tenants if tenants == [stage.namespace.clone()] => Ok(()),
+            tenants => Err(format!("{tenants:?} {}", operator.log_tail())),
+        }
+    })
+    .await;
+    let left = store.query(&Filter::default()).await.unwrap();
+    assert!(
+        left.iter().any(|event| event.event_type == "component.create"),
+        "{left:?}"
+    );
 }
 
 /// Asks everything that there is to ask.

@@ -31,7 +31,7 @@ pub(in crate::engine) fn converge<'a>(planner: &mut Planner<'a>, declaration: &'
         Start::Stopped => {}
         Start::Create { beside } => {
             let planned = spec.fields(&context, None).and_then(|fields| {
-                let found = fields::creation(&fields);
+                let found = fields::creation(&fields, context.seal());
                 spec.create(&context, found.body.clone())
                     .map(|request| (request, found))
             });
@@ -101,9 +101,14 @@ fn here<'a>(planner: &mut Planner<'a>, context: &Context<'a>, spec: &IncidentSpe
     if !settle_announcement(planner, declaration, spec, remote, &mut outcome) {
         return planner.record(declaration, outcome);
     }
-    let compared = spec
-        .fields(context, Some(remote))
-        .map(|fields| fields::compare(&fields, &outcome.status.object().applied, policies.drift));
+    let compared = spec.fields(context, Some(remote)).map(|fields| {
+        fields::compare(
+            &fields,
+            &outcome.status.object().applied,
+            policies.drift,
+            context.seal(),
+        )
+    });
     let found = match compared {
         Ok(found) => found,
         Err(blocked) => {
@@ -241,7 +246,7 @@ fn settle_announcement(
     let settled = settled_at(world, declaration, &journal, CollectionKind::Incidents);
     let (done, last_look, what) = if is_subscription(&name) {
         let known = world.snapshot.incident_subscribers.get(&remote.id);
-        let here = known.is_some_and(|known| subscribes(&known.value, &name));
+        let here = known.is_some_and(|known| subscribes(&known.value, &name, planner.context(declaration).seal()));
         (
             here,
             known.map(|known| known.read_at),

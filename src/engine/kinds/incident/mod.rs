@@ -24,7 +24,7 @@ use crate::api::{IncidentSpec, IncidentStatusName, IncidentUpdate, Kind, Reason,
 use crate::engine::conditions::whole_second;
 use crate::engine::context::{Blocked, Context};
 use crate::engine::declaration::{ObjectKey, Status};
-use crate::engine::fields::{self, Access, Comparison, Field};
+use crate::engine::fields::{Access, Comparison, Field};
 use crate::engine::plan::ReadWhat;
 use crate::engine::record::is_text_of;
 use crate::engine::request::Request;
@@ -244,7 +244,8 @@ impl Rules for IncidentSpec {
             let applied = &context.declaration.status.object().applied;
             let over = remote.is_some_and(|remote| remote.status.as_ref().is_some_and(IncidentStatus::is_over));
             // What is over needs its components no more: they may be gone, or be others of the same name.
-            if !(over && applied.get(COMPONENTS_NOTED) == Some(&fields::hash(&noted.desired))) {
+            let recorded = applied.get(COMPONENTS_NOTED);
+            if !(over && recorded.is_some_and(|recorded| context.seal().is(recorded, &noted.desired))) {
                 let mut map = Map::new();
                 for (name, status) in &self.components {
                     match self.affected(context, name, remote.is_some()) {
@@ -366,7 +367,7 @@ impl IncidentSpec {
             let observed = Some(desired.clone());
             return Field::new("components", "components", desired, observed);
         }
-        let was_told = told == Some(&fields::hash(&desired));
+        let was_told = told.is_some_and(|told| context.seal().is(told, &desired));
         if was_told && !over && self.schedule.is_none() {
             let observed = self.observed_statuses(context, &desired);
             return Field::new("components", "components", desired, Some(observed));

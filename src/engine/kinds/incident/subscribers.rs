@@ -3,7 +3,7 @@
 //! Invariant: nobody is subscribed twice by one entry, and nobody is unsubscribed who was there before it. What was done
 //! for an entry is recorded under the hash of its address, so that the list is read only while there is something to do.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::api::{IncidentSpec, IncidentSubscriber};
 use crate::engine::declaration::Declaration;
@@ -11,6 +11,7 @@ use crate::engine::fields;
 use crate::engine::plan::ReadWhat;
 use crate::engine::planner::{Outcome, Planner};
 use crate::engine::request::Request;
+use crate::engine::seal::Seal;
 use crate::statuspage::{Incident, IncidentStatus, Subscriber, SubscriberWrite};
 
 use super::super::subscriber::digits;
@@ -34,9 +35,20 @@ pub(super) fn subscription(
     if remote.status.as_ref().is_some_and(IncidentStatus::is_over) {
         return None;
     }
-    let wanted: Vec<(String, &IncidentSubscriber)> =
-        spec.subscribers.iter().map(|entry| (declared(entry), entry)).collect();
-    let applied = &declaration.status.object().applied;
+    let seal = planner.context(declaration).seal();
+    let wanted: Vec<(String, &IncidentSubscriber)> = spec
+        .subscribers
+        .iter()
+        .map(|entry| (recorded(declared(entry), seal), entry))
+        .collect();
+    for (name, entry) in &wanted {
+        // Recorded by an earlier version, without the salt.
+        let applied = &mut outcome.status.object_mut().applied;
+        if let Some(how) = applied.remove(&recorded_before(declared(entry))) {
+            applied.insert(name.clone(), how);
+        }
+    }
+    let applied = outcome.status.object().applied.clone();
     let added = wanted.iter().find(|(name, _)| !applied.contains_key(name));
     let removed = applied
         .iter()
@@ -52,7 +64,7 @@ pub(super) fn subscription(
         known
             .value
             .iter()
-            .find(|subscriber| shown(subscriber).as_deref() == Some(name))
+            .find(|subscriber| subscriber_is(subscriber, name, seal))
     };
     if let Some((name, entry)) = added {
         if there(name).is_some() {
@@ -99,30 +111,36 @@ pub(super) fn is_subscription(name: &str) -> bool {
 }
 
 /// True when somebody is there whose subscription is recorded under a name.
-pub(super) fn subscribes(there: &[Subscriber], name: &str) -> bool {
-    there
-        .iter()
-        .any(|subscriber| shown(subscriber).as_deref() == Some(name))
+pub(super) fn subscribes(there: &[Subscriber], name: &str, seal: Seal<'_>) -> bool {
+    there.iter().any(|subscriber| subscriber_is(subscriber, name, seal))
 }
 
-fn declared(entry: &IncidentSubscriber) -> String {
+fn declared(entry: &IncidentSubscriber) -> &str {
     match (&entry.email, &entry.sms) {
-        (Some(email), _) => recorded(email),
-        (None, sms) => recorded(sms.as_ref().map_or("", |sms| &sms.number)),
+        (Some(email), _) => email,
+        (None, sms) => sms.as_ref().map_or("", |sms| &sms.number),
     }
 }
 
-fn shown(subscriber: &Subscriber) -> Option<String> {
+fn subscriber_is(subscriber: &Subscriber, name: &str, seal: Seal<'_>) -> bool {
     let address = subscriber.email.as_deref().or(subscriber.phone_number.as_deref());
-    address.map(recorded)
+    address.is_some_and(|address| recorded(address, seal) == name || recorded_before(address) == name)
 }
 
 /// The name under which an address is recorded: its hash, because an address is personal data.
-fn recorded(address: &str) -> String {
-    let address = if address.contains('@') {
-        address.to_lowercase()
-    } else {
-        digits(address)
-    };
-    format!("{PREFIX}{}", fields::hash(&json!(address)))
+fn recorded(address: &str, seal: Seal<'_>) -> String {
+    format!("{PREFIX}{}", seal.of(&plain(address)))
+}
+
+/// The same as earlier versions recorded it.
+fn recorded_before(address: &str) -> String {
+    format!("{PREFIX}{}", fields::hash(&plain(address)))
+}
+
+/// An address without what makes no difference.
+fn plain(address: &str) -> Value {
+    match address.contains('@') {
+        true => json!(address.to_lowercase()),
+        false => json!(digits(address)),
+    }
 }

@@ -8,14 +8,17 @@ mod remote;
 mod store;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::LazyLock;
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
 use super::builders::{page, start};
 use crate::api::{Kind, Reason};
-use crate::engine::{self, Action, Declaration, Failure, Finding, Gate, ObjectKey, Plan, Request, State, Step, World};
-use crate::statuspage::{Collection, Incident, Page, Snapshot};
+use crate::engine::{
+    self, Action, Declaration, Failure, Finding, Gate, ObjectKey, Plan, Request, SealKey, State, Step, World,
+};
+use crate::statuspage::{Collection, Incident, Page, Snapshot, Token};
 
 /// What happens instead of an effect going well.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -215,6 +218,8 @@ impl Simulation {
 
     /// The plan with this much of a request budget.
     pub(super) fn plan_within(&self, budget: Option<crate::statuspage::BudgetStats>) -> Plan {
+        static KEY: LazyLock<SealKey> =
+            LazyLock::new(|| SealKey::of_token(&Token::new("token".to_owned()).expect("a token")));
         engine::plan(&World {
             now: self.now,
             wall: self.now,
@@ -229,6 +234,7 @@ impl Simulation {
             failures: &self.failures,
             gate: self.gate.as_ref(),
             budget,
+            seal_key: Some(&KEY),
             single_points: false,
         })
     }
