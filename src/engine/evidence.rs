@@ -122,10 +122,14 @@ pub(super) fn presence<'w, K: Rules>(context: &Context<'w>, id: &str) -> Presenc
     let examined = K::OBJECT
         .map(|kind| world.snapshot.examined(kind, id))
         .unwrap_or_default();
-    if let (Some(shown), false) = (shown, examined.doubted) {
+    let list = K::collection(world.snapshot);
+    // Its own address knows better than a list that was read before.
+    let overruled = examined
+        .missing
+        .is_some_and(|missing| list.is_none_or(|list| list.read_at <= missing.last));
+    if let (Some(shown), false, false) = (shown, examined.doubted, overruled) {
         return Presence::Here(shown);
     }
-    let list = K::collection(world.snapshot);
     if list.is_some_and(|list| list.was_removed(id)) {
         return Presence::Gone;
     }

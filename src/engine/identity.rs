@@ -339,13 +339,17 @@ fn unrecorded<K: Rules>(context: &Context<'_>, rules: &K, urgency: Priority) -> 
     }
 }
 
-/// True for what nothing was ever sent for and what people wait for, when nothing that could show it can be read.
+/// True for what nothing was ever sent for and what people wait for, when what could show it could not be read the last time.
 fn may_go_blind<K: Rules>(context: &Context<'_>, rules: &K) -> bool {
     let declaration = context.declaration;
-    declaration.fresh && declaration.key.kind == Kind::Incident && {
-        let pursuit = another_look(context, rules);
-        pursuit.reads.is_empty() && pursuit.says.is_some()
-    }
+    let failed = |what: &ReadWhat| context.world.read_failures.contains_key(what);
+    declaration.fresh
+        && declaration.key.kind == Kind::Incident
+        && failed(&ReadWhat::Collection(K::COLLECTION))
+        && rules
+            .searches(context)
+            .into_iter()
+            .any(|search| failed(&ReadWhat::Search(search)))
 }
 
 /// Many recorded objects are missing at once, and that is no mistake of the list: a question for the owner of the page.

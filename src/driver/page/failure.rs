@@ -48,8 +48,11 @@ impl<S: Store> PageDriver<S> {
         let text = described(error);
         tracing::info!(page = %self.key, ?what, error = text, "a reading failed");
         match error.class() {
-            // The client has paused the budget of the token.
-            ErrorClass::Throttled { .. } => self.reached(),
+            // The client has paused the budget of the token. After the pause others come first: this one may be refused again.
+            ErrorClass::Throttled { .. } => {
+                self.reached();
+                self.fail_reading(what, false, Reason::Progressing, text);
+            }
             ErrorClass::Unauthorized => self.close(view, Reason::Unauthorized, text, true),
             ErrorClass::NotFound => {
                 self.reached();

@@ -15,6 +15,8 @@ const GRACE: Duration = Duration::from_secs(1);
 pub(super) enum Way {
     /// It is waited for, however long it takes: an incident itself.
     Keeps,
+    /// It is read for an incident: only the end of the process comes before it.
+    GivesToTheEnd,
     /// It changes something, so that the end of the process waits for it; an incident does not.
     GivesToIncidents,
     /// It only reads: it can be begun again at any time.
@@ -43,12 +45,12 @@ pub(super) async fn giving_way<S: Store, T>(
         }
         if changes.stopped() {
             return match way {
-                Way::GivesToAll => None,
+                Way::GivesToAll | Way::GivesToTheEnd => None,
                 Way::Keeps | Way::GivesToIncidents => Some(request.await),
             };
         }
         changes.acknowledge();
-        if has_new_incident(store, view) {
+        if way != Way::GivesToTheEnd && has_new_incident(store, view) {
             break;
         }
     }

@@ -1,6 +1,7 @@
 //! Reading lists and objects of the page.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 
@@ -14,6 +15,8 @@ use crate::statuspage::{
     Trace, Uptime, UptimeRange,
 };
 
+/// So long a reply is waited for at first that is read for an incident.
+const FIRST_PATIENCE: Duration = Duration::from_secs(1);
 /// So often the same is read in one pass while nothing else happens.
 const REREADS: u32 = 16;
 
@@ -49,13 +52,24 @@ impl<S: Store> PageDriver<S> {
             .with_trace(&trace);
         let page = client.page(page_id).in_organization(organization(view));
         let store = Arc::clone(&self.store);
+        let patience = self.patience(read);
         let way = match read.priority {
-            Priority::Incident => Way::Keeps,
+            Priority::Incident => Way::GivesToTheEnd,
             _ => Way::GivesToAll,
         };
         let reading = self.read_what(view, &client, &page, &read.what, began);
-        let Some(result) = giving_way(&*store, view, interrupt, way, reading).await else {
-            return;
+        let result = match tokio::time::timeout(patience, giving_way(&*store, view, interrupt, way, reading)).await {
+            Ok(Some(result)) => result,
+            Ok(None) => return,
+            Err(_) => {
+                self.totals.failures += 1;
+                let message = format!(
+                    "no answer within {} s, and an incident waits; trying again",
+                    patience.as_secs()
+                );
+                tracing::info!(page = %self.key, what = ?read.what, message, "a reading was put aside");
+                return self.fail_reading(&read.what, false, Reason::Unreachable, message);
+            }
         };
         self.observe_clock(&trace);
         match result {
@@ -64,6 +78,16 @@ impl<S: Store> PageDriver<S> {
                 self.read_failures.remove(&read.what);
             }
             Err(error) => self.read_failed(view, &read.what, &error),
+        }
+    }
+
+    /// How long a reply is waited for. What is read for an incident is put aside soon, and waited for twice as long each time:
+    /// the incident may be able to go without it.
+    fn patience(&self, read: &Read) -> Duration {
+        let failed = self.read_failures.get(&read.what).map_or(0, |failure| failure.attempts);
+        match read.priority {
+            Priority::Incident => FIRST_PATIENCE.saturating_mul(1 << failed.min(6)),
+            _ => Duration::MAX,
         }
     }
 
