@@ -137,7 +137,9 @@ impl<S: Store> PageDriver<S> {
         // be there the next time.
         let pause = match reason {
             Reason::Unauthorized => interval,
-            _ => Duration::from_secs(1_u64 << self.gate_attempts.saturating_sub(1).min(8)).min(interval),
+            // That something answers says nothing about a page that is not there.
+            Reason::RemotePageNotFound => doubled(self.page_missed).min(interval),
+            _ => doubled(self.gate_attempts).min(interval),
         };
         let until = now
             .saturating_add(pause.mul_f64(1.0 + self.jitter() / 10.0))
@@ -214,4 +216,9 @@ impl<S: Store> PageDriver<S> {
             | ReadWhat::GroupUptime(object) => Some(object.as_str()) != id,
         });
     }
+}
+
+/// One second, doubled with each attempt after the first, up to four minutes.
+fn doubled(attempts: u32) -> Duration {
+    Duration::from_secs(1_u64 << attempts.saturating_sub(1).min(8))
 }

@@ -153,6 +153,8 @@ pub struct PageDriver<S> {
     single_points: bool,
     gate: Option<Gate>,
     gate_attempts: u32,
+    /// How often in a row the page was not among those that the token sees.
+    page_missed: u32,
     silence: u32,
     ever_reached: bool,
     fresh_for: SignedDuration,
@@ -199,6 +201,7 @@ impl<S: Store> PageDriver<S> {
             single_points: false,
             gate: None,
             gate_attempts: 0,
+            page_missed: 0,
             silence: 0,
             ever_reached: false,
             fresh_for: FRESH,

@@ -231,11 +231,13 @@ impl<S: Store> PageDriver<S> {
         });
         match found {
             Some(page) => {
+                self.page_missed = 0;
                 self.page_id = Some(page.id.clone());
                 self.page_read_at = Some(self.options.clock.steady());
                 self.snapshot.page = Some(page);
             }
             None => {
+                self.page_missed = self.page_missed.saturating_add(1);
                 let wanted = match (&spec.page_id, &spec.subdomain) {
                     (Some(id), _) => format!("id {id}"),
                     (None, subdomain) => format!("subdomain {}", subdomain.as_deref().unwrap_or_default()),

@@ -8,7 +8,8 @@ use statuspage_operator::api::Kind;
 use statuspage_operator::driver::{PassEnd, StoreError};
 use statuspage_operator::server::{Effect, MetricPatch};
 
-use super::{Stage, access, key};
+use super::store::declare;
+use super::{Stage, access, beginning, key};
 
 fn answer(status: u16, retry_after: Option<u64>) -> Effect {
     Effect::Answer {
@@ -249,4 +250,28 @@ async fn points_that_are_refused_together_are_sent_one_metric_at_a_time() {
         1,
         "{reasons:?}"
     );
+}
+
+#[tokio::test]
+async fn a_page_that_is_not_there_is_asked_for_less_and_less() {
+    let stage = Stage::new().await;
+    {
+        let mut state = stage.store.state();
+        let spec = json!({"pageId": "nopage000000", "api": {"tokenSecretRef": {"name": "token"}}});
+        state.page = declare(Kind::StatusPage, "page", beginning(), spec);
+    }
+    stage.declare(Kind::Component, "api", json!({}));
+    let mut driver = stage.driver();
+    let begun = stage.clock.now();
+    while stage.clock.now().duration_since(begun) < SignedDuration::from_mins(10) {
+        let now = stage.clock.now();
+        let wake = match stage.pass(&mut driver).await {
+            Some(PassEnd::Idle(Some(wake))) => wake.duration_since(now),
+            other => panic!("{other:?}"),
+        };
+        stage.advance(wake.max(SignedDuration::from_millis(100)));
+    }
+    let requests = stage.server.log().entries().len();
+    assert!((5..=24).contains(&requests), "{requests} requests in ten minutes");
+    assert_eq!(stage.reason(Kind::StatusPage, "page"), "RemotePageNotFound");
 }
