@@ -11,15 +11,11 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::Method;
 use hyper::body::Incoming;
-use hyper::server::conn::http1;
-use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::sync::{Semaphore, oneshot};
 use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
-use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 use tower::ServiceExt as _;
 
 use super::family::Problem;
@@ -31,7 +27,7 @@ use super::resources::ResourceSource;
 use super::routes::{self, Inner, Shared};
 use super::shares::Shares;
 use super::status::{self, StatusSource};
-use crate::connections::Unstalled;
+use crate::connections::{self, Cut, Ends, Unstalled};
 
 /// What the server takes at most.
 #[derive(Clone, Copy, Debug)]
@@ -126,9 +122,6 @@ impl std::fmt::Debug for AdminServer {
     }
 }
 
-/// Pause after a connection could not be accepted: the process is out of something.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-
 impl AdminServer {
     /// Puts the server together.
     pub fn new(options: AdminOptions) -> Self {
@@ -206,56 +199,29 @@ impl AdminServer {
         status::log_start();
         let Listening { listener, tls } = listening;
         self.shared.0.tls.store(tls.is_some(), Ordering::Relaxed);
-        let ends = Ends::default();
-        let tasks = TaskTracker::new();
         let by_address = Shares::new(self.shared.limits().connections_of_one_address);
-        let accepting = async {
-            loop {
-                // Never closed, so this only waits.
-                let Ok(place) = Arc::clone(&self.shared.0.connections).acquire_owned().await else {
-                    return;
-                };
-                match listener.accept().await {
-                    Ok((stream, peer)) => {
-                        let share = by_address.take(&throttle::network(peer.ip()));
-                        if share.is_none() && !self.shared.identity().is_gateway(peer.ip()) {
-                            // Cut, not kept waiting: others are to be accepted.
-                            tracing::debug!(%peer, "too many connections of one address");
-                            continue;
-                        }
-                        let tls = tls.as_ref().map(|files| TlsAcceptor::from(files.config()));
-                        let serving = self.clone().connection(stream, peer, tls, ends.clone());
-                        tasks.spawn(async move {
-                            serving.await;
-                            drop((place, share));
-                        });
-                    }
-                    Err(error) => {
-                        tracing::warn!(%error, "a connection could not be accepted");
-                        tokio::time::sleep(ACCEPT_PAUSE).await;
-                    }
+        let serve = |stream: TcpStream, peer: SocketAddr, ends: Ends| {
+            let share = by_address.take(&throttle::network(peer.ip()));
+            let has_place = share.is_some() || self.shared.identity().is_gateway(peer.ip());
+            let tls = tls.as_ref().map(|files| TlsAcceptor::from(files.config()));
+            let server = self.clone();
+            async move {
+                if has_place {
+                    server.connection(stream, peer, tls, ends).await;
+                } else {
+                    // Cut, not kept waiting: others are to be accepted.
+                    tracing::debug!(%peer, "too many connections of one address");
                 }
+                drop(share);
             }
         };
-        tokio::select! {
-            () = accepting => {}
-            () = shutdown => {}
-        }
-        drop(listener);
-        ends.soon.cancel();
-        tasks.close();
         let grace = self.shared.limits().grace;
-        if tokio::time::timeout(grace, tasks.wait()).await.is_err() {
-            ends.now.cancel();
-            tasks.wait().await;
-            return Err(AdminError::Unfinished(grace));
-        }
-        Ok(())
+        connections::accept(listener, &self.shared.0.connections, grace, shutdown, serve)
+            .await
+            .map_err(|Cut| AdminError::Unfinished(grace))
     }
 
     async fn connection(self, stream: TcpStream, peer: SocketAddr, tls: Option<TlsAcceptor>, ends: Ends) {
-        // Answers are small and wait for nothing.
-        let _ = stream.set_nodelay(true);
         let stream = Unstalled::new(stream, self.shared.limits().write);
         let Some(tls) = tls else {
             return self.talk(stream, peer, ends).await;
@@ -281,26 +247,7 @@ impl AdminServer {
             router.clone().oneshot(request.map(Body::new))
         });
         let limits = self.shared.limits();
-        let connection = http1::Builder::new()
-            .timer(TokioTimer::new())
-            .header_read_timeout(limits.head_time)
-            // Only stops reading, some way beyond: the gate is exact. Less than 8192 is refused by a panic.
-            .max_buf_size(limits.head.max(8192))
-            .serve_connection(TokioIo::new(stream), service);
-        tokio::pin!(connection);
-        let result = tokio::select! {
-            result = connection.as_mut() => result,
-            () = ends.soon.cancelled() => {
-                connection.as_mut().graceful_shutdown();
-                tokio::select! {
-                    result = connection => result,
-                    () = ends.now.cancelled() => return,
-                }
-            }
-        };
-        if let Err(error) = result {
-            tracing::debug!(%peer, %error, "a connection broke");
-        }
+        connections::talk(stream, peer, service, limits.head_time, limits.head, ends).await;
     }
 }
 
@@ -322,13 +269,4 @@ impl Serving {
             Err(error) => tracing::error!(%error, "the HTTP API ended"),
         }
     }
-}
-
-/// When connections end.
-#[derive(Clone, Debug, Default)]
-struct Ends {
-    /// After the answer under way.
-    soon: CancellationToken,
-    /// At once.
-    now: CancellationToken,
 }
