@@ -1,9 +1,9 @@
 //! A database that cannot be written for a while: what is acknowledged before, meanwhile and afterwards is there after a
 //! kill.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Lines};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 
 use rustix::process::{Pid, Resource, Rlimit, prlimit};
 use serde_json::{Value, json};
@@ -15,6 +15,8 @@ use crate::support::small_disk::SmallDisk;
 /// The program with its data in a file; killed in the end.
 struct Served {
     child: Child,
+    /// Kept open: a server whose reader is gone before it has said everything ends.
+    output: Lines<BufReader<ChildStdout>>,
     path: PathBuf,
     url: String,
     client: reqwest::Client,
@@ -41,15 +43,18 @@ impl Served {
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let output = BufReader::new(child.stdout.take().unwrap()).lines();
         let mut served = Self {
             child,
+            output,
             path: path.to_owned(),
             url: String::new(),
             client: client(),
             acknowledged: Vec::new(),
         };
-        let root = lines
+        let root = served
+            .output
+            .by_ref()
             .map_while(Result::ok)
             .find_map(|line| Some(line.strip_prefix("serving ")?.to_owned()));
         served.url = format!("{}/pages/{PAGE}/components", root.unwrap());
