@@ -169,6 +169,23 @@ pub struct Policies {
 }
 
 impl Spec {
+    /// Reads the spec of a kind from JSON; fields that do not fit are an error.
+    pub fn from_json(kind: Kind, value: &serde_json::Value) -> Result<Self, serde_json::Error> {
+        Ok(match kind {
+            Kind::StatusPage => Spec::StatusPage(Deserialize::deserialize(value)?),
+            Kind::ComponentGroup => Spec::ComponentGroup(Deserialize::deserialize(value)?),
+            Kind::Component => Spec::Component(Deserialize::deserialize(value)?),
+            Kind::Incident => Spec::Incident(Deserialize::deserialize(value)?),
+            Kind::MetricsProvider => Spec::MetricsProvider(Deserialize::deserialize(value)?),
+            Kind::Metric => Spec::Metric(Deserialize::deserialize(value)?),
+            Kind::Subscriber => Spec::Subscriber(Deserialize::deserialize(value)?),
+            Kind::IncidentTemplate => Spec::IncidentTemplate(Deserialize::deserialize(value)?),
+            Kind::PageAccessUser => Spec::PageAccessUser(Deserialize::deserialize(value)?),
+            Kind::PageAccessGroup => Spec::PageAccessGroup(Deserialize::deserialize(value)?),
+            Kind::OrganizationUser => Spec::OrganizationUser(Deserialize::deserialize(value)?),
+        })
+    }
+
     /// The shared part of the spec; none for a page and for a removed manifest.
     pub fn common(&self) -> Option<&CommonSpec> {
         match self {
@@ -235,6 +252,32 @@ impl Spec {
 }
 
 impl Declaration {
+    /// A declaration that was just made: its first generation, without annotations, and with nothing known of it.
+    pub fn new(key: ObjectKey, uid: String, created: Timestamp, spec: Spec) -> Self {
+        let status = Status::empty(key.kind);
+        Declaration {
+            uid,
+            version: String::new(),
+            generation: 1,
+            who: None,
+            created,
+            seen: created,
+            fresh: false,
+            attempt_seen: None,
+            deleting: false,
+            finalizer: false,
+            id_annotation: None,
+            requested_at: None,
+            allow_deletes: None,
+            annotations: BTreeMap::new(),
+            spec: Arc::new(spec),
+            stored: Arc::new(status.clone()),
+            status,
+            secrets: BTreeMap::new(),
+            key,
+        }
+    }
+
     /// The policies in force, given the page's spec.
     pub fn policies(&self, page: Option<&StatusPageSpec>) -> Policies {
         let defaults = page.and_then(|page| page.defaults.clone()).unwrap_or_default();

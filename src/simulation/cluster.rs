@@ -265,48 +265,13 @@ fn through_json(kind: Kind, status: &Status) -> Status {
 fn new_declaration(key: ObjectKey, uid: String, spec: Spec, now: Timestamp) -> Declaration {
     // The API server keeps whole seconds.
     let created = Timestamp::from_second(now.as_second()).unwrap_or(now);
-    Declaration {
-        uid,
-        version: String::new(),
-        generation: 1,
-        who: None,
-        created,
-        seen: created,
-        fresh: false,
-        attempt_seen: None,
-        deleting: false,
-        finalizer: false,
-        id_annotation: None,
-        requested_at: None,
-        allow_deletes: None,
-        annotations: BTreeMap::new(),
-        spec: Arc::new(spec),
-        status: Status::empty(key.kind),
-        stored: Arc::new(Status::empty(key.kind)),
-        secrets: BTreeMap::new(),
-        key,
-    }
+    Declaration::new(key, uid, created, spec)
 }
 
 /// Reads a spec as it stands in a manifest, without its pageRef.
 pub(super) fn read_spec(kind: Kind, mut spec: Value) -> Result<Spec, serde_json::Error> {
-    fn read<T: serde::de::DeserializeOwned>(spec: Value) -> Result<T, serde_json::Error> {
-        serde_json::from_value(spec)
-    }
     if let (false, Some(fields)) = (kind == Kind::StatusPage, spec.as_object_mut()) {
         fields.insert("pageRef".to_owned(), json!({"name": "page"}));
     }
-    Ok(match kind {
-        Kind::StatusPage => Spec::StatusPage(read(spec)?),
-        Kind::ComponentGroup => Spec::ComponentGroup(read(spec)?),
-        Kind::Component => Spec::Component(read(spec)?),
-        Kind::Incident => Spec::Incident(read(spec)?),
-        Kind::MetricsProvider => Spec::MetricsProvider(read(spec)?),
-        Kind::Metric => Spec::Metric(read(spec)?),
-        Kind::Subscriber => Spec::Subscriber(read(spec)?),
-        Kind::IncidentTemplate => Spec::IncidentTemplate(read(spec)?),
-        Kind::PageAccessUser => Spec::PageAccessUser(read(spec)?),
-        Kind::PageAccessGroup => Spec::PageAccessGroup(read(spec)?),
-        Kind::OrganizationUser => Spec::OrganizationUser(read(spec)?),
-    })
+    Spec::from_json(kind, &spec)
 }

@@ -14,25 +14,8 @@ const NOW: Timestamp = Timestamp::constant(1_800_000_000, 0);
 
 fn declaration(kind: Kind, name: &str, spec: Spec) -> Declaration {
     Declaration {
-        key: ObjectKey::new(kind, "default", name),
-        uid: name.to_owned(),
-        version: String::new(),
-        generation: 1,
-        who: None,
-        created: NOW,
-        seen: NOW,
-        fresh: false,
-        attempt_seen: None,
-        deleting: false,
         finalizer: true,
-        id_annotation: None,
-        requested_at: None,
-        allow_deletes: None,
-        annotations: BTreeMap::new(),
-        spec: Arc::new(spec),
-        status: Status::empty(kind),
-        stored: Arc::new(Status::empty(kind)),
-        secrets: BTreeMap::new(),
+        ..Declaration::new(ObjectKey::new(kind, "default", name), name.to_owned(), NOW, spec)
     }
 }
 

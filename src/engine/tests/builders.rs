@@ -1,13 +1,12 @@
 //! Short ways to write declarations and remote objects.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::api::Kind;
-use crate::engine::{Declaration, ObjectKey, Spec, Status};
+use crate::engine::{Declaration, ObjectKey, Spec};
 use crate::statuspage::{Component, Incident, IncidentUpdate, Snapshot};
 
 /// The time at which every test begins.
@@ -19,25 +18,13 @@ pub(super) fn start() -> Timestamp {
 pub(super) fn declare(kind: Kind, name: &str, spec: Value) -> Declaration {
     let key = ObjectKey::new(kind, "team", name);
     let mut declaration = Declaration {
-        uid: format!("uid-{kind}-{name}"),
         version: "1".into(),
-        generation: 1,
-        who: None,
-        created: start(),
-        seen: start(),
-        fresh: false,
-        attempt_seen: None,
-        deleting: false,
-        finalizer: false,
-        id_annotation: None,
-        requested_at: None,
-        allow_deletes: None,
-        annotations: Default::default(),
-        spec: Arc::new(Spec::Removed(Default::default())),
-        status: Status::empty(kind),
-        stored: Arc::new(Status::empty(kind)),
-        secrets: BTreeMap::new(),
-        key,
+        ..Declaration::new(
+            key,
+            format!("uid-{kind}-{name}"),
+            start(),
+            Spec::Removed(Default::default()),
+        )
     };
     respecify(&mut declaration, spec);
     declaration
@@ -48,22 +35,7 @@ pub(super) fn respecify(declaration: &mut Declaration, mut spec: Value) {
     if declaration.key.kind != Kind::StatusPage {
         spec["pageRef"] = json!({"name": "page"});
     }
-    fn read<T: serde::de::DeserializeOwned>(spec: Value) -> T {
-        serde_json::from_value(spec).unwrap()
-    }
-    declaration.spec = Arc::new(match declaration.key.kind {
-        Kind::StatusPage => Spec::StatusPage(read(spec)),
-        Kind::ComponentGroup => Spec::ComponentGroup(read(spec)),
-        Kind::Component => Spec::Component(read(spec)),
-        Kind::Incident => Spec::Incident(read(spec)),
-        Kind::MetricsProvider => Spec::MetricsProvider(read(spec)),
-        Kind::Metric => Spec::Metric(read(spec)),
-        Kind::Subscriber => Spec::Subscriber(read(spec)),
-        Kind::IncidentTemplate => Spec::IncidentTemplate(read(spec)),
-        Kind::PageAccessUser => Spec::PageAccessUser(read(spec)),
-        Kind::PageAccessGroup => Spec::PageAccessGroup(read(spec)),
-        Kind::OrganizationUser => Spec::OrganizationUser(read(spec)),
-    });
+    declaration.spec = Arc::new(Spec::from_json(declaration.key.kind, &spec).unwrap());
 }
 
 pub(super) fn component(name: &str, spec: Value) -> Declaration {

@@ -144,25 +144,14 @@ impl Read {
 pub(super) fn removed(key: ObjectKey, entry: &Entry) -> Declaration {
     let status = status(key.kind, entry);
     Declaration {
-        uid: entry.uid.clone(),
-        version: String::new(),
         generation: entry.generation,
-        who: None,
-        created: entry.created,
         seen: Timestamp::UNIX_EPOCH,
-        fresh: false,
-        attempt_seen: None,
         deleting: true,
         finalizer: true,
         id_annotation: entry.id.clone(),
-        requested_at: None,
-        allow_deletes: None,
-        annotations: BTreeMap::new(),
-        secrets: BTreeMap::new(),
-        spec: Arc::new(Spec::Removed(entry.deletion)),
         stored: Arc::new(status.clone()),
         status,
-        key,
+        ..Declaration::new(key, entry.uid.clone(), entry.created, Spec::Removed(entry.deletion))
     }
 }
 

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry;
 use kube::api::{ApiResource, DynamicObject, ObjectMeta};
-use serde::Deserialize;
 use serde_json::Value;
 
 use crate::api::{
@@ -213,20 +212,7 @@ fn last_editor(fields: &[ManagedFieldsEntry]) -> Option<Box<str>> {
 }
 
 fn read_spec(kind: Kind, value: Value) -> Result<Spec, Unreadable> {
-    let typed = match kind {
-        Kind::StatusPage => Deserialize::deserialize(&value).map(Spec::StatusPage),
-        Kind::ComponentGroup => Deserialize::deserialize(&value).map(Spec::ComponentGroup),
-        Kind::Component => Deserialize::deserialize(&value).map(Spec::Component),
-        Kind::Incident => Deserialize::deserialize(&value).map(Spec::Incident),
-        Kind::MetricsProvider => Deserialize::deserialize(&value).map(Spec::MetricsProvider),
-        Kind::Metric => Deserialize::deserialize(&value).map(Spec::Metric),
-        Kind::Subscriber => Deserialize::deserialize(&value).map(Spec::Subscriber),
-        Kind::IncidentTemplate => Deserialize::deserialize(&value).map(Spec::IncidentTemplate),
-        Kind::PageAccessUser => Deserialize::deserialize(&value).map(Spec::PageAccessUser),
-        Kind::PageAccessGroup => Deserialize::deserialize(&value).map(Spec::PageAccessGroup),
-        Kind::OrganizationUser => Deserialize::deserialize(&value).map(Spec::OrganizationUser),
-    };
-    typed.map_err(|error| Unreadable {
+    Spec::from_json(kind, &value).map_err(|error| Unreadable {
         message: error.to_string().into(),
         page: value
             .get("pageRef")

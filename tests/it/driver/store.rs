@@ -201,25 +201,8 @@ impl Store for MemoryStore {
 pub(super) fn declare(kind: Kind, name: &str, created: Timestamp, spec: Value) -> Declaration {
     let key = ObjectKey::new(kind, "team", name);
     Declaration {
-        uid: format!("uid-{kind}-{name}"),
         version: "1".into(),
-        generation: 1,
-        who: None,
-        created,
-        seen: created,
-        fresh: false,
-        attempt_seen: None,
-        deleting: false,
-        finalizer: false,
-        id_annotation: None,
-        requested_at: None,
-        allow_deletes: None,
-        annotations: Default::default(),
-        spec: Arc::new(read_spec(kind, spec)),
-        status: Status::empty(kind),
-        stored: Arc::new(Status::empty(kind)),
-        secrets: Default::default(),
-        key,
+        ..Declaration::new(key, format!("uid-{kind}-{name}"), created, read_spec(kind, spec))
     }
 }
 
@@ -227,20 +210,5 @@ fn read_spec(kind: Kind, mut spec: Value) -> Spec {
     if kind != Kind::StatusPage {
         spec["pageRef"] = json!({"name": "page"});
     }
-    fn read<T: serde::de::DeserializeOwned>(spec: Value) -> T {
-        serde_json::from_value(spec).unwrap()
-    }
-    match kind {
-        Kind::StatusPage => Spec::StatusPage(read(spec)),
-        Kind::ComponentGroup => Spec::ComponentGroup(read(spec)),
-        Kind::Component => Spec::Component(read(spec)),
-        Kind::Incident => Spec::Incident(read(spec)),
-        Kind::MetricsProvider => Spec::MetricsProvider(read(spec)),
-        Kind::Metric => Spec::Metric(read(spec)),
-        Kind::Subscriber => Spec::Subscriber(read(spec)),
-        Kind::IncidentTemplate => Spec::IncidentTemplate(read(spec)),
-        Kind::PageAccessUser => Spec::PageAccessUser(read(spec)),
-        Kind::PageAccessGroup => Spec::PageAccessGroup(read(spec)),
-        Kind::OrganizationUser => Spec::OrganizationUser(read(spec)),
-    }
+    Spec::from_json(kind, &spec).unwrap()
 }
