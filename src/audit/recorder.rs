@@ -223,7 +223,7 @@ fn operation(step: &Step) -> &'static str {
         Action::Update(_) | Action::Tell { .. } => "update",
         Action::Delete(_) | Action::Replace(_) => "delete",
         Action::RecordId(_) => "adopt",
-        Action::Release => "release",
+        Action::Release | Action::Leave => "release",
         Action::Prune => "prune",
     }
 }

@@ -182,6 +182,8 @@ impl Command {
             Command::Operator(_) => return "info",
             Command::Sync(arguments) => &arguments.http,
             Command::Dev(arguments) => &arguments.http,
+            // What goes wrong there is what it is about.
+            Command::Simulate(_) => return "off",
             _ => return "warn",
         };
         match http.http_listen {

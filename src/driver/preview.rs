@@ -17,6 +17,8 @@ pub struct Preview {
     pub steps: Vec<Step>,
     /// How each declaration stands before them.
     pub findings: Vec<Finding>,
+    /// Plans that it took.
+    pub plans: usize,
 }
 
 /// How the ids begin that objects have before they exist.
@@ -39,7 +41,9 @@ pub fn preview(world: &World<'_>, view: &View) -> Preview {
     let mut findings = None;
     let mut last_updates: BTreeMap<ObjectKey, Step> = BTreeMap::new();
     let mut quiet = 0;
-    for _ in 0..LIMIT {
+    let mut plans = 0;
+    while plans < LIMIT {
+        plans += 1;
         let plan: Plan = engine::plan(&World {
             page: &page,
             declarations: &declarations,
@@ -71,14 +75,15 @@ pub fn preview(world: &World<'_>, view: &View) -> Preview {
                         progress = true;
                     }
                 }
-                Action::Release | Action::Prune => {
+                Action::Release | Action::Leave | Action::Prune => {
                     gone.insert(step.key.clone());
                 }
                 _ => {}
             }
         }
+        let first = plan.remote_steps().map(|step| step.priority).min();
         let mut due: Vec<&Step> = plan.remote_steps().collect();
-        due.retain(|step| Some(step.priority) == plan.remote_steps().map(|step| step.priority).min());
+        due.retain(|step| Some(step.priority) == first);
         let repeats = |step: &&Step| {
             let last = last_updates.get(&step.key);
             last.is_some_and(|previous| !step.repeats(previous).is_empty())
@@ -129,16 +134,29 @@ pub fn preview(world: &World<'_>, view: &View) -> Preview {
                 .chain([&mut change.to])
                 .for_each(|value| name_ids(value, &names));
         }
-        for (id, name) in names.iter().filter(|(id, _)| id.starts_with(NEW)) {
-            if step.summary.contains(id.as_str()) {
-                step.summary = step.summary.replace(id.as_str(), &format!("{name:?}"));
-            }
-        }
+        step.summary = name_new_ids(&step.summary, &names);
     }
     Preview {
         steps,
         findings: findings.unwrap_or_default(),
+        plans,
     }
+}
+
+/// Puts the names of declarations in the place of the ids that their objects will have, in a sentence.
+fn name_new_ids(text: &str, names: &BTreeMap<String, &str>) -> String {
+    let mut named = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, from)) = rest.find(NEW).map(|at| rest.split_at(at)) {
+        let id = from.find(')').map_or(from, |end| &from[..=end]);
+        named.push_str(before);
+        match names.get(id) {
+            Some(name) => named.push_str(&format!("{name:?}")),
+            None => named.push_str(id),
+        }
+        rest = &from[id.len()..];
+    }
+    named + rest
 }
 
 /// Puts the names of declarations in the place of the ids of their objects.

@@ -1,9 +1,10 @@
 //! What a driver needs of the place where declarations live.
 
 use std::future::Future;
+use std::sync::OnceLock;
 
 use crate::api::{Journal, Reason};
-use crate::engine::{Declaration, ObjectKey, Status};
+use crate::engine::{Declaration, ObjectKey, Status, Surroundings};
 use crate::statuspage::{BaseUrl, Token};
 
 /// A page with all its declarations, as the store has them now: own writes included.
@@ -15,6 +16,44 @@ pub struct View {
     pub declarations: Vec<Declaration>,
     /// How to reach the page, or why that is not known: reason and what to do.
     pub access: Result<Access, (Reason, String)>,
+    /// What else there is that matters to it.
+    pub around: Surroundings,
+    /// Positions of the declarations, sorted by their keys.
+    by_key: OnceLock<Vec<usize>>,
+}
+
+impl View {
+    /// A page with its declarations and how to reach it.
+    pub fn new(page: Declaration, declarations: Vec<Declaration>, access: Result<Access, (Reason, String)>) -> Self {
+        View {
+            page,
+            declarations,
+            access,
+            around: Surroundings::default(),
+            by_key: OnceLock::new(),
+        }
+    }
+
+    /// The same amid what else there is.
+    #[must_use]
+    pub fn amid(self, around: Surroundings) -> Self {
+        View { around, ..self }
+    }
+
+    /// The declaration with this key, that of the page included.
+    pub fn get(&self, key: &ObjectKey) -> Option<&Declaration> {
+        if self.page.key == *key {
+            return Some(&self.page);
+        }
+        let key_at = |position: usize| self.declarations.get(position).map(|declaration| &declaration.key);
+        let sorted = self.by_key.get_or_init(|| {
+            let mut positions: Vec<usize> = (0..self.declarations.len()).collect();
+            positions.sort_unstable_by_key(|position| key_at(*position));
+            positions
+        });
+        let found = sorted.binary_search_by(|position| key_at(*position).cmp(&Some(key)));
+        self.declarations.get(*sorted.get(found.ok()?)?)
+    }
 }
 
 /// How to reach a page.
@@ -83,6 +122,17 @@ pub struct Event {
     pub note: String,
 }
 
+impl Event {
+    /// A declaration ends, and its remote object stays though it should have been deleted.
+    pub fn left_on_page(why: &str) -> Self {
+        Event {
+            kind: EventKind::Warning,
+            reason: "LeftOnPage".to_owned(),
+            note: why.to_owned(),
+        }
+    }
+}
+
 /// The place where declarations live.
 pub trait Store: Send + Sync + 'static {
     /// The page and its declarations; none when there is no such page. `seen` of each declaration is set by the
@@ -104,6 +154,11 @@ pub trait Store: Send + Sync + 'static {
     /// again after a crash.
     fn flush(&self) -> impl Future<Output = Result<(), StoreError>> + Send {
         std::future::ready(Ok(()))
+    }
+
+    /// Does the same when a pass is over, and puts in order what a store may have left for a while with nothing to do.
+    fn settle(&self) -> impl Future<Output = Result<(), StoreError>> + Send {
+        self.flush()
     }
 
     /// Tells the owner of a declaration. Never blocks and never fails.

@@ -3,36 +3,63 @@
 //! Invariant: one remote object has one owner: the declaration that it was created or taken over for. An id that is only
 //! written into an annotation takes nothing from anybody. Of several that are equal in this, the oldest is the owner.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{HashMap, HashSet};
+
+use jiff::Timestamp;
 
 use super::declaration::{Declaration, ObjectKey};
 use crate::api::Kind;
+
+/// The id that a declaration records.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Claimant {
+    /// True for an id that was only written into the annotation: see [`Declaration::is_to_take_over`].
+    pub is_to_take_over: bool,
+    /// When the declaration was written first.
+    pub created: Timestamp,
+    /// The declaration.
+    pub key: ObjectKey,
+    /// The id.
+    pub id: String,
+}
+
+impl Claimant {
+    /// What a declaration claims, if it does.
+    pub fn of(declaration: &Declaration) -> Option<Self> {
+        Some(Claimant {
+            is_to_take_over: declaration.is_to_take_over(),
+            created: declaration.created,
+            key: declaration.key.clone(),
+            id: declaration.recorded_id()?.to_owned(),
+        })
+    }
+}
 
 /// The owners of all remote ids of a page.
 #[derive(Debug, Default)]
 pub struct Claims {
     owners: HashMap<Kind, HashMap<String, ObjectKey>>,
-    ids: BTreeMap<ObjectKey, String>,
-    contested: BTreeMap<ObjectKey, ObjectKey>,
-    absent: BTreeSet<ObjectKey>,
-    unproven: BTreeSet<ObjectKey>,
-    to_create: BTreeSet<ObjectKey>,
+    ids: HashMap<ObjectKey, String>,
+    contested: HashMap<ObjectKey, ObjectKey>,
+    absent: HashSet<ObjectKey>,
+    unproven: HashSet<ObjectKey>,
+    to_create: HashSet<ObjectKey>,
 }
 
 impl Claims {
-    /// Reads the claims that the declarations record.
-    pub fn of<'a>(declarations: impl Iterator<Item = &'a Declaration>) -> Self {
-        let mut by_right: Vec<&Declaration> = declarations
-            .filter(|declaration| declaration.recorded_id().is_some())
-            .collect();
-        by_right.sort_by(|one, other| {
-            (one.is_to_take_over(), one.created, &one.key).cmp(&(other.is_to_take_over(), other.created, &other.key))
-        });
+    /// Reads the claims that the declarations of a page record, and those of other StatusPages of the same page.
+    pub fn of(declarations: &[Declaration], elsewhere: &[Claimant]) -> Self {
+        let own = declarations
+            .iter()
+            .filter_map(|one| Some((one.is_to_take_over(), one.created, &one.key, one.recorded_id()?)));
+        let others = elsewhere
+            .iter()
+            .map(|one| (one.is_to_take_over, one.created, &one.key, one.id.as_str()));
+        let mut by_right: Vec<(bool, Timestamp, &ObjectKey, &str)> = own.chain(others).collect();
+        by_right.sort_unstable();
         let mut claims = Claims::default();
-        for declaration in by_right {
-            if let Some(id) = declaration.recorded_id() {
-                claims.claim(&declaration.key, id);
-            }
+        for (.., key, id) in by_right {
+            claims.claim(key, id);
         }
         claims
     }

@@ -2,6 +2,8 @@
 //!
 //! Invariant: a condition's transition time moves only with its status, and nothing moves when nothing changed.
 
+use std::borrow::Cow;
+
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 
@@ -17,6 +19,8 @@ pub const RECONCILING: &str = "Reconciling";
 /// Condition type: somebody has to do something.
 pub const STALLED: &str = "Stalled";
 
+const ALL_AS_DECLARED: &str = "every declared field has its declared value";
+
 /// The status that follows from a finding. Everything but conditions, generation, drift and sync time is kept.
 pub fn apply(
     status: &mut ObjectStatus,
@@ -30,48 +34,59 @@ pub fn apply(
     if state == State::Unknown {
         return;
     }
-    let before = status.clone();
-    let previous = std::mem::take(&mut status.conditions);
-    let mut set = |kind: &str, value: &str, reason: Reason, message: String| {
-        let old = previous.iter().find(|condition| condition.type_ == kind);
-        let last_transition_time = match old {
-            Some(old) if old.status == value => old.last_transition_time.clone(),
-            _ => Time(whole_second(now)),
-        };
-        status.conditions.push(Condition {
-            type_: kind.to_owned(),
-            status: value.to_owned(),
-            reason: reason.as_str().to_owned(),
-            message,
-            observed_generation: Some(generation),
-            last_transition_time,
-        });
-    };
     let ready = state == State::InSync;
-    set(READY, if ready { "True" } else { "False" }, reason, shortened(message));
-    match (ready, drift.first()) {
-        (true, None) => set(
-            SYNCED,
-            "True",
-            Reason::Synced,
-            "every declared field has its declared value".into(),
-        ),
-        (true, Some(first)) => set(
-            SYNCED,
-            "False",
-            Reason::DriftDetected,
-            drift_message(first, drift.len()),
-        ),
-        (false, _) => set(SYNCED, "False", reason, shortened(message)),
-    }
+    let message = shortened(message);
+    let mut wanted = vec![(READY, ready, reason, Cow::Borrowed(&*message))];
+    wanted.push(match (ready, drift.first()) {
+        (true, None) => (SYNCED, true, Reason::Synced, ALL_AS_DECLARED.into()),
+        (true, Some(first)) => {
+            let message = drift_message(first, drift.len());
+            (SYNCED, false, Reason::DriftDetected, message.into())
+        }
+        (false, _) => (SYNCED, false, reason, Cow::Borrowed(&*message)),
+    });
     match state {
-        State::Progressing => set(RECONCILING, "True", reason, shortened(message)),
-        State::Stalled => set(STALLED, "True", reason, shortened(message)),
+        State::Progressing => wanted.push((RECONCILING, true, reason, Cow::Borrowed(&*message))),
+        State::Stalled => wanted.push((STALLED, true, reason, Cow::Borrowed(&*message))),
         _ => {}
     }
+    let word = |value: bool| if value { "True" } else { "False" };
+    let is_there = |(condition, wanted): (&Condition, &(&str, bool, Reason, Cow<'_, str>))| {
+        let (kind, value, reason, message) = wanted;
+        condition.type_ == *kind
+            && condition.status == word(*value)
+            && condition.reason == reason.as_str()
+            && condition.message == *message
+            && condition.observed_generation == Some(generation)
+    };
+    // Most of the time nothing has changed: ten thousand statuses are not made anew for that.
+    if status.observed_generation == Some(generation)
+        && status.drift == drift
+        && status.conditions.len() == wanted.len()
+        && status.conditions.iter().zip(&wanted).all(is_there)
+    {
+        return;
+    }
+    let previous = std::mem::take(&mut status.conditions);
+    let conditions = wanted.into_iter().map(|(kind, value, reason, message)| {
+        let old = previous.iter().find(|condition| condition.type_ == kind);
+        let last_transition_time = match old {
+            Some(old) if old.status == word(value) => old.last_transition_time.clone(),
+            _ => Time(whole_second(now)),
+        };
+        Condition {
+            type_: kind.to_owned(),
+            status: word(value).to_owned(),
+            reason: reason.as_str().to_owned(),
+            message: message.into_owned(),
+            observed_generation: Some(generation),
+            last_transition_time,
+        }
+    });
+    status.conditions = conditions.collect();
     status.observed_generation = Some(generation);
     status.drift = drift;
-    if ready && *status != before {
+    if ready {
         status.last_sync_time = Some(Time(whole_second(now)));
     }
 }
@@ -87,22 +102,23 @@ fn drift_message(first: &Drift, count: usize) -> String {
     } else {
         String::new()
     };
-    shortened(&format!(
+    let message = format!(
         "{} is {} on the page, declared is {}{more}",
         first.field, first.observed, first.desired
-    ))
+    );
+    shortened(&message).into_owned()
 }
 
 /// Kubernetes refuses messages above 32 KiB; a terminal refuses them much earlier.
-fn shortened(message: &str) -> String {
+fn shortened(message: &str) -> Cow<'_, str> {
     let end = if message.len() > 1024 {
         message.char_indices().nth(1024)
     } else {
         None
     };
     match end {
-        Some((end, _)) => format!("{}…", &message[..end]),
-        None => message.to_owned(),
+        Some((end, _)) => format!("{}…", &message[..end]).into(),
+        None => message.into(),
     }
 }
 

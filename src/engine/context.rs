@@ -69,20 +69,20 @@ pub(super) struct Context<'a> {
 
 /// The declarations of a page by name, the components by group, and the remote objects by what they are looked up by.
 pub(super) struct Index<'a> {
-    lookups: HashMap<Kind, Lookup>,
+    lookups: HashMap<Kind, Lookup<'a>>,
     remote_members: HashMap<&'a str, Vec<&'a str>>,
     covered: HashMap<&'a str, usize>,
     mapped: HashMap<(&'a str, &'a str), usize>,
     censuses: HashMap<CollectionKind, Census>,
     providing: Option<&'a Declaration>,
-    by_key: BTreeMap<&'a ObjectKey, &'a Declaration>,
+    by_key: HashMap<&'a ObjectKey, &'a Declaration>,
     members: BTreeMap<&'a str, BTreeMap<&'a str, Vec<&'a Declaration>>>,
 }
 
 impl<'a> Index<'a> {
     pub(super) fn of(world: &'a World<'a>) -> Self {
         let mut index = Index {
-            by_key: BTreeMap::new(),
+            by_key: HashMap::with_capacity(world.declarations.len()),
             members: BTreeMap::new(),
             lookups: HashMap::from([
                 (Kind::Component, Lookup::of::<ComponentSpec>(world.snapshot)),
@@ -155,7 +155,7 @@ impl<'a> Index<'a> {
     }
 
     /// The remote objects of a kind.
-    pub(super) fn lookup(&self, kind: Kind) -> Option<&Lookup> {
+    pub(super) fn lookup(&self, kind: Kind) -> Option<&Lookup<'a>> {
         self.lookups.get(&kind)
     }
 
@@ -204,7 +204,7 @@ impl<'a> Index<'a> {
 }
 
 /// Counts the recorded objects that the lists do not show.
-fn censuses(world: &World<'_>, lookups: &HashMap<Kind, Lookup>) -> HashMap<CollectionKind, Census> {
+fn censuses(world: &World<'_>, lookups: &HashMap<Kind, Lookup<'_>>) -> HashMap<CollectionKind, Census> {
     let mut censuses: HashMap<CollectionKind, Census> = HashMap::new();
     for declaration in world.declarations.iter().filter(|declaration| !declaration.deleting) {
         let Some(id) = declaration.recorded_id() else {

@@ -271,7 +271,6 @@ impl<'a> Planner<'a> {
         } else {
             K::PRIORITY
         };
-        let noun = format!("{} {:?}", declaration.key.kind.noun(), rules.title(context));
         let settled = self.settle(
             context,
             outcome,
@@ -279,7 +278,7 @@ impl<'a> Planner<'a> {
             policies.management,
             priority,
             |body| rules.update(context, remote, body),
-            &noun,
+            || format!("{} {:?}", declaration.key.kind.noun(), rules.title(context)),
         );
         if settled && policies.management == ManagementPolicy::Full {
             let asked = self.once(declaration, K::id(remote));
@@ -302,7 +301,7 @@ impl<'a> Planner<'a> {
         management: ManagementPolicy,
         priority: Priority,
         request: impl FnOnce(serde_json::Map<String, serde_json::Value>) -> Result<Request, Blocked>,
-        noun: &str,
+        noun: impl FnOnce() -> String,
     ) -> bool {
         let declaration = context.declaration;
         outcome.drift = found.drift.clone();
@@ -340,7 +339,7 @@ impl<'a> Planner<'a> {
                 };
             } else {
                 let names: Vec<String> = found.changes.iter().map(|change| change.field.clone()).collect();
-                let summary = format!("update {noun}: {}", names.join(", "));
+                let summary = format!("update {}: {}", noun(), names.join(", "));
                 match request(found.body) {
                     Ok(request) => {
                         outcome.state = State::Progressing;

@@ -3,10 +3,12 @@
 //! Invariant: the finalizer goes only when the policy was carried out. Invariant: what another declaration owns is not
 //! deleted.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::declaration::{Declaration, Deletion, Spec};
-use super::evidence::{Presence, is_fresh_object, presence};
+use jiff::SignedDuration;
+
+use super::declaration::{Declaration, Deletion, ObjectKey, Spec};
+use super::evidence::{Presence, after, is_fresh_object, presence};
 use super::fields::Change;
 use super::identity::Identity;
 use super::journal::open_creation;
@@ -16,6 +18,10 @@ use super::planner::{Outcome, Planner, step};
 use super::request::Request;
 use crate::api::{ComponentGroupSpec, IncidentSpec, Kind, ManagementPolicy, Reason};
 use crate::statuspage::{ComponentStatus, Incident, IncidentStatus, IncidentWrite, ObjectKind, Priority};
+
+/// The deletion of a namespace waits for so long for what may pass, or for an answer of somebody, before what stops it is
+/// left as it is.
+pub const LEAVE_AFTER: SignedDuration = SignedDuration::from_mins(10);
 
 /// Plans the end of a deleted declaration.
 pub(super) fn plan<'a>(planner: &mut Planner<'a>, declaration: &'a Declaration) {
@@ -269,5 +275,52 @@ pub(super) fn cap(planner: &mut Planner<'_>) {
             outcome.reason = Reason::DeletionCapped;
             outcome.message.clone_from(&message);
         }
+    }
+}
+
+/// Lets declarations go that would keep their namespace from ending, and leaves their remote objects on the page: at once
+/// when nobody can mend any more what stops them, else after a while.
+pub(super) fn leave(planner: &mut Planner<'_>) {
+    let world = planner.world;
+    if world.around.ending.is_empty() {
+        return;
+    }
+    let page_ends = world.around.ending.contains_key(&world.page.key.namespace);
+    let is_final = page_ends && world.gate.is_some_and(|gate| gate.stalled);
+    let busy: BTreeSet<ObjectKey> = planner.plan.steps.iter().map(|step| step.key.clone()).collect();
+    for declaration in world.declarations {
+        let key = &declaration.key;
+        let Some(since) = world.around.ending.get(&key.namespace) else {
+            continue;
+        };
+        if !declaration.deleting || !declaration.finalizer || busy.contains(key) {
+            continue;
+        }
+        let stopped = |outcome: &&Outcome| {
+            matches!(outcome.state, State::Stalled | State::Suspended)
+                || world.gate.is_some()
+                || world.failures.contains_key(key)
+        };
+        let Some(outcome) = planner.outcomes.get(key).filter(stopped) else {
+            continue;
+        };
+        let until = after(*since, LEAVE_AFTER);
+        if !is_final && world.wall < until {
+            planner.plan.wake_at(world.by_process_clock(until));
+            continue;
+        }
+        let why = match world.gate {
+            Some(gate) => &gate.message,
+            None => &outcome.message,
+        };
+        let noun = key.kind.noun();
+        let id = declaration.recorded_id().unwrap_or("(its creation was not confirmed)");
+        let summary = format!(
+            "{noun} {id} stays on the page, because namespace {} is being deleted and this keeps it from being deleted too: {why}",
+            key.namespace
+        );
+        planner.outcomes.remove(key);
+        let leave = step(declaration, Action::Leave, Priority::Write, summary);
+        planner.plan.steps.push(leave);
     }
 }

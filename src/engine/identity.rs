@@ -3,7 +3,7 @@
 //! Invariant: nothing is created while an earlier attempt may have succeeded, and nothing foreign is taken over unless
 //! the declaration says so.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 
 use jiff::Timestamp;
 
@@ -107,7 +107,7 @@ impl Identified {
 /// The identities of a whole page.
 pub(super) struct Known {
     pub(super) claims: Claims,
-    pub(super) identities: BTreeMap<ObjectKey, Identity>,
+    pub(super) identities: HashMap<ObjectKey, Identity>,
     /// What has to be read, for which declaration.
     pub(super) reads: Vec<(ObjectKey, Read)>,
     pub(super) wakes: Vec<Timestamp>,
@@ -117,8 +117,8 @@ pub(super) struct Known {
 /// Finds the remote objects of all declarations, in an order in which references point backwards.
 pub(super) fn identify_all(world: &World<'_>, index: &Index<'_>) -> Known {
     let mut known = Known {
-        claims: Claims::of(world.declarations.iter()),
-        identities: BTreeMap::new(),
+        claims: Claims::of(world.declarations, &world.around.elsewhere),
+        identities: HashMap::new(),
         reads: Vec::new(),
         wakes: Vec::new(),
         proof_at: None,
@@ -223,8 +223,9 @@ fn refreshed<K: Rules>(context: &Context<'_>, rules: &K, identified: Identified,
         let what = ReadWhat::Collection(list);
         let read_at = world.snapshot.outline(list).map(|list| list.read_at);
         let Some(read_at) = read_at.filter(|read_at| *read_at > Timestamp::MIN) else {
-            // What was never read is read by who decides with it; what only helps, is read here.
-            if list != K::COLLECTION {
+            // What was never read is read by who decides with it; what only helps is read here, and so is a list of which
+            // only our own writes are known: nobody else would ever see in it what others have done.
+            if list != K::COLLECTION || world.snapshot.outline(list).is_some() {
                 identified = identified.pursuing(pursue(world, what), Priority::Read);
             }
             continue;

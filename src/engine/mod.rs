@@ -36,9 +36,10 @@ mod seal;
 mod world;
 
 pub use candidates::{Candidate, candidates, kind_of};
-pub use claims::Claims;
+pub use claims::{Claimant, Claims};
 pub use conditions::{READY, RECONCILING, STALLED, SYNCED, apply as apply_conditions, find as find_condition};
 pub use declaration::{Declaration, Deletion, ObjectKey, Policies, Spec, Status};
+pub use deletion::LEAVE_AFTER;
 pub use evidence::{FRESH, REQUEST_LIFE, SEND_WITHIN};
 pub use failure::{Failure, forget_settled};
 pub use fields::{Change, hash};
@@ -48,7 +49,7 @@ pub use planner::plan;
 pub use record::{Reply, record, undone};
 pub use request::Request;
 pub use seal::{Seal, SealKey};
-pub use world::{DELETION_WINDOW, Gate, World, resync_interval};
+pub use world::{DELETION_WINDOW, Gate, Surroundings, World, resync_interval};
 
 #[cfg(test)]
 mod tests;

@@ -234,6 +234,9 @@ pub enum Action {
     Hold,
     /// Takes the finalizer off: nothing is left to do for a deleted declaration.
     Release,
+    /// The same for a declaration whose remote object stays on the page though it should have been deleted: its namespace
+    /// is being deleted, and nothing else would ever let it end.
+    Leave,
     /// Deletes the declaration of an incident that was resolved long enough ago, and leaves the remote incident.
     Prune,
 }
@@ -248,7 +251,7 @@ impl Action {
             | Action::Delete(request)
             | Action::Replace(request) => Some(request),
             Action::Publish { request, .. } | Action::Tell { request, .. } => Some(request),
-            Action::RecordId(_) | Action::Hold | Action::Release | Action::Prune => None,
+            Action::RecordId(_) | Action::Hold | Action::Release | Action::Leave | Action::Prune => None,
         }
     }
 

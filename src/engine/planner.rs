@@ -2,7 +2,7 @@
 //!
 //! Invariant: one bad object stops only itself. Invariant: a second plan of an unchanged world is empty.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 
 use super::claims::Claims;
 use super::conditions;
@@ -30,10 +30,10 @@ pub fn plan(world: &World<'_>) -> Plan {
         index: &index,
         claims: &known.claims,
         identities: &known.identities,
-        outcomes: BTreeMap::new(),
+        outcomes: HashMap::new(),
         points: Vec::new(),
         provider_implied: false,
-        wanted: BTreeMap::new(),
+        wanted: HashMap::new(),
         plan: Plan::default(),
     };
     let open = planner.page();
@@ -62,6 +62,7 @@ pub fn plan(world: &World<'_>) -> Plan {
     }
     planner.lend_urgency();
     deletion::cap(&mut planner);
+    deletion::leave(&mut planner);
     planner.finish()
 }
 
@@ -122,14 +123,14 @@ pub(super) struct Planner<'a> {
     pub(super) world: &'a World<'a>,
     pub(super) index: &'a Index<'a>,
     pub(super) claims: &'a Claims,
-    pub(super) identities: &'a BTreeMap<ObjectKey, Identity>,
-    pub(super) outcomes: BTreeMap<ObjectKey, Outcome>,
+    pub(super) identities: &'a HashMap<ObjectKey, Identity>,
+    pub(super) outcomes: HashMap<ObjectKey, Outcome>,
     /// Data points to send.
     pub(super) points: Vec<PointsToSend>,
     /// True once this plan creates the page's provider of type Self.
     pub(super) provider_implied: bool,
     /// What has to be read for whom.
-    pub(super) wanted: BTreeMap<ObjectKey, Vec<ReadWhat>>,
+    pub(super) wanted: HashMap<ObjectKey, Vec<ReadWhat>>,
     pub(super) plan: Plan,
 }
 
@@ -173,6 +174,9 @@ impl<'a> Planner<'a> {
                     "suspend is true: nothing is done for this page and its declarations",
                 ),
             );
+            if page.deleting && world.around.ending.contains_key(&page.key.namespace) {
+                self.release_page();
+            }
             return Open::Nothing;
         }
         let read_page = ReadWhat::Collection(CollectionKind::Page);
@@ -265,7 +269,7 @@ impl<'a> Planner<'a> {
             policies.management,
             Priority::Write,
             kinds::settings_request,
-            "the page",
+            || "the page".to_owned(),
         );
         Open::All
     }
@@ -280,12 +284,11 @@ impl<'a> Planner<'a> {
 
     /// Many objects that are missing from the page at once are a question for its owner.
     fn missing_objects(&mut self) {
-        let stopped = |outcome: &&Outcome| outcome.reason == Reason::ManyMissing;
-        let Some(message) = self
-            .outcomes
-            .values()
-            .find(stopped)
-            .map(|outcome| outcome.message.clone())
+        let stopped = self.outcomes.iter();
+        let stopped = stopped.filter(|(_, outcome)| outcome.reason == Reason::ManyMissing);
+        let Some(message) = stopped
+            .min_by_key(|(key, _)| *key)
+            .map(|(_, outcome)| outcome.message.clone())
         else {
             return;
         };
@@ -496,7 +499,7 @@ impl<'a> Planner<'a> {
             }
         }
         let rank = |step: &Step| match step.action {
-            Action::RecordId(_) | Action::Hold | Action::Release | Action::Prune => 0,
+            Action::RecordId(_) | Action::Hold | Action::Release | Action::Leave | Action::Prune => 0,
             _ => 1,
         };
         // An incident that can be sent now goes before what another one waits for.

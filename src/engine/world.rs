@@ -6,6 +6,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
+use super::claims::Claimant;
 use super::declaration::{Declaration, ObjectKey, Spec, Status};
 use super::failure::Failure;
 use super::plan::ReadWhat;
@@ -34,6 +35,23 @@ pub struct Gate {
     pub until: Option<Timestamp>,
 }
 
+/// What a decision about a page depends on beside the page and its declarations.
+#[derive(Clone, Debug, Default)]
+pub struct Surroundings {
+    /// Namespaces that are being deleted, and since when, by the clock of the store.
+    pub ending: BTreeMap<String, Timestamp>,
+    /// What declarations of other StatusPages of the same remote page have recorded.
+    pub elsewhere: Vec<Claimant>,
+}
+
+impl Surroundings {
+    /// Nothing else is there.
+    pub const NONE: &'static Surroundings = &Surroundings {
+        ending: BTreeMap::new(),
+        elsewhere: Vec::new(),
+    };
+}
+
 /// One page with all its declarations.
 #[derive(Debug)]
 pub struct World<'a> {
@@ -51,6 +69,8 @@ pub struct World<'a> {
     pub page: &'a Declaration,
     /// The remote page's id, once known.
     pub page_id: Option<&'a str>,
+    /// What else there is: other StatusPages of the same page, and namespaces that end.
+    pub around: &'a Surroundings,
     /// All other declarations of the page, in the order in which they are to be created.
     pub declarations: &'a [Declaration],
     /// What was read from the remote page.

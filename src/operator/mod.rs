@@ -9,6 +9,7 @@ mod error;
 mod figures;
 mod http;
 mod leader;
+mod ledger;
 mod pages;
 mod purge;
 
@@ -36,10 +37,13 @@ pub use leader::{LeaderOptions, LeaseTimes};
 use connection::Clients;
 use figures::Figures;
 use leader::{Elector, Leadership};
+use ledger::ClusterLedger;
 
 /// How long pages may take to finish what is under way. With what comes after it, less than the 60 seconds that a Pod is
 /// given.
 const SHUTDOWN_LIMIT: Duration = Duration::from_secs(45);
+/// How long the record of sent requests may take to be written at the end.
+const LAST_RECORD: Duration = Duration::from_secs(3);
 /// How long Kubernetes Events may take to be sent at the end.
 const FLUSH_LIMIT: Duration = Duration::from_secs(2);
 /// How long the last events may take to be stored; what is left stays in the journal.
@@ -109,8 +113,14 @@ pub async fn run(options: OperatorOptions) -> Result<(), OperatorError> {
         instance: options.identity.clone(),
         may_write,
     });
+    let mut budgets = BudgetRegistry::new(options.requests_per_minute);
+    if let Some(leader) = &options.leader {
+        // The next leader goes on with what this one has left of the minute.
+        let ledger = ClusterLedger::new(&clients, leader, Arc::clone(&leadership));
+        budgets = budgets.recorded_in(Arc::new(ledger), Clock::System);
+    }
     let page_options = PageOptions {
-        budgets: Arc::new(BudgetRegistry::new(options.requests_per_minute)),
+        budgets: Arc::new(budgets),
         clock: Clock::System,
         transport: None,
     };
@@ -167,6 +177,7 @@ pub async fn run(options: OperatorOptions) -> Result<(), OperatorError> {
         if let (Some(elector), Ok(())) = (&elector, &result)
             && leadership.leads()
         {
+            settle(&page_options.budgets).await;
             elector.release().await;
         }
     };
@@ -178,6 +189,15 @@ pub async fn run(options: OperatorOptions) -> Result<(), OperatorError> {
         serving.end(),
     );
     result
+}
+
+/// Writes down exactly what was sent, so that the next leader has all the rest of the minute.
+async fn settle(budgets: &BudgetRegistry) {
+    match tokio::time::timeout(LAST_RECORD, budgets.settle()).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::warn!(%error, "the next leader counts a few requests more than were sent"),
+        Err(_) => tracing::warn!("the record of sent requests was not written in time"),
+    }
 }
 
 /// Stores what is still to be stored; the log says what is left.

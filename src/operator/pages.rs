@@ -90,7 +90,7 @@ async fn drive(
     let mut before = Totals::default();
     let mut pause = FIRST_PAUSE;
     loop {
-        let mut driver = PageDriver::new(page.clone(), Arc::clone(&shared), options.clone());
+        let mut driver = PageDriver::new(page.clone(), Arc::clone(&shared), options.clone()).taking_over();
         if let Some(recorder) = &recorder {
             driver = driver.recorded_by(Arc::clone(recorder));
         }

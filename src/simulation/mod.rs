@@ -8,9 +8,12 @@
 //!
 //! Invariant: a run depends on nothing but its seed. Time is Tokio's, paused; there is one thread, and no socket.
 
+pub(crate) mod bugs;
 mod chance;
 mod cluster;
+pub mod fidelity;
 mod lease;
+mod log;
 mod oracles;
 mod process;
 mod remote;
@@ -19,6 +22,9 @@ mod stage;
 mod store;
 mod trace;
 mod weather;
+
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -37,7 +43,7 @@ use lease::Lease;
 use oracles::{Court, Ending};
 use process::{Handle, House};
 use remote::{Remote, RemoteOptions};
-use scenario::{Act, SETTLING, STILL, STORMY, Scenario, key};
+use scenario::{Act, STORMY, Scenario, key};
 use stage::Stage;
 use store::StoreOptions;
 use trace::{Entry, Fact};
@@ -84,17 +90,29 @@ pub enum SimulationError {
 /// # Errors
 /// The run could not be made. What it finds is in the report.
 pub fn run(seed: u64) -> Result<Report, SimulationError> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_time()
-        .start_paused(true)
-        .build()?;
-    runtime.block_on(play(seed))
+    let runtime = runtime()?;
+    let (report, token_shows) = log::shows_token(seed, || runtime.block_on(play(seed)));
+    let mut report = report?;
+    if token_shows {
+        report.violations.push(Violation {
+            oracle: oracles::NO_SECRET,
+            at: report.lasted,
+            detail: "the token shows in the log".to_owned(),
+        });
+    }
+    Ok(report)
+}
+
+/// A runtime of one thread, whose time goes by only while everybody waits for it.
+fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
+    let mut builder = tokio::runtime::Builder::new_current_thread();
+    builder.enable_time().start_paused(true).build()
 }
 
 async fn play(seed: u64) -> Result<Report, SimulationError> {
     let mut chance = Chance::new(seed);
     let scenario = Scenario::draw(&mut chance.fork());
-    let stage = Stage::new(Court::new(scenario.limit));
+    let stage = Stage::new(Court::new(scenario.limit, scenario.leases_of_their_own));
     let options = RemoteOptions {
         seed,
         limit: scenario.limit,
@@ -126,7 +144,7 @@ async fn play(seed: u64) -> Result<Report, SimulationError> {
         }),
         remote: Arc::clone(&remote),
         ledger: MemoryLedger::default(),
-        lease: (scenario.skews.len() > 1).then(|| Arc::new(Lease::default())),
+        lease: (scenario.skews.len() > 1 && !scenario.leases_of_their_own).then(|| Arc::new(Lease::default())),
         page: key(Kind::StatusPage, "page"),
         limit: usize::try_from(scenario.limit).unwrap_or(usize::MAX),
     });
@@ -137,7 +155,7 @@ async fn play(seed: u64) -> Result<Report, SimulationError> {
         handles.push(handle);
     }
     world.follow(&scenario, &handles).await?;
-    let ending = world.ending().await;
+    let ending = world.ending(&scenario).await;
     let lasted = stage.elapsed();
     let (trace, violations) = stage.close(&ending);
     let count = |what: fn(&Fact) -> bool| trace.iter().filter(|entry| what(&entry.fact)).count();
@@ -176,8 +194,8 @@ impl World {
             turns.push((trouble.to, Turn::Weather(format!("store: {:?}", trouble.kind), false)));
         }
         turns.push((STORMY, Turn::Fair));
-        turns.push((STORMY + SETTLING, Turn::Still));
-        turns.push((STORMY + SETTLING + STILL, Turn::End));
+        turns.push((STORMY + scenario.settling, Turn::Still));
+        turns.push((STORMY + scenario.settling + scenario.still, Turn::End));
         turns.sort_by_key(|(at, _)| *at);
         let mut backup = Vec::new();
         for (at, turn) in turns {
@@ -221,7 +239,6 @@ impl World {
                 if let (Some(known), Ok(())) = (self.cluster.get(key), self.cluster.delete(key, None)) {
                     self.stage.note(Fact::Declared {
                         key: key.clone(),
-                        uid: known.uid,
                         generation: known.generation,
                         spec: None,
                     });
@@ -275,7 +292,6 @@ impl World {
         if let Ok(declaration) = applied {
             self.stage.note(Fact::Declared {
                 key: key.clone(),
-                uid: declaration.uid,
                 generation: declaration.generation,
                 spec: Some(Arc::new(spec)),
             });
@@ -291,9 +307,9 @@ impl World {
         row.get("id").and_then(Value::as_str).map(str::to_owned)
     }
 
-    async fn ending(&self) -> Ending {
+    async fn ending(&self, scenario: &Scenario) -> Ending {
         let (_, declarations) = self.cluster.list();
-        let finished = self.stage.elapsed() >= STORMY + SETTLING;
+        let finished = self.stage.elapsed() >= STORMY + scenario.settling;
         Ending {
             // A run that was cut short has not come to an end that could be judged.
             declarations: if finished { declarations } else { Vec::new() },

@@ -45,6 +45,11 @@ impl Fuse {
         })
     }
 
+    /// One that never burns down.
+    pub(super) fn lasting(stage: &Arc<Stage>) -> Arc<Self> {
+        Self::new(0, stage, None)
+    }
+
     /// An effect is about to happen, or has just happened. If it was the last one, this never returns.
     pub(super) async fn burn(&self, place: &'static str) {
         let blown = {

@@ -14,6 +14,7 @@ use futures::stream;
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
+use super::bugs::{self, Bug};
 use super::chance::Chance;
 use super::process::Fuse;
 use super::stage::{BEGINNING, PAGE, Stage, TOKEN};
@@ -154,7 +155,10 @@ impl Remote {
             number,
             request: request.clone(),
         });
-        let reply = self.meet(number, &request, &outgoing, &fate, travel, lag).await;
+        let mut reply = self.meet(number, &request, &outgoing, &fate, travel, lag).await;
+        if bugs::is_on(Bug::SendsAgain) && request.writes() && reply.is_err() {
+            reply = self.meet(number, &request, &outgoing, &Fate::Well, travel, lag).await;
+        }
         let heard = match &reply {
             Ok(incoming) if fate == Fate::Well => incoming.status.to_string(),
             Ok(incoming) => format!("{} ({fate:?})", incoming.status),

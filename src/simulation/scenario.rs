@@ -13,10 +13,15 @@ use crate::engine::ObjectKey;
 
 /// Until then things happen.
 pub(super) const STORMY: Duration = Duration::from_secs(600);
-/// So much later all must be as declared: what was refused is examined again after an hour.
-pub(super) const SETTLING: Duration = Duration::from_secs(4500);
+/// So much later all must be as declared: failures that pass are tried again after seven minutes, lists read again after
+/// twenty.
+const SETTLING: Duration = Duration::from_secs(1800);
+/// What was refused is examined again after an hour.
+const SETTLING_OF_REFUSALS: Duration = Duration::from_secs(4500);
 /// And so long nothing may be written then.
-pub(super) const STILL: Duration = Duration::from_secs(1500);
+const STILL: Duration = Duration::from_secs(700);
+/// Now and then for longer than anything is known for.
+const LONG_STILL: Duration = Duration::from_secs(4000);
 
 /// Something that somebody does.
 #[derive(Clone, Debug, PartialEq)]
@@ -60,6 +65,11 @@ pub(super) struct Scenario {
     /// How far the clocks of the remote service and of the processes are ahead, in seconds.
     pub(super) remote_ahead: i64,
     pub(super) skews: Vec<i64>,
+    /// Two processes that know nothing of each other, such as two releases of the chart.
+    pub(super) leases_of_their_own: bool,
+    /// For how long it may take until all is as declared, and how long it is looked on then.
+    pub(super) settling: Duration,
+    pub(super) still: Duration,
 }
 
 pub(super) fn key(kind: Kind, name: &str) -> ObjectKey {
@@ -102,7 +112,15 @@ impl Scenario {
             lag: Duration::from_secs(lag),
             remote_ahead: *chance.pick(&SKEWS).unwrap_or(&0),
             skews: (0..processes).map(|_| *chance.pick(&SKEWS).unwrap_or(&0)).collect(),
+            leases_of_their_own: false,
+            settling: SETTLING,
+            still: if chance.permille(100) { LONG_STILL } else { STILL },
         };
+        if processes == 2 && chance.permille(250) {
+            // Each keeps its own window: together they send twice as much.
+            scenario.leases_of_their_own = true;
+            scenario.limit = 0;
+        }
         scenario.declare_all(chance);
         scenario.owners(chance);
         scenario.people(chance);
@@ -204,6 +222,12 @@ impl Scenario {
                 4 => {
                     let change =
                         json!({"incident": {"status": "resolved", "body": format!("Person ends it {number}")}});
+                    // Its owner may not have heard of it, and goes on.
+                    let update = json!({"status": "monitoring", "body": format!("{incident} goes on {number}")});
+                    let later = at + Duration::from_secs(40);
+                    if later < STORMY {
+                        self.act(later, Act::Append(key(Kind::Incident, &incident), update));
+                    }
                     Act::Change("incidents", incident, change)
                 }
                 5 => {
@@ -252,6 +276,15 @@ impl Scenario {
             };
             self.spells.push(spell);
         }
+        let refuses = |spell: &Spell| {
+            matches!(
+                spell.kind,
+                Fault::Refused | Fault::Echoed | Fault::Html | Fault::Redirected
+            )
+        };
+        if self.spells.iter().any(refuses) {
+            self.settling = SETTLING_OF_REFUSALS;
+        }
         let kinds = [
             TroubleKind::Away,
             TroubleKind::Slow,
@@ -264,7 +297,7 @@ impl Scenario {
             let kind = *chance.pick(&kinds).unwrap_or(&TroubleKind::Away);
             self.troubles.push(Trouble { from, to, kind });
         }
-        if chance.permille(60) {
+        if chance.permille(100) {
             let at = chance.duration(Duration::from_secs(60), STORMY / 2);
             self.act(at, Act::Backup);
             let later = chance.duration(at, STORMY);

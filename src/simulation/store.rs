@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tokio::time::sleep;
 
+use super::bugs::{self, Bug};
 use super::chance::Chance;
 use super::cluster::{Change, Cluster, Metadata, Refusal};
 use super::process::Fuse;
@@ -187,7 +188,7 @@ impl ProcessStore {
         };
         inner.objects.insert(object.key.clone(), object);
         drop(inner);
-        if matters && watched {
+        if matters && watched && !bugs::is_on(Bug::DeafToChanges) {
             self.trigger.changed();
         }
     }
@@ -336,12 +337,21 @@ impl ProcessStore {
     async fn change(&self, declaration: &Declaration, change: StoreChange) -> Result<(), StoreError> {
         let (key, uid) = (&declaration.key, &declaration.uid);
         match change {
+            StoreChange::Release if bugs::is_on(Bug::ReleaseRefused) => Err(StoreError::Unavailable {
+                object: key.to_string(),
+                message: "read-only".to_owned(),
+            }),
+            StoreChange::Journal(_) if bugs::is_on(Bug::JournalNotKept) => Ok(()),
             StoreChange::AddFinalizer => self.set_finalizer(declaration, true).await,
             StoreChange::Release => self.release(declaration).await,
             StoreChange::Prune => {
                 self.release(declaration).await?;
                 match self.ask(key, |cluster| cluster.delete(key, Some(uid))).await? {
-                    Ok(()) | Err(Refusal::NotFound | Refusal::Exists) => Ok(()),
+                    Ok(()) | Err(Refusal::NotFound | Refusal::Exists) => {
+                        self.inner().ended.insert(uid.clone());
+                        self.forget(key, uid);
+                        Ok(())
+                    }
                     Err(Refusal::Conflict) => Err(StoreError::Conflict(key.to_string())),
                 }
             }
@@ -352,11 +362,23 @@ impl ProcessStore {
                 })
                 .await
             }
-            StoreChange::Status(status) => self.replace_status(declaration, &status).await,
+            StoreChange::Status(mut status) => {
+                if bugs::is_on(Bug::TokenInStatus) {
+                    let conditions = &mut status.object_mut().conditions;
+                    conditions
+                        .iter_mut()
+                        .for_each(|condition| condition.message.push_str(TOKEN));
+                }
+                self.replace_status(declaration, &status).await
+            }
             StoreChange::Journal(journal) => {
                 let mut status = declaration.status.clone();
                 status.object_mut().journal = Some(journal);
-                let write = |cluster: &Cluster| cluster.replace_status(key, uid, &declaration.version, &status);
+                let write = |cluster: &Cluster| {
+                    let present = cluster.get(key).filter(|_| bugs::is_on(Bug::JournalOverAnything));
+                    let version = present.map_or(declaration.version.clone(), |present| present.version);
+                    cluster.replace_status(key, uid, &version, &status)
+                };
                 self.put(declaration, write).await
             }
         }
@@ -383,11 +405,8 @@ impl Store for ProcessStore {
             order(one).cmp(&order(other))
         });
         matches!(&*declared.spec, Spec::StatusPage(_)).then_some(())?;
-        Some(View {
-            page: declared,
-            declarations,
-            access: access().ok_or((crate::api::Reason::SecretNotFound, "no token".to_owned())),
-        })
+        let access = access().ok_or((crate::api::Reason::SecretNotFound, "no token".to_owned()));
+        Some(View::new(declared, declarations, access))
     }
 
     fn declaration(&self, _page: &ObjectKey, key: &ObjectKey) -> Option<Declaration> {
@@ -397,11 +416,28 @@ impl Store for ProcessStore {
     async fn write(&self, declaration: &Declaration, change: StoreChange) -> Result<(), StoreError> {
         self.fuse.burn("before a store write").await;
         let key = &declaration.key;
-        let before = self.options.cluster.get(key);
+        let mut before = self.options.cluster.get(key);
         let result = self.change(declaration, change.clone()).await;
         let after = self.options.cluster.get(key);
+        if let (StoreChange::Status(_), Ok(()), Some(before)) = (&change, &result, &mut before) {
+            // Somebody else may have written in between; what was taken went over this.
+            before.stored = Arc::clone(&declaration.stored);
+        }
+        let change = match (change, &after) {
+            // As it is stored now.
+            (StoreChange::Status(_), Some(after)) if result.is_ok() => {
+                StoreChange::Status(Box::new(after.status.clone()))
+            }
+            (change, _) => change,
+        };
         let version = |one: &Option<Declaration>| one.as_ref().map(|one| one.version.clone());
-        let done = version(&before) != version(&after);
+        // Without an answer it may have been done all the same.
+        let unheard = matches!(result, Err(StoreError::Unavailable { .. }));
+        let is_there = match (&change, &after) {
+            (StoreChange::Status(status), Some(after)) => after.status == **status,
+            _ => true,
+        };
+        let done = version(&before) != version(&after) && (result.is_ok() || unheard && is_there);
         if done || result.is_err() {
             self.options.stage.note(Fact::Stored {
                 process: self.process,
@@ -421,11 +457,14 @@ impl Store for ProcessStore {
             key: declaration.key.clone(),
             kind: event.kind,
             reason: event.reason,
-            note: event.note,
+            note: match bugs::is_on(Bug::TokenInEvent) {
+                true => format!("{} {TOKEN}", event.note),
+                false => event.note,
+            },
         });
     }
 
     fn may_write(&self) -> bool {
-        self.leads.leads()
+        self.leads.leads() || bugs::is_on(Bug::JournalOverAnything)
     }
 }

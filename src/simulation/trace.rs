@@ -15,7 +15,6 @@ pub(super) enum Fact {
     /// An owner declared something, changed it, or (with no spec) deleted it.
     Declared {
         key: ObjectKey,
-        uid: String,
         generation: i64,
         spec: Option<Arc<Value>>,
     },
@@ -140,6 +139,18 @@ impl fmt::Display for Request {
     }
 }
 
+/// A change of the store in a line.
+pub(super) fn in_a_line(change: &StoreChange) -> String {
+    match change {
+        StoreChange::Status(status) => format!("status {}", in_short(status)),
+        StoreChange::Journal(journal) => format!("journal {}", journal.operation),
+        StoreChange::RecordId(id) => format!("id {id}"),
+        StoreChange::AddFinalizer => "finalizer".to_owned(),
+        StoreChange::Release => "release".to_owned(),
+        StoreChange::Prune => "prune".to_owned(),
+    }
+}
+
 /// A status in a line.
 fn in_short(status: &Status) -> String {
     let object = status.object();
@@ -199,14 +210,7 @@ impl fmt::Display for Fact {
                 done,
                 ..
             } => {
-                let change = match change {
-                    StoreChange::Status(status) => format!("status {}", in_short(status)),
-                    StoreChange::Journal(journal) => format!("journal {}", journal.operation),
-                    StoreChange::RecordId(id) => format!("id {id}"),
-                    StoreChange::AddFinalizer => "finalizer".to_owned(),
-                    StoreChange::Release => "release".to_owned(),
-                    StoreChange::Prune => "prune".to_owned(),
-                };
+                let change = in_a_line(change);
                 write!(out, "process {process} stores {key}: {change}")?;
                 match (result, done) {
                     (Ok(()), _) => Ok(()),

@@ -38,8 +38,8 @@ pub use operations::{
 };
 pub use paging::{ListReader, Listing};
 pub use snapshot::{
-    Collection, CollectionKind, Dated, Examined, Lag, Missing, Object, ObjectKind, Outline, Reading, SPACING, Search,
-    Snapshot, Vanished, spaced_since,
+    Collection, CollectionKind, Dated, Examined, Items, Lag, Missing, Object, ObjectKind, Outline, Reading, SPACING,
+    Search, Snapshot, Vanished, spaced_since,
 };
 pub use token::Token;
 pub use transport::{Incoming, Outgoing, Transport, TransportError, TransportErrorKind};

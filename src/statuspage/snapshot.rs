@@ -6,6 +6,7 @@
 mod access;
 mod collection;
 mod examined;
+mod items;
 #[cfg(test)]
 mod tests;
 mod writes;
@@ -17,6 +18,7 @@ use jiff::Timestamp;
 
 pub use collection::{Collection, Lag, SPACING, Vanished, spaced_since};
 pub use examined::{Examined, Missing, Object, ObjectKind};
+pub use items::Items;
 
 use super::operations::IncidentView;
 use super::types::{

@@ -44,6 +44,7 @@ fn every_test_that_a_document_names_exists() {
     for (document, heading, least) in [
         ("README.md", "## Promises", 9),
         ("docs/security.md", "## Who can do what", 9),
+        ("docs/ends.md", "## Ends", 9),
     ] {
         let text = std::fs::read_to_string(root.join(document)).unwrap();
         let names = named_tests(&text, heading);

@@ -40,4 +40,6 @@ mod rules;
 #[cfg(test)]
 mod server;
 #[cfg(test)]
+mod simulation;
+#[cfg(test)]
 mod support;

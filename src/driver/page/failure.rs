@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{PageDriver, described, find};
+use super::{PageDriver, described};
 use crate::api::Reason;
 use crate::driver::{Store, StoreError, View};
 use crate::engine::{self, Failure, Gate, ObjectKey, ReadWhat, Spec};
@@ -93,7 +93,7 @@ impl<S: Store> PageDriver<S> {
 
     /// The request of an object failed, or what belongs to it cannot be read.
     pub(super) fn fail(&mut self, view: &View, key: &ObjectKey, terminal: bool, reason: Reason, message: String) {
-        let generation = find(view, key).map_or(0, |declaration| declaration.generation);
+        let generation = view.get(key).map_or(0, |declaration| declaration.generation);
         let attempts = self
             .failures
             .get(key)

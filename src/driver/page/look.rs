@@ -1,14 +1,14 @@
 //! What a driver looks at before it plans: the store, and how the page is reached.
 
-use std::collections::BTreeSet;
+use std::collections::HashSet;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::{PageDriver, PageOptions, Seen, described, organization};
 use crate::api::{Kind, Reason};
 use crate::driver::{Access, Store, View};
-use crate::engine::{self, Declaration, Gate, ObjectKey, SealKey, Spec};
-use crate::statuspage::{Client, Error, Lag, Snapshot};
+use crate::engine::{self, Declaration, Gate, ObjectKey, REQUEST_LIFE, SealKey, Spec};
+use crate::statuspage::{Client, CollectionKind, Error, Lag, Snapshot};
 
 /// Which remote page is meant: with another one, nothing that was known is true.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,22 +25,40 @@ impl<S: Store> PageDriver<S> {
         let mut view = self.store.view(&self.key)?;
         let now = self.options.clock.steady();
         self.aim(&view);
-        let mut uids = BTreeSet::new();
+        if self.shows_earlier_requests_at().is_some_and(|at| now >= at) {
+            // As if everybody had asked for it now.
+            self.took_over = None;
+            self.seen.values_mut().for_each(|seen| seen.at = now);
+        }
         for declaration in view.declarations.iter_mut().chain(std::iter::once(&mut view.page)) {
-            uids.insert(declaration.uid.clone());
             self.add_knowledge(declaration);
             self.note(declaration, now);
         }
         self.has_looked = true;
-        self.seen.retain(|uid, _| uids.contains(uid));
-        let declarations = view.declarations.iter();
-        let keys: BTreeSet<&ObjectKey> = declarations.map(|one| &one.key).chain([&self.key]).collect();
-        self.failures.retain(|key, _| keys.contains(key));
-        self.knowledge.retain(|key, _| keys.contains(key));
-        let ids: BTreeSet<&str> = view.declarations.iter().filter_map(Declaration::recorded_id).collect();
-        self.snapshot.examined_only(|_, id| ids.contains(id));
+        let all = || view.declarations.iter().chain(std::iter::once(&view.page));
+        // Everything in the view was just seen: with more than that something is gone.
+        if self.seen.len() > view.declarations.len() + 1 {
+            let uids: HashSet<&str> = all().map(|declaration| declaration.uid.as_str()).collect();
+            self.seen.retain(|uid, _| uids.contains(uid.as_str()));
+        }
+        self.failures.retain(|key, _| view.get(key).is_some());
+        self.knowledge.retain(|key, _| view.get(key).is_some());
+        if !self.snapshot.examined.is_empty() {
+            let ids: HashSet<&str> = all().filter_map(Declaration::recorded_id).collect();
+            self.snapshot.examined_only(|_, id| ids.contains(id));
+        }
         self.connect(&view, now);
+        #[cfg(test)]
+        crate::simulation::bugs::distort_view(&mut view);
         Some(view)
+    }
+
+    /// When everything shows on the page that the process before this one can have sent.
+    pub(super) fn shows_earlier_requests_at(&self) -> Option<Timestamp> {
+        let lag = self.snapshot.lag_of(CollectionKind::Components);
+        let lag = SignedDuration::try_from(lag).unwrap_or(SignedDuration::MAX);
+        let after = |at: Timestamp, by| at.saturating_add(by).unwrap_or(Timestamp::MAX);
+        Some(after(after(self.took_over?, REQUEST_LIFE), lag))
     }
 
     /// Looks at one declaration again: what this process did since the plan, and what others did, is in it.
@@ -69,13 +87,19 @@ impl<S: Store> PageDriver<S> {
     /// Dates what is new about a declaration, and gives it another chance when its owner has touched it.
     fn note(&mut self, declaration: &mut Declaration, now: Timestamp) {
         let fresh = self.has_looked;
-        let seen = self.seen.entry(declaration.uid.clone()).or_insert_with(|| Seen {
-            requested_at: declaration.requested_at.clone(),
-            generation: declaration.generation,
-            at: now,
-            fresh,
-            attempt: None,
-        });
+        if !self.seen.contains_key(&declaration.uid) {
+            let seen = Seen {
+                requested_at: declaration.requested_at.clone(),
+                generation: declaration.generation,
+                at: now,
+                fresh,
+                attempt: None,
+            };
+            self.seen.insert(declaration.uid.clone(), seen);
+        }
+        let Some(seen) = self.seen.get_mut(&declaration.uid) else {
+            return;
+        };
         let asked = seen.requested_at != declaration.requested_at;
         let edited = seen.generation != declaration.generation;
         if asked {
@@ -100,7 +124,7 @@ impl<S: Store> PageDriver<S> {
         if asked || edited {
             let is_page = declaration.key.kind == Kind::StatusPage;
             let lists = match is_page {
-                true => crate::statuspage::CollectionKind::ALL.to_vec(),
+                true => CollectionKind::ALL.to_vec(),
                 false => vec![engine::list_of(declaration.key.kind)],
             };
             let id = declaration.recorded_id().map(str::to_owned);

@@ -17,7 +17,7 @@ mod remote_clock;
 mod step;
 mod tell;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
@@ -42,6 +42,8 @@ const QUIET_ROUNDS: u32 = 64;
 const QUIET_PAUSE: SignedDuration = SignedDuration::from_secs(5);
 /// A plan is worked through for so long at most before owners are told how far it is.
 const STRETCH: SignedDuration = SignedDuration::from_secs(1);
+/// Or for so many times as long as it took to make.
+const PLANNING_SHARE: i32 = 10;
 /// While a backlog waits for the budget, the status of the StatusPage is written at most so often.
 const PAGE_STATUS_PAUSE: SignedDuration = SignedDuration::from_secs(10);
 /// Who only looks waits for proofs for so long at most.
@@ -145,8 +147,10 @@ pub struct PageDriver<S> {
     failures: BTreeMap<ObjectKey, Failure>,
     read_failures: BTreeMap<ReadWhat, Failure>,
     knowledge: BTreeMap<ObjectKey, Knowledge>,
-    seen: BTreeMap<String, Seen>,
+    seen: HashMap<String, Seen>,
     has_looked: bool,
+    /// Since when this process acts for one that may have been stopped in the middle of a request.
+    took_over: Option<Timestamp>,
     store_away: Option<StoreAway>,
     /// What hashes of secrets are keyed with.
     seal_key: Option<SealKey>,
@@ -164,6 +168,10 @@ pub struct PageDriver<S> {
     written: BTreeMap<ObjectKey, Status>,
     /// Updates since the last plan: what it would write again was not kept.
     last_updates: BTreeMap<ObjectKey, Step>,
+    /// True while a journal was open, or a proof on its way, when the last plan was made.
+    left_to_time: bool,
+    /// How long the last plan took.
+    planning: SignedDuration,
     totals: Totals,
     recorder: Option<Arc<dyn Recorder>>,
     pending: watch::Sender<Pending>,
@@ -194,8 +202,9 @@ impl<S: Store> PageDriver<S> {
             failures: BTreeMap::new(),
             read_failures: BTreeMap::new(),
             knowledge: BTreeMap::new(),
-            seen: BTreeMap::new(),
+            seen: HashMap::new(),
             has_looked: false,
+            took_over: None,
             store_away: None,
             seal_key: None,
             single_points: false,
@@ -208,6 +217,8 @@ impl<S: Store> PageDriver<S> {
             rereads: BTreeMap::new(),
             written: BTreeMap::new(),
             last_updates: BTreeMap::new(),
+            left_to_time: false,
+            planning: SignedDuration::ZERO,
             totals: Totals::default(),
             recorder: None,
             pending: watch::Sender::default(),
@@ -218,6 +229,14 @@ impl<S: Store> PageDriver<S> {
     #[must_use]
     pub fn recorded_by(mut self, recorder: Arc<dyn Recorder>) -> Self {
         self.recorder = Some(recorder);
+        self
+    }
+
+    /// The same driver, which takes over from a process that may have sent something a moment ago: it reads the page once
+    /// more when that must show.
+    #[must_use]
+    pub fn taking_over(mut self) -> Self {
+        self.took_over = Some(self.options.clock.steady());
         self
     }
 
@@ -268,7 +287,9 @@ impl<S: Store> PageDriver<S> {
         }
         let end = self.work(interrupt).await;
         self.pending.send_replace(Pending::default());
-        self.flush().await;
+        if let Err(error) = self.store.settle().await {
+            self.store_is_away(&error);
+        }
         end
     }
 
@@ -281,11 +302,13 @@ impl<S: Store> PageDriver<S> {
                 return PassEnd::Stopped;
             }
             interrupt.acknowledge();
+            let began = self.options.clock.steady();
             let Some(view) = self.look() else {
                 release(held);
                 return PassEnd::Gone;
             };
             let plan = self.plan(&view);
+            self.planning = self.options.clock.steady().duration_since(began);
             self.pending.send_replace(Pending {
                 changes: plan.backlog.changes,
                 budget: self.budget().cloned(),
@@ -328,6 +351,8 @@ impl<S: Store> PageDriver<S> {
         }
         let mut queue = Queue::of(plan, &self.snapshot);
         let planned_at = self.options.clock.steady();
+        // A page so large that planning takes long is not planned for most of the time.
+        let stretch = STRETCH.max(self.planning.saturating_mul(PLANNING_SHARE));
         if queue.first().is_none() || self.connection().is_none() {
             release(held);
             return match self.write_statuses(view, plan, |_| true, interrupt).await {
@@ -353,7 +378,7 @@ impl<S: Store> PageDriver<S> {
             let Some((client, page_id)) = self.connection() else {
                 return Stretch::PlanAgain(held);
             };
-            let late = self.options.clock.steady().duration_since(planned_at) >= STRETCH;
+            let late = self.options.clock.steady().duration_since(planned_at) >= stretch;
             // What was done may have made something more urgent possible than what comes next.
             let descends = done > 0 && first != Some(work.class());
             if interrupt.is_due() || done > 0 && late || descends || self.gate_closed_meanwhile(plan) {
@@ -384,7 +409,7 @@ impl<S: Store> PageDriver<S> {
                     self.read(view, &client, &page_id, &read, permit, interrupt).await;
                 }
                 Work::Step(step) => {
-                    let predicted = self.step(view, &client, &page_id, &step, permit, interrupt).await;
+                    let predicted = self.step(view, &client, &page_id, step, permit, interrupt).await;
                     if !predicted {
                         return Stretch::PlanAgain(None);
                     }
@@ -401,7 +426,13 @@ impl<S: Store> PageDriver<S> {
     }
 
     /// Tells what waits, and waits for the right to send the next request.
-    async fn wait_for_budget(&mut self, view: &View, plan: &Plan, work: &Work, interrupt: &mut Interrupt) -> Stretch {
+    async fn wait_for_budget(
+        &mut self,
+        view: &View,
+        plan: &Plan,
+        work: &Work<'_>,
+        interrupt: &mut Interrupt,
+    ) -> Stretch {
         let Some((client, page_id)) = self.connection() else {
             return Stretch::PlanAgain(None);
         };
@@ -463,7 +494,7 @@ impl<S: Store> PageDriver<S> {
     }
 
     /// True when something failed, or is not decided yet, that another try in a while may mend.
-    pub fn waits_for_time(&mut self) -> bool {
+    pub fn waits_for_time(&self) -> bool {
         let gate = self
             .gate
             .as_ref()
@@ -473,18 +504,7 @@ impl<S: Store> PageDriver<S> {
         if gate || failed || self.store_pauses().is_some() {
             return true;
         }
-        // A journal is open: whether the attempt succeeded shows in a while. Or it is being looked whether something is
-        // gone.
-        self.look().is_some_and(|view| {
-            let page = match &*view.page.spec {
-                Spec::StatusPage(spec) => Some(&**spec),
-                _ => None,
-            };
-            let open = |declaration: &&Declaration| declaration.status.object().journal.is_some();
-            let mut open = view.declarations.iter().filter(open);
-            open.any(|declaration| !declaration.policies(page).suspend)
-                || engine::plan(&self.world(&view)).proof_at.is_some()
-        })
+        self.left_to_time
     }
 
     /// The world as it is known now.
@@ -496,6 +516,7 @@ impl<S: Store> PageDriver<S> {
             remote_now: self.remote_clock.at(now),
             fresh_for: self.fresh_for,
             page: &view.page,
+            around: &view.around,
             page_id: self.page_id.as_deref(),
             declarations: &view.declarations,
             snapshot: &self.snapshot,
@@ -512,13 +533,21 @@ impl<S: Store> PageDriver<S> {
     fn plan(&mut self, view: &View) -> Plan {
         self.totals.plans += 1;
         self.written.clear();
-        let mut plan = engine::plan(&self.world(view));
+        let mut plan = self.planned(view);
         let previous = std::mem::take(&mut self.last_updates);
         if self.refuse_repetition(view, &plan, &previous) {
-            plan = engine::plan(&self.world(view));
+            plan = self.planned(view);
         }
+        self.left_to_time = plan.proof_at.is_some() || has_open_attempt(view);
         engine::forget_settled(&mut self.failures, &plan.findings, self.options.clock.steady());
         plan
+    }
+
+    fn planned(&self, view: &View) -> Plan {
+        #[cfg(test)]
+        return crate::simulation::bugs::plan_distorted(self.world(view));
+        #[cfg(not(test))]
+        engine::plan(&self.world(view))
     }
 
     /// A field that would be written again right after it was written is one that the page does not keep. True when there
@@ -544,6 +573,17 @@ impl<S: Store> PageDriver<S> {
     }
 }
 
+/// True while it is not known of some attempt whether it succeeded: that shows in a while.
+fn has_open_attempt(view: &View) -> bool {
+    let page = match &*view.page.spec {
+        Spec::StatusPage(spec) => Some(&**spec),
+        _ => None,
+    };
+    let open = |declaration: &&Declaration| declaration.status.object().journal.is_some();
+    let mut open = view.declarations.iter().filter(open);
+    open.any(|declaration| !declaration.policies(page).suspend)
+}
+
 /// Gives back what was waited for and is not needed.
 fn release(held: Option<(Permit, Priority)>) {
     if let Some((permit, _)) = held {
@@ -557,22 +597,6 @@ fn organization(view: &View) -> Option<String> {
         Spec::StatusPage(spec) => spec.organization_id.clone(),
         _ => None,
     }
-}
-
-/// All declarations of a view, for many look-ups.
-fn by_key(view: &View) -> BTreeMap<&ObjectKey, &Declaration> {
-    view.declarations
-        .iter()
-        .chain(std::iter::once(&view.page))
-        .map(|declaration| (&declaration.key, declaration))
-        .collect()
-}
-
-fn find<'a>(view: &'a View, key: &ObjectKey) -> Option<&'a Declaration> {
-    if view.page.key == *key {
-        return Some(&view.page);
-    }
-    view.declarations.iter().find(|declaration| declaration.key == *key)
 }
 
 /// An error with all its causes: the outermost text hides them.

@@ -7,12 +7,12 @@ use crate::statuspage::{Priority, Snapshot};
 
 /// One thing to do.
 #[derive(Debug)]
-pub(super) enum Work {
+pub(super) enum Work<'p> {
     Read(Read),
-    Step(Box<Step>),
+    Step(&'p Step),
 }
 
-impl Work {
+impl Work<'_> {
     pub(super) fn priority(&self) -> Priority {
         match self {
             Work::Read(read) => read.priority,
@@ -29,14 +29,14 @@ impl Work {
 
 /// What is left of a plan, the most urgent first.
 #[derive(Debug)]
-pub(super) struct Queue {
-    work: VecDeque<Work>,
+pub(super) struct Queue<'p> {
+    work: VecDeque<Work<'p>>,
 }
 
-impl Queue {
+impl<'p> Queue<'p> {
     /// A list that was never read goes before ordinary writes, because nothing can be decided without it; reading again
     /// goes last. Of equal urgency readings go first: what they show may change the rest.
-    pub(super) fn of(plan: &Plan, snapshot: &Snapshot) -> Self {
+    pub(super) fn of(plan: &'p Plan, snapshot: &Snapshot) -> Self {
         let urgency = |read: &Read| match &read.what {
             ReadWhat::Collection(kind) if !snapshot.has(*kind) => read.priority.min(Priority::ComponentStatus),
             _ => read.priority,
@@ -49,17 +49,17 @@ impl Queue {
                 ..read.clone()
             })
         });
-        let steps = plan.remote_steps().map(|step| Work::Step(Box::new(step.clone())));
-        let mut work: Vec<Work> = reads.chain(steps).collect();
+        let steps = plan.remote_steps().map(Work::Step);
+        let mut work: Vec<Work<'p>> = reads.chain(steps).collect();
         work.sort_by_key(Work::priority);
         Queue { work: work.into() }
     }
 
-    pub(super) fn next(&mut self) -> Option<Work> {
+    pub(super) fn next(&mut self) -> Option<Work<'p>> {
         self.work.pop_front()
     }
 
-    pub(super) fn first(&self) -> Option<&Work> {
+    pub(super) fn first(&self) -> Option<&Work<'p>> {
         self.work.front()
     }
 }

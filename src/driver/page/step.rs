@@ -10,7 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use super::give_way::{Way, giving_way};
-use super::{Knowledge, PageDriver, described, find, organization};
+use super::{Knowledge, PageDriver, described, organization};
 use crate::api::{Kind, Reason};
 use crate::driver::perform::perform;
 use crate::driver::{Conclusion, Effect, Event, EventKind, Interrupt, Store, StoreChange, Ticket, View};
@@ -28,7 +28,7 @@ impl<S: Store> PageDriver<S> {
         permit: Permit,
         interrupt: &Interrupt,
     ) -> bool {
-        let (Some(request), Some(declaration)) = (step.action.request(), find(view, &step.key)) else {
+        let (Some(request), Some(declaration)) = (step.action.request(), view.get(&step.key)) else {
             permit.release_unused();
             return true;
         };
@@ -37,12 +37,6 @@ impl<S: Store> PageDriver<S> {
             permit.release_unused();
             return false;
         }
-        let trace = Trace::default();
-        let client = client
-            .with_priority(step.priority)
-            .with_permit(permit)
-            .with_trace(&trace);
-        let page = client.page(page_id).in_organization(organization(view));
         // On the record before it is sent: what a crash interrupts is found there.
         let known = self.recorder.is_some().then(|| self.look_at(&step.key)).flatten();
         let ticket = self.recorder.as_ref().map(|recorder| {
@@ -53,6 +47,17 @@ impl<S: Store> PageDriver<S> {
                 step,
             })
         });
+        if let Some(why) = self.is_too_late(began) {
+            permit.release_unused();
+            self.not_sent(step, why, ticket);
+            return false;
+        }
+        let trace = Trace::default();
+        let client = client
+            .with_priority(step.priority)
+            .with_permit(permit)
+            .with_trace(&trace);
+        let page = client.page(page_id).in_organization(organization(view));
         self.snapshot.time = self.options.clock.steady();
         let way = match step.priority {
             Priority::Incident => Way::Keeps,
@@ -95,20 +100,32 @@ impl<S: Store> PageDriver<S> {
         if step.action.is_deletion() && !self.note_deletion(view).await {
             return false;
         }
-        if step.action.is_journalled() && !self.write_journal(view, declaration, step, began).await {
-            return false;
+        !step.action.is_journalled() || self.write_journal(view, declaration, step, began).await
+    }
+
+    /// Why a request must not be sent any more: whatever has kept us (a store that is slow, a process that was stopped),
+    /// what was decided may not be true any more, and another process may have taken over.
+    fn is_too_late(&self, began: Timestamp) -> Option<&'static str> {
+        if !self.store.may_write() {
+            return Some("this process does not lead any more");
         }
-        // Whatever has kept us (a store that is slow, a process that was stopped): what was decided may not be true any
-        // more, and another process may have taken over.
         let late = self.options.clock.steady().duration_since(began) > SEND_WITHIN;
-        if late || !self.store.may_write() {
-            tracing::info!(object = %step.key, step = step.summary, late, "not sent: too much time has gone by since it was decided");
-            if step.action.is_journalled() {
-                self.undo_journal(&step.key);
-            }
-            return false;
+        late.then_some("too much time has gone by since it was decided")
+    }
+
+    /// Takes back what was put on record for a request that was not sent.
+    fn not_sent(&mut self, step: &Step, why: &str, ticket: Option<Box<dyn Ticket>>) {
+        tracing::info!(object = %step.key, step = step.summary, "not sent: {why}");
+        if step.action.is_journalled() {
+            self.undo_journal(&step.key);
         }
-        true
+        if let Some(ticket) = ticket {
+            ticket.conclude(Conclusion {
+                outcome: "failed",
+                error: Some(&format!("not sent: {why}")),
+                ..Conclusion::default()
+            });
+        }
     }
 
     /// Writes the journal of a step over the state that the plan saw. False when that did not succeed.
@@ -190,11 +207,11 @@ impl<S: Store> PageDriver<S> {
         let mut keys: BTreeSet<&ObjectKey> = step.applied.iter().map(|(key, ..)| key).collect();
         keys.insert(&step.key);
         for key in keys {
-            if let Some(declaration) = find(view, key) {
+            if let Some(declaration) = view.get(key) {
                 self.fold(declaration, step, reply);
             }
         }
-        let Some(declaration) = find(view, &step.key) else {
+        let Some(declaration) = view.get(&step.key) else {
             return;
         };
         if let (Action::Create(_), Reply::Created(id, _)) = (&step.action, reply) {
@@ -249,7 +266,7 @@ impl<S: Store> PageDriver<S> {
                 self.reached();
                 // Somebody deleted it, or something that it names, meanwhile: look again before deciding.
                 self.doubt_outcome(view, step, request);
-                self.doubt_references(request);
+                self.doubt_references(&step.key, request);
                 self.fail(view, &step.key, false, Reason::RemoteDeleted, text);
             }
             ErrorClass::Terminal if matches!(request, Request::SubmitMetricData(points) if points.len() > 1) => {
@@ -260,8 +277,14 @@ impl<S: Store> PageDriver<S> {
             ErrorClass::Terminal => {
                 self.reached();
                 // Perhaps it names something that is not there any more, and that is not the declaration's fault.
-                let terminal = !self.doubt_references(request);
-                self.fail(view, &step.key, terminal, Reason::Rejected, text);
+                if self.doubt_references(&step.key, request) {
+                    let message = format!(
+                        "looking whether what it refers to is still on the page, because Statuspage refused it: {text}"
+                    );
+                    self.fail(view, &step.key, false, Reason::Progressing, message);
+                } else {
+                    self.fail(view, &step.key, true, Reason::Rejected, text);
+                }
             }
             ErrorClass::Transient | ErrorClass::Ambiguous => {
                 self.fail(view, &step.key, false, Reason::Unreachable, text.clone());
@@ -272,7 +295,7 @@ impl<S: Store> PageDriver<S> {
 
     /// What is known of the object of a request counts no more until it is read again.
     fn doubt_outcome(&mut self, view: &View, step: &Step, request: &Request) {
-        match (find(view, &step.key).and_then(Declaration::recorded_id), &step.action) {
+        match (view.get(&step.key).and_then(Declaration::recorded_id), &step.action) {
             (Some(id), Action::Update(_) | Action::Delete(_) | Action::Publish { .. } | Action::Tell { .. }) => {
                 let id = id.to_owned();
                 self.doubt(step.key.kind, &id);
@@ -295,14 +318,14 @@ impl<S: Store> PageDriver<S> {
         }
     }
 
-    /// Doubts the objects that a refused request names: a group that has lost its last member is gone, whatever a list
-    /// that lags says. True when there are any that were not read since.
-    fn doubt_references(&mut self, request: &Request) -> bool {
-        let now = self.options.clock.steady();
+    /// Doubts the objects that a refused request names: a group that has lost its last member is gone, whatever was seen
+    /// before. True when there are any that were not read by their ids since the request was refused before.
+    fn doubt_references(&mut self, key: &ObjectKey, request: &Request) -> bool {
+        let refused_before = self.failures.get(key).map(|failure| failure.at);
         let mut doubted = false;
         for (kind, id) in request.references() {
-            let recently = self.snapshot.examined(kind, &id).shown_at;
-            if recently.is_some_and(|at| now.duration_since(at) <= engine::FRESH) {
+            let shown_at = self.snapshot.examined(kind, &id).shown_at;
+            if refused_before.is_some() && shown_at >= refused_before {
                 continue;
             }
             self.snapshot.doubt(kind, &id);

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 
-use super::{PageDriver, by_key};
+use super::PageDriver;
 use crate::api::{Kind, Reason};
 use crate::driver::{Event, EventKind, Expectation, Happening, Interrupt, Store, StoreChange, StoreError, View};
 use crate::engine::{self, Action, Declaration, ObjectKey, Plan, READY, Reply, Status, Step};
@@ -31,9 +31,8 @@ pub(super) enum Written {
 
 /// What has to be told before it is dealt with: what somebody changed on the page, and what new declarations wait for.
 pub(super) fn told_early<'a>(view: &View, plan: &'a Plan, now: Timestamp) -> BTreeSet<&'a ObjectKey> {
-    let known = by_key(view);
     let urgent = |(key, status): &(&'a ObjectKey, &'a Status)| {
-        known.get(key).is_some_and(|known| {
+        view.get(key).is_some_and(|known| {
             let stored = known.stored.object();
             let drifted = status.object().drift != stored.drift && !status.object().drift.is_empty();
             let unheard = stored.observed_generation != Some(known.generation);
@@ -50,17 +49,16 @@ type Changes<'a> = Vec<(&'a Step, StoreChange)>;
 impl<S: Store> PageDriver<S> {
     /// Performs the steps that need no request.
     pub(super) async fn small_steps(&mut self, view: &View, plan: &Plan, interrupt: &Interrupt) -> Written {
-        let known = by_key(view);
         let mut by_object: BTreeMap<&ObjectKey, (&Declaration, Changes<'_>)> = BTreeMap::new();
         for step in &plan.steps {
             let change = match &step.action {
                 Action::RecordId(id) => StoreChange::RecordId(id.clone()),
                 Action::Hold => StoreChange::AddFinalizer,
-                Action::Release => StoreChange::Release,
+                Action::Release | Action::Leave => StoreChange::Release,
                 Action::Prune => StoreChange::Prune,
                 _ => continue,
             };
-            if let Some(declaration) = known.get(&step.key) {
+            if let Some(declaration) = view.get(&step.key) {
                 let entry = by_object.entry(&step.key).or_insert_with(|| (declaration, Vec::new()));
                 entry.1.push((step, change));
             }
@@ -85,8 +83,10 @@ impl<S: Store> PageDriver<S> {
                         Ok(()) => {
                             self.store_answered();
                             written = Written::Some;
-                            if let Action::RecordId(_) = &step.action {
-                                self.fold(declaration, step, &Reply::Done);
+                            match &step.action {
+                                Action::RecordId(_) => self.fold(declaration, step, &Reply::Done),
+                                Action::Leave => self.store.tell(declaration, Event::left_on_page(&step.summary)),
+                                _ => {}
                             }
                         }
                         Err(StoreError::Gone(_)) => written = Written::Some,
@@ -116,7 +116,7 @@ impl<S: Store> PageDriver<S> {
             let recovered = declaration.status.object().journal.is_some();
             let happening = match &step.action {
                 Action::RecordId(id) => Some(Happening::Adopted { id, recovered }),
-                Action::Release => Some(Happening::Released),
+                Action::Release | Action::Leave => Some(Happening::Released),
                 Action::Prune => Some(Happening::Pruned),
                 _ => None,
             };
@@ -142,12 +142,11 @@ impl<S: Store> PageDriver<S> {
         due: impl Fn(&ObjectKey) -> bool,
         interrupt: &Interrupt,
     ) -> Written {
-        let known = by_key(view);
         let mut statuses: Vec<(&Declaration, &Status)> = plan
             .statuses
             .iter()
             .filter(|(key, _)| due(key))
-            .filter_map(|(key, status)| Some((known.get(key).copied()?, status)))
+            .filter_map(|(key, status)| Some((view.get(key)?, status)))
             .filter(|(declaration, status)| **status != *declaration.stored)
             .collect();
         statuses.sort_by_key(|(declaration, _)| match declaration.key.kind {
@@ -217,7 +216,8 @@ impl<S: Store> PageDriver<S> {
 
     /// When to plan again: also when the store is tried again that did not take something.
     pub(super) fn wake(&self, plan: &Plan) -> Option<Timestamp> {
-        plan.wake.into_iter().chain(self.store_pauses()).min()
+        let once_more = self.shows_earlier_requests_at();
+        plan.wake.into_iter().chain(self.store_pauses()).chain(once_more).min()
     }
 
     pub(super) async fn write(&mut self, declaration: &Declaration, change: StoreChange) -> Result<(), StoreError> {

@@ -37,7 +37,7 @@ use crate::statuspage::{Collection, CollectionKind, Dated, Identified, ObjectKin
 /// The rules of one kind.
 pub(super) trait Rules {
     /// The remote object.
-    type Remote: Identified;
+    type Remote: Identified + 'static;
     /// The list that holds the remote objects.
     const COLLECTION: CollectionKind;
     /// How urgent its writes are.

@@ -7,7 +7,9 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use crate::api::*;
-use crate::engine::{self, Action, Declaration, ObjectKey, Plan, ReadWhat, Request, Spec, State, Status, World};
+use crate::engine::{
+    self, Action, Declaration, ObjectKey, Plan, ReadWhat, Request, Spec, State, Status, Surroundings, World,
+};
 use crate::statuspage::{self, Collection, CollectionKind, Dated, PageRoles, Permissions, Snapshot};
 
 const NOW: Timestamp = Timestamp::constant(1_800_000_000, 0);
@@ -58,6 +60,7 @@ fn plan(page: &Declaration, declarations: &[Declaration], snapshot: &Snapshot) -
         fresh_for: engine::FRESH,
         page,
         page_id: Some("p"),
+        around: Surroundings::NONE,
         declarations,
         snapshot,
         page_read_at: Some(NOW),

@@ -5,7 +5,7 @@ use serde_json::json;
 use super::builders::{component, incident, page, updates};
 use super::simulation::{Fault, Simulation};
 use crate::api::{Kind, Reason};
-use crate::engine::{Gate, State, Status};
+use crate::engine::{Action, Gate, LEAVE_AFTER, State, Status};
 
 fn many(count: usize) -> Simulation {
     let declarations = (0..count)
@@ -207,4 +207,88 @@ fn last_sync_time_moves_only_with_another_change() {
     };
     assert!(new.object.last_sync_time > old.object.last_sync_time);
     assert_eq!(new.object.observed_generation, Some(2));
+}
+
+/// A page whose namespace is being deleted, with everything in it.
+fn ending(count: usize) -> Simulation {
+    let mut simulation = many(count);
+    simulation.page.finalizer = true;
+    simulation.page.deleting = true;
+    simulation.around.ending.insert("team".into(), simulation.now);
+    delete_all(&mut simulation, count);
+    simulation
+}
+
+#[test]
+fn a_namespace_ends_with_what_was_created_for_it() {
+    let mut simulation = ending(3);
+    simulation.settle();
+    assert!(simulation.declarations.is_empty() && !simulation.page.finalizer);
+    assert!(simulation.remote.components.as_ref().unwrap().items.is_empty());
+}
+
+#[test]
+fn a_namespace_ends_without_its_token_and_leaves_what_is_on_the_page() {
+    let mut simulation = ending(3);
+    closed(&mut simulation);
+    let plan = simulation.plan();
+    let leaves = plan.steps.iter().filter(|step| step.action == Action::Leave);
+    let said: Vec<&str> = leaves.map(|step| step.summary.as_str()).collect();
+    assert_eq!(said.len(), 3);
+    assert!(
+        said[0].contains("stays on the page") && said[0].ends_with(": no"),
+        "{said:?}"
+    );
+    simulation.pass();
+    assert!(simulation.declarations.is_empty() && !simulation.page.finalizer);
+    assert_eq!(simulation.remote.components.as_ref().unwrap().items.len(), 3);
+}
+
+#[test]
+fn a_guest_that_ends_waits_a_while_for_the_owner_of_the_page() {
+    let mut simulation = ending(1);
+    simulation.page.deleting = false;
+    // The page is elsewhere.
+    simulation.page.key.namespace = "owner".into();
+    closed(&mut simulation);
+    simulation.pass();
+    assert_eq!(simulation.declarations.len(), 1);
+    assert_eq!(simulation.last.wake, simulation.now.checked_add(LEAVE_AFTER).ok());
+    simulation.now += LEAVE_AFTER;
+    simulation.pass();
+    assert!(simulation.declarations.is_empty());
+    assert_eq!(simulation.remote.components.as_ref().unwrap().items.len(), 1);
+}
+
+#[test]
+fn the_end_of_a_namespace_deletes_no_more_than_the_cap_unless_somebody_says_so() {
+    for answer in [None, Some("25")] {
+        let mut simulation = ending(25);
+        simulation.pass();
+        assert_eq!(simulation.stands(Kind::Component, "c0").1, Reason::DeletionCapped);
+        assert_eq!(simulation.declarations.len(), 25);
+        simulation.page.allow_deletes = answer.map(Into::into);
+        simulation.now += LEAVE_AFTER;
+        simulation.pass();
+        assert!(simulation.declarations.is_empty());
+        let left = simulation.remote.components.as_ref().unwrap().items.len();
+        assert_eq!(left, if answer.is_some() { 0 } else { 25 });
+    }
+}
+
+#[test]
+fn what_is_suspended_lets_its_namespace_end_too() {
+    let mut simulation = many(1);
+    simulation.page = page(json!({"suspend": true}));
+    simulation.page.finalizer = true;
+    simulation.page.deleting = true;
+    simulation.around.ending.insert("team".into(), simulation.now);
+    delete_all(&mut simulation, 1);
+    simulation.pass();
+    assert_eq!(simulation.stands(Kind::Component, "c0").1, Reason::Suspended);
+    simulation.now += LEAVE_AFTER;
+    simulation.pass();
+    simulation.pass();
+    assert!(simulation.declarations.is_empty() && !simulation.page.finalizer);
+    assert_eq!(simulation.remote.components.as_ref().unwrap().items.len(), 1);
 }

@@ -8,7 +8,7 @@ use serde_json::json;
 use super::builders::{component, declare, foreign_component, foreign_incident, incident, key, updates};
 use super::simulation::{Fault, Simulation};
 use crate::api::{Kind, Reason};
-use crate::engine::{Action, ReadWhat, Request, State, Status};
+use crate::engine::{Action, Claimant, ObjectKey, ReadWhat, Request, State, Status};
 use crate::statuspage::ObjectKind;
 
 fn with_foreign(spec: serde_json::Value, ids: &[&str]) -> Simulation {
@@ -670,4 +670,40 @@ fn an_annotation_that_was_never_right_is_still_reported() {
         (State::Stalled, Reason::RemoteNotFound)
     );
     assert_eq!(remote_ids(&simulation), [present.as_str()]);
+}
+
+#[test]
+fn claims_hold_across_the_status_pages_of_one_page() {
+    for (age, expected) in [(-1, Reason::ClaimedByAnother), (1, Reason::Synced)] {
+        let mut mine = component("mine", json!({"name": "api"}));
+        mine.id_annotation = Some("old1".into());
+        let created = mine.created.saturating_add(SignedDuration::from_secs(age)).unwrap();
+        let mut simulation = Simulation::new(vec![mine]);
+        simulation.remote.put_component(foreign_component("old1", "api"));
+        simulation.around.elsewhere = vec![Claimant {
+            is_to_take_over: true,
+            created,
+            key: ObjectKey::new(Kind::Component, "rivals", "theirs"),
+            id: "old1".into(),
+        }];
+        simulation.settle();
+        let finding = simulation.finding(Kind::Component, "mine");
+        assert_eq!(finding.reason, expected);
+        assert!(!finding.message.contains("rivals"), "{}", finding.message);
+        assert!(simulation.sent.is_empty());
+    }
+}
+
+#[test]
+fn what_a_declaration_of_another_status_page_has_created_is_not_taken_over_by_name() {
+    let mut simulation = Simulation::new(vec![component("api", json!({"adoptionPolicy": "ByName"}))]);
+    simulation.remote.put_component(foreign_component("old1", "api"));
+    simulation.around.elsewhere = vec![Claimant {
+        is_to_take_over: false,
+        created: simulation.now.saturating_add(SignedDuration::from_secs(60)).unwrap(),
+        key: ObjectKey::new(Kind::Component, "rivals", "api"),
+        id: "old1".into(),
+    }];
+    simulation.settle();
+    assert_ne!(simulation.id(Kind::Component, "api"), "old1");
 }

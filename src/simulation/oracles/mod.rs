@@ -14,6 +14,9 @@ use serde_json::Value;
 use super::trace::Entry;
 use crate::engine::Declaration;
 
+/// The oracle of promise 8.
+pub(super) const NO_SECRET: &str = "no secret in any output";
+
 /// A promise that a run broke.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Violation {
@@ -67,22 +70,27 @@ pub(super) struct Court {
 }
 
 impl Court {
-    pub(super) fn new(limit: u32) -> Self {
+    /// For a run with this window. Rivals, who know nothing of each other, write over each other's statuses: what they say
+    /// of times is not judged.
+    pub(super) fn new(limit: u32, rivals: bool) -> Self {
+        let mut oracles: Vec<Box<dyn Oracle>> = vec![
+            Box::new(remote::OneObject::default()),
+            Box::new(remote::ForeignUntouched::default()),
+            Box::new(remote::Window::of(limit)),
+            Box::new(remote::BoundedRequests::default()),
+            Box::new(telling::ToldOnce::default()),
+            Box::new(telling::EndedStaysEnded::default()),
+            Box::new(telling::InTime::of(limit)),
+            Box::new(store::NoSecret),
+            Box::new(ending::Converged::default()),
+            Box::new(ending::Quiet::default()),
+        ];
+        if !rivals {
+            oracles.push(Box::new(store::Kstatus));
+            oracles.push(Box::new(store::NoIdleWrite::default()));
+        }
         Court {
-            oracles: vec![
-                Box::new(remote::OneObject::default()),
-                Box::new(remote::ForeignUntouched::default()),
-                Box::new(remote::Window::of(limit)),
-                Box::new(remote::BoundedRequests::default()),
-                Box::new(telling::ToldOnce::default()),
-                Box::new(telling::EndedStaysEnded::default()),
-                Box::new(telling::InTime::default()),
-                Box::new(store::Kstatus),
-                Box::new(store::NoIdleWrite::default()),
-                Box::new(store::NoSecret),
-                Box::new(ending::Converged::default()),
-                Box::new(ending::Quiet::default()),
-            ],
+            oracles,
             found: Vec::new(),
         }
     }

@@ -134,7 +134,7 @@ pub(super) struct NoSecret;
 
 impl Oracle for NoSecret {
     fn name(&self) -> &'static str {
-        "no secret in any output"
+        super::NO_SECRET
     }
 
     fn hear(&mut self, entry: &Entry) -> Option<String> {

@@ -1,6 +1,6 @@
 //! What people read: told once, not reopened, and in time.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -29,7 +29,8 @@ fn is_over(incident: &Value) -> bool {
 /// Promise 1: each update is told once.
 #[derive(Debug, Default)]
 pub(super) struct ToldOnce {
-    told: BTreeMap<String, u64>,
+    /// By text: the request, and the incident.
+    told: BTreeMap<String, (u64, String)>,
 }
 
 impl Oracle for ToldOnce {
@@ -38,17 +39,25 @@ impl Oracle for ToldOnce {
     }
 
     fn hear(&mut self, entry: &Entry) -> Option<String> {
+        if let Fact::Person { request, .. } = &entry.fact
+            && let ("DELETE", ["incidents", id]) = (request.method.as_str(), request.segments().as_slice())
+        {
+            // Whoever deletes what nobody else has seen yet leaves no trace of it.
+            self.told.retain(|_, (_, incident)| incident != id);
+        }
         let Fact::CarriedOut {
             request,
             status: 200..=299,
             number,
+            answer,
             ..
         } = &entry.fact
         else {
             return None;
         };
         let body = published(request)?;
-        let earlier = self.told.insert(body.to_owned(), *number)?;
+        let incident = text(answer, "id").unwrap_or_default().to_owned();
+        let (earlier, _) = self.told.insert(body.to_owned(), (*number, incident))?;
         Some(format!("requests {earlier} and {number} both publish {body:?}"))
     }
 }
@@ -120,8 +129,30 @@ pub(super) struct InTime {
     raging: usize,
     /// Incidents that wait, by their first text.
     waiting: BTreeMap<String, (Duration, String)>,
-    seen: BTreeSet<String>,
-    refused: bool,
+    published: BTreeSet<String>,
+    /// A person or the page has changed incidents, so that what is declared may not be what is to be sent.
+    disputed: bool,
+    limit: usize,
+    sent: VecDeque<Duration>,
+}
+
+impl InTime {
+    pub(super) fn of(limit: u32) -> Self {
+        InTime {
+            limit: usize::try_from(limit).unwrap_or(usize::MAX),
+            ..InTime::default()
+        }
+    }
+
+    /// True while the window has a permit for an incident and for what it has to read.
+    fn has_permits(&self, at: Duration) -> bool {
+        let used = self
+            .sent
+            .iter()
+            .filter(|sent| at - **sent < Duration::from_secs(62))
+            .count();
+        self.limit == 0 || used + 4 < self.limit
+    }
 }
 
 impl Oracle for InTime {
@@ -145,24 +176,29 @@ impl Oracle for InTime {
                 self.hindered = Some(entry.at);
             }
             Fact::Process { what, .. } if *what != Life::Leads => self.hindered = Some(entry.at),
-            Fact::Restored { .. } | Fact::Person { .. } => self.hindered = Some(entry.at),
+            Fact::Restored { .. } => self.hindered = Some(entry.at),
+            Fact::Person { request, .. } => {
+                self.hindered = Some(entry.at);
+                self.disputed |= request.method != "POST";
+            }
             Fact::Sent { request, .. } => {
+                self.sent.push_back(entry.at);
                 if let Some(body) = published(request) {
                     self.waiting.remove(body);
+                    self.published.insert(body.to_owned());
                 }
             }
-            Fact::CarriedOut { status, .. } if *status == 420 || *status == 429 => self.refused = true,
+            Fact::CarriedOut { status, .. } if *status >= 400 => self.hindered = Some(entry.at),
             Fact::Declared {
-                key,
-                spec: Some(spec),
-                uid,
-                ..
+                key, spec: Some(spec), ..
             } if key.kind == Kind::Incident => {
                 let calm = self.raging == 0
                     && self.hindered.is_some_and(|last| entry.at > last + WARM)
-                    && !self.refused
-                    && self.seen.insert(uid.clone());
-                let first = spec.pointer("/updates/0/body").and_then(Value::as_str);
+                    && !self.disputed
+                    && self.has_permits(entry.at);
+                let updates = spec.get("updates").and_then(Value::as_array);
+                let mut bodies = updates.into_iter().flatten().filter_map(|update| text(update, "body"));
+                let first = bodies.find(|body| !self.published.contains(*body));
                 let alone = spec.get("components").is_none();
                 if let (true, true, Some(first)) = (calm, alone, first) {
                     self.waiting.insert(first.to_owned(), (entry.at, key.to_string()));

@@ -10,6 +10,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 
 use super::super::types::Identified;
+use super::items::Items;
 
 /// How far the lists of the service may be behind its objects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,7 +51,7 @@ const LOOKS: usize = 6;
 #[derive(Clone, Debug, PartialEq)]
 pub struct Collection<T> {
     /// The objects that are there.
-    pub items: Vec<T>,
+    pub items: Items<T>,
     /// When the newest reading began.
     pub read_at: Timestamp,
     /// Whether the newest reading showed everything; nothing can be called absent otherwise.
@@ -107,7 +108,7 @@ impl<T> Collection<T> {
     #[must_use]
     pub fn read(items: Vec<T>, read_at: Timestamp, complete: bool) -> Self {
         Collection {
-            items,
+            items: Items::from(items),
             read_at,
             complete,
             looks: if complete { vec![read_at] } else { Vec::new() },
@@ -149,11 +150,11 @@ impl<T: Identified> Collection<T> {
     /// The object with an id.
     #[must_use]
     pub fn get(&self, id: &str) -> Option<&T> {
-        self.items.iter().find(|item| item.id() == id)
+        self.items.by_id(id)
     }
 
     pub(super) fn get_mut(&mut self, id: &str) -> Option<&mut T> {
-        self.items.iter_mut().find(|item| item.id() == id)
+        self.items.by_id_mut(id)
     }
 
     /// Takes the place of an earlier reading, of which it keeps what is known better than by a list that may be `lag` old.
@@ -196,8 +197,8 @@ impl<T: Identified> Collection<T> {
                 }),
             }
         }
-        self.items = order.into_iter().filter_map(|id| shown.remove(&id)).collect();
-        self.items.extend(kept);
+        let listed = order.into_iter().filter_map(|id| shown.remove(&id));
+        self.items = Items::from(listed.chain(kept).collect::<Vec<T>>());
         if self.complete {
             earlier.looks.extend(self.looks);
             self.looks = thinned(earlier.looks);
@@ -256,7 +257,7 @@ impl<T: Identified> Collection<T> {
         self.note(item.id(), at, State::Shown);
         let new = self.replace(item);
         let is_new = new.is_err();
-        self.items.extend(new.err());
+        new.err().into_iter().for_each(|item| self.items.add(item));
         is_new
     }
 

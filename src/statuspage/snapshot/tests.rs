@@ -208,8 +208,8 @@ fn metrics_go_with_their_provider() {
         ..Snapshot::default()
     };
     snapshot.remove_metrics_provider("p");
-    assert_eq!(snapshot.metrics.unwrap().items, [metric("b", "q")]);
-    assert_eq!(snapshot.metrics_providers.unwrap().items, [provider("q")]);
+    assert_eq!(*snapshot.metrics.unwrap().items, [metric("b", "q")]);
+    assert_eq!(*snapshot.metrics_providers.unwrap().items, [provider("q")]);
 }
 
 #[test]

@@ -68,19 +68,24 @@ impl Snapshot {
         let Some(components) = &mut self.components else {
             return;
         };
-        let mut moved = Vec::new();
+        let inside = |row: &Component| !row.group && row.group_id.as_deref() == Some(group.id.as_str());
+        let expelled = components.items.iter().filter(|row| inside(row));
+        let expelled = expelled.filter(|row| !group.components.contains(&row.id));
+        let expelled: Vec<String> = expelled.map(|row| row.id.clone()).collect();
         let mut left = Vec::new();
-        for component in components.items.iter_mut().filter(|row| !row.group) {
-            let inside = component.group_id.as_deref() == Some(group.id.as_str());
-            match (group.components.contains(&component.id), inside) {
-                (true, false) => left.extend(component.group_id.replace(group.id.clone())),
-                (false, true) => component.group_id = None,
-                _ => continue,
+        for (id, joins) in group
+            .components
+            .iter()
+            .map(|id| (id, true))
+            .chain(expelled.iter().map(|id| (id, false)))
+        {
+            let row = components.get_mut(id).filter(|row| !row.group && inside(row) != joins);
+            let Some(row) = row else { continue };
+            match joins {
+                true => left.extend(row.group_id.replace(group.id.clone())),
+                false => row.group_id = None,
             }
-            moved.push(component.id.clone());
-        }
-        for id in moved {
-            components.touch(&id, at);
+            components.touch(id, at);
         }
         let known = components.get(&group.id).cloned().unwrap_or_default();
         let row = Component {

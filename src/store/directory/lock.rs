@@ -5,15 +5,16 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 
 use crate::api::Kind;
-use crate::engine::{Deletion, ObjectKey};
+use crate::engine::{Deletion, ObjectKey, Status};
 
-const VERSION: u32 = 1;
+pub(super) const VERSION: u32 = 1;
 
 /// The whole file.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -42,8 +43,67 @@ pub(super) struct Entry {
     pub(super) held: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) id: Option<String>,
-    #[serde(default, skip_serializing_if = "Value::is_null")]
-    pub(super) status: Value,
+    #[serde(default, skip_serializing_if = "Recorded::is_none")]
+    pub(super) status: Recorded,
+}
+
+/// A status on record.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Recorded {
+    /// One that is understood, shared with the views.
+    Status(Arc<Status>),
+    /// None, or one that this program does not understand: left as it is.
+    Other(Value),
+}
+
+impl Default for Recorded {
+    fn default() -> Self {
+        Recorded::NONE
+    }
+}
+
+impl Recorded {
+    pub(super) const NONE: Recorded = Recorded::Other(Value::Null);
+
+    fn is_none(&self) -> bool {
+        *self == Recorded::NONE
+    }
+
+    /// The status of an object of this kind. One that cannot be read is as good as none: the id stands beside it.
+    pub(super) fn of(&self, kind: Kind) -> Arc<Status> {
+        match self {
+            Recorded::Status(status) => Arc::clone(status),
+            Recorded::Other(_) => Arc::new(Status::empty(kind)),
+        }
+    }
+
+    /// Reads what the file holds.
+    fn understand(&mut self, kind: Kind) {
+        if let Recorded::Other(value) = self
+            && !value.is_null()
+            && let Ok(status) = Status::from_json(kind, value.clone())
+        {
+            *self = Recorded::Status(Arc::new(status));
+        }
+    }
+}
+
+impl Serialize for Recorded {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Recorded::Status(status) => status
+                .to_json()
+                .map_err(serde::ser::Error::custom)?
+                .serialize(serializer),
+            Recorded::Other(value) => value.serialize(serializer),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Recorded {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(Recorded::Other(Value::deserialize(deserializer)?))
+    }
 }
 
 /// Why the lock file cannot be used.
@@ -113,7 +173,19 @@ impl LockFile {
                 found: u32::try_from(found).unwrap_or(u32::MAX),
             });
         }
-        serde_json::from_value(value).map_err(format)
+        let mut file: LockFile = serde_json::from_value(value).map_err(format)?;
+        for (name, entry) in &mut file.objects {
+            entry.understand(name);
+        }
+        Ok(file)
+    }
+
+    /// The entries as they are written.
+    pub(super) fn texts(&self) -> BTreeMap<String, String> {
+        let entries = self.objects.iter();
+        entries
+            .filter_map(|(name, entry)| Some((name.clone(), entry.text()?)))
+            .collect()
     }
 
     /// Fails when the file could not be written, without changing it.
@@ -145,37 +217,50 @@ pub(super) fn text<'a>(entries: impl Iterator<Item = (&'a String, &'a String)>) 
     text
 }
 
-/// Writes the file so that a crash leaves either the old or the new one; when `durable`, a crash of the machine too.
-pub(super) fn write(path: &Path, text: &str, durable: bool) -> Result<(), LockError> {
-    let io = |source| LockError::Io {
-        path: path.to_owned(),
-        source,
-    };
-    let draft = draft(path);
-    let mut file = fs::File::create(&draft).map_err(io)?;
-    file.write_all(text.as_bytes()).map_err(io)?;
-    if durable {
-        file.sync_data().map_err(io)?;
-    }
-    fs::rename(&draft, path).map_err(io)?;
-    match path.parent().filter(|parent| durable && !parent.as_os_str().is_empty()) {
-        // The new name is only there for good once its directory is on the disk.
-        Some(parent) => fs::File::open(parent).and_then(|parent| parent.sync_all()).map_err(io),
-        None => Ok(()),
+/// True when the file holds this text already. Nothing at all was ever recorded: no file is better than an empty one.
+pub(super) fn is_on_disk(path: &Path, text: &str, is_empty: bool) -> bool {
+    match fs::read(path) {
+        Ok(bytes) => bytes == text.as_bytes(),
+        Err(error) => is_empty && error.kind() == std::io::ErrorKind::NotFound,
     }
 }
 
+/// Writes the file so that a crash, of the machine too, leaves either the old or the new one.
+pub(super) fn write(path: &Path, text: &str) -> Result<(), LockError> {
+    let written = || {
+        let draft = draft(path);
+        let mut file = fs::File::create(&draft)?;
+        file.write_all(text.as_bytes())?;
+        file.sync_data()?;
+        fs::rename(&draft, path)?;
+        // The new name is only there for good once its directory is on the disk.
+        sync_directory_of(path)
+    };
+    written().map_err(|source| LockError::Io {
+        path: path.to_owned(),
+        source,
+    })
+}
+
 impl Entry {
+    /// Reads the status that is on record under this name.
+    pub(super) fn understand(&mut self, name: &str) {
+        if let Some(key) = entry_key(name) {
+            self.status.understand(key.kind);
+        }
+    }
+
     /// The entry in the file; none for what was never sent and has nothing to tell.
     ///
     /// Words that may name a person stay out: a message repeats those of the remote service, which may repeat an address.
     pub(super) fn text(&self) -> Option<String> {
-        if !self.held && self.status.is_null() {
+        if !self.held && self.status.is_none() {
             return None;
         }
-        let mut shown = self.clone();
+        let mut shown = serde_json::to_value(self).ok()?;
         for (list, fields) in [("conditions", &["message"][..]), ("drift", &["desired", "observed"])] {
-            let items = shown.status.get_mut(list).and_then(Value::as_array_mut);
+            let status = shown.get_mut("status");
+            let items = status.and_then(|status| status.get_mut(list)?.as_array_mut());
             for item in items.into_iter().flatten() {
                 for field in fields {
                     if let Some(value) = item.get_mut(*field)
@@ -209,6 +294,14 @@ fn draft(path: &Path) -> PathBuf {
     path.with_extension("json.new")
 }
 
+/// Makes the names in the directory of a file durable.
+pub(super) fn sync_directory_of(path: &Path) -> std::io::Result<()> {
+    match path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+        Some(parent) => fs::File::open(parent)?.sync_all(),
+        None => Ok(()),
+    }
+}
+
 /// The name of a declaration in the lock file.
 pub(super) fn entry_name(key: &ObjectKey) -> String {
     format!("{}/{}/{}", key.kind, key.namespace, key.name)
@@ -240,7 +333,7 @@ mod tests {
         let file = |text: &str| {
             let directory = tempfile::tempdir().unwrap();
             let path = directory.path().join("statuspage.lock.json");
-            write(&path, text, true).unwrap();
+            write(&path, text).unwrap();
             LockFile::read(&path).unwrap()
         };
         let none = BTreeMap::new();
@@ -254,7 +347,7 @@ mod tests {
             deletion: Deletion::Delete,
             held: true,
             id: Some("x".into()),
-            status: serde_json::json!({"id": "x"}),
+            status: Recorded::Other(serde_json::json!({"id": "x"})),
         };
         let texts: BTreeMap<String, String> = ["Component/default/a", "Component/default/b"]
             .into_iter()
@@ -262,7 +355,10 @@ mod tests {
             .collect();
         let text = text(texts.iter());
         let read = file(&text);
-        assert_eq!(read.objects["Component/default/b"], entry);
+        let mut understood = entry.clone();
+        understood.understand("Component/default/b");
+        assert!(matches!(understood.status, Recorded::Status(_)));
+        assert_eq!(read.objects["Component/default/b"], understood);
         assert_eq!(
             serde_json::to_string_pretty(&read).unwrap() + "\n",
             text,

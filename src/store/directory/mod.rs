@@ -2,27 +2,34 @@
 //!
 //! Invariant: one process at a time writes. Invariant: a manifest with an error deletes nothing: while any file of the
 //! directory has errors, what seems to be missing may be what cannot be read. Invariant: what is in memory and what is
-//! in the lock file differ only by what a crash may lose.
+//! in the lock file, with the journal beside it, differ only by what a crash may lose.
 
+mod disk;
+mod journal;
 mod lock;
 mod object;
+mod state;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use jiff::Timestamp;
-
 pub use lock::LockError;
+use tokio::runtime::{Handle, RuntimeFlavor};
+use tokio::task::block_in_place;
 
-use crate::api::{Kind, ManagementPolicy, Reason, StatusPageSpec};
+use crate::api::{Kind, Reason, StatusPageSpec};
 use crate::driver::{Access, Event, Store, StoreChange, StoreError, View};
-use crate::engine::{Declaration, Deletion, ObjectKey, Spec, Status};
+use crate::engine::{Declaration, ObjectKey, Spec};
 use crate::manifest::{LOCK_FILE, Manifests, ReadError, read_directory};
 use crate::statuspage::{BaseUrl, Token};
-use lock::{Entry, LockFile, entry_key, entry_name};
-use object::Read;
+use disk::{Disk, Save};
+use journal::{journal_path, replay};
+use lock::{LockFile, entry_key, entry_name};
+use state::{Durable, State, page_name};
 
 /// Directory inside the manifests' one for what belongs to this machine only.
 pub const LOCAL_STATE: &str = ".statuspage";
@@ -61,63 +68,15 @@ pub struct DirectoryStore {
     root: PathBuf,
     lock_path: PathBuf,
     options: DirectoryOptions,
-    state: Mutex<State>,
+    state: Arc<Mutex<State>>,
+    /// None when nothing is to be written.
+    disk: Option<Disk>,
     /// Held until the store is dropped.
     _exclusion: Option<File>,
 }
 
-struct State {
-    /// In the order of the files.
-    objects: Vec<Read>,
-    /// True when every declaration of the directory is known: only then is a missing one a removed one.
-    complete: bool,
-    lock: LockFile,
-    /// The entries as they are written: one change does not cost the writing of a thousand entries.
-    texts: BTreeMap<String, String>,
-    /// The statuses of the entries, read.
-    statuses: BTreeMap<String, Arc<Status>>,
-    /// What the file holds, once it was written.
-    written: String,
-}
-
-impl State {
-    /// Takes note of a changed entry.
-    fn refresh(&mut self, name: &str) {
-        let entry = self.lock.objects.get(name);
-        match entry.and_then(Entry::text) {
-            Some(text) => self.texts.insert(name.to_owned(), text),
-            None => self.texts.remove(name),
-        };
-        match (entry, entry_key(name)) {
-            (Some(entry), Some(key)) => {
-                let status = Arc::new(object::status(key.kind, entry));
-                self.statuses.insert(name.to_owned(), status)
-            }
-            _ => self.statuses.remove(name),
-        };
-    }
-}
-
-impl State {
-    /// A declaration with what is recorded of it.
-    fn declaration(&self, object: &Read) -> Option<Declaration> {
-        let name = entry_name(&object.key);
-        let mut declaration = object.declaration(self.lock.objects.get(&name), self.statuses.get(&name))?;
-        declaration.resolve_pages(|page| self.page_id(&object.key.namespace, page));
-        Some(declaration)
-    }
-
-    /// The id of the page that a StatusPage stands for, declared or found.
-    fn page_id(&self, namespace: &str, name: &str) -> Option<String> {
-        let key = ObjectKey::new(Kind::StatusPage, namespace, name);
-        let object = self.objects.iter().find(|object| object.key == key)?;
-        let declared = object.page_spec().and_then(|spec| spec.page_id.clone());
-        let found = || {
-            let status = &self.lock.objects.get(&entry_name(&key))?.status;
-            status.get("id")?.as_str().map(str::to_owned)
-        };
-        declared.or_else(found)
-    }
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl std::fmt::Debug for DirectoryStore {
@@ -148,22 +107,24 @@ impl DirectoryStore {
             LockFile::probe(&lock_path)?;
             Some(exclusion)
         };
-        let lock = LockFile::read(&lock_path)?;
+        let mut lock = LockFile::read(&lock_path)?;
+        let texts = lock.texts();
+        // An interrupted command has noted what it did since the lock file was written.
+        let interrupted = replay(&journal_path(&lock_path), &mut lock)?;
+        let state = Arc::new(Mutex::new(State::new(lock, texts)));
+        let disk = (!options.read_only).then(|| Disk::new(lock_path.clone(), Arc::clone(&state)));
         let store = DirectoryStore {
             root: root.to_owned(),
-            lock_path: lock_path.clone(),
+            lock_path,
             options,
-            state: Mutex::new(State {
-                objects: Vec::new(),
-                complete: false,
-                texts: BTreeMap::new(),
-                statuses: BTreeMap::new(),
-                written: std::fs::read_to_string(&lock_path).unwrap_or_default(),
-                lock,
-            }),
+            state,
+            disk,
             _exclusion: exclusion,
         };
         store.take(&manifests);
+        if interrupted {
+            store.record()?;
+        }
         Ok((store, manifests))
     }
 
@@ -182,8 +143,15 @@ impl DirectoryStore {
     /// # Errors
     /// The file cannot be written.
     pub fn record(&self) -> Result<(), DirectoryError> {
-        let mut state = self.state();
-        Ok(self.save(&mut state, true)?)
+        match &self.disk {
+            Some(disk) => Ok(disk.save(Save::Whole)?),
+            None => Ok(()),
+        }
+    }
+
+    /// Bytes written to the lock file and to the journal beside it since the directory was opened.
+    pub fn bytes_written(&self) -> u64 {
+        self.disk.as_ref().map_or(0, |disk| disk.bytes_written())
     }
 
     /// The lock file in use.
@@ -193,9 +161,7 @@ impl DirectoryStore {
 
     /// The StatusPage that a declaration belongs to, declared or not.
     pub fn page_of(&self, key: &ObjectKey) -> Option<ObjectKey> {
-        let state = self.state();
-        let object = state.objects.iter().find(|object| object.key == *key)?;
-        Some(object.page.clone())
+        Some(self.state().objects.get(key)?.page.clone())
     }
 
     /// The pages that are declared.
@@ -211,13 +177,12 @@ impl DirectoryStore {
     /// Declarations of pages that are not declared, with those pages: no view has them.
     pub fn without_page(&self) -> Vec<(ObjectKey, Declaration)> {
         let state = self.state();
-        let is_declared = |page: &ObjectKey| state.objects.iter().any(|object| object.key == *page);
-        let strays = state.objects.iter().filter(|object| !is_declared(&object.page));
+        let strays = state.objects.iter();
+        let strays = strays.filter(|object| state.objects.get(&object.page).is_none());
         strays
             .filter_map(|object| {
-                let name = entry_name(&object.key);
-                let declaration = object.declaration(state.lock.objects.get(&name), state.statuses.get(&name))?;
-                Some((object.page.clone(), declaration))
+                let entry = state.lock.objects.get(&object.name)?;
+                Some((object.page.clone(), object.declaration(entry)))
             })
             .collect()
     }
@@ -246,62 +211,24 @@ impl DirectoryStore {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        locked(&self.state)
     }
 
-    /// Takes manifests that were read: new declarations get an entry, changed ones another generation.
+    /// Takes manifests that were read.
     fn take(&self, manifests: &Manifests) {
-        let mut state = self.state();
         // Of one file it is not known what the others declare.
-        state.complete = self.root.is_dir() && !manifests.has_errors();
-        state.objects = object::read_all(manifests);
-        let now = Timestamp::now();
-        let State { objects, lock, .. } = &mut *state;
-        let pages: BTreeMap<String, &StatusPageSpec> = objects
-            .iter()
-            .filter_map(|object| Some((page_name(&object.key), object.page_spec()?)))
-            .collect();
-        for object in objects.iter() {
-            let entry = lock.objects.entry(entry_name(&object.key)).or_insert_with(|| Entry {
-                uid: uuid::Uuid::new_v4().to_string(),
-                created: now,
-                generation: 1,
-                spec: object.spec_hash.clone(),
-                page: page_name(&object.page),
-                deletion: Deletion::Orphan,
-                held: false,
-                id: None,
-                status: serde_json::Value::Null,
-            });
-            if entry.spec != object.spec_hash {
-                entry.generation = entry.generation.saturating_add(1);
-                entry.spec.clone_from(&object.spec_hash);
-            }
-            entry.page = page_name(&object.page);
-            // The manifest may be gone the next time.
-            if let Some(declaration) = object.declaration(Some(entry), None) {
-                entry.deletion = deletion_once_removed(&declaration, pages.get(&entry.page).copied());
-            }
-        }
-        // What was never sent leaves no trace.
-        let declared: BTreeSet<String> = objects.iter().map(|object| entry_name(&object.key)).collect();
-        lock.objects.retain(|name, entry| entry.held || declared.contains(name));
-        let names: BTreeSet<String> = state.lock.objects.keys().chain(state.texts.keys()).cloned().collect();
-        names.iter().for_each(|name| state.refresh(name));
+        let complete = self.root.is_dir() && !manifests.has_errors();
+        let objects = object::read_all(manifests);
+        self.state().take(objects, complete);
     }
 
-    /// Writes the lock file unless it is what was written last.
-    fn save(&self, state: &mut State, durable: bool) -> Result<(), LockError> {
-        if self.options.read_only {
-            return Ok(());
+    /// Writes to the disk. Other tasks go on meanwhile, where the runtime has threads for them.
+    fn save(&self, what: Save) -> Result<(), LockError> {
+        let Some(disk) = &self.disk else { return Ok(()) };
+        match Handle::try_current().map(|handle| handle.runtime_flavor()) {
+            Ok(RuntimeFlavor::MultiThread) => block_in_place(|| disk.save(what)),
+            _ => disk.save(what),
         }
-        let text = lock::text(state.texts.iter());
-        // Nothing was ever recorded: no file is better than an empty one.
-        if text != state.written && !(state.texts.is_empty() && state.written.is_empty()) {
-            lock::write(&self.lock_path, &text, durable)?;
-            state.written = text;
-        }
-        Ok(())
     }
 
     fn access(&self, page: &StatusPageSpec) -> Result<Access, (Reason, String)> {
@@ -331,7 +258,7 @@ impl DirectoryStore {
 impl Store for DirectoryStore {
     fn view(&self, page: &ObjectKey) -> Option<View> {
         let state = self.state();
-        let found = state.objects.iter().find(|object| object.key == *page)?;
+        let found = state.objects.get(page)?;
         let page_declaration = state.declaration(found)?;
         let Spec::StatusPage(spec) = &*page_declaration.spec else {
             return None;
@@ -344,25 +271,20 @@ impl Store for DirectoryStore {
             .filter_map(|object| state.declaration(object))
             .collect();
         if state.complete {
-            let declared: BTreeSet<String> = state.objects.iter().map(|object| entry_name(&object.key)).collect();
             let page_name = page_name(page);
-            let removed = state
-                .lock
-                .objects
-                .iter()
-                .filter(|(name, entry)| entry.held && entry.page == page_name && !declared.contains(*name));
-            declarations.extend(removed.filter_map(|(name, entry)| Some(object::removed(entry_key(name)?, entry))));
+            let removed = state.undeclared.iter().filter_map(|name| {
+                let entry = state.lock.objects.get(name)?;
+                let belongs = entry.held && entry.page == page_name;
+                belongs.then(|| Some(object::removed(entry_key(name)?, entry)))?
+            });
+            declarations.extend(removed);
         }
-        Some(View {
-            page: page_declaration,
-            declarations,
-            access,
-        })
+        Some(View::new(page_declaration, declarations, access))
     }
 
     fn declaration(&self, page: &ObjectKey, key: &ObjectKey) -> Option<Declaration> {
         let state = self.state();
-        match state.objects.iter().find(|object| object.key == *key) {
+        match state.objects.get(key) {
             Some(object) => (object.page == *page).then(|| state.declaration(object))?,
             None => {
                 let entry = state.lock.objects.get(&entry_name(key))?;
@@ -373,57 +295,19 @@ impl Store for DirectoryStore {
     }
 
     async fn write(&self, declaration: &Declaration, change: StoreChange) -> Result<(), StoreError> {
-        let mut guard = self.state();
-        let state = &mut *guard;
-        let objects = &state.objects;
         let name = entry_name(&declaration.key);
-        let Some(entry) = state.lock.objects.get_mut(&name) else {
-            return Err(StoreError::Gone(declaration.key.to_string()));
+        let (before, durable) = {
+            let mut state = self.state();
+            let gone = || StoreError::Gone(declaration.key.to_string());
+            let before = state.lock.objects.get(&name).cloned().ok_or_else(gone)?;
+            let durable = state.change(&name, declaration, change);
+            state.refresh(&name);
+            (before, durable)
         };
-        let before = entry.clone();
-        let durable = match change {
-            StoreChange::AddFinalizer => {
-                entry.held = true;
-                None
-            }
-            StoreChange::Journal(journal) => {
-                let mut status = declaration.status.clone();
-                status.object_mut().journal = Some(journal);
-                entry.status = status_json(&declaration.key, &status)?;
-                Some(Durable::Machine)
-            }
-            StoreChange::RecordId(id) => {
-                entry.id = Some(id);
-                entry.held = true;
-                // Should the machine lose it, the journal finds the object.
-                Some(Durable::Process)
-            }
-            StoreChange::Status(status) => {
-                entry.status = status_json(&declaration.key, &status)?;
-                if !declaration.deleting {
-                    let known = Declaration {
-                        status: *status,
-                        ..declaration.clone()
-                    };
-                    let page = objects
-                        .iter()
-                        .find(|object| object.key.kind == Kind::StatusPage && page_name(&object.key) == entry.page);
-                    entry.deletion = deletion_once_removed(&known, page.and_then(Read::page_spec));
-                }
-                None
-            }
-            StoreChange::Release => {
-                state.lock.objects.remove(&name);
-                None
-            }
-            // A manifest is its owner's: it is not deleted, it has no effect any more.
-            StoreChange::Prune => None,
-        };
-        state.refresh(&name);
-        if let Some(durable) = durable
-            && let Err(error) = self.save(state, durable == Durable::Machine)
-        {
+        let Some(durable) = durable else { return Ok(()) };
+        if let Err(error) = self.save(Save::Changes(durable)) {
             // What is not on disk did not happen.
+            let mut state = self.state();
             state.lock.objects.insert(name.clone(), before);
             state.refresh(&name);
             return Err(unavailable(&declaration.key.to_string(), &error));
@@ -432,9 +316,13 @@ impl Store for DirectoryStore {
     }
 
     async fn flush(&self) -> Result<(), StoreError> {
-        let mut state = self.state();
-        self.save(&mut state, true)
-            .map_err(|error| unavailable(&self.lock_path.display().to_string(), &error))
+        let saved = self.save(Save::Changes(Durable::Machine));
+        saved.map_err(|error| unavailable(&self.lock_path.display().to_string(), &error))
+    }
+
+    async fn settle(&self) -> Result<(), StoreError> {
+        let saved = self.save(Save::Whole);
+        saved.map_err(|error| unavailable(&self.lock_path.display().to_string(), &error))
     }
 
     fn tell(&self, declaration: &Declaration, event: Event) {
@@ -449,15 +337,6 @@ impl Store for DirectoryStore {
     }
 }
 
-/// What a change has to survive at once.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Durable {
-    /// The end of this process.
-    Process,
-    /// The end of the machine.
-    Machine,
-}
-
 fn unavailable(object: &str, error: &LockError) -> StoreError {
     StoreError::Unavailable {
         object: object.to_owned(),
@@ -465,34 +344,11 @@ fn unavailable(object: &str, error: &LockError) -> StoreError {
     }
 }
 
-fn status_json(key: &ObjectKey, status: &Status) -> Result<serde_json::Value, StoreError> {
-    status.to_json().map_err(|error| StoreError::Unavailable {
-        object: key.to_string(),
-        message: error.to_string(),
-    })
-}
-
 fn full_text(error: &LockError) -> String {
     let source = std::error::Error::source(error)
         .map(|source| format!(": {source}"))
         .unwrap_or_default();
     format!("{error}{source}")
-}
-
-/// What removing the manifest is to do: what its policy says, but nothing to an object that is only observed or whose
-/// declaration is suspended, since nobody could lift that any more.
-fn deletion_once_removed(declaration: &Declaration, page: Option<&StatusPageSpec>) -> Deletion {
-    let policies = declaration.policies(page);
-    let suspended = declaration.spec.common().is_some_and(|common| common.suspend);
-    if policies.management == ManagementPolicy::ObserveOnly || suspended {
-        Deletion::Orphan
-    } else {
-        policies.deletion
-    }
-}
-
-fn page_name(key: &ObjectKey) -> String {
-    format!("{}/{}", key.namespace, key.name)
 }
 
 /// The lock file of a directory: beside the manifests for Statuspage itself, in the local state for any other server,

@@ -1,11 +1,11 @@
 //! Manifests as declarations.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::lock::Entry;
+use super::lock::{Entry, entry_name};
 use crate::api::{ALLOW_DELETES, Kind, REQUESTED_AT, StatusPageSpec};
 use crate::engine::{Declaration, ObjectKey, Spec, Status};
 use crate::manifest::{Manifest, Manifests, Object};
@@ -15,6 +15,8 @@ use crate::statuspage::Secret;
 #[derive(Clone, Debug)]
 pub(super) struct Read {
     pub(super) key: ObjectKey,
+    /// Its name in the lock file.
+    pub(super) name: String,
     /// The StatusPage that it belongs to; itself for a page.
     pub(super) page: ObjectKey,
     pub(super) spec_hash: String,
@@ -22,13 +24,31 @@ pub(super) struct Read {
     annotations: BTreeMap<String, String>,
 }
 
-/// All declarations of the manifests that can be used, in the order of the files; of two with one name the first.
-pub(super) fn read_all(manifests: &Manifests) -> Vec<Read> {
-    let mut objects: Vec<Read> = Vec::new();
+/// The declarations of a directory, in the order of the files.
+#[derive(Debug, Default)]
+pub(super) struct Objects {
+    all: Vec<Read>,
+    by_key: HashMap<ObjectKey, usize>,
+}
+
+impl Objects {
+    pub(super) fn get(&self, key: &ObjectKey) -> Option<&Read> {
+        self.all.get(*self.by_key.get(key)?)
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Read> {
+        self.all.iter()
+    }
+}
+
+/// All declarations of the manifests that can be used; of two with one name the first.
+pub(super) fn read_all(manifests: &Manifests) -> Objects {
+    let mut objects = Objects::default();
     for manifest in &manifests.manifests {
         let read = read(manifest);
-        if !objects.iter().any(|other| other.key == read.key) {
-            objects.push(read);
+        if !objects.by_key.contains_key(&read.key) {
+            objects.by_key.insert(read.key.clone(), objects.all.len());
+            objects.all.push(read);
         }
     }
     objects
@@ -92,6 +112,7 @@ fn read(manifest: &Manifest) -> Read {
         ),
     };
     Read {
+        name: entry_name(&key),
         key,
         page,
         spec_hash: crate::engine::hash(&json.unwrap_or_default()),
@@ -109,12 +130,11 @@ impl Read {
         }
     }
 
-    /// The declaration, with what the lock file knows of it: its status too where it was read before.
-    pub(super) fn declaration(&self, entry: Option<&Entry>, known: Option<&Arc<Status>>) -> Option<Declaration> {
-        let entry = entry?;
-        let status = known.cloned().unwrap_or_else(|| Arc::new(status(self.key.kind, entry)));
+    /// The declaration, with what the lock file knows of it.
+    pub(super) fn declaration(&self, entry: &Entry) -> Declaration {
+        let status = entry.status.of(self.key.kind);
         let annotation = |name: &str| self.annotations.get(name).cloned();
-        Some(Declaration {
+        Declaration {
             key: self.key.clone(),
             uid: entry.uid.clone(),
             version: String::new(),
@@ -136,31 +156,23 @@ impl Read {
             spec: Arc::clone(&self.spec),
             status: Status::clone(&status),
             stored: status,
-        })
+        }
     }
 }
 
 /// The declaration of a manifest that is gone.
 pub(super) fn removed(key: ObjectKey, entry: &Entry) -> Declaration {
-    let status = status(key.kind, entry);
+    let status = entry.status.of(key.kind);
     Declaration {
         generation: entry.generation,
         seen: Timestamp::UNIX_EPOCH,
         deleting: true,
         finalizer: true,
         id_annotation: entry.id.clone(),
-        stored: Arc::new(status.clone()),
-        status,
+        status: Status::clone(&status),
+        stored: status,
         ..Declaration::new(key, entry.uid.clone(), entry.created, Spec::Removed(entry.deletion))
     }
-}
-
-/// A status that cannot be read is as good as none: the id stands beside it.
-pub(super) fn status(kind: Kind, entry: &Entry) -> Status {
-    if entry.status.is_null() {
-        return Status::empty(kind);
-    }
-    Status::from_json(kind, entry.status.clone()).unwrap_or_else(|_| Status::empty(kind))
 }
 
 fn secrets(spec: &Spec) -> BTreeMap<&'static str, Result<Secret, String>> {

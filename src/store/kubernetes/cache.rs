@@ -4,7 +4,9 @@
 //! late event. Own writes enter here before anybody plans again.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::time::Instant;
 
+use jiff::Timestamp;
 use kube::core::{Selector, SelectorExt};
 
 use super::object::Object;
@@ -16,21 +18,44 @@ use crate::engine::{ObjectKey, Spec};
 pub(super) struct Cache {
     objects: HashMap<ObjectKey, Object>,
     by_page: HashMap<ObjectKey, BTreeSet<ObjectKey>>,
-    /// Objects whose end was seen in the answer to a write, until the watch sees it too.
-    ended: HashSet<Box<str>>,
+    /// Objects whose end was seen in the answer to a write, and when, until the watch sees it too.
+    ended: HashMap<Box<str>, Instant>,
+    /// The newest version of anything.
+    pub newest: u128,
     /// Objects with a write under way.
     writing: HashMap<String, usize>,
-    /// Labels of the namespaces, once they are watched.
-    pub namespaces: Option<HashMap<String, BTreeMap<String, String>>>,
+    /// The namespaces, once they were read.
+    pub namespaces: Option<HashMap<String, Namespace>>,
+}
+
+/// What matters of a namespace.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Namespace {
+    pub labels: BTreeMap<String, String>,
+    /// Since when it is being deleted.
+    pub ending: Option<Timestamp>,
 }
 
 /// Where a version of an object comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Origin {
-    /// A watch.
+    /// A watch, which may be behind.
     Watched,
-    /// The answer to a write of this process.
-    Written,
+    /// The answer to a list that began then.
+    Listed(Instant),
+    /// The answer to a write of this process that began then, or to what it has asked after one.
+    Written(Instant),
+}
+
+impl Origin {
+    /// True for the answer to a request that began after a time: what was known by then is not newer, unless the API
+    /// server was put back to an earlier state.
+    fn is_after(self, earlier: Instant) -> bool {
+        match self {
+            Origin::Watched => false,
+            Origin::Listed(began) | Origin::Written(began) => began > earlier,
+        }
+    }
 }
 
 /// What follows from a change of the cache.
@@ -42,6 +67,8 @@ pub(super) struct Consequences {
     pub pages_changed: bool,
     /// True when other Secrets may be needed.
     pub secrets_changed: bool,
+    /// True when the API server answers with an earlier state than it has shown before.
+    pub went_back: bool,
 }
 
 impl Consequences {
@@ -50,6 +77,7 @@ impl Consequences {
             pages: pages.into_iter().collect(),
             pages_changed: key.kind == Kind::StatusPage,
             secrets_changed: matches!(key.kind, Kind::StatusPage | Kind::MetricsProvider),
+            went_back: false,
         }
     }
 }
@@ -87,8 +115,13 @@ impl Cache {
 
     /// Keeps a version of an object unless a newer one is here.
     pub fn apply(&mut self, key: ObjectKey, object: Object, origin: Origin) -> Consequences {
-        if self.ended.contains(&object.uid) {
-            return Consequences::default();
+        let mut went_back = false;
+        if let Some(ended) = self.ended.get(&object.uid) {
+            if !origin.is_after(*ended) {
+                return Consequences::default();
+            }
+            went_back = true;
+            self.ended.remove(&object.uid);
         }
         if object.deleting && object.finalizers.is_empty() {
             // The end of it: the answer to the write that took the last finalizer off.
@@ -98,14 +131,18 @@ impl Cache {
         let mut matters = true;
         let mut earlier_page = None;
         if let Some(known) = self.objects.get(&key) {
-            if known.uid == object.uid && (object.version == known.version || object.is_older_than(known)) {
-                return Consequences::default();
+            if known.uid == object.uid {
+                let is_older = object.is_older_than(known);
+                if object.version == known.version || is_older && !origin.is_after(known.read_at) {
+                    return Consequences::default();
+                }
+                went_back |= is_older;
             }
             earlier_page = known.page(&key);
             // Somebody else's change of a status matters too: it may have been emptied. Our own comes back by the
             // watch, perhaps before its answer.
-            let foreign = origin == Origin::Watched && !self.writing.contains_key(&*object.uid);
-            matters = object.differs_from(known) || (foreign && object.status != known.status);
+            let foreign = !matches!(origin, Origin::Written(_)) && !self.writing.contains_key(&*object.uid);
+            matters = went_back || object.differs_from(known) || (foreign && object.status != known.status);
         }
         if earlier_page != page {
             self.unlink(&key, earlier_page.as_ref());
@@ -113,11 +150,13 @@ impl Cache {
                 self.by_page.entry(page).or_default().insert(key.clone());
             }
         }
-        let consequences = if matters {
+        let mut consequences = if matters {
             Consequences::of(&key, page.into_iter().chain(earlier_page))
         } else {
             Consequences::default()
         };
+        consequences.went_back = went_back;
+        self.newest = self.newest.max(object.revision().unwrap_or(0));
         self.objects.insert(key, object);
         consequences
     }
@@ -137,7 +176,7 @@ impl Cache {
 
     /// The answer to a write was the end of an object: events that are still under way do not bring it back.
     pub fn end_now(&mut self, key: &ObjectKey, uid: &str) -> Consequences {
-        self.ended.insert(uid.into());
+        self.ended.insert(uid.into(), Instant::now());
         self.remove(key, uid)
     }
 
@@ -199,7 +238,7 @@ impl Cache {
                     return Grant::Unknown;
                 };
                 let empty = BTreeMap::new();
-                let labels = namespaces.get(namespace).unwrap_or(&empty);
+                let labels = namespaces.get(namespace).map_or(&empty, |known| &known.labels);
                 match Selector::try_from(selector) {
                     Ok(selector) if selector.matches(labels) => Grant::Granted,
                     _ => Grant::Denied,
@@ -208,9 +247,44 @@ impl Cache {
         }
     }
 
-    /// True when some page admits namespaces by their labels.
-    pub fn uses_labels(&self) -> bool {
-        self.pages_by_label().next().is_some()
+    /// Since when a namespace is being deleted.
+    pub fn ending(&self, namespace: &str) -> Option<Timestamp> {
+        self.namespaces.as_ref()?.get(namespace)?.ending
+    }
+
+    /// The namespaces that are being deleted.
+    pub fn all_ending(&self) -> BTreeMap<String, Timestamp> {
+        let namespaces = self.namespaces.iter().flatten();
+        namespaces
+            .filter_map(|(name, known)| Some((name.clone(), known.ending?)))
+            .collect()
+    }
+
+    /// The pages that have declarations in a namespace, or are in it.
+    pub fn pages_in(&self, namespace: &str) -> BTreeSet<ObjectKey> {
+        let own = self
+            .objects
+            .keys()
+            .filter(|key| key.kind == Kind::StatusPage && key.namespace == namespace);
+        let with_guests = self
+            .by_page
+            .iter()
+            .filter(|(_, keys)| keys.iter().any(|key| key.namespace == namespace));
+        own.chain(with_guests.map(|(page, _)| page)).cloned().collect()
+    }
+
+    /// The other StatusPages with declarations that stand for the same remote page.
+    pub fn twins<'a>(&'a self, page: &'a ObjectKey) -> impl Iterator<Item = (&'a ObjectKey, &'a Object)> {
+        fn remote(object: &Object) -> Option<(&str, Option<&str>)> {
+            match object.spec.as_deref() {
+                Ok(Spec::StatusPage(spec)) => Some((object.remote_page_id()?, spec.api.url.as_deref())),
+                _ => None,
+            }
+        }
+        let own = self.objects.get(page).and_then(remote);
+        let others = self.by_page.keys().filter(move |other| *other != page);
+        let others = others.filter_map(|other| self.objects.get_key_value(other));
+        others.filter(move |(_, other)| own.is_some() && remote(other) == own)
     }
 
     /// The pages that admit namespaces by their labels.
@@ -258,6 +332,12 @@ mod tests {
         )
     }
 
+    /// The answer to a request that began before anything was known.
+    fn answered() -> Origin {
+        static BEGAN: std::sync::LazyLock<Instant> = std::sync::LazyLock::new(Instant::now);
+        Origin::Written(*BEGAN)
+    }
+
     fn apply(cache: &mut Cache, (key, object): (ObjectKey, Object), origin: Origin) -> bool {
         !cache.apply(key, object, origin).pages.is_empty()
     }
@@ -267,7 +347,7 @@ mod tests {
         let mut cache = Cache::default();
         assert!(apply(&mut cache, object("1", json!({}), json!({})), Origin::Watched));
         let written = object("5", json!({}), json!({"id": "abc"}));
-        assert!(!apply(&mut cache, written.clone(), Origin::Written));
+        assert!(!apply(&mut cache, written.clone(), answered()));
         // The same write by the watch, and something older.
         assert!(!apply(&mut cache, written.clone(), Origin::Watched));
         assert!(!apply(&mut cache, object("3", json!({}), json!({})), Origin::Watched));
@@ -298,7 +378,7 @@ mod tests {
         let mut cache = Cache::default();
         let gone = json!({"deletionTimestamp": "2026-01-01T00:00:00Z"});
         apply(&mut cache, object("1", json!({}), json!({})), Origin::Watched);
-        assert!(apply(&mut cache, object("4", gone.clone(), json!({})), Origin::Written));
+        assert!(apply(&mut cache, object("4", gone.clone(), json!({})), answered()));
         assert_eq!(cache.len(), 0);
         let held = json!({"deletionTimestamp": "2026-01-01T00:00:00Z", "finalizers": ["x"]});
         assert!(!apply(&mut cache, object("3", held, json!({})), Origin::Watched));
@@ -318,5 +398,37 @@ mod tests {
             cache.of_page(&ObjectKey::new(Kind::StatusPage, "acme", "acme")).count(),
             1
         );
+    }
+
+    #[test]
+    fn a_request_that_began_later_shows_that_the_api_server_went_back() {
+        let mut cache = Cache::default();
+        let began = Instant::now();
+        let (key, newer) = object("9", json!({}), json!({"id": "abc"}));
+        cache.apply(key.clone(), newer, Origin::Watched);
+        let (_, older) = object("4", json!({}), json!({}));
+        // A watch, or a list that began before, is only behind.
+        for origin in [Origin::Watched, Origin::Listed(began)] {
+            assert_eq!(cache.apply(key.clone(), older.clone(), origin), Consequences::default());
+        }
+        let later = Origin::Listed(Instant::now());
+        assert!(cache.apply(key.clone(), older.clone(), later).went_back);
+        assert_eq!(cache.get(&key).unwrap().recorded_id(), None);
+        // The same again is no news.
+        assert!(
+            !cache
+                .apply(key.clone(), older.clone(), Origin::Listed(Instant::now()))
+                .went_back
+        );
+        // What had ended is there again.
+        cache.end_now(&key, "u1");
+        assert!(!cache.apply(key.clone(), older.clone(), later).went_back);
+        assert_eq!(cache.len(), 0);
+        assert!(
+            cache
+                .apply(key.clone(), older, Origin::Listed(Instant::now()))
+                .went_back
+        );
+        assert_eq!(cache.len(), 1);
     }
 }

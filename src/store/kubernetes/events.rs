@@ -18,6 +18,8 @@ const QUEUE: usize = 1024;
 /// The API server refuses longer notes.
 const LONGEST_NOTE: usize = 1000;
 const LIMIT: Duration = Duration::from_secs(10);
+/// The cause that an API server gives when it refuses to create something in a namespace that is being deleted.
+const NAMESPACE_TERMINATING: &str = "NamespaceTerminating";
 const CONTROLLER: &str = "statuspage-operator";
 
 enum Message {
@@ -102,7 +104,17 @@ async fn send(client: Client, instance: String, mut waiting: mpsc::Receiver<Mess
             instance: Some(instance.clone()),
         };
         let recorder = Recorder::new(client.clone(), reporter);
-        match tokio::time::timeout(LIMIT, recorder.publish(&published, &reference)).await {
+        let mut result = tokio::time::timeout(LIMIT, recorder.publish(&published, &reference)).await;
+        if matches!(&result, Ok(Err(error)) if is_for_an_ending_namespace(error)) {
+            // Nothing can be created in it any more, and what is left there goes with it. What somebody has to know is told
+            // about the namespace itself.
+            if published.type_ == EventType::Normal {
+                continue;
+            }
+            let (published, namespace) = about_namespace(published, &reference);
+            result = tokio::time::timeout(LIMIT, recorder.publish(&published, &namespace)).await;
+        }
+        match result {
             Ok(Ok(())) => {}
             Ok(Err(error)) => {
                 let name = reference.name.unwrap_or_default();
@@ -111,6 +123,35 @@ async fn send(client: Client, instance: String, mut waiting: mpsc::Receiver<Mess
             Err(_) => tracing::warn!("an Event was not accepted in time"),
         }
     }
+}
+
+/// True when an Event was refused because its namespace is being deleted.
+fn is_for_an_ending_namespace(error: &kube::Error) -> bool {
+    let kube::Error::Api(status) = error else { return false };
+    let causes = status.details.iter().flat_map(|details| &details.causes);
+    status.code == 403 && causes.into_iter().any(|cause| cause.reason == NAMESPACE_TERMINATING)
+}
+
+/// The same Event about the namespace of what it is about: it is kept in the namespace `default`.
+fn about_namespace(event: KubernetesEvent, about: &ObjectReference) -> (KubernetesEvent, ObjectReference) {
+    let (kind, name) = (about.kind.as_deref(), about.name.as_deref());
+    let note = format!(
+        "{} {}: {}",
+        kind.unwrap_or_default(),
+        name.unwrap_or_default(),
+        event.note.unwrap_or_default()
+    );
+    let namespace = ObjectReference {
+        api_version: Some("v1".to_owned()),
+        kind: Some("Namespace".to_owned()),
+        name: about.namespace.clone(),
+        ..ObjectReference::default()
+    };
+    let event = KubernetesEvent {
+        note: Some(shortened(note)),
+        ..event
+    };
+    (event, namespace)
 }
 
 fn shortened(mut note: String) -> String {

@@ -111,6 +111,12 @@ impl KubernetesStore {
             }
         }
         tokio::spawn(watch::watch_namespaces(Arc::clone(&shared), options.reader.clone()));
+        let place = places.into_iter().next().flatten();
+        tokio::spawn(watch::watch_for_restores(
+            Arc::clone(&shared),
+            options.writer.clone(),
+            place,
+        ));
         tokio::spawn(follow_secrets(Arc::clone(&shared), options.reader));
         KubernetesStore {
             shared,

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Instant;
 
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry;
@@ -9,9 +10,9 @@ use kube::api::{ApiResource, DynamicObject, ObjectMeta};
 use serde_json::Value;
 
 use crate::api::{
-    ALLOW_DELETES, Component, ComponentGroup, FINALIZER, GROUP, ID, Incident, IncidentTemplate, Kind, Metric,
-    MetricsProvider, OrganizationUser, PageAccessGroup, PageAccessUser, PageReference, REACTIVATE, REQUESTED_AT,
-    RESEND_CONFIRMATION, RESET_DATA, StatusPage, Subscriber, VERSION,
+    ALLOW_DELETES, ALLOW_RECREATES, Component, ComponentGroup, FINALIZER, GROUP, ID, Incident, IncidentTemplate, Kind,
+    Metric, MetricsProvider, OrganizationUser, PageAccessGroup, PageAccessUser, PageReference, REACTIVATE,
+    REQUESTED_AT, RESEND_CONFIRMATION, RESET_DATA, StatusPage, Subscriber, VERSION,
 };
 use crate::engine::{Declaration, ObjectKey, Spec, Status};
 
@@ -34,6 +35,8 @@ pub(super) struct Object {
     annotations: BTreeMap<String, String>,
     pub spec: Result<Arc<Spec>, Unreadable>,
     pub status: Arc<Status>,
+    /// When this process read it.
+    pub read_at: Instant,
 }
 
 /// What can be told of an object whose spec does not fit its type.
@@ -44,7 +47,7 @@ pub(super) struct Unreadable {
     /// Its page, if at least that can be read.
     pub page: Option<PageReference>,
     /// True when it says that the remote object is to be left alone.
-    pub orphan: bool,
+    pub stays: bool,
 }
 
 /// The Kubernetes API of a kind.
@@ -94,7 +97,7 @@ impl Object {
             id_annotation: annotation(ID).filter(|id| !id.trim().is_empty()),
             requested_at: annotation(REQUESTED_AT),
             allow_deletes: annotation(ALLOW_DELETES),
-            annotations: [RESEND_CONFIRMATION, REACTIVATE, RESET_DATA]
+            annotations: [ALLOW_RECREATES, RESEND_CONFIRMATION, REACTIVATE, RESET_DATA]
                 .into_iter()
                 .filter_map(|name| Some((name.to_owned(), annotation(name)?.into_string())))
                 .collect(),
@@ -114,6 +117,7 @@ impl Object {
                 .collect(),
             spec: read_spec(kind, spec).map(Arc::new),
             status: Arc::new(status),
+            read_at: Instant::now(),
         }
     }
 
@@ -136,12 +140,18 @@ impl Object {
     }
 
     /// The id of the page that a StatusPage stands for, declared or found.
-    pub fn remote_page_id(&self) -> Option<String> {
+    pub fn remote_page_id(&self) -> Option<&str> {
         let declared = match self.spec.as_deref() {
-            Ok(Spec::StatusPage(page)) => page.page_id.clone(),
+            Ok(Spec::StatusPage(page)) => page.page_id.as_deref(),
             _ => None,
         };
-        declared.or_else(|| self.status.object().id.clone())
+        declared.or(self.status.object().id.as_deref())
+    }
+
+    /// The same once the page was read with the token of the StatusPage.
+    pub fn reached_page_id(&self) -> Option<&str> {
+        let reached = self.status.object().id.as_deref();
+        reached.filter(|reached| self.remote_page_id() == Some(reached))
     }
 
     /// The id that this object records.
@@ -161,10 +171,15 @@ impl Object {
             || self.annotations != other.annotations
     }
 
+    /// The version as a number, where it is one.
+    pub fn revision(&self) -> Option<u128> {
+        self.version.parse().ok()
+    }
+
     /// True when this was stored before `other`, as far as the versions can be compared.
     pub fn is_older_than(&self, other: &Object) -> bool {
-        match (self.version.parse::<u128>(), other.version.parse::<u128>()) {
-            (Ok(mine), Ok(others)) => mine < others,
+        match (self.revision(), other.revision()) {
+            (Some(mine), Some(others)) => mine < others,
             _ => false,
         }
     }
@@ -217,7 +232,9 @@ fn read_spec(kind: Kind, value: Value) -> Result<Spec, Unreadable> {
         page: value
             .get("pageRef")
             .and_then(|page| serde_json::from_value(page.clone()).ok()),
-        orphan: value.get("deletionPolicy").and_then(Value::as_str) == Some("Orphan"),
+        stays: [("deletionPolicy", "Orphan"), ("managementPolicy", "ObserveOnly")]
+            .into_iter()
+            .any(|(field, word)| value.get(field).and_then(Value::as_str) == Some(word)),
     })
 }
 
@@ -252,7 +269,7 @@ mod tests {
             Some(ObjectKey::new(Kind::StatusPage, "acme", "acme"))
         );
         let unreadable = object.spec.unwrap_err();
-        assert!(unreadable.orphan);
+        assert!(unreadable.stays);
         assert!(
             unreadable.message.contains("expected a boolean"),
             "{}",

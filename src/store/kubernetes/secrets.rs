@@ -35,6 +35,8 @@ enum Known {
 #[derive(Debug)]
 struct Watched {
     known: Known,
+    /// What it held before it went.
+    last: BTreeMap<String, Secret>,
     task: AbortHandle,
 }
 
@@ -79,6 +81,13 @@ impl Secrets {
         }
     }
 
+    /// One value of a Secret that is gone, as this process has last seen it.
+    pub fn last_value(&self, namespace: &str, reference: &SecretReference) -> Option<Secret> {
+        let watched = self.lock();
+        let entry = watched.get(&(namespace.to_owned(), reference.name.clone()))?;
+        entry.last.get(reference.key()).cloned()
+    }
+
     /// Starts and stops watches so that exactly the wanted Secrets are watched.
     pub fn watch_only(&self, shared: &Arc<Shared>, client: &Client, wanted: &BTreeSet<SecretName>) {
         let mut watched = self.lock();
@@ -94,6 +103,7 @@ impl Secrets {
                 let task = tokio::spawn(watch(Arc::clone(shared), client.clone(), name.clone()));
                 let entry = Watched {
                     known: Known::Unread,
+                    last: BTreeMap::new(),
                     task: task.abort_handle(),
                 };
                 watched.insert(name.clone(), entry);
@@ -105,7 +115,10 @@ impl Secrets {
     fn learn(&self, name: &SecretName, known: Known) -> bool {
         match self.lock().get_mut(name) {
             Some(entry) if entry.known != known => {
-                entry.known = known;
+                entry.last = match std::mem::replace(&mut entry.known, known) {
+                    Known::Present(values) => values,
+                    _ => std::mem::take(&mut entry.last),
+                };
                 true
             }
             _ => false,
@@ -131,10 +144,19 @@ pub(super) fn names<'a>(key: &'a ObjectKey, spec: &'a Spec) -> impl Iterator<Ite
 async fn watch(shared: Arc<Shared>, client: Client, name: SecretName) {
     let api: Api<core::Secret> = Api::namespaced(client, &name.0);
     let config = watcher::Config::default().fields(&format!("metadata.name={}", name.1));
-    let mut stream = watcher::watcher(api, config).boxed();
+    let mut stream = watcher::watcher(api.clone(), config.clone()).boxed();
+    let mut anew = shared.anew.subscribe();
     let mut patience = Patience::default();
     let mut listed = None;
-    while let Some(event) = stream.next().await {
+    loop {
+        let event = tokio::select! {
+            event = stream.next() => event,
+            _ = anew.changed() => {
+                stream = watcher::watcher(api.clone(), config.clone()).boxed();
+                continue;
+            }
+        };
+        let Some(event) = event else { return };
         let known = match event {
             Ok(Event::Init) => {
                 listed = None;

@@ -1,17 +1,21 @@
 //! What the watches, the writes and the operator share.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
-use super::cache::{Cache, Consequences, Origin};
+use super::cache::{Cache, Consequences, Namespace, Origin};
 use super::object::Object;
 use super::secrets::{self, SecretName, Secrets};
 use crate::api::Kind;
 use crate::driver::Trigger;
 use crate::engine::{ObjectKey, Spec};
+
+/// Everything is read anew so often at most.
+const ANEW_PAUSE: Duration = Duration::from_secs(5);
 
 /// State behind all handles of a store.
 #[derive(Debug)]
@@ -29,7 +33,12 @@ pub(super) struct Shared {
     pub secret_names: watch::Sender<u64>,
     /// Moves when a watch or a Secret becomes complete.
     pub settled: watch::Sender<u64>,
-    labels: watch::Sender<bool>,
+    /// Moves when everything has to be read anew.
+    pub anew: watch::Sender<u64>,
+    /// When it last moved.
+    anew_since: Mutex<Option<Instant>>,
+    /// True while the namespaces may not be read.
+    namespaces_refused: AtomicBool,
     restarts: AtomicU64,
 }
 
@@ -48,7 +57,9 @@ impl Shared {
             strays: watch::Sender::new(0),
             secret_names: watch::Sender::new(0),
             settled: watch::Sender::new(0),
-            labels: watch::Sender::new(false),
+            anew: watch::Sender::new(0),
+            anew_since: Mutex::default(),
+            namespaces_refused: AtomicBool::new(false),
             restarts: AtomicU64::new(0),
         }
     }
@@ -86,9 +97,11 @@ impl Shared {
         }
     }
 
-    pub fn apply(&self, key: ObjectKey, object: Object, origin: Origin) {
+    /// Takes over a version of an object; true when it shows that the API server went back to an earlier state.
+    pub fn apply(&self, key: ObjectKey, object: Object, origin: Origin) -> bool {
         let consequences = self.cache_mut().apply(key, object, origin);
         self.follow(&consequences);
+        consequences.went_back
     }
 
     pub fn ended(&self, key: &ObjectKey, uid: &str) {
@@ -141,29 +154,73 @@ impl Shared {
         missing.into_iter().collect()
     }
 
-    pub fn namespaces_listed(&self, namespaces: HashMap<String, BTreeMap<String, String>>) {
-        self.cache_mut().namespaces = Some(namespaces);
+    pub fn namespaces_listed(&self, namespaces: HashMap<String, Namespace>) {
+        let before = self.cache_mut().namespaces.replace(namespaces).unwrap_or_default();
+        let pages: BTreeSet<ObjectKey> = {
+            let cache = self.cache();
+            let ending = cache.all_ending();
+            let news = ending
+                .keys()
+                .filter(|name| before.get(*name).is_none_or(|known| known.ending.is_none()));
+            news.flat_map(|name| cache.pages_in(name)).collect()
+        };
+        pages.iter().for_each(|page| self.fire(page));
         self.grants_changed();
         bump(&self.settled);
     }
 
-    pub fn namespace_changed(&self, name: String, labels: Option<BTreeMap<String, String>>) {
-        let changed = match self.cache_mut().namespaces.as_mut() {
-            None => false,
-            Some(namespaces) => match labels {
-                Some(labels) => namespaces.insert(name, labels.clone()) != Some(labels),
-                None => namespaces.remove(&name).is_some(),
-            },
+    pub fn namespace_changed(&self, name: String, namespace: Option<Namespace>) {
+        let (relabelled, ends) = match self.cache_mut().namespaces.as_mut() {
+            None => (false, false),
+            Some(namespaces) => {
+                let now = namespace.clone().unwrap_or_default();
+                let before = match namespace {
+                    Some(namespace) => namespaces.insert(name.clone(), namespace),
+                    None => namespaces.remove(&name),
+                }
+                .unwrap_or_default();
+                (
+                    before.labels != now.labels,
+                    before.ending.is_none() && now.ending.is_some(),
+                )
+            }
         };
-        if changed {
+        if ends {
+            let pages = self.cache().pages_in(&name);
+            pages.iter().for_each(|page| self.fire(page));
+        }
+        if relabelled || ends {
             self.grants_changed();
         }
     }
 
-    /// Returns once some page admits namespaces by their labels.
-    pub async fn labels_needed(&self) {
-        // The sender lives as long as this.
-        let _ = self.labels.subscribe().wait_for(|needed| *needed).await;
+    /// Whether the namespaces may be read.
+    pub fn namespaces_refused(&self) -> bool {
+        self.namespaces_refused.load(Ordering::Relaxed)
+    }
+
+    pub fn refuse_namespaces(&self) {
+        if !self.namespaces_refused.swap(true, Ordering::Relaxed) {
+            bump(&self.settled);
+        }
+    }
+
+    /// The API server was put back to an earlier state: its watches say nothing until it has come as far again, so that
+    /// everything is read anew.
+    pub fn went_back(&self) {
+        {
+            let mut since = self.anew_since.lock().unwrap_or_else(PoisonError::into_inner);
+            // It takes a moment until everything was read.
+            if since.is_some_and(|since| since.elapsed() < ANEW_PAUSE) {
+                return;
+            }
+            *since = Some(Instant::now());
+        }
+        tracing::warn!(
+            "the API server shows an earlier state than before, as after a restore: everything is read anew"
+        );
+        self.cache_mut().newest = 0;
+        bump(&self.anew);
     }
 
     /// A Secret has other values: its pages plan again.
@@ -209,11 +266,10 @@ impl Shared {
     fn follow(&self, consequences: &Consequences) {
         for page in &consequences.pages {
             self.fire(page);
+            // What is declared for another StatusPage of the same remote page matters too.
+            self.cache().twins(page).for_each(|(twin, _)| self.fire(twin));
         }
         if consequences.pages_changed {
-            if self.cache().uses_labels() {
-                self.labels.send_if_modified(|needed| !std::mem::replace(needed, true));
-            }
             bump(&self.pages);
         }
         if consequences.secrets_changed {

@@ -8,9 +8,9 @@ use super::KubernetesStore;
 use super::cache::{Cache, Grant};
 use super::object::Object;
 use super::write::Target;
-use crate::api::{Kind, Reason};
+use crate::api::{Kind, ManagementPolicy, Reason};
 use crate::driver::{Event, EventKind, Expectation, Happening, Recorder, Store, StoreError};
-use crate::engine::{self, Declaration, Deletion, ObjectKey, READY, Spec, State, Status};
+use crate::engine::{self, Declaration, Deletion, LEAVE_AFTER, ObjectKey, READY, Spec, State, Status};
 
 /// A declaration that no driver sees.
 #[derive(Debug)]
@@ -24,13 +24,17 @@ struct Stray {
     reason: Reason,
     message: String,
     release: bool,
+    /// Why its remote object stays on the page though it should have been deleted.
+    left: Option<String>,
+    /// True when time alone lets it go.
+    waits: bool,
     /// The page that it names, and itself, where its spec can be read: for the record.
     read: Option<(ObjectKey, Declaration)>,
 }
 
 impl KubernetesStore {
     /// Tells declarations that no driver sees why that is, and releases those whose deletion needs nothing remote.
-    /// True when something could not be written: try again later.
+    /// True when something could not be written, or is let go in a while: try again later.
     pub async fn settle_strays(&self, recorder: Option<&dyn Recorder>) -> bool {
         if !self.missing().is_empty() {
             return false;
@@ -42,7 +46,7 @@ impl KubernetesStore {
                 .filter_map(|(key, object)| stray(&cache, key, object))
                 .collect()
         };
-        let mut failed = false;
+        let mut again = strays.iter().any(|stray| stray.waits);
         for stray in strays {
             if !self.may_write() {
                 return false;
@@ -51,11 +55,11 @@ impl KubernetesStore {
                 Ok(()) | Err(StoreError::Gone(_)) => {}
                 Err(error) => {
                     tracing::warn!(object = %stray.key, %error, "will try again");
-                    failed = true;
+                    again = true;
                 }
             }
         }
-        failed
+        again
     }
 
     async fn settle(&self, stray: &Stray, recorder: Option<&dyn Recorder>) -> Result<(), StoreError> {
@@ -78,6 +82,9 @@ impl KubernetesStore {
             let expectation = expect(Happening::Released);
             let released = self.release(target).await;
             conclude(expectation, &released);
+            if let (Ok(()), Some(why)) = (&released, &stray.left) {
+                self.events.tell(&stray.key, &stray.uid, Event::left_on_page(why));
+            }
             return released;
         }
         let mut status = stray.stored.clone();
@@ -123,6 +130,8 @@ fn stray(cache: &Cache, key: &ObjectKey, object: &Object) -> Option<Stray> {
         reason,
         message,
         release: false,
+        left: None,
+        waits: false,
         read: object.page(key).zip(object.declaration(key, Timestamp::UNIX_EPOCH)),
     };
     if object.deleting {
@@ -133,7 +142,7 @@ fn stray(cache: &Cache, key: &ObjectKey, object: &Object) -> Option<Stray> {
         let remote = object.recorded_id();
         let nothing_remote = remote.is_none() && object.status.object().journal.is_none();
         let orphan = match &object.spec {
-            Err(unreadable) => unreadable.orphan,
+            Err(unreadable) => unreadable.stays,
             Ok(_) => object
                 .declaration(key, Timestamp::UNIX_EPOCH)
                 .is_some_and(|declaration| {
@@ -142,10 +151,31 @@ fn stray(cache: &Cache, key: &ObjectKey, object: &Object) -> Option<Stray> {
                         _ => None,
                     });
                     let policies = declaration.policies(page);
-                    policies.deletion == Deletion::Orphan && !policies.suspend
+                    let stays =
+                        policies.deletion == Deletion::Orphan || policies.management == ManagementPolicy::ObserveOnly;
+                    stays && !policies.suspend
                 }),
         };
         stray.release = nothing_remote || orphan;
+        if let (false, Some(since)) = (stray.release, cache.ending(&key.namespace)) {
+            // Nobody can make a StatusPage in a namespace that is being deleted.
+            let is_final = reason == Reason::PageNotFound;
+            let now = Timestamp::now();
+            stray.release = is_final || now.duration_since(since) >= LEAVE_AFTER;
+            stray.waits = !stray.release;
+            let noun = key.kind.noun();
+            let id = remote.unwrap_or("(its creation was not confirmed)");
+            stray.left = stray.release.then(|| {
+                let why = match is_final {
+                    true => "its StatusPage is gone",
+                    false => stray.message.as_str(),
+                };
+                format!(
+                    "{noun} {id} stays on the page, because namespace {} is being deleted and this keeps it from being deleted too: {why}",
+                    key.namespace
+                )
+            });
+        }
         stray.state = State::Stalled;
         stray.message = format!(
             "{}; until then {} {} cannot be deleted: set deletionPolicy: Orphan to leave it on the page and let this declaration go",

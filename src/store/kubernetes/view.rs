@@ -9,22 +9,23 @@ use super::cache::{Cache, Grant};
 use super::secrets::{self, Absent};
 use crate::api::{Kind, NamespaceGrant, Reason, StatusPageSpec};
 use crate::driver::{Access, View};
-use crate::engine::{Declaration, ObjectKey, Spec};
+use crate::engine::{Claimant, Declaration, ObjectKey, Spec, Surroundings};
 use crate::statuspage::{BaseUrl, Secret, Token};
 
 impl KubernetesStore {
     pub(super) fn view_of(&self, page: &ObjectKey) -> Option<View> {
         let now = Timestamp::now();
-        let (page, mut declarations) = {
+        let (page, mut declarations, around) = {
             let cache = self.shared.cache();
             let declared = cache.get(page)?.declaration(page, now)?;
-            let declarations: Vec<Declaration> = cache
-                .of_page(page)
-                .filter(|(key, _)| cache.grant(page, &declared.spec, &key.namespace) == Grant::Granted)
-                .filter_map(|(key, object)| object.declaration(key, now))
+            let declarations: Vec<Declaration> = declarations_of(&cache, &declared, now)
                 .map(|declaration| with_pages(&cache, declaration))
                 .collect();
-            (declared, declarations)
+            let around = Surroundings {
+                ending: cache.all_ending(),
+                elsewhere: elsewhere(&cache, page, now),
+            };
+            (declared, declarations, around)
         };
         declarations.sort_by(|one, other| {
             (one.created, &one.key.name, &one.key.namespace, one.key.kind).cmp(&(
@@ -41,11 +42,7 @@ impl KubernetesStore {
             return None;
         };
         let access = self.access(&page.key, spec);
-        Some(View {
-            page,
-            declarations,
-            access,
-        })
+        Some(View::new(page, declarations, access).amid(around))
     }
 
     pub(super) fn declaration_of(&self, page: &ObjectKey, key: &ObjectKey) -> Option<Declaration> {
@@ -97,10 +94,26 @@ impl KubernetesStore {
         };
         let reference = &spec.api.token_secret_ref;
         let name = format!("Secret {}/{}", page.namespace, reference.name);
-        let value = self.shared.secrets.value(&page.namespace, reference, "the API token");
-        let value = value.map_err(|absent| match absent {
-            Absent::Unread => (Reason::WaitingForReference, format!("{name} is being read")),
-            Absent::Because(reason) => (Reason::SecretNotFound, reason),
+        let secrets = &self.shared.secrets;
+        let value = secrets.value(&page.namespace, reference, "the API token");
+        let value = value.or_else(|absent| {
+            let (is_deleted, namespace_ends) = {
+                let cache = self.shared.cache();
+                let is_deleted = cache.get(page).is_some_and(|page| page.deleting);
+                (is_deleted, cache.ending(&page.namespace).is_some())
+            };
+            // Secrets go first when everything is deleted at once: what is still to be deleted on the page is deleted with
+            // the token that was there.
+            let last = secrets.last_value(&page.namespace, reference);
+            match (absent, last.filter(|_| is_deleted || namespace_ends)) {
+                (_, Some(last)) => Ok(last),
+                (Absent::Unread, None) => Err((Reason::WaitingForReference, format!("{name} is being read"))),
+                (Absent::Because(_), None) if namespace_ends => {
+                    let message = format!("{name} with the API token is gone, and its namespace is being deleted");
+                    Err((Reason::SecretNotFound, message))
+                }
+                (Absent::Because(reason), None) => Err((Reason::SecretNotFound, reason)),
+            }
         })?;
         let token = Token::new(value.expose().to_owned()).map_err(|error| {
             let key = reference.key();
@@ -122,7 +135,7 @@ impl KubernetesStore {
             .allowed_namespaces
             .as_ref()
             .is_some_and(|allowed| allowed.from == NamespaceGrant::Selector));
-        if by_labels && cache.namespaces.is_none() {
+        if cache.namespaces.is_none() && (by_labels || !self.shared.namespaces_refused()) {
             return false;
         }
         let declared = cache
@@ -136,13 +149,38 @@ impl KubernetesStore {
     }
 }
 
+/// The declarations that a page admits.
+fn declarations_of<'a>(
+    cache: &'a Cache,
+    page: &'a Declaration,
+    now: Timestamp,
+) -> impl Iterator<Item = Declaration> + 'a {
+    cache
+        .of_page(&page.key)
+        .filter(|(key, _)| cache.grant(&page.key, &page.spec, &key.namespace) == Grant::Granted)
+        .filter_map(move |(key, object)| object.declaration(key, now))
+}
+
+/// What the declarations of other StatusPages of the same remote page have recorded.
+fn elsewhere(cache: &Cache, page: &ObjectKey, now: Timestamp) -> Vec<Claimant> {
+    let mut claimants = Vec::new();
+    // Only of those whose token was seen to reach the page: what somebody merely declares takes nothing from anybody.
+    let twins = cache.twins(page).filter(|(_, twin)| twin.reached_page_id().is_some());
+    for (key, twin) in twins {
+        if let Some(twin) = twin.declaration(key, now) {
+            claimants.extend(declarations_of(cache, &twin, now).filter_map(|one| Claimant::of(&one)));
+        }
+    }
+    claimants
+}
+
 /// A declaration with the ids of the pages that it names. Only pages of its own namespace can be named: who may write
 /// there may read them too.
 fn with_pages(cache: &Cache, mut declaration: Declaration) -> Declaration {
     let namespace = declaration.key.namespace.clone();
     declaration.resolve_pages(|name| {
         let key = ObjectKey::new(Kind::StatusPage, namespace.as_str(), name);
-        cache.get(&key)?.remote_page_id()
+        cache.get(&key)?.remote_page_id().map(str::to_owned)
     });
     declaration
 }

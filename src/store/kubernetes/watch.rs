@@ -2,15 +2,15 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures::StreamExt;
-use k8s_openapi::api::core::v1::Namespace;
-use kube::api::{DynamicObject, PartialObjectMeta};
+use k8s_openapi::api::core::v1 as core;
+use kube::api::{DynamicObject, ListParams, PartialObjectMeta};
 use kube::runtime::watcher::{self, Event};
 use kube::{Api, Client, ResourceExt};
 
-use super::cache::Origin;
+use super::cache::{Namespace, Origin};
 use super::object::{self, Object};
 use super::shared::Shared;
 use crate::api::Kind;
@@ -21,6 +21,10 @@ const SHORTEST_WAIT: Duration = Duration::from_millis(250);
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
 /// How many objects one answer to a list holds: bounds what is in memory twice.
 const PAGE_SIZE: u32 = 500;
+/// Pause between attempts to read what may not be read.
+const REFUSED_PAUSE: Duration = Duration::from_secs(60);
+/// How often it is looked whether the API server was put back to an earlier state.
+const RESTORE_CHECK: Duration = Duration::from_secs(30);
 
 /// Waits between attempts, longer each time.
 #[derive(Debug)]
@@ -61,20 +65,31 @@ pub(super) async fn watch_kind(
         None => Api::all_with(client, &resource),
     };
     let config = watcher::Config::default().page_size(PAGE_SIZE);
-    let mut stream = watcher::watcher(api, config).boxed();
+    let mut stream = watcher::watcher(api.clone(), config.clone()).boxed();
+    let mut anew = shared.anew.subscribe();
     let mut patience = Patience::default();
     let mut listed: HashSet<ObjectKey> = HashSet::new();
-    while let Some(event) = stream.next().await {
+    let mut began = Instant::now();
+    loop {
+        let event = tokio::select! {
+            event = stream.next() => event,
+            _ = anew.changed() => {
+                stream = watcher::watcher(api.clone(), config.clone()).boxed();
+                continue;
+            }
+        };
+        let Some(event) = event else { return };
         match event {
             Ok(Event::Init) => {
                 listed.clear();
+                began = Instant::now();
                 // Not yet an answer: a list that fails comes after this too.
                 continue;
             }
             Ok(Event::InitApply(object)) => {
                 if let Some(key) = object::key(kind, &object.metadata) {
                     listed.insert(key.clone());
-                    shared.apply(key, Object::read(kind, object), Origin::Watched);
+                    shared.apply(key, Object::read(kind, object), Origin::Listed(began));
                 }
             }
             Ok(Event::InitDone) => {
@@ -118,42 +133,85 @@ pub(super) async fn watch_kind(
     }
 }
 
-/// Watches the labels of all namespaces, from the moment that a page needs them.
+/// Watches the labels of all namespaces, and which of them are being deleted.
 pub(super) async fn watch_namespaces(shared: Arc<Shared>, client: Client) {
-    shared.labels_needed().await;
-    let api: Api<PartialObjectMeta<Namespace>> = Api::all(client);
-    let mut stream = watcher::watcher(api, watcher::Config::default()).boxed();
+    let api: Api<PartialObjectMeta<core::Namespace>> = Api::all(client);
+    let mut stream = watcher::watcher(api.clone(), watcher::Config::default()).boxed();
+    let mut anew = shared.anew.subscribe();
     let mut patience = Patience::default();
     let mut listed = std::collections::HashMap::new();
-    while let Some(event) = stream.next().await {
+    loop {
+        let event = tokio::select! {
+            event = stream.next() => event,
+            _ = anew.changed() => {
+                stream = watcher::watcher(api.clone(), watcher::Config::default()).boxed();
+                continue;
+            }
+        };
+        let Some(event) = event else { return };
         match event {
             Ok(Event::Init) => {
                 listed.clear();
                 continue;
             }
-            Ok(Event::InitApply(mut namespace)) => {
-                let labels = std::mem::take(namespace.labels_mut());
-                listed.insert(namespace.name_any(), labels);
+            Ok(Event::InitApply(namespace)) => {
+                listed.insert(namespace.name_any(), known(namespace));
             }
             Ok(Event::InitDone) => shared.namespaces_listed(std::mem::take(&mut listed)),
-            Ok(Event::Apply(mut namespace)) => {
-                let labels = std::mem::take(namespace.labels_mut());
-                shared.namespace_changed(namespace.name_any(), Some(labels));
-            }
+            Ok(Event::Apply(namespace)) => shared.namespace_changed(namespace.name_any(), Some(known(namespace))),
             Ok(Event::Delete(namespace)) => shared.namespace_changed(namespace.name_any(), None),
             Err(error) => {
                 shared.watch_failed();
                 if patience.is_fresh() {
                     tracing::warn!(
                         error = reason(&error),
-                        "cannot watch namespaces: no page admits namespaces by their labels until then"
+                        "cannot watch namespaces: until then no page admits namespaces by their labels, and the deletion of a namespace whose Secret is gone may need help"
                     );
                 }
                 patience.wait().await;
+                if is_forbidden(&error) {
+                    shared.refuse_namespaces();
+                    // Nobody grants that every few seconds.
+                    tokio::time::sleep(REFUSED_PAUSE).await;
+                }
                 continue;
             }
         }
         patience.reset();
+    }
+}
+
+fn known(mut namespace: PartialObjectMeta<core::Namespace>) -> Namespace {
+    Namespace {
+        labels: std::mem::take(namespace.labels_mut()),
+        ending: namespace.metadata.deletion_timestamp.map(|since| since.0),
+    }
+}
+
+/// Looks now and then whether the API server has fallen back behind what it has shown: after a restore from a backup its
+/// watches are silent until it has come as far again.
+pub(super) async fn watch_for_restores(shared: Arc<Shared>, client: Client, namespace: Option<String>) {
+    let resource = object::resource(Kind::StatusPage);
+    let api: Api<DynamicObject> = match &namespace {
+        Some(namespace) => Api::namespaced_with(client, namespace, &resource),
+        None => Api::all_with(client, &resource),
+    };
+    // One object is enough: the version of a list is that of the whole store behind the API server.
+    let parameters = ListParams::default().limit(1);
+    loop {
+        tokio::time::sleep(RESTORE_CHECK).await;
+        let newest = shared.cache().newest;
+        // A failure is the business of the watches.
+        let Ok(list) = api.list_metadata(&parameters).await else {
+            continue;
+        };
+        let revision = list
+            .metadata
+            .resource_version
+            .and_then(|version| version.parse::<u128>().ok());
+        if revision.is_some_and(|revision| revision < newest) {
+            shared.went_back();
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! Writes of declarations.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use kube::api::{ApiResource, DeleteParams, DynamicObject, Patch, PatchParams, PostParams, Preconditions, TypeMeta};
 use kube::{Api, ResourceExt};
@@ -128,10 +128,11 @@ impl KubernetesStore {
             ..DeleteParams::default()
         };
         let (api, _) = self.api(target.key);
+        let began = Instant::now();
         let result = tokio::time::timeout(LIMIT, api.delete(&target.key.name, &parameters)).await;
         match result {
             Ok(Ok(answer)) => match answer.left() {
-                Some(object) if !object.finalizers().is_empty() => self.keep(target.key, object),
+                Some(object) if !object.finalizers().is_empty() => self.keep(target.key, object, began),
                 _ => self.shared.ended_by_us(target.key, target.uid),
             },
             Ok(Err(error)) => match self.judge(target, error).await {
@@ -189,30 +190,33 @@ impl KubernetesStore {
         body.metadata.resource_version = Some(version.to_owned());
         body.data = json!({ "status": status });
         let _writing = Writing::begin(self, target.uid);
+        let began = Instant::now();
         let parameters = PostParams::default();
         let write = api.replace_status(&target.key.name, &parameters, &body);
         let result = tokio::time::timeout(LIMIT, write).await;
-        self.finish(target, result).await
+        self.finish(target, began, result).await
     }
 
     async fn merge(&self, target: Target<'_>, patch: Value) -> Result<(), StoreError> {
         let (api, _) = self.api(target.key);
         let _writing = Writing::begin(self, target.uid);
+        let began = Instant::now();
         let parameters = PatchParams::default();
         let patch = Patch::Merge(patch);
         let write = api.patch(&target.key.name, &parameters, &patch);
         let result = tokio::time::timeout(LIMIT, write).await;
-        self.finish(target, result).await
+        self.finish(target, began, result).await
     }
 
     async fn finish(
         &self,
         target: Target<'_>,
+        began: Instant,
         result: Result<Result<DynamicObject, kube::Error>, tokio::time::error::Elapsed>,
     ) -> Result<(), StoreError> {
         match result {
             Ok(Ok(object)) => {
-                self.keep(target.key, object);
+                self.keep(target.key, object, began);
                 Ok(())
             }
             Ok(Err(error)) => Err(self.judge(target, error).await),
@@ -243,10 +247,11 @@ impl KubernetesStore {
 
     async fn read_again(&self, target: Target<'_>) -> Option<StoreError> {
         let (api, _) = self.api(target.key);
+        let began = Instant::now();
         match tokio::time::timeout(LIMIT, api.get_opt(&target.key.name)).await {
             Ok(Ok(Some(object))) => {
                 let same = object.metadata.uid.as_deref() == Some(target.uid);
-                self.keep(target.key, object);
+                self.keep(target.key, object, began);
                 (!same).then(|| StoreError::Gone(target.key.to_string()))
             }
             Ok(Ok(None)) => {
@@ -257,9 +262,12 @@ impl KubernetesStore {
         }
     }
 
-    fn keep(&self, key: &ObjectKey, object: DynamicObject) {
-        self.shared
-            .apply(key.clone(), Object::read(key.kind, object), Origin::Written);
+    /// Takes over the answer to a request that began then.
+    fn keep(&self, key: &ObjectKey, object: DynamicObject, began: Instant) {
+        let object = Object::read(key.kind, object);
+        if self.shared.apply(key.clone(), object, Origin::Written(began)) {
+            self.shared.went_back();
+        }
     }
 
     fn api(&self, key: &ObjectKey) -> (Api<DynamicObject>, ApiResource) {

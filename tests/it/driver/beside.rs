@@ -14,7 +14,7 @@ fn incident(subscribers: Value) -> Value {
 
 impl Stage {
     /// Sends a request of somebody else's.
-    async fn send(&self, method: &str, path: &str, body: Value) -> Value {
+    pub(super) async fn send(&self, method: &str, path: &str, body: Value) -> Value {
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
         let address = format!("{}/v1/pages/{PAGE}/{path}", self.origin);
         let mut request = client.request(method.parse().unwrap(), address);

@@ -2,6 +2,7 @@
 
 use serde_json::json;
 use statuspage_operator::api::Kind;
+use statuspage_operator::driver::preview::preview;
 use statuspage_operator::driver::{PassEnd, StoreChange};
 
 use super::{Stage, key};
@@ -23,6 +24,9 @@ async fn two_hundred_components_cost_two_hundred_posts_and_few_reads() {
     assert_eq!(posts, 200);
     assert!(reads <= 12, "{reads} reads");
     assert_eq!(log.writes(), 200);
+    // A plan serves for as long as all goes as it foresaw, not for one request.
+    let plans = driver.totals().plans;
+    assert!(plans <= 12, "{plans} plans");
     let writes = stage.store.state().writes.clone();
     let per_object = |name: &str| {
         writes
@@ -51,12 +55,16 @@ async fn two_hundred_components_cost_two_hundred_posts_and_few_reads() {
         .count();
     assert!(page <= 2, "{page} writes to the page");
     // A pass that finds nothing different reads each list once and writes nothing anywhere.
+    let mut plans = plans;
     for _ in 0..3 {
         let (before, requests) = (stage.store.state().writes.len(), log.entries().len());
         stage.advance(jiff::SignedDuration::from_secs(310));
         stage.pass(&mut driver).await;
         let requests = log.entries().len() - requests;
-        println!("no-op pass of 200 components: {requests} requests");
+        let planned = driver.totals().plans - plans;
+        plans = driver.totals().plans;
+        println!("no-op pass of 200 components: {requests} requests, {planned} plans");
+        assert!(planned <= 4, "{planned} plans");
         assert!((1..=8).contains(&requests), "{requests}");
         assert_eq!(stage.store.state().writes.len(), before);
         assert_eq!(log.writes(), 200);
@@ -67,6 +75,29 @@ async fn two_hundred_components_cost_two_hundred_posts_and_few_reads() {
     stage.pass(&mut driver).await;
     assert!(log.entries().len() - requests <= 8);
     assert_eq!(stage.store.state().writes.len(), before);
+}
+
+#[tokio::test]
+async fn a_preview_takes_a_plan_for_each_generation_of_what_waits_for_what() {
+    let mut plans = Vec::new();
+    for count in [10, 300] {
+        let stage = Stage::new().await;
+        for group in 0..count / 10 {
+            stage.declare(Kind::ComponentGroup, &format!("g{group}"), json!({}));
+        }
+        for number in 0..count {
+            let group = format!("g{}", number / 10);
+            let spec = json!({"description": "text", "groupRef": {"name": group}});
+            stage.declare(Kind::Component, &format!("c{number}"), spec);
+        }
+        let mut driver = stage.driver();
+        let (view, _) = driver.observe().await.unwrap();
+        let shown = preview(&driver.world(&view), &view);
+        assert_eq!(shown.steps.len(), count + count / 10);
+        plans.push(shown.plans);
+    }
+    println!("a preview of 10 and of 300 components in groups of ten: {plans:?} plans");
+    assert!(plans[0] == plans[1] && plans[0] <= 8, "{plans:?}");
 }
 
 #[tokio::test]

@@ -9,6 +9,7 @@ mod pages;
 mod pressure;
 mod recorded;
 mod store;
+mod takeover;
 mod time;
 
 use std::collections::BTreeMap;

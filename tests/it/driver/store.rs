@@ -1,12 +1,14 @@
 //! A store in memory, with versions, conflicts and a process that ends at a chosen write.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use statuspage_operator::api::{Kind, Reason};
 use statuspage_operator::driver::{Access, Event, Store, StoreChange, StoreError, View};
 use statuspage_operator::engine::{Declaration, ObjectKey, Spec, Status};
+use statuspage_operator::server::ManualClock;
 use tokio::sync::Notify;
 
 /// When the process ends.
@@ -16,6 +18,17 @@ pub(super) enum Crash {
     Before(usize),
     /// After it took effect, before the driver hears of it.
     After(usize),
+}
+
+/// What happens to a process once it has stored a journal.
+#[derive(Clone, Debug, Default)]
+pub(super) enum AfterJournal {
+    #[default]
+    Nothing,
+    /// Another process takes over.
+    Deposed,
+    /// It is stopped for so long.
+    Paused(ManualClock, Duration),
 }
 
 #[derive(Debug)]
@@ -29,6 +42,10 @@ pub(super) struct State {
     pub(super) crash: Option<Crash>,
     /// Writes that fail from now on, and how.
     pub(super) failing: Option<(usize, StoreError)>,
+    /// What happens to the process once it has stored a journal.
+    pub(super) after_journal: AfterJournal,
+    /// Whether this process leads.
+    pub(super) leads: bool,
     attempts: usize,
     version: u64,
 }
@@ -52,6 +69,8 @@ impl MemoryStore {
                 events: Vec::new(),
                 crash: None,
                 failing: None,
+                after_journal: AfterJournal::Nothing,
+                leads: true,
                 attempts: 0,
                 version: 1,
             })),
@@ -121,6 +140,13 @@ impl MemoryStore {
             return Some(Err(error.clone()));
         }
         let result = apply(&mut state, declaration, change);
+        if matches!(change, StoreChange::Journal(_)) {
+            match std::mem::take(&mut state.after_journal) {
+                AfterJournal::Nothing => {}
+                AfterJournal::Deposed => state.leads = false,
+                AfterJournal::Paused(clock, time) => clock.advance(time),
+            }
+        }
         if state.crash == Some(Crash::After(number)) {
             return None;
         }
@@ -170,10 +196,14 @@ fn apply(state: &mut State, declaration: &Declaration, change: &StoreChange) -> 
 impl Store for MemoryStore {
     fn view(&self, page: &ObjectKey) -> Option<View> {
         let state = self.state();
-        (state.page.key == *page && (!state.page.deleting || state.page.finalizer)).then(|| View {
-            page: state.page.clone(),
-            declarations: state.declarations.clone(),
-            access: state.access.clone(),
+        (state.page.key == *page && (!state.page.deleting || state.page.finalizer)).then(|| {
+            let State {
+                page,
+                declarations,
+                access,
+                ..
+            } = &*state;
+            View::new(page.clone(), declarations.clone(), access.clone())
         })
     }
 
@@ -190,6 +220,10 @@ impl Store for MemoryStore {
                 std::future::pending().await
             }
         }
+    }
+
+    fn may_write(&self) -> bool {
+        self.state().leads
     }
 
     fn tell(&self, declaration: &Declaration, event: Event) {

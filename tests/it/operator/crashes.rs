@@ -167,3 +167,99 @@ async fn who_loses_the_lease_ends_at_once() {
         "left to the new leader"
     );
 }
+
+/// A second release of the chart, or an operator by hand beside it: both lead, each by a Lease of its own.
+#[tokio::test]
+async fn two_operators_with_leases_of_their_own_make_no_duplicate() {
+    let stage = Stage::set().await;
+    slow_creates(&stage);
+    let own = |name: &'static str| {
+        [
+            &LEASE[..],
+            &["--lease-namespace", &stage.namespace, "--lease-name", name],
+        ]
+        .concat()
+    };
+    let _one = stage.operator("one", &own("one")).await;
+    let _other = stage.operator("other", &own("other")).await;
+    stage.apply_page().await;
+    stage.reason(Kind::StatusPage, "acme", "Synced").await;
+    let incident = |number: usize| {
+        format!(
+            "apiVersion: statuspage-operator.io/v1alpha1\nkind: Incident\nmetadata: {{name: i{number:02}}}\nspec:\n  pageRef: {{name: acme}}\n  updates: [{{status: investigating, body: Looking.}}]\n---\n"
+        )
+    };
+    let incidents: String = (0..10).map(incident).collect();
+    stage.apply(&format!("{}{incidents}", components(MANY))).await;
+    complete(&stage).await;
+    stage.all_ready(Kind::Incident, 10, LIMIT).await;
+    assert_eq!(stage.creates(), MANY, "none was sent twice");
+    let incidents = stage
+        .log()
+        .count("POST", &format!("/v1/pages/{}/incidents", super::PAGE));
+    assert_eq!(incidents, 10, "none was posted twice");
+}
+
+/// What a leader has sent counts for the next one, however it ended.
+#[tokio::test]
+async fn the_request_window_outlives_the_leader() {
+    let stage = Stage::set().await;
+    let lease = ["--lease-namespace", stage.namespace.as_str()];
+    let arguments: Vec<&str> = [&LEASE[..], &lease]
+        .concat()
+        .into_iter()
+        .map(|argument| if argument == "0" { "60" } else { argument })
+        .collect();
+    let first = stage.operator("first", &arguments).await;
+    stage.apply_page().await;
+    stage.apply(&components(MANY)).await;
+    creates(&stage, 30).await;
+    first.signal("KILL");
+    first.ended().await;
+    let sent = stage.log().entries().len();
+    let _second = stage.operator("second", &arguments).await;
+    // Those of the first minute are over before all can be there.
+    stage.all_ready(Kind::Component, MANY, LIMIT).await;
+    let entries = stage.log().entries();
+    assert!(entries.len() > 60 && entries.len() > sent);
+    for (index, first) in entries.iter().enumerate() {
+        let window = entries[index..].iter();
+        let within = window
+            .take_while(|entry| entry.at.duration_since(first.at).as_secs() < 60)
+            .count();
+        assert!(
+            within <= 60,
+            "{within} requests in a minute, {sent} by the first process"
+        );
+    }
+}
+
+#[tokio::test]
+async fn an_end_in_order_leaves_the_next_leader_the_rest_of_the_window() {
+    let stage = Stage::set().await;
+    let lease = ["--lease-namespace", stage.namespace.as_str()];
+    let arguments: Vec<&str> = [&LEASE[..], &lease]
+        .concat()
+        .into_iter()
+        .map(|argument| if argument == "0" { "60" } else { argument })
+        .collect();
+    let first = stage.operator("first", &arguments).await;
+    stage.apply_page().await;
+    stage.apply(&components(3)).await;
+    stage.all_ready(Kind::Component, 3, LIMIT).await;
+    first.signal("TERM");
+    first.ended_in_order().await;
+    let leases: Api<Lease> = Api::namespaced(stage.client.clone(), &stage.namespace);
+    let record = leases.get("statuspage-operator-requests").await.unwrap();
+    let annotations = record.metadata.annotations.unwrap();
+    let (name, text) = annotations.first_key_value().unwrap();
+    assert!(name.starts_with("statuspage-operator.io/requests-") && !text.contains(super::TOKEN));
+    let usage: serde_json::Value = serde_json::from_str(text).unwrap();
+    let ended = usage["ended"].as_array().unwrap().iter();
+    let counted: u64 = ended.map(|one| one["requests"].as_u64().unwrap()).sum();
+    assert_eq!(
+        (counted, &usage["open"]),
+        (stage.log().entries().len() as u64, &json!(0)),
+        "{text}"
+    );
+}

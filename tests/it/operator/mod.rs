@@ -6,9 +6,11 @@ mod conditions;
 mod crashes;
 mod definitions;
 mod drift;
+mod ends;
 mod http_api;
 mod memory;
 mod recorded;
+mod restore;
 mod tenancy;
 mod tenants;
 

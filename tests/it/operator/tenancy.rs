@@ -186,3 +186,49 @@ async fn nothing_that_can_be_read_holds_a_secret() {
         "{metrics}"
     );
 }
+
+/// Two StatusPages, each with a token of its own, stand for one page: its objects have one owner all the same.
+#[tokio::test]
+async fn two_status_pages_of_one_page_do_not_fight_over_its_objects() {
+    let (stage, other, _operator) = shared_page().await;
+    stage.apply(&component("api", "  description: ours\n")).await;
+    stage.reason(Kind::Component, "api", "Synced").await;
+    let owned = id(&stage, &stage.namespace, "api").await;
+    stage.apply_in(&other, &secret(TOKEN)).await;
+    stage.apply_in(&other, &stage.page("")).await;
+    stage.reason_in(&other, Kind::StatusPage, "acme", "Synced").await;
+    let writes = stage.log().writes();
+    let rival = component("api", "  description: theirs\n");
+    let with_id = rival.replace("{name: api}", &format!("{{name: api, annotations: {{{ID}: {owned}}}}}"));
+    stage.apply_in(&other, &with_id).await;
+    let message = stage
+        .reason_in(&other, Kind::Component, "api", "ClaimedByAnother")
+        .await;
+    assert!(
+        message.contains("another namespace") && !message.contains(&stage.namespace),
+        "{message}"
+    );
+    assert_eq!(stage.log().writes(), writes);
+    // Its deletion is no business of the owner, and the other way round it is.
+    let delete = ["delete", "component", "api", "--timeout=60s", "--namespace", &other];
+    stage.control_plane.kubectl(&delete).await.succeeded();
+    assert_eq!(stage.log().writes(), writes);
+    stage.apply_in(&other, &with_id).await;
+    stage
+        .reason_in(&other, Kind::Component, "api", "ClaimedByAnother")
+        .await;
+    stage
+        .kubectl(&["annotate", "component", "api", &format!("{ID}-")])
+        .await;
+    let orphan = r#"{"spec":{"deletionPolicy":"Orphan"}}"#;
+    stage
+        .kubectl(&["patch", "component", "api", "--type=merge", "-p", orphan])
+        .await;
+    stage.kubectl(&["delete", "component", "api", "--timeout=60s"]).await;
+    // Nobody has it any more: the other one takes it over without being touched.
+    stage.reason_in(&other, Kind::Component, "api", "Synced").await;
+    assert_eq!(
+        stage.remote(&format!("/components/{owned}")).await["description"],
+        "theirs"
+    );
+}

@@ -87,6 +87,42 @@ impl ControlPlane {
         client(&self.kubeconfig).await
     }
 
+    /// Ends etcd and the API server, does something to the data, and starts both again where they were.
+    pub(crate) fn interrupted(&self, between: impl FnOnce(&Path)) {
+        // The API server would wait a minute for its watches; etcd has to write what it has.
+        for (name, signal) in [("kube-apiserver", "-KILL"), ("etcd", "-TERM")] {
+            let pid = fs::read_to_string(self.directory.join(format!("{name}.pid"))).unwrap();
+            let mut kill = Command::new("kill");
+            kill.args([signal, pid.trim()]);
+            assert!(kill.status().unwrap().success());
+            let exit = self.directory.join(format!("{name}.exit"));
+            let deadline = std::time::Instant::now() + START_LIMIT;
+            while !exit.exists() {
+                assert!(std::time::Instant::now() < deadline, "{name} does not end");
+                std::thread::sleep(Duration::from_millis(25));
+            }
+        }
+        between(&self.directory.join("etcd"));
+        self.start_etcd().unwrap();
+        let arguments = fs::read(self.directory.join("kube-apiserver.arguments")).unwrap();
+        let arguments: Vec<String> = serde_json::from_slice(&arguments).unwrap();
+        self.run_with_pid("kube-apiserver", &arguments).unwrap();
+        let admin = self.kubeconfig.clone();
+        self.warden.wait_for("kube-apiserver", || is_ready(&admin)).unwrap();
+    }
+
+    /// Has a program run whose process id is then in a file.
+    fn run_with_pid(&self, name: &str, arguments: &[String]) -> Result<(), String> {
+        let script = format!(
+            "echo $$ >'{}'; exec \"$@\"",
+            self.directory.join(format!("{name}.pid")).display()
+        );
+        let program = binaries::kubernetes(name)?.display().to_string();
+        let head = ["-c".to_owned(), script, "sh".to_owned(), program];
+        self.warden
+            .run(name, Path::new("/bin/sh"), &[&head[..], arguments].concat())
+    }
+
     /// Runs kubectl as the administrator.
     pub(crate) async fn kubectl(&self, arguments: &[&str]) -> Output {
         self.kubectl_with_input(arguments, "").await
@@ -217,9 +253,10 @@ impl ControlPlane {
     fn start_etcd(&self) -> Result<String, String> {
         let socket = |name: &str| format!("unix://{}", self.directory.join(name).display());
         let (clients, peers) = (socket("etcd.sock"), socket("peer.sock"));
-        self.warden.run(
+        // Of an earlier run.
+        drop(fs::remove_file(self.directory.join("etcd.sock")));
+        self.run_with_pid(
             "etcd",
-            &binaries::kubernetes("etcd")?,
             &[
                 format!("--data-dir={}", self.directory.join("etcd").display()),
                 format!("--listen-client-urls={clients}"),
@@ -237,35 +274,34 @@ impl ControlPlane {
     }
 
     fn start_api_server(&self, keys: &Path, etcd: &str) -> Result<String, String> {
-        let program = binaries::kubernetes("kube-apiserver")?;
         let key = |name: &str| keys.join(name).display().to_string();
         let mut failure = String::new();
         for _ in 0..PORT_ATTEMPTS {
             let port = free_port()?;
-            self.warden.run(
-                "kube-apiserver",
-                &program,
-                &[
-                    format!("--etcd-servers={etcd}"),
-                    "--bind-address=127.0.0.1".to_owned(),
-                    format!("--secure-port={port}"),
-                    format!("--tls-cert-file={}", key("apiserver.crt")),
-                    format!("--tls-private-key-file={}", key("apiserver.key")),
-                    format!("--client-ca-file={}", key("ca.crt")),
-                    "--authorization-mode=RBAC".to_owned(),
-                    // As clusters have it, so that what refuses a privileged
-                    // Pod is the pod security of its namespace.
-                    "--allow-privileged=true".to_owned(),
-                    "--service-account-issuer=https://kubernetes.default.svc".to_owned(),
-                    format!("--service-account-key-file={}", key("service-account.pub")),
-                    format!("--service-account-signing-key-file={}", key("service-account.key")),
-                    "--service-cluster-ip-range=10.0.0.0/24".to_owned(),
-                    // The Service `kubernetes` cannot point to a loopback
-                    // address, and nobody asks it to.
-                    "--advertise-address=127.0.0.1".to_owned(),
-                    "--endpoint-reconciler-type=none".to_owned(),
-                ],
-            )?;
+            let arguments = [
+                format!("--etcd-servers={etcd}"),
+                "--bind-address=127.0.0.1".to_owned(),
+                format!("--secure-port={port}"),
+                format!("--tls-cert-file={}", key("apiserver.crt")),
+                format!("--tls-private-key-file={}", key("apiserver.key")),
+                format!("--client-ca-file={}", key("ca.crt")),
+                "--authorization-mode=RBAC".to_owned(),
+                // As clusters have it, so that what refuses a privileged
+                // Pod is the pod security of its namespace.
+                "--allow-privileged=true".to_owned(),
+                "--service-account-issuer=https://kubernetes.default.svc".to_owned(),
+                format!("--service-account-key-file={}", key("service-account.pub")),
+                format!("--service-account-signing-key-file={}", key("service-account.key")),
+                "--service-cluster-ip-range=10.0.0.0/24".to_owned(),
+                // The Service `kubernetes` cannot point to a loopback
+                // address, and nobody asks it to.
+                "--advertise-address=127.0.0.1".to_owned(),
+                "--endpoint-reconciler-type=none".to_owned(),
+            ];
+            let kept = serde_json::to_vec(&arguments).map_err(|error| error.to_string())?;
+            let file = self.directory.join("kube-apiserver.arguments");
+            fs::write(&file, kept).map_err(|error| error.to_string())?;
+            self.run_with_pid("kube-apiserver", &arguments)?;
             let server = format!("https://127.0.0.1:{port}");
             let admin = self.write_kubeconfig(&server, keys, "admin")?;
             match self.warden.wait_for("kube-apiserver", || is_ready(&admin)) {

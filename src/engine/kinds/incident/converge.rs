@@ -219,7 +219,7 @@ fn here<'a>(planner: &mut Planner<'a>, context: &Context<'a>, spec: &IncidentSpe
                 policies.management,
                 Priority::Incident,
                 request,
-                &title,
+                || title,
             );
             if settled && remote.status.as_ref().is_some_and(IncidentStatus::is_over) {
                 prune_in_time(planner, declaration, spec, remote.resolved_at);

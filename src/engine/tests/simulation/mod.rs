@@ -16,7 +16,8 @@ use serde_json::Value;
 use super::builders::{page, start};
 use crate::api::{Kind, Reason};
 use crate::engine::{
-    self, Action, Declaration, Failure, Finding, Gate, ObjectKey, Plan, Request, SealKey, State, Step, World,
+    self, Action, Declaration, Failure, Finding, Gate, ObjectKey, Plan, Request, SealKey, State, Step, Surroundings,
+    World,
 };
 use crate::statuspage::{Collection, Incident, Page, Snapshot, Token};
 
@@ -47,6 +48,7 @@ pub(super) type Keep = Box<dyn Fn(&mut Snapshot)>;
 pub(super) struct Simulation {
     pub(super) now: Timestamp,
     pub(super) page: Declaration,
+    pub(super) around: Surroundings,
     pub(super) declarations: Vec<Declaration>,
     /// The truth.
     pub(super) remote: Snapshot,
@@ -111,6 +113,7 @@ impl Simulation {
         Simulation {
             now: start(),
             page: page(serde_json::json!({})),
+            around: Surroundings::default(),
             declarations,
             remote,
             known: Snapshot::default(),
@@ -227,6 +230,7 @@ impl Simulation {
             fresh_for: engine::FRESH,
             page: &self.page,
             page_id: Some("page"),
+            around: &self.around,
             declarations: &self.declarations,
             snapshot: &self.known,
             page_read_at: self.page_read_at,

@@ -31,7 +31,7 @@ impl Simulation {
                     }
                     self.annotate(&step.key, Some(id.clone()));
                 }
-                Action::Release | Action::Prune => {
+                Action::Release | Action::Leave | Action::Prune => {
                     if !self.store(|| format!("{} {}", step.key, step.summary)) {
                         return true;
                     }

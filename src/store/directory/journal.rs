@@ -1,0 +1,172 @@
+//! What has changed since the lock file was written: lines at the end of a file beside it, so that one step costs the
+//! bytes of one declaration and not those of all of them.
+//!
+//! It is there while a pass is under way, and after one that was killed; whoever opens the directory next puts it into the
+//! lock file. A line is whole or was not promised to anybody: a torn one is the end.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use super::lock::{Entry, LockError, LockFile, VERSION, sync_directory_of};
+
+/// The journal of one lock file.
+#[derive(Debug)]
+pub(super) struct Journal {
+    path: PathBuf,
+    file: Option<File>,
+    /// Bytes of whole lines in it.
+    length: u64,
+    /// True while a crash of the machine may lose some of it.
+    unsynced: bool,
+}
+
+#[derive(Deserialize)]
+struct Header {
+    version: u32,
+}
+
+/// The journal that belongs to a lock file.
+pub(super) fn journal_path(lock_path: &Path) -> PathBuf {
+    lock_path.with_extension("json.journal")
+}
+
+/// The line of one entry, from its text in the lock file; without one for an entry that is gone.
+pub(super) fn line(name: &str, text: Option<&str>) -> String {
+    let name = serde_json::Value::from(name);
+    let mut line = format!("{{{name}:");
+    // No string of JSON goes over the end of a line: what begins a line is layout.
+    text.unwrap_or("null")
+        .lines()
+        .for_each(|part| line.push_str(part.trim_start()));
+    line.push_str("}\n");
+    line
+}
+
+/// Puts what a killed process has left behind into what was read from the lock file. True when there was a journal.
+///
+/// # Errors
+/// The journal cannot be read, or a newer program wrote it.
+pub(super) fn replay(path: &Path, lock: &mut LockFile) -> Result<bool, LockError> {
+    let bytes = match fs::read(path) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+        Err(source) => {
+            return Err(LockError::Io {
+                path: path.to_owned(),
+                source,
+            });
+        }
+    };
+    let mut lines = bytes.split_inclusive(|byte| *byte == b'\n');
+    let header = lines
+        .next()
+        .and_then(|line| serde_json::from_slice::<Header>(line).ok());
+    if let Some(header) = header.filter(|header| header.version != VERSION) {
+        return Err(LockError::Version {
+            path: path.to_owned(),
+            found: header.version,
+        });
+    }
+    for line in lines {
+        let Some(line) = line.strip_suffix(b"\n") else { break };
+        let Ok(entries) = serde_json::from_slice::<BTreeMap<String, Option<Entry>>>(line) else {
+            tracing::warn!(path = %path.display(), "the rest of what an interrupted command has noted cannot be read");
+            break;
+        };
+        for (name, entry) in entries {
+            match entry {
+                Some(mut entry) => {
+                    entry.understand(&name);
+                    lock.objects.insert(name, entry);
+                }
+                None => {
+                    lock.objects.remove(&name);
+                }
+            }
+        }
+    }
+    Ok(true)
+}
+
+impl Journal {
+    /// The journal of a lock file; nothing is touched before there is something to write.
+    pub(super) fn new(path: PathBuf) -> Self {
+        Journal {
+            path,
+            file: None,
+            length: 0,
+            unsynced: false,
+        }
+    }
+
+    /// Bytes in it since it was begun.
+    pub(super) fn length(&self) -> u64 {
+        self.length
+    }
+
+    /// Adds lines; when `durable`, everything in it survives a crash of the machine.
+    pub(super) fn append(&mut self, lines: &str, durable: bool) -> Result<(), LockError> {
+        let result = self.try_append(lines, durable);
+        result.map_err(|source| {
+            // Half a line would hide those that come after it.
+            let length = self.length;
+            if self.file.as_ref().is_some_and(|file| file.set_len(length).is_err()) {
+                self.file = None;
+            }
+            LockError::Io {
+                path: self.path.clone(),
+                source,
+            }
+        })
+    }
+
+    fn try_append(&mut self, lines: &str, durable: bool) -> io::Result<()> {
+        if lines.is_empty() && (self.file.is_none() || !self.unsynced) {
+            return Ok(());
+        }
+        let is_new = self.length == 0;
+        let file = match &mut self.file {
+            Some(file) => file,
+            None => {
+                let file = OpenOptions::new().append(true).create(true).open(&self.path)?;
+                // Also what another process has left, or what could not be cut off: whole lines stay.
+                file.set_len(self.length)?;
+                self.file.insert(file)
+            }
+        };
+        let header = if is_new {
+            format!("{{\"version\":{VERSION}}}\n")
+        } else {
+            String::new()
+        };
+        file.write_all(header.as_bytes())?;
+        file.write_all(lines.as_bytes())?;
+        self.unsynced = true;
+        if durable {
+            file.sync_data()?;
+            if is_new {
+                sync_directory_of(&self.path)?;
+            }
+            self.unsynced = false;
+        }
+        self.length += (header.len() + lines.len()) as u64;
+        Ok(())
+    }
+
+    /// Everything in it is in the lock file: it goes.
+    pub(super) fn remove(&mut self) -> Result<(), LockError> {
+        self.file = None;
+        (self.length, self.unsynced) = (0, false);
+        match fs::remove_file(&self.path) {
+            Err(source) if source.kind() != io::ErrorKind::NotFound => Err(LockError::Io {
+                path: self.path.clone(),
+                source,
+            }),
+            _ => Ok(()),
+        }
+    }
+}
