@@ -37,6 +37,7 @@ pub use operations::{
     SubscriberQuery, SubscriberSelection, Subscribers, UptimeRange,
 };
 pub use paging::{ListReader, Listing};
+pub use read::MeantSubscribers;
 pub use snapshot::{
     Collection, CollectionKind, Dated, Examined, Items, Lag, Missing, Object, ObjectKind, Outline, Reading, SPACING,
     Search, Snapshot, Vanished, spaced_since,

@@ -1,10 +1,17 @@
 //! Reads the parts of a snapshot, each with as few requests as the service allows.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use jiff::Timestamp;
 
 use super::operations::{IncidentView, PageHandle, SubscriberQuery};
-use super::types::{Identified, Incident, Permissions, Subscriber};
+use super::types::{
+    Identified, Incident, Permissions, Subscriber, SubscriberHistogram, SubscriberMode, SubscriberStates,
+};
 use super::{Collection, CollectionKind, Dated, Error, Listing, Object, ObjectKind, Reading};
+
+/// Rows of a page of the list of subscribers.
+const ROWS: u64 = 100;
 
 fn collection<T: Identified>(read_at: Timestamp, listing: Listing<T>) -> Collection<T> {
     Collection::read(listing.items, read_at, listing.complete)
@@ -13,6 +20,55 @@ fn collection<T: Identified>(read_at: Timestamp, listing: Listing<T>) -> Collect
 fn ids<T: Identified>(granted: Vec<T>, read_at: Timestamp) -> Dated<Vec<String>> {
     let value = granted.iter().map(|item| item.id().to_owned()).collect();
     Dated { value, read_at }
+}
+
+/// The subscribers that somebody wants to know of.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MeantSubscribers {
+    /// By their e-mail addresses.
+    pub emails: BTreeSet<String>,
+    /// Some are reached by text message.
+    pub sms: bool,
+    /// Some are webhooks.
+    pub webhooks: bool,
+}
+
+impl MeantSubscribers {
+    /// What to ask for in order to see them all, given how many there are; none when to list everybody takes no more
+    /// requests. One page of that list was read already.
+    fn questions(&self, audience: &SubscriberHistogram) -> Option<Vec<SubscriberQuery>> {
+        let pages = |states: &[&SubscriberStates]| states.iter().map(|states| states.total).sum::<u64>() / ROWS + 1;
+        let everybody = pages(&[
+            &audience.email,
+            &audience.sms,
+            &audience.webhook,
+            &audience.integration_partner,
+            &audience.slack,
+            &audience.teams,
+        ]);
+        let of_mode = |mode| SubscriberQuery {
+            mode: Some(mode),
+            ..SubscriberQuery::default()
+        };
+        let mut requests = self.emails.len() as u64;
+        let mut questions: Vec<SubscriberQuery> = self
+            .emails
+            .iter()
+            .map(|email| SubscriberQuery {
+                words: Some(email.clone()),
+                ..of_mode(SubscriberMode::Email)
+            })
+            .collect();
+        if self.sms {
+            requests += pages(&[&audience.sms]);
+            questions.push(of_mode(SubscriberMode::Sms));
+        }
+        if self.webhooks {
+            requests += pages(&[&audience.webhook]);
+            questions.push(of_mode(SubscriberMode::Webhook));
+        }
+        (requests < everybody - 1).then_some(questions)
+    }
 }
 
 impl PageHandle {
@@ -87,6 +143,32 @@ impl PageHandle {
         })
     }
 
+    /// Reads the subscribers that are meant: all of them where the list is short, otherwise each address by itself, and
+    /// those reached by text message and by webhook, whose addresses cannot be searched for with certainty. Whatever
+    /// takes fewer requests; the first page of the list is read in any case.
+    pub async fn read_subscribers(&self, meant: &MeantSubscribers) -> Result<Collection<Subscriber>, Error> {
+        let began = Timestamp::now();
+        let subscribers = self.subscribers();
+        let mut everybody = subscribers.list(&SubscriberQuery::default());
+        if !everybody.next().await? {
+            return Ok(collection(began, everybody.finish()));
+        }
+        // Where their number is not told they are listed.
+        let audience = subscribers.histogram().await.ok();
+        let Some(questions) = audience.and_then(|audience| meant.questions(&audience)) else {
+            while everybody.next().await? {}
+            return Ok(collection(began, everybody.finish()));
+        };
+        let mut items: BTreeMap<String, Subscriber> = BTreeMap::new();
+        let mut complete = true;
+        for question in questions {
+            let found = subscribers.list(&question).await?;
+            complete &= found.complete;
+            items.extend(found.items.into_iter().map(|one| (one.id.clone(), one)));
+        }
+        Ok(Collection::read(items.into_values().collect(), began, complete))
+    }
+
     /// Subscribers in every state with these words in their address.
     pub async fn search_subscribers(&self, words: &str) -> Result<Listing<Subscriber>, Error> {
         let query = SubscriberQuery {
@@ -141,5 +223,41 @@ impl PageHandle {
             }
         }
         Ok(open)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn subscribers_are_looked_up_where_that_takes_fewer_requests() {
+        let states = |total| SubscriberStates {
+            total,
+            ..SubscriberStates::default()
+        };
+        let questions = |emails: usize, sms, webhooks, audience: [u64; 3]| {
+            let [email, by_sms, webhook] = audience.map(states);
+            let audience = SubscriberHistogram {
+                email,
+                sms: by_sms,
+                webhook,
+                ..SubscriberHistogram::default()
+            };
+            let meant = MeantSubscribers {
+                emails: (0..emails).map(|number| format!("{number}@example.com")).collect(),
+                sms,
+                webhooks,
+            };
+            meant.questions(&audience).map(|questions| questions.len())
+        };
+        // The rest of the list is as long as there are addresses, or longer.
+        assert_eq!(questions(2, false, false, [250, 0, 0]), None);
+        assert_eq!(questions(2, false, false, [350, 0, 0]), Some(2));
+        assert_eq!(questions(0, false, false, [9_000, 0, 0]), Some(0));
+        // A list for each other way, as long as that is.
+        assert_eq!(questions(1, true, true, [300, 20, 20]), None);
+        assert_eq!(questions(1, true, true, [500, 20, 20]), Some(3));
+        assert_eq!(questions(1, true, false, [100, 9_000, 0]), None);
     }
 }

@@ -11,8 +11,8 @@ use crate::api::{Kind, Reason};
 use crate::driver::{Interrupt, Store, View};
 use crate::engine::{Read, ReadWhat, Spec};
 use crate::statuspage::{
-    Client, CollectionKind, Dated, Error, ErrorClass, Object, Page, PageHandle, Permit, Priority, Search, Snapshot,
-    Trace, Uptime, UptimeRange,
+    Client, CollectionKind, Dated, Error, ErrorClass, MeantSubscribers, Object, Page, PageHandle, Permit, Priority,
+    Reading, Search, Snapshot, Trace, Uptime, UptimeRange,
 };
 
 /// So long a reply is waited for at first that is read for an incident.
@@ -26,6 +26,22 @@ fn whole_uptime() -> UptimeRange {
         skip_related_events: true,
         ..Default::default()
     }
+}
+
+/// The subscribers that are declared.
+fn meant_subscribers(view: &View) -> MeantSubscribers {
+    let mut meant = MeantSubscribers::default();
+    for declaration in &view.declarations {
+        let Spec::Subscriber(spec) = &*declaration.spec else {
+            continue;
+        };
+        match (&spec.webhook, &spec.sms, &spec.email) {
+            (Some(_), ..) => meant.webhooks = true,
+            (None, Some(_), _) => meant.sms = true,
+            (None, None, email) => meant.emails.extend(email.clone()),
+        }
+    }
+    meant
 }
 
 impl<S: Store> PageDriver<S> {
@@ -116,6 +132,10 @@ impl<S: Store> PageDriver<S> {
     ) -> Result<(), Error> {
         match what {
             ReadWhat::Collection(CollectionKind::Page) => self.read_page(view, client).await?,
+            ReadWhat::Collection(CollectionKind::Subscribers) => {
+                let read = page.read_subscribers(&meant_subscribers(view)).await?;
+                self.snapshot.store(Reading::Subscribers(read).begun_at(began));
+            }
             ReadWhat::Collection(kind) => {
                 let reading = page.read(*kind).await?;
                 self.snapshot.store(reading.begun_at(began));

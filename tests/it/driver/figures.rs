@@ -186,3 +186,44 @@ async fn with_a_full_backlog_a_new_incident_is_the_next_write() {
         .count();
     assert_eq!(recorded, created);
 }
+
+/// Nine pages of people, of whom we declare three: they are looked up.
+#[tokio::test]
+async fn declared_subscribers_are_looked_up_in_a_large_audience() {
+    let stage = Stage::new().await;
+    for number in 0..900 {
+        let person = json!({"subscriber": {"email": format!("person-{number}@example.com")}});
+        stage.send("POST", "subscribers", person).await;
+    }
+    let webhook = json!({"endpoint": "https://hooks.example.com/a", "email": "team@example.com"});
+    stage.declare(Kind::Subscriber, "hook", json!({"webhook": webhook}));
+    // One that is there already, and one that is not.
+    stage.declare(
+        Kind::Subscriber,
+        "known",
+        json!({"email": "Person-7@example.com", "adoptionPolicy": "ByName"}),
+    );
+    stage.declare(Kind::Subscriber, "team", json!({"email": "team@example.com"}));
+    let mut driver = stage.settle(stage.driver()).await;
+    for name in ["hook", "known", "team"] {
+        stage.assert_synced(Kind::Subscriber, name);
+    }
+    let log = stage.server.log();
+    // Only the two that were not there were created.
+    assert_eq!(log.count("POST", ""), 902);
+    // A pass reads the first page, the number of them, two addresses and the webhooks.
+    let reads = || {
+        let entries = log.entries();
+        let asks = |path: &str| path.contains("/subscribers");
+        entries
+            .iter()
+            .filter(|entry| entry.method == "GET" && asks(&entry.path))
+            .count()
+    };
+    let (before, writes) = (reads(), log.writes());
+    stage.advance(jiff::SignedDuration::from_secs(310));
+    stage.pass(&mut driver).await;
+    let reads = reads() - before;
+    assert!((4..=5).contains(&reads), "{reads} reads");
+    assert_eq!(log.writes(), writes);
+}
