@@ -25,16 +25,10 @@ fn assert_kept(report: &Report) {
 }
 
 /// Seeds whose runs break a promise in a way that is known and not mended yet, and what it is.
-const OPEN: [(u64, &str); 2] = [
-    (
-        129,
-        "an incident that a person deleted is read by its id again and again while an update is to be published",
-    ),
-    (
-        254,
-        "two processes that know nothing of each other write over each other's statuses in turns",
-    ),
-];
+const OPEN: [(u64, &str); 1] = [(
+    254,
+    "two processes that know nothing of each other write over each other's statuses in turns",
+)];
 
 fn every_promise_is_kept(seeds: impl Iterator<Item = u64>) {
     let (mut runs, mut requests, mut effects) = (0, 0, 0);
@@ -75,7 +69,7 @@ fn what_is_known_to_be_broken_is_still_broken() {
 
 #[test]
 fn a_seed_decides_everything() {
-    for seed in 0..30 {
+    for seed in 0..10 {
         let [one, other] = [seed, seed].map(|seed| run(seed).unwrap());
         assert!(one.trace().eq(other.trace()), "seed {seed}");
         assert_eq!(one.violations, other.violations);
