@@ -114,5 +114,9 @@ func start(wanted program, dir string, waiting *sync.WaitGroup) (*exec.Cmd, erro
 
 // note leaves word for the tests that a program is not running any more.
 func note(dir, name, ending string) {
-	_ = os.WriteFile(filepath.Join(dir, name+".exit"), []byte(ending), 0o600)
+	// Whoever waits for the file reads it as soon as it is there: it is there with all that it says.
+	exit := filepath.Join(dir, name+".exit")
+	if os.WriteFile(exit+".new", []byte(ending), 0o600) == nil {
+		_ = os.Rename(exit+".new", exit)
+	}
 }
