@@ -42,7 +42,7 @@ fn every_test_that_a_document_names_exists() {
         .map(|file| std::fs::read_to_string(file).unwrap())
         .collect();
     for (document, heading, least) in [
-        ("README.md", "## Promises", 9),
+        ("docs/promises.md", "## Kept by, shown by", 9),
         ("docs/security.md", "## Who can do what", 9),
         ("docs/ends.md", "## Ends", 9),
     ] {
