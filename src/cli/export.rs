@@ -10,7 +10,7 @@ use super::progress::note;
 use super::session::block_on;
 use super::{Connection, Failure, Outcome};
 use crate::api::{Kind, ManagementPolicy};
-use crate::manifest::{Export, ExportOptions, export, to_yaml};
+use crate::manifest::{Export, ExportOptions, SCHEMA_FILE, editor_schema, export, modeline, to_yaml};
 use crate::statuspage::{
     BaseUrl, Client, CollectionKind, Dated, Error, ErrorClass, IncidentStatus, Listing, PageHandle, Snapshot,
 };
@@ -126,6 +126,8 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<Outcome, Failur
             for (path, count) in write_files(directory, &exported, &options)? {
                 writeln!(out, "{}: {count}", path.display()).map_err(Failure::Output)?;
             }
+            let schema = directory.join(SCHEMA_FILE);
+            writeln!(out, "{}: for editors", schema.display()).map_err(Failure::Output)?;
         }
     }
     notes.extend(exported.notes);
@@ -278,8 +280,12 @@ fn write_files(directory: &Path, exported: &Export, options: &ExportOptions) -> 
         if path.exists() {
             return Err(Failure::Exists(path));
         }
-        files.push((path, file_text(*kind, objects, options), objects.len()));
+        let text = modeline(SCHEMA_FILE) + &file_text(*kind, objects, options);
+        files.push((path, text, objects.len()));
     }
+    // It follows from this version of the program alone: one that is there may be replaced.
+    let schema = directory.join(SCHEMA_FILE);
+    std::fs::write(&schema, format!("{:#}\n", editor_schema())).map_err(failed(&schema))?;
     let write = |(path, text, count): (PathBuf, String, usize)| {
         let mut file = std::fs::File::create_new(&path).map_err(failed(&path))?;
         file.write_all(text.as_bytes()).map_err(failed(&path))?;

@@ -24,6 +24,7 @@ mod plan;
 mod progress;
 mod quantity;
 mod record;
+mod schema;
 mod screen;
 mod serve;
 mod session;
@@ -108,6 +109,8 @@ pub enum Command {
     Validate(validate::Arguments),
     /// Makes, lists and revokes the keys that open the HTTP API.
     AccessKey(access_key::Arguments),
+    /// Prints the JSON Schema of all kinds, by which editors complete, explain and check manifests.
+    Schema(schema::Arguments),
     /// Prints the CustomResourceDefinitions, or writes them to directories.
     Crds(crds::Arguments),
     /// Keeps pages equal to the declarations in a Kubernetes cluster.
@@ -204,6 +207,7 @@ impl Command {
             Command::Serve(arguments) => serve::run(&arguments, out),
             Command::Validate(arguments) => validate::run(&arguments, out),
             Command::AccessKey(arguments) => access_key::run(arguments, out),
+            Command::Schema(arguments) => schema::run(&arguments, out),
             Command::Crds(arguments) => crds::run(&arguments, out),
             Command::Operator(arguments) => operator::run(*arguments, out),
             Command::Simulate(arguments) => simulate::run(&arguments, out),

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::process::Command;
 
 use statuspage_operator::api::Kind;
+use statuspage_operator::manifest::{SCHEMA_FILE, editor_schema};
 
 const REGENERATE: &str =
     "generate again: cargo run -- crds --output crds --output charts/statuspage-operator/files/crds";
@@ -138,4 +139,23 @@ fn a_category_is_no_name_of_a_kind() {
             assert!(!names.contains(&category), "{kind}: {category}");
         }
     }
+}
+
+#[test]
+fn the_schema_for_editors_is_generated() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs").join(SCHEMA_FILE);
+    let generated = format!("{:#}\n", editor_schema());
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        std::fs::write(&path, &generated).unwrap();
+    }
+    let there = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(
+        there == generated,
+        "docs/{SCHEMA_FILE} is not what the types say: UPDATE_DOCS=1 cargo test --test it definitions"
+    );
+    let printed = Command::new(env!("CARGO_BIN_EXE_statuspage"))
+        .arg("schema")
+        .output()
+        .unwrap();
+    assert_eq!(String::from_utf8(printed.stdout).unwrap(), generated);
 }

@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use kube::Client;
+use serde::Deserialize;
 use serde_json::Value;
 use statuspage_operator::api::{GROUP, Kind, VERSION};
-use statuspage_operator::manifest::{Manifest, Manifests, Object};
+use statuspage_operator::manifest::{Manifest, Manifests, Object, editor_schema};
 
 use crate::support::control_plane::ControlPlane;
 use crate::support::eventually;
@@ -200,6 +201,66 @@ fn examples_are_accepted_and_rejected() {
         }
     }
     assert_eq!(wrong, Vec::<String>::new());
+}
+
+/// As the API server reads it: a field that is null is not there.
+fn without_nulls(value: Value) -> Value {
+    match value {
+        Value::Object(fields) => fields
+            .into_iter()
+            .filter(|(_, value)| !value.is_null())
+            .map(|(name, value)| (name, without_nulls(value)))
+            .collect(),
+        Value::Array(items) => items.into_iter().map(without_nulls).collect(),
+        other => other,
+    }
+}
+
+/// Another reader of YAML and another program's reading of the schema.
+#[test]
+fn editors_accept_what_is_accepted_and_find_typing_errors() {
+    let schema = jsonschema::draft7::new(&editor_schema()).unwrap();
+    let read = |text: &str| -> Vec<Value> {
+        let documents = yaml_oracle::Deserializer::from_str(text);
+        documents
+            .map(|document| without_nulls(Value::deserialize(document).unwrap()))
+            .collect()
+    };
+    let accepted: Vec<Example> = examples().into_iter().filter(|example| example.accepted).collect();
+    assert!(accepted.len() > 50, "{} examples", accepted.len());
+    for example in accepted {
+        for document in read(&example.text).into_iter().filter(|document| !document.is_null()) {
+            if let Err(error) = schema.validate(&document) {
+                panic!("{}: {error} at {}", example.path.display(), error.instance_path());
+            }
+        }
+    }
+    for (what, manifest) in [
+        (
+            "a field",
+            "kind: Component\nmetadata: {name: a}\nspec: {pageRef: {name: p}, descripton: x}",
+        ),
+        (
+            "a field inside",
+            "kind: Component\nmetadata: {name: a}\nspec: {pageRef: {nam: p}}",
+        ),
+        (
+            "a kind",
+            "kind: component\nmetadata: {name: a}\nspec: {pageRef: {name: p}}",
+        ),
+        (
+            "a value",
+            "kind: Component\nmetadata: {name: a}\nspec: {pageRef: {name: p}, status: red}",
+        ),
+        (
+            "a type",
+            "kind: Component\nmetadata: {name: a}\nspec: {pageRef: {name: p}, showcase: 'yes'}",
+        ),
+        ("no page", "kind: Component\nmetadata: {name: a}\nspec: {}"),
+    ] {
+        let text = format!("apiVersion: statuspage-operator.io/v1alpha1\n{manifest}");
+        assert!(!schema.is_valid(&read(&text)[0]), "{what} is taken: {manifest}");
+    }
 }
 
 #[test]

@@ -82,7 +82,7 @@ impl Exported {
         let entries = std::fs::read_dir(&self.path).unwrap();
         let mut files: Vec<PathBuf> = entries
             .map(|entry| entry.unwrap().path())
-            .filter(|path| path.is_file())
+            .filter(|path| path.extension().is_some_and(|extension| extension == "yaml"))
             .collect();
         files.sort();
         files
