@@ -308,7 +308,7 @@ impl<S: Store> Store for Supposed<S> {
 }
 
 /// What a remote object is, in the words of the page. People are not named.
-fn description(snapshot: &Snapshot, kind: Kind, id: &str) -> String {
+pub fn description(snapshot: &Snapshot, kind: Kind, id: &str) -> String {
     let quoted = |text: &Option<String>| format!("{:?}", text.as_deref().unwrap_or_default());
     let since = |at: Option<jiff::Timestamp>| {
         at.map(|at| format!(", since {}", at.strftime("%Y-%m-%d")))

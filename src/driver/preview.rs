@@ -3,10 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use serde_json::Value;
 
-use crate::engine::{self, Action, Declaration, Finding, ObjectKey, Plan, Reply, Step, World, model};
-use crate::statuspage::Snapshot;
+use crate::api::Kind;
+use crate::engine::{
+    self, Action, Declaration, Finding, ObjectKey, Plan, Read, ReadWhat, Reply, Status, Step, World, model,
+};
+use crate::statuspage::{IncidentStatus, Snapshot};
 
 use super::View;
 
@@ -15,10 +19,14 @@ use super::View;
 pub struct Preview {
     /// The steps with a request, in their order.
     pub steps: Vec<Step>,
-    /// How each declaration stands before them.
+    /// How each declaration stands before them, once what only concerns the store is done.
     pub findings: Vec<Finding>,
     /// Plans that it took.
     pub plans: usize,
+    /// How many objects of the page are of no declaration, by kind: people's own, or ones still to be declared.
+    pub undeclared: BTreeMap<Kind, usize>,
+    /// What would have to be read of the page before more can be foreseen.
+    pub reads: Vec<Read>,
 }
 
 /// How the ids begin that objects have before they exist.
@@ -42,6 +50,7 @@ pub fn preview(world: &World<'_>, view: &View) -> Preview {
     let mut last_updates: BTreeMap<ObjectKey, Step> = BTreeMap::new();
     let mut quiet = 0;
     let mut plans = 0;
+    let mut reads = Vec::new();
     while plans < LIMIT {
         plans += 1;
         let plan: Plan = engine::plan(&World {
@@ -50,12 +59,40 @@ pub fn preview(world: &World<'_>, view: &View) -> Preview {
             snapshot: &snapshot,
             ..*world
         });
-        findings.get_or_insert_with(|| plan.findings.clone());
+        reads.clone_from(&plan.reads);
         let mut known: BTreeMap<ObjectKey, &mut Declaration> = declarations
             .iter_mut()
             .chain(std::iter::once(&mut page))
             .map(|declaration| (declaration.key.clone(), declaration))
             .collect();
+        // What only the store is told goes first, as a driver does it, and leads to another plan: what somebody else
+        // lets go of may be taken over.
+        let mut gone: BTreeSet<ObjectKey> = BTreeSet::new();
+        let mut told = false;
+        for step in &plan.steps {
+            let Some(declaration) = known.get_mut(&step.key) else {
+                continue;
+            };
+            match &step.action {
+                Action::RecordId(_) => {
+                    engine::record(declaration, step, &Reply::Done);
+                    told = true;
+                }
+                Action::Hold => {
+                    told |= !declaration.finalizer;
+                    declaration.finalizer = true;
+                }
+                Action::Release | Action::Leave | Action::Prune => {
+                    gone.insert(step.key.clone());
+                }
+                _ => {}
+            }
+        }
+        if told || !gone.is_empty() {
+            declarations.retain(|declaration| !gone.contains(&declaration.key));
+            continue;
+        }
+        findings.get_or_insert_with(|| plan.findings.clone());
         // The status of this plan is what the next one builds on, conditions and recorded hashes included.
         let mut noted = false;
         for (key, status) in &plan.statuses {
@@ -66,21 +103,6 @@ pub fn preview(world: &World<'_>, view: &View) -> Preview {
             }
         }
         let mut progress = false;
-        let mut gone: BTreeSet<ObjectKey> = BTreeSet::new();
-        for step in &plan.steps {
-            match &step.action {
-                Action::RecordId(id) => {
-                    if let Some(declaration) = known.get_mut(&step.key) {
-                        declaration.id_annotation = Some(id.clone());
-                        progress = true;
-                    }
-                }
-                Action::Release | Action::Leave | Action::Prune => {
-                    gone.insert(step.key.clone());
-                }
-                _ => {}
-            }
-        }
         let first = plan.remote_steps().map(|step| step.priority).min();
         let mut due: Vec<&Step> = plan.remote_steps().collect();
         due.retain(|step| Some(step.priority) == first);
@@ -95,6 +117,16 @@ pub fn preview(world: &World<'_>, view: &View) -> Preview {
             let Some(request) = step.action.request() else {
                 continue;
             };
+            if let Some(declaration) = known.get_mut(&step.key) {
+                declaration.finalizer = true;
+            }
+            if step.action.is_deletion()
+                && let Some(page) = known.get_mut(&view.page.key)
+                && let Status::StatusPage(status) = &mut page.status
+            {
+                // The cap counts what was done before.
+                status.recent_deletions.push(Time(world.wall));
+            }
             if let (Action::Replace(_), Some(declaration)) = (&step.action, known.get_mut(&step.key)) {
                 // The plan after the deletion knows by its note that the object is to be created again.
                 declaration.status.object_mut().journal = step.journal(String::new(), world.wall);
@@ -112,9 +144,6 @@ pub fn preview(world: &World<'_>, view: &View) -> Preview {
             steps.push(step.clone());
             progress = true;
         }
-        let before = declarations.len();
-        declarations.retain(|declaration| !gone.contains(&declaration.key));
-        progress |= declarations.len() != before;
         quiet = if progress { 0 } else { quiet + 1 };
         if !progress && !noted || quiet > QUIET {
             break;
@@ -136,10 +165,60 @@ pub fn preview(world: &World<'_>, view: &View) -> Preview {
         }
         step.summary = name_new_ids(&step.summary, &names);
     }
+    reads.retain(|read| !is_new(&read.what));
+    let owned = view.declarations.iter().chain(&declarations);
+    let owned: BTreeSet<&str> = owned.filter_map(Declaration::recorded_id).collect();
     Preview {
+        undeclared: undeclared(world.snapshot, &owned),
         steps,
         findings: findings.unwrap_or_default(),
         plans,
+        reads,
+    }
+}
+
+/// Counts what is on the page and of no declaration, as far as it was read. Incidents that are over and people are not
+/// counted: nobody would declare them.
+fn undeclared(snapshot: &Snapshot, owned: &BTreeSet<&str>) -> BTreeMap<Kind, usize> {
+    let mut counts = BTreeMap::new();
+    let mut count = |kind: Kind, id: &str| {
+        if !owned.contains(id) {
+            *counts.entry(kind).or_default() += 1;
+        }
+    };
+    for row in snapshot.components.iter().flat_map(|list| &list.items) {
+        let kind = if row.group {
+            Kind::ComponentGroup
+        } else {
+            Kind::Component
+        };
+        count(kind, &row.id);
+    }
+    for incident in snapshot.incidents.iter().flat_map(|list| &list.items) {
+        if !incident.status.as_ref().is_some_and(IncidentStatus::is_over) {
+            count(Kind::Incident, &incident.id);
+        }
+    }
+    for metric in snapshot.metrics.iter().flat_map(|list| &list.items) {
+        count(Kind::Metric, &metric.id);
+    }
+    for template in snapshot.incident_templates.iter().flat_map(|list| &list.items) {
+        count(Kind::IncidentTemplate, &template.id);
+    }
+    counts
+}
+
+/// True for what cannot be read, because it does not exist yet.
+fn is_new(what: &ReadWhat) -> bool {
+    match what {
+        ReadWhat::Collection(_) | ReadWhat::Search(_) => false,
+        ReadWhat::Object(_, id)
+        | ReadWhat::Permissions(id)
+        | ReadWhat::UserComponents(id)
+        | ReadWhat::UserMetrics(id)
+        | ReadWhat::IncidentSubscribers(id)
+        | ReadWhat::Uptime(id)
+        | ReadWhat::GroupUptime(id) => id.starts_with(NEW),
     }
 }
 

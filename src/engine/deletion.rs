@@ -30,7 +30,11 @@ pub(super) fn plan<'a>(planner: &mut Planner<'a>, declaration: &'a Declaration) 
     }
     let policies = declaration.policies(planner.world.page_spec());
     let contested = planner.claims.contested_by(&declaration.key).is_some();
-    if policies.deletion == Deletion::Orphan || policies.management == ManagementPolicy::ObserveOnly || contested {
+    if policies.deletion == Deletion::Orphan
+        || policies.management == ManagementPolicy::ObserveOnly
+        || contested
+        || is_handed_over(planner, declaration)
+    {
         release(planner, declaration);
         return;
     }
@@ -113,6 +117,21 @@ pub(super) fn plan_closed<'a>(planner: &mut Planner<'a>, declaration: &'a Declar
             Outcome::new(declaration, State::Progressing, Reason::PageNotReady, message),
         );
     }
+}
+
+/// True when another declaration beside it names its object in the id annotation: it was renamed, and the object goes
+/// over to the new name. Of another namespace such a word counts for nothing.
+fn is_handed_over(planner: &Planner<'_>, declaration: &Declaration) -> bool {
+    let Some(id) = declaration.recorded_id() else {
+        return false;
+    };
+    planner.world.declarations.iter().any(|other| {
+        !other.deleting
+            && other.key.kind == declaration.key.kind
+            && other.key.namespace == declaration.key.namespace
+            && other.is_to_take_over()
+            && other.recorded_id() == Some(id)
+    })
 }
 
 fn release<'a>(planner: &mut Planner<'a>, declaration: &'a Declaration) {

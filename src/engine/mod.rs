@@ -44,10 +44,11 @@ pub use evidence::{FRESH, REQUEST_LIFE, SEND_WITHIN};
 pub use failure::{Failure, forget_settled};
 pub use fields::{Change, hash};
 pub use kinds::{declared_settings, list_of, object_kind};
+pub use observation::totals as subscriber_totals;
 pub use plan::{Action, Backlog, Finding, Plan, Read, ReadWhat, State, Step};
 pub use planner::plan;
 pub use record::{Reply, record, undone};
-pub use request::Request;
+pub use request::{Publication, Request};
 pub use seal::{Seal, SealKey};
 pub use world::{DELETION_WINDOW, Gate, Surroundings, World, resync_interval};
 

@@ -75,6 +75,11 @@ pub fn perform(snapshot: &mut Snapshot, request: &Request, new_id: &str, now: Ti
             };
             let incident = incident_after(snapshot, new, write, &format!("{new_id}-u0"), now);
             snapshot.put_incident(incident.clone());
+            let nobody = Dated {
+                value: Vec::new(),
+                read_at: now,
+            };
+            snapshot.store_incident_subscribers(new_id, nobody);
             Reply::Created(new_id.to_owned(), Some(Box::new(incident)))
         }
         Request::UpdateIncident(id, write) => {

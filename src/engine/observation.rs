@@ -109,7 +109,8 @@ impl Planner<'_> {
     }
 }
 
-fn totals(histogram: &SubscriberHistogram) -> SubscriberCounts {
+/// Adds up subscribers of all types.
+pub fn totals(histogram: &SubscriberHistogram) -> SubscriberCounts {
     let types = [
         &histogram.email,
         &histogram.sms,

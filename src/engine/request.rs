@@ -9,6 +9,17 @@ use crate::statuspage::{
     SubscriberWrite,
 };
 
+/// What visitors of the page will read because of a request, and whether subscribers are told.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Publication<'a> {
+    /// The status that the incident has from then on.
+    pub status: Option<&'a str>,
+    /// The text.
+    pub body: Option<&'a str>,
+    /// True when subscribers are told.
+    pub notifies: bool,
+}
+
 /// One remote write: exactly one HTTP request.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Request {
@@ -99,6 +110,34 @@ pub enum Request {
 }
 
 impl Request {
+    /// What is published; none for what tells nobody anything.
+    pub fn publication(&self) -> Option<Publication<'_>> {
+        match self {
+            Request::CreateIncident(write) | Request::UpdateIncident(_, write)
+                if write.body.is_some() || write.status.is_some() =>
+            {
+                // The page tells subscribers unless it is asked not to.
+                let notifies = write.deliver_notifications != Some(false) && write.backfilled != Some(true);
+                Some(Publication {
+                    status: write.status.as_ref().map(crate::statuspage::IncidentStatus::as_str),
+                    body: write.body.as_deref(),
+                    notifies,
+                })
+            }
+            Request::UpdateIncidentUpdate(_, _, write) if write.body.is_some() => Some(Publication {
+                status: None,
+                body: write.body.as_deref(),
+                notifies: false,
+            }),
+            Request::PublishPostmortem(_, publish) => Some(Publication {
+                status: None,
+                body: None,
+                notifies: publish.notify_subscribers == Some(true),
+            }),
+            _ => None,
+        }
+    }
+
     /// The name that a creation sends, for objects that are recognised by their name.
     pub fn title(&self) -> Option<&str> {
         match self {

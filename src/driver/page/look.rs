@@ -43,10 +43,6 @@ impl<S: Store> PageDriver<S> {
         }
         self.failures.retain(|key, _| view.get(key).is_some());
         self.knowledge.retain(|key, _| view.get(key).is_some());
-        if !self.snapshot.examined.is_empty() {
-            let ids: HashSet<&str> = all().filter_map(Declaration::recorded_id).collect();
-            self.snapshot.examined_only(|_, id| ids.contains(id));
-        }
         self.connect(&view, now);
         #[cfg(test)]
         crate::simulation::bugs::distort_view(&mut view);
@@ -59,6 +55,17 @@ impl<S: Store> PageDriver<S> {
         let lag = SignedDuration::try_from(lag).unwrap_or(SignedDuration::MAX);
         let after = |at: Timestamp, by| at.saturating_add(by).unwrap_or(Timestamp::MAX);
         Some(after(after(self.took_over?, REQUEST_LIFE), lag))
+    }
+
+    /// Drops what was read of single objects that no declaration records: who writes records first what it has found. Who
+    /// only looks records nothing, and keeps it.
+    pub(super) fn forget_unrecorded(&mut self, view: &View) {
+        if self.snapshot.examined.is_empty() {
+            return;
+        }
+        let all = view.declarations.iter().chain(std::iter::once(&view.page));
+        let ids: HashSet<&str> = all.filter_map(Declaration::recorded_id).collect();
+        self.snapshot.examined_only(|_, id| ids.contains(id));
     }
 
     /// Looks at one declaration again: what this process did since the plan, and what others did, is in it.

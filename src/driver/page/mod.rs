@@ -24,11 +24,12 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::sync::watch;
 
 use crate::api::{Kind, Reason};
+use crate::driver::preview::{Preview, preview};
 use crate::driver::{Clock, Interrupt, Recorder, Store, Trigger, View};
 use crate::engine::{
-    self, Declaration, FRESH, Failure, Gate, ObjectKey, Plan, ReadWhat, SealKey, Spec, Status, Step, World,
+    self, Declaration, FRESH, Failure, Gate, ObjectKey, Plan, Read, ReadWhat, Request, SealKey, Spec, Status, Step, World,
 };
-use crate::statuspage::{Budget, BudgetRegistry, Client, Error, Permit, Priority, Snapshot, Transport};
+use crate::statuspage::{Budget, BudgetRegistry, Client, CollectionKind, Error, Permit, Priority, Snapshot, Transport};
 
 use failure::StoreAway;
 use look::Target;
@@ -307,6 +308,7 @@ impl<S: Store> PageDriver<S> {
                 release(held);
                 return PassEnd::Gone;
             };
+            self.forget_unrecorded(&view);
             let plan = self.plan(&view);
             self.planning = self.options.clock.steady().duration_since(began);
             self.pending.send_replace(Pending {
@@ -483,6 +485,41 @@ impl<S: Store> PageDriver<S> {
             };
             let permit = client.budget().acquire(Priority::Read, &page_id).await;
             self.read(&view, &client, &page_id, &read, permit, &undisturbed).await;
+        }
+    }
+
+    /// Foresees all that passes would do until nothing is left, writing nothing anywhere: for `plan`. What turns out to be
+    /// needed only on the way is read too.
+    pub async fn foresee(&mut self) -> Option<(View, Preview)> {
+        let (view, _) = self.observe().await?;
+        let mut wanted: BTreeSet<ReadWhat> = BTreeSet::new();
+        let nobody = Trigger::default();
+        let undisturbed = nobody.interrupt();
+        loop {
+            let mut shown = preview(&self.world(&view), &view);
+            let tells = shown.steps.iter().filter_map(|step| step.action.request());
+            if tells
+                .filter_map(Request::publication)
+                .any(|publication| publication.notifies)
+            {
+                shown.reads.push(Read {
+                    what: ReadWhat::Collection(CollectionKind::SubscriberCounts),
+                    priority: Priority::Read,
+                });
+            }
+            let reads: Vec<Read> = shown
+                .reads
+                .iter()
+                .filter(|read| wanted.insert(read.what.clone()))
+                .cloned()
+                .collect();
+            let Some((client, page_id)) = self.connection().filter(|_| !reads.is_empty()) else {
+                return Some((view, shown));
+            };
+            for read in reads {
+                let permit = client.budget().acquire(Priority::Read, &page_id).await;
+                self.read(&view, &client, &page_id, &read, permit, &undisturbed).await;
+            }
         }
     }
 

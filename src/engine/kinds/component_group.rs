@@ -75,9 +75,14 @@ impl Rules for ComponentGroupSpec {
 
     fn create(&self, context: &Context<'_>, body: Map<String, Value>) -> Result<Request, Blocked> {
         let key = &context.declaration.key;
-        let members: Vec<String> = context
-            .index
-            .members(&key.namespace, &key.name)
+        let declared = context.index.members(&key.namespace, &key.name);
+        let mut writable = declared.iter().filter(|member| context.may_write(member));
+        // A member that is gone would have the whole group refused.
+        if let Some(member) = writable.find(|member| context.claims.is_unproven(&member.key)) {
+            let message = format!("waits until it is known whether {} is still on the page", member.key);
+            return Err(Blocked::waiting(Reason::WaitingForReference, message));
+        }
+        let members: Vec<String> = declared
             .iter()
             .filter(|member| context.may_write(member))
             .filter_map(|member| context.claims.present(&member.key))

@@ -292,3 +292,34 @@ fn what_is_suspended_lets_its_namespace_end_too() {
     assert!(simulation.declarations.is_empty() && !simulation.page.finalizer);
     assert_eq!(simulation.remote.components.as_ref().unwrap().items.len(), 1);
 }
+
+#[test]
+fn a_renamed_declaration_that_names_the_object_takes_it_over() {
+    let mut simulation = many(1);
+    let id = simulation.remote.components.as_ref().unwrap().items[0].id.clone();
+    simulation.delete(Kind::Component, "c0");
+    let mut renamed = component("renamed", json!({"name": "c0"}));
+    renamed.id_annotation = Some(id.clone());
+    simulation.declarations.push(renamed);
+    simulation.pass();
+    simulation.settle();
+    let components = &simulation.remote.components.as_ref().unwrap().items;
+    assert_eq!(components.iter().map(|one| &one.id).collect::<Vec<_>>(), [&id]);
+    assert_eq!(simulation.stands(Kind::Component, "renamed").1, Reason::Synced);
+    assert_eq!(simulation.declarations.len(), 1);
+}
+
+#[test]
+fn a_declaration_of_another_namespace_cannot_keep_what_is_deleted() {
+    let mut simulation = many(1);
+    let id = simulation.remote.components.as_ref().unwrap().items[0].id.clone();
+    let mut stranger = component("stranger", json!({"name": "c0"}));
+    stranger.key.namespace = "elsewhere".into();
+    stranger.id_annotation = Some(id.clone());
+    simulation.declarations.push(stranger);
+    simulation.delete(Kind::Component, "c0");
+    simulation.pass();
+    simulation.settle();
+    let components = &simulation.remote.components.as_ref().unwrap().items;
+    assert!(components.iter().all(|one| one.id != id), "{components:#?}");
+}

@@ -22,6 +22,7 @@ use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::task::block_in_place;
 
 use crate::api::{Kind, Reason, StatusPageSpec};
+use crate::clock::Clock;
 use crate::driver::{Access, Event, Store, StoreChange, StoreError, View};
 use crate::engine::{Declaration, ObjectKey, Spec};
 use crate::manifest::{LOCK_FILE, Manifests, ReadError, read_directory};
@@ -50,6 +51,8 @@ pub struct DirectoryOptions {
     pub lock_file: Option<PathBuf>,
     /// Told of every event.
     pub observer: Option<Observer>,
+    /// What dates new declarations.
+    pub clock: Clock,
 }
 
 /// Why a directory cannot be opened.
@@ -219,7 +222,7 @@ impl DirectoryStore {
         // Of one file it is not known what the others declare.
         let complete = self.root.is_dir() && !manifests.has_errors();
         let objects = object::read_all(manifests);
-        self.state().take(objects, complete);
+        self.state().take(objects, complete, self.options.clock.now());
     }
 
     /// Writes to the disk. Other tasks go on meanwhile, where the runtime has threads for them.

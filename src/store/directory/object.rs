@@ -111,6 +111,11 @@ fn read(manifest: &Manifest) -> Read {
             serde_json::to_value(&object.spec),
         ),
     };
+    let mut spec = spec;
+    if let Spec::Incident(incident) = &mut spec {
+        // A manifest is its owner's: nobody deletes it when its incident has been over for long.
+        incident.ttl_after_resolved = None;
+    }
     Read {
         name: entry_name(&key),
         key,

@@ -39,10 +39,9 @@ impl State {
     }
 
     /// Takes manifests that were read: new declarations get an entry, changed ones another generation.
-    pub(super) fn take(&mut self, objects: Objects, complete: bool) {
+    pub(super) fn take(&mut self, objects: Objects, complete: bool, now: Timestamp) {
         self.complete = complete;
         self.objects = objects;
-        let now = Timestamp::now();
         let State { objects, lock, .. } = self;
         let pages: BTreeMap<String, &StatusPageSpec> = objects
             .iter()

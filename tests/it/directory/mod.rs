@@ -3,6 +3,7 @@
 mod apply;
 mod bad_input;
 mod comes_back;
+mod contract;
 mod dev;
 mod examples;
 mod interruptions;

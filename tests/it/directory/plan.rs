@@ -216,3 +216,121 @@ async fn a_long_list_of_changes_says_how_long_it_takes() {
         "{text}"
     );
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_published_is_shown_word_for_word() {
+    let local = Local::start().await;
+    let directory = Directory::new();
+    for number in 0..3 {
+        let subscriber =
+            json!({"subscriber": {"email": format!("{number}@example.com"), "skip_confirmation_notification": true}});
+        local.call("POST", "/subscribers", subscriber).await;
+    }
+    let long = "We are looking into it. ".repeat(20);
+    directory.write(
+        "incident.yaml",
+        &declaration(
+            "Incident",
+            "outage",
+            &[
+                "name: Outage",
+                "updates:",
+                &format!("- {{status: investigating, body: \"{}\"}}", long.trim()),
+                "- {status: resolved, body: Over., notify: false}",
+            ],
+        ),
+    );
+    let text = stdout(&local.run("plan", &directory).await);
+    assert!(
+        text.contains("publishes: status investigating, tells 3 subscribers\n"),
+        "{text}"
+    );
+    assert!(text.contains(&format!("      | {}\n", long.trim())), "{text}");
+    assert!(
+        text.contains("publishes: status resolved, tells no subscriber\n      | Over.\n"),
+        "{text}"
+    );
+    let planned = comes_true(&local, &directory, "an incident").await;
+    assert_eq!(
+        planned["steps"][0]["publishes"],
+        json!({"status": "investigating", "body": long.trim(), "notifies": true, "subscribers": 3})
+    );
+
+    // An update of what was exported or applied before, and nothing else, is not nothing.
+    directory.edit("incident.yaml", "body: Over.", "body: Over now.");
+    let planned = comes_true(&local, &directory, "a corrected text").await;
+    assert_eq!(planned["steps"][0]["publishes"]["body"], json!("Over now."));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deletion_says_what_goes_and_a_rename_how_it_stays() {
+    let local = Local::start().await;
+    let directory = Directory::new();
+    let payments = |name: &str, more: &str| {
+        declaration("Component", name, &["name: Payments"]).replace("metadata: {", &format!("metadata: {{{more}"))
+    };
+    directory.write("payments.yaml", &payments("payments", ""));
+    directory.write(
+        "kept.yaml",
+        &declaration("Component", "kept", &["deletionPolicy: Orphan"]),
+    );
+    local.apply(&directory).await;
+    local
+        .call("POST", "/components", json!({"component": {"name": "By hand"}}))
+        .await;
+    let list = local.get("/components").await;
+    let mut rows = list.as_array().unwrap().iter();
+    let id = rows.find(|row| row["name"] == json!("Payments")).unwrap()["id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+
+    directory.write("payments.yaml", &payments("pay", ""));
+    directory.remove("kept.yaml");
+    let text = stdout(&local.run("plan", &directory).await);
+    let deletion = format!("- Component default/payments: delete component {id}, \"Payments\"");
+    assert!(
+        text.contains(&deletion) && text.contains("its uptime history is lost"),
+        "{text}"
+    );
+    assert!(
+        text.contains(&format!(
+            "Component default/pay looks like payments under another name. To keep the object and its history, give it the annotation statuspage-operator.io/id: {id}"
+        )),
+        "{text}"
+    );
+    assert!(
+        text.contains("Component default/kept is not declared any more and stays on the page"),
+        "{text}"
+    );
+    assert!(
+        text.contains("Not declared here, and never touched: 1 Component\n"),
+        "{text}"
+    );
+
+    // What it offers works: nothing is sent.
+    let annotated = payments("pay", &format!("annotations: {{statuspage-operator.io/id: {id}}}, "));
+    directory.write("payments.yaml", &annotated);
+    let (report, code) = local.plan(&directory).await;
+    assert_eq!((code, &report["pages"][0]["requests"]), (0, &json!(0)), "{report:#}");
+    local.log().clear();
+    local.apply(&directory).await;
+    assert_eq!(local.log().writes(), 0);
+    assert_eq!(local.component_names().await, ["By hand", "Payments", "kept"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_incident_that_is_long_over_keeps_nothing_else_from_being_done() {
+    let local = Local::start().await;
+    let directory = Directory::new();
+    let lines = [
+        "ttlAfterResolved: 1s",
+        "backfillDate: 2026-01-01T00:00:00Z",
+        "updates:",
+        "- {status: resolved, body: Over.}",
+    ];
+    directory.write("incident.yaml", &declaration("Incident", "outage", &lines));
+    local.apply(&directory).await;
+    directory.write("components.yaml", &components(1));
+    comes_true(&local, &directory, "a component beside an old incident").await;
+}
