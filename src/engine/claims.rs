@@ -41,6 +41,7 @@ pub struct Claims {
     owners: HashMap<Kind, HashMap<String, ObjectKey>>,
     ids: HashMap<ObjectKey, String>,
     contested: HashMap<ObjectKey, ObjectKey>,
+    contenders: HashMap<ObjectKey, Vec<ObjectKey>>,
     absent: HashSet<ObjectKey>,
     unproven: HashSet<ObjectKey>,
     to_create: HashSet<ObjectKey>,
@@ -69,6 +70,7 @@ impl Claims {
         match self.owner(key.kind, id) {
             Some(owner) if owner != key => {
                 let owner = owner.clone();
+                self.contenders.entry(owner.clone()).or_default().push(key.clone());
                 self.contested.insert(key.clone(), owner);
             }
             _ => {
@@ -117,6 +119,11 @@ impl Claims {
     /// The declaration that owns the id which this one records.
     pub fn contested_by(&self, key: &ObjectKey) -> Option<&ObjectKey> {
         self.contested.get(key)
+    }
+
+    /// The declarations that record the id which this one owns.
+    pub fn contenders(&self, key: &ObjectKey) -> &[ObjectKey] {
+        self.contenders.get(key).map_or(&[], Vec::as_slice)
     }
 
     /// The owner of a remote id.

@@ -30,11 +30,7 @@ pub(super) fn plan<'a>(planner: &mut Planner<'a>, declaration: &'a Declaration) 
     }
     let policies = declaration.policies(planner.world.page_spec());
     let contested = planner.claims.contested_by(&declaration.key).is_some();
-    if policies.deletion == Deletion::Orphan
-        || policies.management == ManagementPolicy::ObserveOnly
-        || contested
-        || is_handed_over(planner, declaration)
-    {
+    if policies.deletion == Deletion::Orphan || policies.management == ManagementPolicy::ObserveOnly || contested {
         release(planner, declaration);
         return;
     }
@@ -63,6 +59,9 @@ pub(super) fn plan<'a>(planner: &mut Planner<'a>, declaration: &'a Declaration) 
             );
         }
     };
+    if is_handed_over(planner, declaration, &id) {
+        return release(planner, declaration);
+    }
     if policies.deletion == Deletion::Resolve && declaration.key.kind == Kind::Incident {
         return resolve(planner, declaration, &id);
     }
@@ -119,18 +118,18 @@ pub(super) fn plan_closed<'a>(planner: &mut Planner<'a>, declaration: &'a Declar
     }
 }
 
-/// True when another declaration beside it names its object in the id annotation: it was renamed, and the object goes
-/// over to the new name. Of another namespace such a word counts for nothing.
-fn is_handed_over(planner: &Planner<'_>, declaration: &Declaration) -> bool {
-    let Some(id) = declaration.recorded_id() else {
+/// True when another declaration of its namespace records its object: it was renamed, or one of two that claimed the same
+/// object goes, and the object goes over to the one that stays. Of another namespace such a word counts for nothing.
+fn is_handed_over(planner: &Planner<'_>, declaration: &Declaration, id: &str) -> bool {
+    // What is being created in the place of the recorded object is nobody else's.
+    if planner.claims.id(&declaration.key) != Some(id) {
         return false;
-    };
-    planner.world.declarations.iter().any(|other| {
-        !other.deleting
-            && other.key.kind == declaration.key.kind
-            && other.key.namespace == declaration.key.namespace
-            && other.is_to_take_over()
-            && other.recorded_id() == Some(id)
+    }
+    let mut contenders = planner.claims.contenders(&declaration.key).iter();
+    contenders.any(|contender| {
+        // Those of other StatusPages of the same page are not in the index; they are asked when they own it.
+        let deleting = planner.index.get(contender).is_some_and(|other| other.deleting);
+        contender.namespace == declaration.key.namespace && !deleting
     })
 }
 

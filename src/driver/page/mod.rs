@@ -27,7 +27,8 @@ use crate::api::{Kind, Reason};
 use crate::driver::preview::{Preview, preview};
 use crate::driver::{Clock, Interrupt, Recorder, Store, Trigger, View};
 use crate::engine::{
-    self, Declaration, FRESH, Failure, Gate, ObjectKey, Plan, Read, ReadWhat, Request, SealKey, Spec, Status, Step, World,
+    self, Declaration, FRESH, Failure, Gate, ObjectKey, Plan, Read, ReadWhat, Request, SealKey, Spec, Status, Step,
+    World,
 };
 use crate::statuspage::{Budget, BudgetRegistry, Client, CollectionKind, Error, Permit, Priority, Snapshot, Transport};
 

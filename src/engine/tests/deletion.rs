@@ -323,3 +323,35 @@ fn a_declaration_of_another_namespace_cannot_keep_what_is_deleted() {
     let components = &simulation.remote.components.as_ref().unwrap().items;
     assert!(components.iter().all(|one| one.id != id), "{components:#?}");
 }
+
+#[test]
+fn of_two_that_record_the_same_object_the_one_that_stays_keeps_it() {
+    let mut simulation = many(1);
+    let id = simulation.remote.components.as_ref().unwrap().items[0].id.clone();
+    let mut copy = component("copy", json!({"name": "c0"}));
+    copy.id_annotation = Some(id.clone());
+    copy.status.object_mut().id = Some(id.clone());
+    copy.created = simulation.now;
+    simulation.declarations.push(copy);
+    simulation.pass();
+    assert_eq!(simulation.stands(Kind::Component, "copy").1, Reason::ClaimedByAnother);
+    simulation.delete(Kind::Component, "c0");
+    simulation.settle();
+    let components = &simulation.remote.components.as_ref().unwrap().items;
+    assert_eq!(components.iter().map(|one| &one.id).collect::<Vec<_>>(), [&id]);
+    assert_eq!(simulation.stands(Kind::Component, "copy").1, Reason::Synced);
+}
+
+#[test]
+fn two_that_record_the_same_object_and_go_together_take_it_with_them() {
+    let mut simulation = many(1);
+    let mut copy = component("copy", json!({"name": "c0"}));
+    copy.id_annotation = Some(simulation.remote.components.as_ref().unwrap().items[0].id.clone());
+    copy.finalizer = true;
+    simulation.declarations.push(copy);
+    simulation.delete(Kind::Component, "c0");
+    simulation.delete(Kind::Component, "copy");
+    simulation.settle();
+    assert!(simulation.remote.components.as_ref().unwrap().items.is_empty());
+    assert!(simulation.declarations.is_empty());
+}
