@@ -60,38 +60,11 @@ pub fn preview(world: &World<'_>, view: &View) -> Preview {
             ..*world
         });
         reads.clone_from(&plan.reads);
-        let mut known: BTreeMap<ObjectKey, &mut Declaration> = declarations
-            .iter_mut()
-            .chain(std::iter::once(&mut page))
-            .map(|declaration| (declaration.key.clone(), declaration))
-            .collect();
-        // What only the store is told goes first, as a driver does it, and leads to another plan: what somebody else
-        // lets go of may be taken over.
-        let mut gone: BTreeSet<ObjectKey> = BTreeSet::new();
-        let mut told = false;
-        for step in &plan.steps {
-            let Some(declaration) = known.get_mut(&step.key) else {
-                continue;
-            };
-            match &step.action {
-                Action::RecordId(_) => {
-                    engine::record(declaration, step, &Reply::Done);
-                    told = true;
-                }
-                Action::Hold => {
-                    told |= !declaration.finalizer;
-                    declaration.finalizer = true;
-                }
-                Action::Release | Action::Leave | Action::Prune => {
-                    gone.insert(step.key.clone());
-                }
-                _ => {}
-            }
-        }
-        if told || !gone.is_empty() {
-            declarations.retain(|declaration| !gone.contains(&declaration.key));
+        // What only the store is told goes first, as a driver does it, and leads to another plan.
+        if tell(&mut page, &mut declarations, &plan) {
             continue;
         }
+        let mut known = by_key(&mut page, &mut declarations);
         findings.get_or_insert_with(|| plan.findings.clone());
         // The status of this plan is what the next one builds on, conditions and recorded hashes included.
         let mut noted = false;
@@ -175,6 +148,44 @@ pub fn preview(world: &World<'_>, view: &View) -> Preview {
         plans,
         reads,
     }
+}
+
+/// Does to declarations what of a plan only concerns the store; false when there is nothing of that. What one lets go of
+/// may be taken over by another then.
+fn tell(page: &mut Declaration, declarations: &mut Vec<Declaration>, plan: &Plan) -> bool {
+    let mut gone: BTreeSet<&ObjectKey> = BTreeSet::new();
+    let mut told = false;
+    let mut known = by_key(page, declarations);
+    for step in &plan.steps {
+        let Some(declaration) = known.get_mut(&step.key) else {
+            continue;
+        };
+        match &step.action {
+            Action::RecordId(_) => {
+                engine::record(declaration, step, &Reply::Done);
+                told = true;
+            }
+            Action::Hold => {
+                told |= !declaration.finalizer;
+                declaration.finalizer = true;
+            }
+            Action::Release | Action::Leave | Action::Prune => {
+                gone.insert(&step.key);
+            }
+            _ => {}
+        }
+    }
+    let before = declarations.len();
+    declarations.retain(|declaration| !gone.contains(&declaration.key));
+    told || declarations.len() < before
+}
+
+fn by_key<'a>(
+    page: &'a mut Declaration,
+    declarations: &'a mut [Declaration],
+) -> BTreeMap<ObjectKey, &'a mut Declaration> {
+    let all = declarations.iter_mut().chain(std::iter::once(page));
+    all.map(|declaration| (declaration.key.clone(), declaration)).collect()
 }
 
 /// Counts what is on the page and of no declaration, as far as it was read. Incidents that are over and people are not

@@ -24,7 +24,7 @@ pub struct Candidate {
 /// not read, or there is no such declaration.
 pub fn candidates(world: &World<'_>, key: &ObjectKey) -> Option<Vec<Candidate>> {
     let index = Index::of(world);
-    let claims = Claims::of(world.declarations, &world.around.elsewhere);
+    let claims = Claims::of(world);
     let declaration = index.get(key)?;
     let context = Context {
         world,

@@ -8,6 +8,7 @@ use std::collections::{HashMap, HashSet};
 use jiff::Timestamp;
 
 use super::declaration::{Declaration, ObjectKey};
+use super::world::World;
 use crate::api::Kind;
 
 /// The id that a declaration records.
@@ -48,12 +49,18 @@ pub struct Claims {
 }
 
 impl Claims {
-    /// Reads the claims that the declarations of a page record, and those of other StatusPages of the same page.
-    pub fn of(declarations: &[Declaration], elsewhere: &[Claimant]) -> Self {
-        let own = declarations
+    /// Reads the claims that the declarations of a page record, and those of other StatusPages of the same page. What is
+    /// let go of is nobody's from the first plan on: who looks for an object to take over finds the same whether the page
+    /// was read before or after.
+    pub fn of(world: &World<'_>) -> Self {
+        let own = world
+            .declarations
             .iter()
+            .filter(|one| !one.lets_go(world.page_spec()))
             .filter_map(|one| Some((one.is_to_take_over(), one.created, &one.key, one.recorded_id()?)));
-        let others = elsewhere
+        let others = world
+            .around
+            .elsewhere
             .iter()
             .map(|one| (one.is_to_take_over, one.created, &one.key, one.id.as_str()));
         let mut by_right: Vec<(bool, Timestamp, &ObjectKey, &str)> = own.chain(others).collect();

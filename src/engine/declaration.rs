@@ -278,6 +278,13 @@ impl Declaration {
         }
     }
 
+    /// True when it is deleted and leaves its object on the page as it is, whatever the page shows.
+    pub fn lets_go(&self, page: Option<&StatusPageSpec>) -> bool {
+        let policies = self.policies(page);
+        let leaves = policies.deletion == Deletion::Orphan || policies.management == ManagementPolicy::ObserveOnly;
+        self.deleting && leaves && !policies.suspend
+    }
+
     /// The policies in force, given the page's spec.
     pub fn policies(&self, page: Option<&StatusPageSpec>) -> Policies {
         let defaults = page.and_then(|page| page.defaults.clone()).unwrap_or_default();

@@ -28,12 +28,13 @@ pub(super) fn plan<'a>(planner: &mut Planner<'a>, declaration: &'a Declaration) 
     if !declaration.finalizer {
         return;
     }
-    let policies = declaration.policies(planner.world.page_spec());
+    let page = planner.world.page_spec();
     let contested = planner.claims.contested_by(&declaration.key).is_some();
-    if policies.deletion == Deletion::Orphan || policies.management == ManagementPolicy::ObserveOnly || contested {
+    if declaration.lets_go(page) || contested {
         release(planner, declaration);
         return;
     }
+    let policies = declaration.policies(page);
     let journal_open = open_creation(declaration.status.object()).is_some();
     let identity = planner.identities.get(&declaration.key).filter(|_| journal_open);
     let id = match (declaration.recorded_id(), identity) {
@@ -103,7 +104,7 @@ pub(super) fn plan_closed<'a>(planner: &mut Planner<'a>, declaration: &'a Declar
         return planner.record(declaration, outcome);
     }
     let nothing_there = declaration.recorded_id().is_none() && open_creation(declaration.status.object()).is_none();
-    if policies.deletion == Deletion::Orphan || policies.management == ManagementPolicy::ObserveOnly || nothing_there {
+    if declaration.lets_go(planner.world.page_spec()) || nothing_there {
         release(planner, declaration);
     } else if planner.world.gate.is_some() {
         let message = format!(

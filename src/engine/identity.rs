@@ -117,7 +117,7 @@ pub(super) struct Known {
 /// Finds the remote objects of all declarations, in an order in which references point backwards.
 pub(super) fn identify_all(world: &World<'_>, index: &Index<'_>) -> Known {
     let mut known = Known {
-        claims: Claims::of(world.declarations, &world.around.elsewhere),
+        claims: Claims::of(world),
         identities: HashMap::new(),
         reads: Vec::new(),
         wakes: Vec::new(),
@@ -133,7 +133,8 @@ pub(super) fn identify_all(world: &World<'_>, index: &Index<'_>) -> Known {
     });
     for declaration in order {
         // A deleted declaration needs its recorded id only, unless the outcome of its creation is not known.
-        if declaration.deleting && open_creation(declaration.status.object()).is_none() {
+        let needs_id_only = open_creation(declaration.status.object()).is_none();
+        if declaration.deleting && (needs_id_only || declaration.lets_go(world.page_spec())) {
             continue;
         }
         let context = Context {

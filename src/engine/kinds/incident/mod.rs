@@ -101,12 +101,12 @@ impl Rules for IncidentSpec {
         match mark_of(remote) {
             Some(mark) if mark.is_from(context.declaration) => return true,
             Some(mark) if mark.names(context.declaration) => return !over || tells_this(),
-            // What was created for another declaration of this page is that one's, recorded or not.
+            // What was created for another declaration of this page is that one's, recorded or not, until it lets go.
             Some(mark)
                 if context
                     .index
                     .get(&ObjectKey::new(Kind::Incident, mark.namespace, mark.name))
-                    .is_some() =>
+                    .is_some_and(|other| !other.lets_go(context.world.page_spec())) =>
             {
                 return false;
             }
