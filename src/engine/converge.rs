@@ -30,6 +30,9 @@ pub(super) enum Start {
 
 impl<'a> Planner<'a> {
     pub(super) fn converge(&mut self, declaration: &'a Declaration) {
+        if declaration.set_aside {
+            return;
+        }
         if declaration.policies(self.world.page_spec()).suspend {
             let outcome = Outcome::new(
                 declaration,

@@ -76,6 +76,8 @@ pub struct Declaration {
     pub id_annotation: Option<String>,
     /// The requested-at annotation.
     pub requested_at: Option<String>,
+    /// True when the command at work was asked to do nothing for it: its object stays its own, and that is all.
+    pub set_aside: bool,
     /// The allow-deletes annotation.
     pub allow_deletes: Option<String>,
     /// All annotations.
@@ -268,6 +270,7 @@ impl Declaration {
             finalizer: false,
             id_annotation: None,
             requested_at: None,
+            set_aside: false,
             allow_deletes: None,
             annotations: BTreeMap::new(),
             spec: Arc::new(spec),
@@ -276,6 +279,46 @@ impl Declaration {
             secrets: BTreeMap::new(),
             key,
         }
+    }
+
+    /// The declarations that it names, of its own namespace.
+    pub fn references(&self) -> Vec<ObjectKey> {
+        let mut found = Vec::new();
+        let mut name = |kind: Kind, names: &mut dyn Iterator<Item = &String>| {
+            found.extend(names.map(|name| ObjectKey::new(kind, self.key.namespace.clone(), name)));
+        };
+        match &*self.spec {
+            Spec::Component(spec) => {
+                name(
+                    Kind::ComponentGroup,
+                    &mut spec.group_ref.iter().map(|group| &group.name),
+                );
+            }
+            Spec::Metric(spec) => {
+                name(
+                    Kind::MetricsProvider,
+                    &mut spec.provider_ref.iter().map(|provider| &provider.name),
+                );
+            }
+            Spec::Incident(spec) => name(Kind::Component, &mut spec.components.keys()),
+            Spec::Subscriber(spec) => name(Kind::Component, &mut spec.components.iter()),
+            Spec::IncidentTemplate(spec) => name(Kind::Component, &mut spec.components.iter().flatten()),
+            Spec::PageAccessUser(spec) => {
+                name(Kind::Component, &mut spec.components.iter().flatten());
+                name(Kind::Metric, &mut spec.metrics.iter().flatten());
+            }
+            Spec::PageAccessGroup(spec) => {
+                name(Kind::PageAccessUser, &mut spec.users.iter().flatten());
+                name(Kind::Component, &mut spec.components.iter().flatten());
+                name(Kind::Metric, &mut spec.metrics.iter().flatten());
+            }
+            Spec::StatusPage(_)
+            | Spec::ComponentGroup(_)
+            | Spec::MetricsProvider(_)
+            | Spec::OrganizationUser(_)
+            | Spec::Removed(_) => {}
+        }
+        found
     }
 
     /// True when it is deleted and leaves its object on the page as it is, whatever the page shows.
@@ -332,7 +375,7 @@ impl Declaration {
                     }
                 }),
                 replace: spec.replace_policy().unwrap_or_default(),
-                suspend: page_suspended || common.is_some_and(|common| common.suspend),
+                suspend: page_suspended || self.set_aside || common.is_some_and(|common| common.suspend),
             },
         }
     }

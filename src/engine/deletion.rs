@@ -16,8 +16,10 @@ use super::kinds;
 use super::plan::{Action, ReadWhat, State};
 use super::planner::{Outcome, Planner, step};
 use super::request::Request;
-use crate::api::{ComponentGroupSpec, IncidentSpec, Kind, ManagementPolicy, Reason};
-use crate::statuspage::{ComponentStatus, Incident, IncidentStatus, IncidentWrite, ObjectKind, Priority};
+use crate::api::{ComponentGroupSpec, IncidentSpec, Kind, Reason};
+use crate::statuspage::{
+    CollectionKind, ComponentStatus, Incident, IncidentStatus, IncidentWrite, ObjectKind, Priority,
+};
 
 /// The deletion of a namespace waits for so long for what may pass, or for an answer of somebody, before what stops it is
 /// left as it is.
@@ -228,7 +230,19 @@ fn resolve<'a>(planner: &mut Planner<'a>, declaration: &'a Declaration, id: &str
 /// A group disappears with its last member: when all members are being deleted too, there is nothing to send.
 fn group_ends_by_itself<'a>(planner: &mut Planner<'a>, declaration: &'a Declaration, id: &str) -> bool {
     if planner.world.snapshot.components.is_none() {
-        return false;
+        let list = ReadWhat::Collection(CollectionKind::Components);
+        if planner.world.unreadable(&list).is_some() {
+            return false;
+        }
+        let waits = Outcome::new(
+            declaration,
+            State::Progressing,
+            Reason::Deleting,
+            "will be deleted, or go with its components",
+        );
+        planner.pursue(declaration, list, Priority::Read);
+        planner.record(declaration, waits);
+        return true;
     }
     let lookup = planner.index.lookup(Kind::ComponentGroup);
     let there = lookup.and_then(|lookup| lookup.get::<ComponentGroupSpec>(planner.world.snapshot, id));

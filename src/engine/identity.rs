@@ -66,7 +66,11 @@ impl Identified {
     }
 
     fn unknown() -> Self {
-        Identified::stop(State::Unknown, Reason::Progressing, "")
+        Identified::stop(
+            State::Unknown,
+            Reason::Progressing,
+            "it is not known yet whether it is on the page",
+        )
     }
 
     fn of(identity: Identity) -> Self {

@@ -238,6 +238,11 @@ impl<'a> Planner<'a> {
                 outcome.stop(State::Progressing, failure.reason, message);
             }
         }
+        if page.set_aside {
+            "its settings were not looked at".clone_into(&mut outcome.message);
+            self.record(page, outcome);
+            return Open::All;
+        }
         let fields = spec
             .settings
             .as_ref()
@@ -318,6 +323,9 @@ impl<'a> Planner<'a> {
     /// Nothing can be sent: what was in sync stays as it was seen, what waits says why, deletions that leave the
     /// remote object alone go on.
     fn closed(&mut self, declaration: &'a Declaration) {
+        if declaration.set_aside {
+            return;
+        }
         if declaration.deleting {
             deletion::plan_closed(self, declaration);
             return;

@@ -157,6 +157,11 @@ impl DirectoryStore {
         self.disk.as_ref().map_or(0, |disk| disk.bytes_written())
     }
 
+    /// From here on does something for these declarations only; the objects of the others stay theirs.
+    pub fn narrow(&self, only: BTreeSet<ObjectKey>) {
+        self.state().only = Some(only);
+    }
+
     /// The lock file in use.
     pub fn lock_path(&self) -> &Path {
         &self.lock_path
@@ -278,7 +283,7 @@ impl Store for DirectoryStore {
             let removed = state.undeclared.iter().filter_map(|name| {
                 let entry = state.lock.objects.get(name)?;
                 let belongs = entry.held && entry.page == page_name;
-                belongs.then(|| Some(object::removed(entry_key(name)?, entry)))?
+                belongs.then(|| Some(state.narrowed(object::removed(entry_key(name)?, entry))))?
             });
             declarations.extend(removed);
         }
@@ -292,7 +297,7 @@ impl Store for DirectoryStore {
             None => {
                 let entry = state.lock.objects.get(&entry_name(key))?;
                 let is_removed = state.complete && entry.held && entry.page == page_name(page);
-                is_removed.then(|| object::removed(key.clone(), entry))
+                is_removed.then(|| state.narrowed(object::removed(key.clone(), entry)))
             }
         }
     }

@@ -155,6 +155,7 @@ impl Read {
             // An id that was created here wins over one in the manifest only when the manifest has none.
             id_annotation: annotation(crate::api::ID).or_else(|| entry.id.clone()),
             requested_at: annotation(REQUESTED_AT),
+            set_aside: false,
             allow_deletes: annotation(ALLOW_DELETES),
             annotations: self.annotations.clone(),
             secrets: secrets(&self.spec),

@@ -14,6 +14,8 @@ use crate::engine::{Declaration, Deletion, ObjectKey, Status};
 #[derive(Debug)]
 pub(super) struct State {
     pub(super) objects: Objects,
+    /// The only declarations that anything is done for; none of them is all of them.
+    pub(super) only: Option<BTreeSet<ObjectKey>>,
     /// True when every declaration of the directory is known: only then is a missing one a removed one.
     pub(super) complete: bool,
     pub(super) lock: LockFile,
@@ -30,6 +32,7 @@ impl State {
     pub(super) fn new(lock: LockFile, texts: BTreeMap<String, String>) -> Self {
         State {
             objects: Objects::default(),
+            only: None,
             complete: false,
             lock,
             undeclared: BTreeSet::new(),
@@ -93,7 +96,14 @@ impl State {
     pub(super) fn declaration(&self, object: &Read) -> Option<Declaration> {
         let mut declaration = object.declaration(self.lock.objects.get(&object.name)?);
         declaration.resolve_pages(|page| self.page_id(&object.key.namespace, page));
-        Some(declaration)
+        Some(self.narrowed(declaration))
+    }
+
+    /// Sets a declaration aside that nothing is to be done for.
+    pub(super) fn narrowed(&self, mut declaration: Declaration) -> Declaration {
+        let only = self.only.as_ref();
+        declaration.set_aside = only.is_some_and(|only| !only.contains(&declaration.key));
+        declaration
     }
 
     /// The id of the page that a StatusPage stands for, declared or found.

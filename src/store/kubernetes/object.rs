@@ -201,6 +201,7 @@ impl Object {
             finalizer: self.holds(),
             id_annotation: self.id_annotation.as_deref().map(str::to_owned),
             requested_at: self.requested_at.as_deref().map(str::to_owned),
+            set_aside: false,
             allow_deletes: self.allow_deletes.as_deref().map(str::to_owned),
             annotations: self.annotations.clone(),
             spec: Arc::clone(spec),
