@@ -3,26 +3,38 @@
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 
-use super::progress::{Counts, finding_lines, left_out, lines, print_problems, stranded_lines, summary};
+use super::only::Only;
+use super::plan::{self, PageReport as PagePlan, PlanFile, PlannedPage, Reviewed, differences, review, text};
+use super::progress::{Counts, Lines, finding_lines, left_out, lines, print_problems, stranded_lines, summary};
+use super::question::{self, Answer};
 use super::record::Record;
 use super::session::{PageResult, Session, asked_to_end, block_on, settle};
 use super::{Connection, Failure, Outcome};
-use crate::driver::Trigger;
+use crate::driver::{PageDriver, Trigger};
 use crate::engine::State;
+use crate::store::directory::DirectoryStore;
 
 /// Options of `apply`.
 #[derive(Clone, Debug, Args)]
 #[command(after_long_help = super::connection::SECRETS_HELP)]
 pub struct Arguments {
     /// Directory with the manifests, or one file. What is missing in a directory is deleted by its policy; one file
-    /// deletes nothing.
+    /// deletes nothing. Or a file of `plan --out`: exactly what it says is done, or nothing when the page or the files
+    /// have moved.
     #[arg(value_name = "DIR")]
     pub directory: PathBuf,
+    /// Does not ask. On a terminal, what will be published, deleted or taken over is shown first, and asked for once;
+    /// without a terminal nobody is asked.
+    #[arg(short, long)]
+    pub yes: bool,
+    /// What is applied.
+    #[command(flatten)]
+    pub only: Only,
     /// Form of the output.
     #[arg(short, long, value_enum, value_name = "FORMAT", default_value_t = Format::Text)]
     pub output: Format,
@@ -78,44 +90,73 @@ struct ObjectReport<'a> {
     message: &'a str,
 }
 
-/// Applies a directory.
-pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<Outcome, Failure> {
-    let print = (arguments.output == Format::Text).then(lines);
-    let session = Session::open(&arguments.directory, &arguments.connection, print.clone())?;
-    print_problems(&session.manifests);
-    let pages = session.pages(&arguments.directory)?;
-    let limit = Duration::from_secs(arguments.timeout);
-    let results = block_on(async {
-        session.record(&arguments.record).await?;
-        let trigger = Trigger::default();
-        let work = futures::future::join_all(pages.into_iter().map(|page| {
-            let mut driver = session.driver(page);
-            let mut interrupt = trigger.interrupt();
-            let print = print.clone();
-            async move { settle(&mut driver, &mut interrupt, limit, print.as_ref()).await }
-        }));
-        tokio::pin!(work);
-        let why = tokio::select! {
-            results = &mut work => {
-                session.close_record().await;
-                return Ok(results);
-            }
-            () = asked_to_end() => "Stopping: what is under way is finished. Ctrl-C again ends at once.",
-            () = tokio::time::sleep(limit) => "The time is up: what is under way is finished.",
-            never = session.bar.show(&session.tally, print.as_ref()) => match never {},
-            never = session.tell_of_used_window() => match never {},
-        };
-        if let Some(print) = &print {
-            print(why);
+/// What is applied: a directory, or what was reviewed.
+struct Order {
+    directory: PathBuf,
+    only: Only,
+    reviewed: Option<PlanFile>,
+}
+
+impl Order {
+    fn of(arguments: &Arguments) -> Result<Order, Failure> {
+        match PlanFile::read(&arguments.directory)? {
+            None => Ok(Order {
+                directory: arguments.directory.clone(),
+                only: arguments.only.clone(),
+                reviewed: None,
+            }),
+            Some(_) if !arguments.only.only.is_empty() => Err(Failure::Usage(
+                "a plan file says itself what it is about: give --only to `plan --out`".to_owned(),
+            )),
+            Some(file) => Ok(Order {
+                directory: file.directory.clone(),
+                only: Only {
+                    only: file.only.clone(),
+                },
+                reviewed: Some(file),
+            }),
         }
-        trigger.stop();
-        let ended = tokio::select! {
-            results = &mut work => Ok(results),
-            () = asked_to_end() => Err(Failure::Interrupted),
-        };
-        session.close_record().await;
-        ended
+    }
+}
+
+/// Applies a directory, or what was reviewed of one.
+pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<Outcome, Failure> {
+    let order = Order::of(arguments)?;
+    let print = (arguments.output == Format::Text).then(lines);
+    let session = Session::open(&order.directory, &arguments.connection, print.clone())?;
+    print_problems(&session.manifests);
+    let pages = session.pages(&order.directory)?;
+    let pages = order.only.narrow(&session.store, pages, &order.directory)?;
+    let asks = !arguments.yes && question::is_possible();
+    let worked = block_on(async {
+        let mut drivers: Vec<_> = pages.into_iter().map(|page| session.driver(page)).collect();
+        if order.reviewed.is_some() || asks {
+            let consent = tokio::select! {
+                consent = consent(arguments, &order, &session, &mut drivers, out) => consent,
+                () = asked_to_end() => Ok(Answer::Interrupted),
+            };
+            match consent {
+                Ok(Answer::Yes) => {}
+                Ok(answer) => {
+                    session.close_record().await;
+                    return Ok(Worked::Not(answer));
+                }
+                Err(failure) => {
+                    session.close_record().await;
+                    return Err(failure);
+                }
+            }
+        }
+        work(arguments, &session, drivers, print).await.map(Worked::Until)
     })?;
+    let results = match worked {
+        Worked::Until(results) => results,
+        Worked::Not(Answer::Interrupted) => return Ok(Outcome::Interrupted),
+        Worked::Not(_) => {
+            writeln!(out, "Nothing was sent.").map_err(Failure::Output)?;
+            return Ok(Outcome::Problems);
+        }
+    };
     session.store.record()?;
     let stranded = session.store.stranded();
     report(arguments, &session, &results, &stranded, out).map_err(Failure::Output)?;
@@ -125,6 +166,98 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<Outcome, Failur
     } else {
         Outcome::Problems
     })
+}
+
+/// How far a command came.
+enum Worked {
+    /// To the end, with how each page stands.
+    Until(Vec<PageResult>),
+    /// Nowhere: somebody said no.
+    Not(Answer),
+}
+
+async fn work(
+    arguments: &Arguments,
+    session: &Session,
+    drivers: Vec<PageDriver<DirectoryStore>>,
+    print: Option<Lines>,
+) -> Result<Vec<PageResult>, Failure> {
+    let limit = Duration::from_secs(arguments.timeout);
+    session.record(&arguments.record).await?;
+    let trigger = Trigger::default();
+    let work = futures::future::join_all(drivers.into_iter().map(|driver| {
+        let mut driver = session.recorded(driver);
+        let mut interrupt = trigger.interrupt();
+        let print = print.clone();
+        async move { settle(&mut driver, &mut interrupt, limit, print.as_ref()).await }
+    }));
+    tokio::pin!(work);
+    let why = tokio::select! {
+        results = &mut work => {
+            session.close_record().await;
+            return Ok(results);
+        }
+        () = asked_to_end() => "Stopping: what is under way is finished. Ctrl-C again ends at once.",
+        () = tokio::time::sleep(limit) => "The time is up: what is under way is finished.",
+        never = session.bar.show(&session.tally, print.as_ref()) => match never {},
+        never = session.tell_of_used_window() => match never {},
+    };
+    if let Some(print) = &print {
+        print(why);
+    }
+    trigger.stop();
+    let ended = tokio::select! {
+        results = &mut work => Ok(results),
+        () = asked_to_end() => Err(Failure::Interrupted),
+    };
+    session.close_record().await;
+    ended
+}
+
+/// After so long at the question, what was shown may not be true any more.
+const STILL_TRUE: Duration = Duration::from_secs(60);
+
+/// Finds out whether what would be done now is to be done: it is what was reviewed, or somebody says yes.
+async fn consent(
+    arguments: &Arguments,
+    order: &Order,
+    session: &Session,
+    drivers: &mut Vec<PageDriver<DirectoryStore>>,
+    out: &mut dyn Write,
+) -> Result<Answer, Failure> {
+    let shown = review(session, drivers).await;
+    let planned = |pages: &[Reviewed]| -> Vec<PlannedPage> { pages.iter().map(|one| one.planned.clone()).collect() };
+    let before = planned(&shown);
+    if let Some(file) = &order.reviewed {
+        return match file.differences(&before) {
+            lines if lines.is_empty() => Ok(Answer::Yes),
+            lines => Err(Failure::PlanMoved(lines)),
+        };
+    }
+    let pages: Vec<_> = shown.into_iter().map(|one| one.report).collect();
+    if !pages.iter().any(PagePlan::needs_consent) {
+        return Ok(Answer::Yes);
+    }
+    let shown = plan::Report::new(session, pages);
+    match arguments.output {
+        Format::Text => text(&shown, out).and_then(|()| out.flush()),
+        Format::Json => text(&shown, &mut anstream::AutoStream::auto(std::io::stderr()).lock()),
+    }
+    .map_err(Failure::Output)?;
+    let asked = Instant::now();
+    let answer = question::ask("Do this?").await;
+    if answer == Answer::Yes && asked.elapsed() > STILL_TRUE {
+        // Read anew: somebody may have done the same in the console meanwhile.
+        *drivers = drivers
+            .iter()
+            .map(|driver| session.driver(driver.key().clone()))
+            .collect();
+        let lines = differences(&before, &planned(&review(session, drivers).await));
+        if !lines.is_empty() {
+            return Err(Failure::PlanMoved(lines));
+        }
+    }
+    Ok(answer)
 }
 
 /// True when every declaration of the page is as declared, or suspended.

@@ -88,6 +88,17 @@ pub enum Failure {
     /// No StatusPage is declared.
     #[error("no StatusPage is declared in {}: nothing says which page is meant", .0.display())]
     NoPage(PathBuf),
+    /// A plan file cannot be made or used.
+    #[error("{}: {why}", path.display())]
+    PlanFile {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        why: String,
+    },
+    /// What was reviewed is not what would be done now.
+    #[error("this is not what was reviewed, and nothing was sent:{}\nPlan again and review it", lines(.0))]
+    PlanMoved(Vec<String>),
     /// There is no token.
     #[error("there is no API token: set STATUSPAGE_TOKEN, or give --token-file")]
     NoToken,
@@ -209,4 +220,8 @@ impl Failure {
         // When not even this can be written, the exit code has to do.
         let _ = writeln!(to, "{style}error{style:#}: {message}");
     }
+}
+
+fn lines(all: &[String]) -> String {
+    all.iter().map(|line| format!("\n  {line}")).collect()
 }

@@ -1,6 +1,6 @@
 //! The command line: one file per command, presentation only.
 //!
-//! Exit codes: 0 success, 1 error (wrong usage too), 2 changes found by `plan`.
+//! Exit codes: 0 success, 1 error (wrong usage too), 2 changes found by `plan`, 130 Ctrl-C at a question.
 
 mod access_key;
 mod access_key_secret;
@@ -19,10 +19,13 @@ mod export;
 mod failure;
 mod http_api;
 mod logging;
+mod name;
+mod only;
 mod operator;
 mod plan;
 mod progress;
 mod quantity;
+mod question;
 mod record;
 mod schema;
 mod screen;
@@ -133,6 +136,8 @@ pub enum Outcome {
     Problems,
     /// A plan has changes.
     Changes,
+    /// Ctrl-C, before anything was done.
+    Interrupted,
 }
 
 impl From<Outcome> for ExitCode {
@@ -141,6 +146,7 @@ impl From<Outcome> for ExitCode {
             Outcome::Success => 0,
             Outcome::Problems => 1,
             Outcome::Changes => 2,
+            Outcome::Interrupted => 130,
         })
     }
 }

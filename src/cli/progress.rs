@@ -178,7 +178,7 @@ pub(super) fn waiting_line(result: &PageResult, pause: Duration) -> String {
     // The page's own trouble stops everything; else the first object that time can help.
     let cause = result
         .open()
-        .filter(|finding| finding.state == State::Progressing)
+        .filter(|finding| matches!(finding.state, State::Progressing | State::Unknown))
         .max_by_key(|finding| finding.key == result.key);
     match cause {
         Some(finding) => format!("· {}: {}; looks again in {seconds} s", finding.key, finding.message),

@@ -12,6 +12,7 @@ use super::progress::{Lines, Tally, event_line, note, waiting_line};
 use super::record::Record;
 use super::{Connection, Failure};
 use crate::admin::Serving;
+use crate::api::Reason;
 use crate::audit::AuditLog;
 use crate::driver::{Clock, Event, Interrupt, PageDriver, PageOptions, PassEnd, Totals};
 use crate::engine::{self, Declaration, Finding, ObjectKey, State};
@@ -133,6 +134,11 @@ impl Session {
     pub(super) fn driver(&self, page: ObjectKey) -> PageDriver<DirectoryStore> {
         let driver = PageDriver::new(page, Arc::clone(&self.store), self.options.clone());
         self.bar.follow(driver.pending());
+        self.recorded(driver)
+    }
+
+    /// The same driver, which records what it does if there is an event log by now.
+    pub(super) fn recorded(&self, driver: PageDriver<DirectoryStore>) -> PageDriver<DirectoryStore> {
         match self.log.get() {
             Some(log) => driver.recorded_by(Arc::new(log.clone())),
             None => driver,
@@ -202,6 +208,19 @@ pub(super) struct PageResult {
 }
 
 impl PageResult {
+    /// What is on its way, and does not wait for something that only a person can do.
+    fn progressing(&self) -> Vec<(ObjectKey, String)> {
+        let moves = |finding: &&Finding| match finding.state {
+            State::Unknown => true,
+            State::Progressing => finding.reason != Reason::WaitingForReference,
+            State::InSync | State::Suspended | State::Stalled => false,
+        };
+        let moving = self.findings.iter().filter(moves);
+        moving
+            .map(|finding| (finding.key.clone(), finding.message.clone()))
+            .collect()
+    }
+
     /// The findings that a person has to look at.
     pub(super) fn open(&self) -> impl Iterator<Item = &Finding> {
         self.findings
@@ -226,6 +245,7 @@ pub(super) async fn settle(
     let started = tokio::time::Instant::now();
     let mut last_success = started;
     let mut succeeded = 0;
+    let mut last_progress = (started, Vec::new());
     loop {
         let end = driver.pass(interrupt).await;
         let now = tokio::time::Instant::now();
@@ -235,13 +255,19 @@ pub(super) async fn settle(
             (last_success, succeeded) = (now, successes);
         }
         let stopped = end == PassEnd::Stopped;
-        let wake = match end {
-            PassEnd::Idle(wake) if driver.waits_for_time() => wake,
-            _ => None,
+        let pending = result(driver, false).progressing();
+        if pending != last_progress.1 {
+            last_progress = (now, pending);
+        }
+        let (wake, since) = match end {
+            PassEnd::Idle(wake) if driver.waits_for_time() => (wake, last_success),
+            // Nothing fails: something is on its way, and is waited for as long as it moves.
+            PassEnd::Idle(wake) if !last_progress.1.is_empty() => (wake, last_progress.0),
+            _ => (None, now),
         };
         let pause = wake.map(until).filter(|pause| {
             let resumed = now + *pause;
-            resumed <= started + limit && resumed <= last_success + PATIENCE
+            resumed <= started + limit && resumed <= since + PATIENCE
         });
         let Some(pause) = pause else {
             return result(driver, stopped);

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use serde_json::Value;
 
-use crate::api::Kind;
+use crate::api::{Kind, ManagementPolicy};
 use crate::engine::{
-    self, Action, Declaration, Finding, ObjectKey, Plan, Read, ReadWhat, Reply, Status, Step, World, model,
+    self, Action, Declaration, Finding, ObjectKey, Plan, Read, ReadWhat, Reply, Spec, Status, Step, World, model,
 };
 use crate::statuspage::{IncidentStatus, Snapshot};
 
@@ -23,6 +23,10 @@ pub struct Preview {
     pub findings: Vec<Finding>,
     /// Plans that it took.
     pub plans: usize,
+    /// The declarations that take over an object that is on the page already and write to it from then on, with its id.
+    pub adopted: Vec<(ObjectKey, String)>,
+    /// The declaration of each object of the page that has one, now or in the end.
+    pub owners: BTreeMap<(Kind, String), ObjectKey>,
     /// How many objects of the page are of no declaration, by kind: people's own, or ones still to be declared.
     pub undeclared: BTreeMap<Kind, usize>,
     /// What would have to be read of the page before more can be foreseen.
@@ -140,9 +144,13 @@ pub fn preview(world: &World<'_>, view: &View) -> Preview {
     }
     reads.retain(|read| !is_new(&read.what));
     let owned = view.declarations.iter().chain(&declarations);
-    let owned: BTreeSet<&str> = owned.filter_map(Declaration::recorded_id).collect();
+    let owners: BTreeMap<(Kind, String), ObjectKey> = owned
+        .filter_map(|one| Some(((one.key.kind, one.recorded_id()?.to_owned()), one.key.clone())))
+        .collect();
     Preview {
-        undeclared: undeclared(world.snapshot, &owned),
+        undeclared: undeclared(world.snapshot, &owners),
+        owners,
+        adopted: adopted(view, &declarations),
         steps,
         findings: findings.unwrap_or_default(),
         plans,
@@ -188,12 +196,30 @@ fn by_key<'a>(
     all.map(|declaration| (declaration.key.clone(), declaration)).collect()
 }
 
+/// What takes over an object that is on the page already: by its name, or by an id that somebody wrote into the annotation.
+/// What only observes is left out: nothing is written to its object.
+fn adopted(view: &View, afterwards: &[Declaration]) -> Vec<(ObjectKey, String)> {
+    let page = match &*view.page.spec {
+        Spec::StatusPage(spec) => Some(&**spec),
+        _ => None,
+    };
+    let taken = afterwards.iter().filter_map(|declaration| {
+        let before = view.get(&declaration.key)?;
+        let id = declaration.status.object().id.as_deref()?;
+        let object = before.status.object();
+        let is_new = object.id.as_deref() != Some(id) && object.journal.is_none() && !id.starts_with(NEW);
+        let writes = declaration.policies(page).management == ManagementPolicy::Full;
+        (is_new && writes).then(|| (declaration.key.clone(), id.to_owned()))
+    });
+    taken.collect()
+}
+
 /// Counts what is on the page and of no declaration, as far as it was read. Incidents that are over and people are not
 /// counted: nobody would declare them.
-fn undeclared(snapshot: &Snapshot, owned: &BTreeSet<&str>) -> BTreeMap<Kind, usize> {
+fn undeclared(snapshot: &Snapshot, owners: &BTreeMap<(Kind, String), ObjectKey>) -> BTreeMap<Kind, usize> {
     let mut counts = BTreeMap::new();
     let mut count = |kind: Kind, id: &str| {
-        if !owned.contains(id) {
+        if !owners.contains_key(&(kind, id.to_owned())) {
             *counts.entry(kind).or_default() += 1;
         }
     };

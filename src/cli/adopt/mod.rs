@@ -8,6 +8,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::name::Name;
 use super::plan::change_line;
 use super::session::block_on;
 use super::{Connection, Failure, Outcome};
@@ -112,40 +113,17 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<Outcome, Failur
 
 /// Reads `KIND/NAME` or `KIND/NAMESPACE/NAME`.
 fn wanted(object: &str, id: Option<&str>) -> Result<Wanted, Failure> {
-    let parts: Vec<&str> = object.split('/').collect();
-    let (word, namespace, name) = match parts.as_slice() {
-        [kind, name] => (*kind, None, *name),
-        [kind, namespace, name] => (*kind, Some((*namespace).to_owned()), *name),
-        _ => {
-            let message = format!("{object:?} is no declaration: write KIND/NAME, such as component/api");
-            return Err(Failure::Usage(message));
-        }
-    };
-    let kind = named(word).ok_or_else(|| {
-        let kinds: Vec<&str> = Kind::ALL.into_iter().skip(1).map(Kind::as_str).collect();
-        Failure::Usage(format!("{word:?} is no kind: use one of {}", kinds.join(", ")))
-    })?;
+    let Name { kind, namespace, name } = Name::parse(object)?;
     if kind == Kind::StatusPage {
         let message = "a StatusPage says by pageId or subdomain which page it is: nothing is to be bound";
         return Err(Failure::Usage(message.to_owned()));
     }
+    let id = id.map(str::to_owned);
     Ok(Wanted {
         kind,
         namespace,
-        name: name.to_owned(),
-        id: id.map(str::to_owned),
-    })
-}
-
-/// The kind by any name that kubectl takes.
-fn named(word: &str) -> Option<Kind> {
-    let word = word.to_ascii_lowercase();
-    Kind::ALL.into_iter().find(|kind| {
-        let names = kind.definition().spec.names;
-        let short = names.short_names.unwrap_or_default();
-        [names.kind.to_ascii_lowercase(), names.plural].contains(&word)
-            || names.singular.as_ref() == Some(&word)
-            || short.contains(&word)
+        name,
+        id,
     })
 }
 
@@ -207,10 +185,6 @@ mod tests {
 
     #[test]
     fn a_declaration_is_named_as_for_kubectl() {
-        for word in ["component", "Component", "components", "spcomp"] {
-            assert_eq!(named(word), Some(Kind::Component), "{word}");
-        }
-        assert_eq!(named("compnent"), None);
         let inside = wanted("incident/status/slow-api", Some("x")).ok().unwrap();
         assert_eq!(
             (

@@ -282,6 +282,7 @@ impl<S: Store> PageDriver<S> {
     /// Not cancel safe: let it return, by way of [`super::Trigger::stop`].
     pub async fn pass(&mut self, interrupt: &mut Interrupt) -> PassEnd {
         self.totals.passes += 1;
+        self.fresh_for = FRESH;
         self.rereads.clear();
         if self.recorder.is_some() {
             // What a store has just made up about new declarations is part of what is recorded of them.
@@ -498,16 +499,23 @@ impl<S: Store> PageDriver<S> {
         let undisturbed = nobody.interrupt();
         loop {
             let mut shown = preview(&self.world(&view), &view);
-            let tells = shown.steps.iter().filter_map(|step| step.action.request());
-            if tells
-                .filter_map(Request::publication)
-                .any(|publication| publication.notifies)
-            {
-                shown.reads.push(Read {
-                    what: ReadWhat::Collection(CollectionKind::SubscriberCounts),
-                    priority: Priority::Read,
-                });
+            // How many are told, and what is deleted, is not needed to do it, but to know what is done.
+            let mut to_show = Vec::new();
+            for step in &shown.steps {
+                let publication = step.action.request().and_then(Request::publication);
+                if publication.is_some_and(|publication| publication.notifies) {
+                    to_show.push(CollectionKind::SubscriberCounts);
+                }
+                let list = engine::list_of(step.key.kind);
+                if step.action.is_deletion() && self.snapshot.outline(list).is_none() {
+                    to_show.push(list);
+                }
             }
+            let to_show = to_show.into_iter().map(|list| Read {
+                what: ReadWhat::Collection(list),
+                priority: Priority::Read,
+            });
+            shown.reads.extend(to_show);
             let reads: Vec<Read> = shown
                 .reads
                 .iter()

@@ -11,6 +11,7 @@ mod lock_file;
 mod outage;
 mod plan;
 mod removals;
+mod review;
 mod serve;
 mod window;
 

@@ -304,7 +304,7 @@ async fn a_deletion_says_what_goes_and_a_rename_how_it_stays() {
         "{text}"
     );
     assert!(
-        text.contains("Not declared here, and never touched: 1 Component\n"),
+        text.contains("Not declared here, and never touched: 1 Component. `statuspage export --missing DIR`"),
         "{text}"
     );
 

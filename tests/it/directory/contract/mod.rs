@@ -15,6 +15,7 @@ use stage::{Sent, Stage};
 /// Plans, applies, and compares.
 async fn comes_true(stage: &Stage, what: &str) -> Result<usize, TestCaseError> {
     let (planned, findings) = stage.plan().await;
+    let began = tokio::time::Instant::now();
     let requests = stage.writes();
     let (sent, after) = stage.apply().await;
     let answered = stage.writes() - requests;
@@ -34,7 +35,9 @@ async fn comes_true(stage: &Stage, what: &str) -> Result<usize, TestCaseError> {
         shown.is_empty() && not_shown.is_empty() && planned == sent,
         "{what}\nplanned but not sent: {shown:#?}\nsent but not planned: {not_shown:#?}\nplanned {:#?}\nsent {:#?}\nfindings at the plan {findings:#?}\nafter apply {after:#?}\n{}",
         planned.iter().map(|step| &step.summary).collect::<Vec<_>>(),
-        sent.iter().map(|step| &step.summary).collect::<Vec<_>>(),
+        sent.iter()
+            .map(|step| format!("{} after {:?}", step.summary, step.at - began))
+            .collect::<Vec<_>>(),
         stage.manifests(),
     );
     prop_assert_eq!(answered, planned.len(), "{}: what the server counted", what);

@@ -30,6 +30,7 @@ pub(super) struct Sent {
     pub(super) summary: String,
     pub(super) outcome: &'static str,
     created: Option<String>,
+    pub(super) at: tokio::time::Instant,
 }
 
 impl PartialEq for Sent {
@@ -62,6 +63,7 @@ fn sent(key: &ObjectKey, uid: Option<&str>, step: &Step) -> Sent {
         summary: step.summary.clone(),
         outcome: "planned",
         created: None,
+        at: tokio::time::Instant::now(),
     }
 }
 

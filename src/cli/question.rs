@@ -1,0 +1,68 @@
+//! The one question that a command asks on a terminal.
+
+use std::io::{self, BufRead, IsTerminal, Write};
+
+use super::screen::printing;
+use super::session::asked_to_end;
+
+/// How a question was answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Answer {
+    Yes,
+    /// No, nothing, or the end of the input.
+    No,
+    /// Ctrl-C, or SIGTERM.
+    Interrupted,
+}
+
+/// True when there is somebody to ask: input and output are a terminal.
+pub(super) fn is_possible() -> bool {
+    io::stdin().is_terminal() && io::stdout().is_terminal()
+}
+
+/// Asks once; only a plain yes is one.
+pub(super) async fn ask(question: &str) -> Answer {
+    let (sender, answered) = tokio::sync::oneshot::channel();
+    // Reading a line cannot be interrupted, and a thread of the runtime would be waited for at its end.
+    let reads = std::thread::Builder::new().name("answer".to_owned()).spawn(move || {
+        let mut line = String::new();
+        let read = io::stdin().lock().read_line(&mut line);
+        let _ = sender.send(read.is_ok() && is_yes(&line));
+    });
+    if reads.is_err() {
+        return Answer::No;
+    }
+    {
+        let _printing = printing();
+        let mut to = io::stderr().lock();
+        // Without a terminal to write to nobody has seen the question, and nobody answers.
+        let _ = write!(to, "{question} [y/N] ").and_then(|()| to.flush());
+    }
+    tokio::select! {
+        biased;
+        () = asked_to_end() => {
+            let _printing = printing();
+            let _ = writeln!(io::stderr());
+            Answer::Interrupted
+        }
+        answer = answered => match answer {
+            Ok(true) => Answer::Yes,
+            _ => Answer::No,
+        },
+    }
+}
+
+fn is_yes(line: &str) -> bool {
+    ["y", "yes"].contains(&line.trim().to_ascii_lowercase().as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_yes;
+
+    #[test]
+    fn only_a_plain_yes_is_one() {
+        assert!(["y\n", "Y\n", "yes\r\n", " Yes \n"].into_iter().all(is_yes));
+        assert!(!["\n", "", "n\n", "yep\n", "no\n", "y y\n"].into_iter().any(is_yes));
+    }
+}
