@@ -6,11 +6,14 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueEnum};
 use serde_json::Value;
 
-use super::progress::note;
-use super::session::block_on;
+use super::progress::{note, print_problems};
+use super::session::{Session, block_on};
 use super::{Connection, Failure, Outcome};
 use crate::api::{Kind, ManagementPolicy};
-use crate::manifest::{Export, ExportOptions, SCHEMA_FILE, editor_schema, export, modeline, to_yaml};
+use crate::driver::View;
+use crate::driver::preview::Preview;
+use crate::engine::ObjectKey;
+use crate::manifest::{AlreadyDeclared, Export, ExportOptions, SCHEMA_FILE, editor_schema, export, modeline, to_yaml};
 use crate::statuspage::{
     BaseUrl, Client, CollectionKind, Dated, Error, ErrorClass, IncidentStatus, Listing, PageHandle, Snapshot,
 };
@@ -39,8 +42,13 @@ const OBSERVED: &str = "\
 #[command(after_long_help = NEXT_HELP)]
 pub struct Arguments {
     /// Id of the page.
-    #[arg(long, value_name = "ID")]
-    pub page: String,
+    #[arg(long, value_name = "ID", required_unless_present = "missing")]
+    pub page: Option<String>,
+    /// Adds manifests to this directory for what is on the page and not declared there, each with the id of its object.
+    /// Files that are there stay as they are. The page is the one that the directory declares; of several, --page says
+    /// which.
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["directory", "namespace", "secret", "management_policy"])]
+    pub missing: Option<PathBuf>,
     /// Directory to write one file per kind into; without it everything is printed.
     #[arg(long, value_name = "DIR")]
     pub directory: Option<PathBuf>,
@@ -84,11 +92,15 @@ pub enum Management {
 
 /// Reads a page and writes it down. Applying the result changes nothing.
 pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<Outcome, Failure> {
+    if let Some(directory) = &arguments.missing {
+        return export_missing(arguments, directory, out);
+    }
     let token = arguments.connection.token()?.ok_or(Failure::NoToken)?;
     let base_url = match arguments.connection.base_url()? {
         Some(base_url) => base_url,
         None => BaseUrl::parse(BaseUrl::DEFAULT, false).map_err(Failure::Statuspage)?,
     };
+    let page = arguments.page.clone().unwrap_or_default();
     let options = ExportOptions {
         namespace: arguments.namespace.clone(),
         secret: arguments.secret.clone(),
@@ -100,22 +112,12 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<Outcome, Failur
             Management::ObserveOnly => ManagementPolicy::ObserveOnly,
             Management::Full => ManagementPolicy::Full,
         },
+        declared: None,
     };
-    let (snapshot, mut notes) = block_on(async {
-        let budget = arguments.connection.budgets().budget(&token, &base_url);
-        let client = Client::builder(base_url, token)
-            .budget(budget)
-            .build()
-            .map_err(Failure::Statuspage)?;
-        let page = client
-            .page(&arguments.page)
-            .in_organization(options.organization.clone());
-        read(&page, &options, arguments.user_grants).await
-    })?;
-    let Some(page) = &snapshot.page else {
-        return Err(Failure::UnknownPage(arguments.page.clone()));
-    };
-    let exported = export(page, &snapshot, &options);
+    let budget = arguments.connection.budgets().budget(&token, &base_url);
+    let client = Client::builder(base_url, token).budget(budget);
+    let client = client.build().map_err(Failure::Statuspage)?;
+    let (exported, notes) = block_on(exported(&client, &page, &options, arguments.user_grants))?;
     match &arguments.directory {
         None => {
             for (kind, objects) in &exported.objects {
@@ -130,14 +132,156 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<Outcome, Failur
             writeln!(out, "{}: for editors", schema.display()).map_err(Failure::Output)?;
         }
     }
-    notes.extend(exported.notes);
+    notes.iter().for_each(|text| note(text));
+    Ok(Outcome::Success)
+}
+
+/// Reads a page and writes it down; the notes say what is left out.
+async fn exported(
+    client: &Client,
+    page: &str,
+    options: &ExportOptions,
+    user_grants: bool,
+) -> Result<(Export, Vec<String>), Failure> {
+    let handle = client.page(page).in_organization(options.organization.clone());
+    let (snapshot, mut notes) = read(&handle, options, user_grants).await?;
+    let Some(page) = &snapshot.page else {
+        return Err(Failure::UnknownPage(page.to_owned()));
+    };
+    let mut exported = export(page, &snapshot, options);
+    notes.append(&mut exported.notes);
     if options.personal_data && options.organization.is_none() {
         notes.push("members of the organization are left out: give --organization with its id".to_owned());
     }
-    for text in notes {
-        note(&text);
+    Ok((exported, notes))
+}
+
+/// Adds to a directory what is on its page and not declared there.
+fn export_missing(arguments: &Arguments, directory: &Path, out: &mut dyn Write) -> Result<Outcome, Failure> {
+    if !directory.is_dir() {
+        return Err(Failure::Usage(format!("{} is no directory", directory.display())));
     }
+    let session = Session::read_only(directory, &arguments.connection)?;
+    print_problems(&session.manifests);
+    if session.manifests.has_errors() {
+        let message = "what has errors may declare what seems to be missing: mend the manifests first";
+        return Err(Failure::Usage(message.to_owned()));
+    }
+    let pages = session.pages(directory)?;
+    let (exported, options, notes) = block_on(async {
+        let mut meant = None;
+        for page in pages {
+            let mut driver = session.driver(page);
+            let Some((view, shown)) = driver.foresee().await else {
+                continue;
+            };
+            let Some(id) = driver.snapshot().page.as_ref().map(|page| page.id.clone()) else {
+                return Err(Failure::Usage(page_trouble(&shown)));
+            };
+            if arguments.page.as_ref().is_some_and(|wanted| *wanted != id) {
+                continue;
+            }
+            if meant.replace((view, shown, id)).is_some() {
+                let message = format!(
+                    "{} declares several pages: give --page with the id of one",
+                    directory.display()
+                );
+                return Err(Failure::Usage(message));
+            }
+        }
+        let Some((view, shown, id)) = meant else {
+            return Err(Failure::UnknownPage(arguments.page.clone().unwrap_or_default()));
+        };
+        let access = view.access.as_ref().map_err(|(_, why)| Failure::Usage(why.clone()))?;
+        let namespace = &view.page.key.namespace;
+        let options = ExportOptions {
+            namespace: Some(namespace.clone()).filter(|name| name != "default"),
+            organization: arguments.organization.clone(),
+            personal_data: arguments.personal_data,
+            closed_incidents: arguments.closed_incidents,
+            declared: Some(declared(&view, &shown)),
+            ..ExportOptions::default()
+        };
+        let budget = session.options.budgets.budget(&access.token, &access.base_url);
+        let client = Client::builder(access.base_url.clone(), access.token.clone()).budget(budget);
+        let client = client.build().map_err(Failure::Statuspage)?;
+        let (exported, notes) = exported(&client, &id, &options, arguments.user_grants).await?;
+        session.close_record().await;
+        Ok((exported, options, notes))
+    })?;
+    let written = add_files(directory, &exported, &options)?;
+    if written.is_empty() {
+        writeln!(out, "Nothing is missing.").map_err(Failure::Output)?;
+    }
+    for (path, count) in written {
+        writeln!(out, "{}: {count}", path.display()).map_err(Failure::Output)?;
+    }
+    notes.iter().for_each(|text| note(text));
     Ok(Outcome::Success)
+}
+
+/// Why a page could not be read.
+fn page_trouble(shown: &Preview) -> String {
+    let about_page = shown
+        .findings
+        .iter()
+        .find(|finding| finding.key.kind == Kind::StatusPage);
+    about_page.map_or_else(
+        || "the page could not be read".to_owned(),
+        |finding| format!("the page could not be read: {}", finding.message),
+    )
+}
+
+/// What a directory declares of its page: what has an object, or will have one that is there already.
+fn declared(view: &View, shown: &Preview) -> AlreadyDeclared {
+    let namespace = &view.page.key.namespace;
+    let name_of = |key: &ObjectKey| (key.namespace == *namespace).then(|| key.name.clone());
+    let names = view
+        .declarations
+        .iter()
+        .filter_map(|one| Some((one.key.kind, name_of(&one.key)?)));
+    AlreadyDeclared {
+        page: view.page.key.name.clone(),
+        objects: shown
+            .owners
+            .iter()
+            .filter(|(_, key)| view.get(key).is_some_and(|one| !one.deleting))
+            .map(|(object, key)| (object.clone(), name_of(key)))
+            .collect(),
+        taken: names.collect(),
+    }
+}
+
+/// Writes one file of each kind beside those that are there.
+fn add_files(directory: &Path, exported: &Export, options: &ExportOptions) -> Result<Vec<(PathBuf, usize)>, Failure> {
+    let mut written = Vec::new();
+    for (kind, objects) in &exported.objects {
+        let plural = kind.definition().spec.names.plural;
+        let names = std::iter::once(plural.clone())
+            .chain(std::iter::once(format!("{plural}-missing")))
+            .chain((2..).map(|number| format!("{plural}-missing-{number}")));
+        for name in names {
+            let path = directory.join(format!("{name}.yaml"));
+            let failed = |source| Failure::Write {
+                path: path.clone(),
+                source,
+            };
+            let mut file = match std::fs::File::create_new(&path) {
+                Ok(file) => file,
+                Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => continue,
+                Err(error) => return Err(failed(error)),
+            };
+            let schema = match directory.join(SCHEMA_FILE).exists() {
+                true => modeline(SCHEMA_FILE),
+                false => String::new(),
+            };
+            let text = schema + &file_text(*kind, objects, options);
+            file.write_all(text.as_bytes()).map_err(failed)?;
+            written.push((path, objects.len()));
+            break;
+        }
+    }
+    Ok(written)
 }
 
 /// Reads what the export needs. What the page's plan does not have, or the token's user may not see, is said.

@@ -29,7 +29,7 @@ use jiff::{SignedDuration, Timestamp};
 pub use directory::{LOCK_FILE, ReadError, read_directory};
 pub use document::{Place, Positions};
 pub use editor_schema::{SCHEMA_FILE, editor_schema, modeline};
-pub use export::{Export, ExportOptions, export};
+pub use export::{AlreadyDeclared, Export, ExportOptions, export};
 pub use object::Object;
 pub use problem::{Problem, Severity, Source};
 pub use suggestion::nearest;

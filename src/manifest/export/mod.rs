@@ -14,7 +14,7 @@ mod subscribers;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
 
@@ -40,6 +40,19 @@ pub struct ExportOptions {
     pub closed_incidents: bool,
     /// What the manifests say about writing to the page.
     pub management: ManagementPolicy,
+    /// What is declared already, to write down only what is not; none writes everything.
+    pub declared: Option<AlreadyDeclared>,
+}
+
+/// What is declared of a page already.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AlreadyDeclared {
+    /// The name of the StatusPage.
+    pub page: String,
+    /// The objects that have a declaration, with its name where others may refer to it.
+    pub objects: BTreeMap<(Kind, String), Option<String>>,
+    /// The names that are taken, whether there is an object or not.
+    pub taken: BTreeSet<(Kind, String)>,
 }
 
 impl ExportOptions {
@@ -79,15 +92,24 @@ pub fn export(page: &Page, snapshot: &Snapshot, options: &ExportOptions) -> Expo
     } else {
         page_name
     };
+    let mut names = AllNames::of(snapshot);
+    if let Some(declared) = &options.declared {
+        names.heed(declared);
+    }
     let mut exporter = Exporter {
         options,
         snapshot,
         page_id: &page.id,
-        names: AllNames::of(snapshot),
-        page_name,
+        names,
+        page_name: options
+            .declared
+            .as_ref()
+            .map_or(page_name, |declared| declared.page.clone()),
         export: Export::default(),
     };
-    exporter.page(page);
+    if options.declared.is_none() {
+        exporter.page(page);
+    }
     exporter.component_groups();
     exporter.components();
     exporter.metrics_providers();
@@ -187,6 +209,25 @@ impl AllNames {
     fn get(&self, kind: Kind, id: &str) -> Option<&String> {
         self.by_kind.get(&kind)?.get(id)
     }
+
+    /// Calls what is declared as it is called there, and nothing else so.
+    fn heed(&mut self, declared: &AlreadyDeclared) {
+        for (kind, names) in &mut self.by_kind {
+            names.retain(|id, name| match declared.objects.get(&(*kind, id.clone())) {
+                Some(Some(declared)) => {
+                    name.clone_from(declared);
+                    true
+                }
+                Some(None) => false,
+                None => {
+                    if declared.taken.contains(&(*kind, name.clone())) {
+                        *name = format!("{name}-{}", slug(id));
+                    }
+                    true
+                }
+            });
+        }
+    }
 }
 
 fn all<'a>(noun: &str, objects: impl Iterator<Item = Titled<'a>>) -> Names {
@@ -234,6 +275,10 @@ impl Exporter<'_> {
 
     /// Adds the declaration of the remote object with this id.
     fn put(&mut self, kind: Kind, id: &str, spec: Value) {
+        let declared = self.options.declared.as_ref();
+        if declared.is_some_and(|declared| declared.objects.contains_key(&(kind, id.to_owned()))) {
+            return;
+        }
         if let Some(name) = self.names.get(kind, id).cloned() {
             let mut with_page = Map::from_iter([("pageRef".to_owned(), json!({"name": self.page_name}))]);
             if let Value::Object(fields) = spec {

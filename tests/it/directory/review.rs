@@ -280,3 +280,49 @@ async fn only_what_is_named_is_done_with_what_it_needs() {
     local.apply(&directory).await;
     local.is_settled(&directory).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_on_the_page_and_not_declared_is_added() {
+    let local = Local::start().await;
+    let directory = Directory::new();
+    directory.write("components.yaml", &declaration("Component", "api", &["name: Our API"]));
+    local.apply(&directory).await;
+    let add = async |name: &str| {
+        let made = local
+            .call("POST", "/components", json!({"component": {"name": name}}))
+            .await;
+        made["id"].as_str().unwrap().to_owned()
+    };
+    // One that would be called as another declaration is.
+    add("api").await;
+    let web = add("Web").await;
+    local
+        .call(
+            "POST",
+            "/component-groups",
+            json!({"component_group": {"name": "Europe", "components": [web]}}),
+        )
+        .await;
+    let affected =
+        json!({"incident": {"name": "Slow", "status": "identified", "body": "Slow.", "component_ids": [web]}});
+    local.call("POST", "/incidents", affected).await;
+    let missing = async || finish(local.command(&["export", "--missing", directory.text()])).await;
+    let output = missing().await;
+    assert_eq!(code(&output), 0, "{}", shown(&output));
+    let text = std::fs::read_to_string(directory.path().join("components-missing.yaml")).unwrap();
+    assert!(
+        !text.contains("Our API") && text.contains("name: web") && text.contains("name: api-"),
+        "{text}"
+    );
+    assert!(text.contains("groupRef"), "{text}");
+    assert!(!directory.path().join("status-pages.yaml").exists());
+    let mut validate = super::program();
+    validate.args(["validate", directory.text()]);
+    let output = finish(validate).await;
+    assert_eq!(code(&output), 0, "{}", shown(&output));
+    let (plan, exit) = local.plan(&directory).await;
+    assert_eq!((exit, &plan["pages"][0]["undeclared"]), (0, &json!({})), "{plan:#}");
+    local.is_settled(&directory).await;
+    let output = missing().await;
+    assert!(stdout(&output).contains("Nothing is missing."), "{}", shown(&output));
+}
