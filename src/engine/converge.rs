@@ -235,7 +235,7 @@ impl<'a> Planner<'a> {
             return;
         }
         let wanted = rules.needs_fresh(context, remote, &found.body);
-        if let Some((what, _)) = wanted.filter(|(_, read_at)| !is_fresh(self.world, *read_at))
+        if let Some((what, _)) = wanted.filter(|(_, read_at)| !is_fresh(self.world, declaration, *read_at))
             && policies.management == ManagementPolicy::Full
             && self.failure(declaration).is_none()
         {

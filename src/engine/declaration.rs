@@ -63,6 +63,9 @@ pub struct Declaration {
     /// When this process first saw it, or first saw its present requested-at, by the clock of the process: lists must be
     /// read after that before anything is created.
     pub seen: Timestamp,
+    /// When this process first saw the present spec, by the clock of the process: what is declared is written on what was
+    /// read after that.
+    pub spec_seen: Timestamp,
     /// True for one that was written while this process, or one before it that kept a record, already worked for the
     /// page: nothing was ever sent for it.
     pub fresh: bool,
@@ -264,6 +267,7 @@ impl Declaration {
             who: None,
             created,
             seen: created,
+            spec_seen: created,
             fresh: false,
             attempt_seen: None,
             deleting: false,

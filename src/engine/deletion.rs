@@ -169,7 +169,7 @@ fn resolve<'a>(planner: &mut Planner<'a>, declaration: &'a Declaration, id: &str
     if let Some(outcome) = planner.failure(declaration) {
         return planner.record(declaration, outcome);
     }
-    if !is_fresh_object(world, ObjectKind::Incident, id) {
+    if !is_fresh_object(world, declaration, ObjectKind::Incident, id) {
         // Somebody may have ended it meanwhile.
         let what = ReadWhat::Object(ObjectKind::Incident, id.to_owned());
         let outcome = Outcome::new(

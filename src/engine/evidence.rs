@@ -302,14 +302,16 @@ pub(super) fn next_look(seen: Timestamp, last: Option<Timestamp>, settled: Times
     after(last, pause).min(settled)
 }
 
-/// True when an object was read by its id, or shown by the reply to a write, so recently that it may be written on.
-pub(super) fn is_fresh(world: &World<'_>, read_at: Option<Timestamp>) -> bool {
-    read_at.is_some_and(|read_at| world.now.duration_since(read_at) <= world.fresh_for)
+/// True when what is declared may be written on what was read at a time: a moment ago, and after this was declared.
+pub(super) fn is_fresh(world: &World<'_>, declaration: &Declaration, read_at: Option<Timestamp>) -> bool {
+    read_at
+        .is_some_and(|read_at| read_at >= declaration.spec_seen && world.now.duration_since(read_at) <= world.fresh_for)
 }
 
-/// The same for an object that can be read by its id.
-pub(super) fn is_fresh_object(world: &World<'_>, kind: ObjectKind, id: &str) -> bool {
-    is_fresh(world, world.snapshot.examined(kind, id).shown_at)
+/// The same for an object that can be read by its id, which must not have been written by us since: a reply of ours shows
+/// neither what a person did between the reading and the write, nor what they did right after.
+pub(super) fn is_fresh_object(world: &World<'_>, declaration: &Declaration, kind: ObjectKind, id: &str) -> bool {
+    is_fresh(world, declaration, world.snapshot.examined(kind, id).read_at)
 }
 
 /// The recorded objects of a list that its newest reading does not show: many at once are a question for the

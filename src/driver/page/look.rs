@@ -99,6 +99,7 @@ impl<S: Store> PageDriver<S> {
                 requested_at: declaration.requested_at.clone(),
                 generation: declaration.generation,
                 at: now,
+                spec_at: now,
                 fresh,
                 attempt: None,
             };
@@ -113,6 +114,9 @@ impl<S: Store> PageDriver<S> {
             seen.requested_at.clone_from(&declaration.requested_at);
             seen.at = now;
         }
+        if edited {
+            seen.spec_at = now;
+        }
         seen.generation = declaration.generation;
         let attempt = declaration
             .status
@@ -126,6 +130,7 @@ impl<S: Store> PageDriver<S> {
             (_, None) => None,
         };
         declaration.seen = seen.at;
+        declaration.spec_seen = seen.spec_at;
         declaration.fresh |= seen.fresh;
         declaration.attempt_seen = seen.attempt.as_ref().map(|(_, at)| *at);
         if asked || edited {

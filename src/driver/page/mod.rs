@@ -127,6 +127,8 @@ struct Seen {
     requested_at: Option<String>,
     generation: i64,
     at: Timestamp,
+    /// When this generation was.
+    spec_at: Timestamp,
     /// True for one that was not there when this process looked first.
     fresh: bool,
     /// The attempt in its journal, and when it was seen first.

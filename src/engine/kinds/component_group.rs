@@ -108,12 +108,9 @@ impl Rules for ComponentGroupSpec {
         body: &Map<String, Value>,
     ) -> Option<(ReadWhat, Option<Timestamp>)> {
         // A change repeats all members: one that somebody added since would be thrown out.
-        let read_at = context
-            .world
-            .snapshot
-            .members(&remote.id)
-            .map(|members| members.read_at);
-        let what = ReadWhat::Object(ObjectKind::ComponentGroup, remote.id.clone());
+        let kind = ObjectKind::ComponentGroup;
+        let read_at = context.world.snapshot.examined(kind, &remote.id).read_at;
+        let what = ReadWhat::Object(kind, remote.id.clone());
         (!body.is_empty()).then_some((what, read_at))
     }
 

@@ -105,6 +105,9 @@ impl Object {
 pub struct Examined {
     /// When the newest request began whose reply showed it whole: a reading by its id, or our own write.
     pub shown_at: Option<Timestamp>,
+    /// When the newest reading by its id began, unless we have written it since: what a person did between a reading and
+    /// our own write, or right after it, no reply to a write shows.
+    pub read_at: Option<Timestamp>,
     /// When an earlier one began that counts beside the newest: far enough before it.
     pub shown_before: Option<Timestamp>,
     /// Since when its id is answered with "not found".
@@ -187,6 +190,7 @@ impl Snapshot {
             self.not_listed(kind, &id);
         }
         self.shown(kind, &id, began);
+        self.examined_mut(kind, &id).read_at = Some(began);
         self.time = before;
     }
 
@@ -202,16 +206,23 @@ impl Snapshot {
         let confirms = |read_at: Timestamp| read_at >= missing.confirmable_from() && began >= read_at;
         missing.confirmed = list_read_at.filter(|read_at| confirms(*read_at)).map(|_| began);
         *examined = Examined {
-            shown_at: None,
-            shown_before: None,
             missing: Some(missing),
-            doubted: false,
+            ..Examined::default()
         };
+    }
+
+    /// Something was written that changes an object as well: what was read of it is older than that.
+    pub(super) fn outdated(&mut self, kind: ObjectKind, id: &str) {
+        if let Some(examined) = self.examined.get_mut(&kind).and_then(|ids| ids.get_mut(id)) {
+            examined.read_at = None;
+        }
     }
 
     /// A write of an object had no clear outcome: what is known of it counts no more until it is read again.
     pub fn doubt(&mut self, kind: ObjectKind, id: &str) {
-        self.examined_mut(kind, id).doubted = true;
+        let examined = self.examined_mut(kind, id);
+        examined.doubted = true;
+        examined.read_at = None;
     }
 
     /// Forgets what reading single objects has shown, but for these.

@@ -26,11 +26,17 @@ impl Snapshot {
         let Some(components) = &mut self.components else {
             return;
         };
-        let left = components
-            .get(&component.id)
-            .and_then(|known| known.group_id.clone())
-            .filter(|left| component.group_id.as_ref() != Some(left));
+        let known = components.get(&component.id);
+        let before = known.and_then(|known| known.group_id.clone());
+        let joined = component.group_id.clone().filter(|_| before != component.group_id);
+        let left = before.filter(|left| component.group_id.as_ref() != Some(left));
         components.put_last(component, at);
+        for group in left.iter().chain(&joined) {
+            self.outdated(ObjectKind::ComponentGroup, group);
+        }
+        let Some(components) = &mut self.components else {
+            return;
+        };
         if let Some(left) = left {
             drop_if_empty(components, &left, at);
         }
@@ -53,6 +59,7 @@ impl Snapshot {
         components.remove(id, at);
         if let Some(left) = left {
             drop_if_empty(components, &left, at);
+            self.outdated(ObjectKind::ComponentGroup, &left);
         }
     }
 
@@ -210,6 +217,7 @@ impl Snapshot {
     /// An incident of which a part was changed.
     fn changed_incident(&mut self, id: &str) -> Option<&mut Incident> {
         let at = self.time;
+        self.outdated(ObjectKind::Incident, id);
         let incidents = self.incidents.as_mut()?;
         if incidents.get(id).is_some() {
             incidents.touch(id, at);

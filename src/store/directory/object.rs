@@ -147,6 +147,7 @@ impl Read {
             who: None,
             created: entry.created,
             seen: Timestamp::UNIX_EPOCH,
+            spec_seen: Timestamp::UNIX_EPOCH,
             fresh: false,
             attempt_seen: None,
             deleting: false,
@@ -172,6 +173,7 @@ pub(super) fn removed(key: ObjectKey, entry: &Entry) -> Declaration {
     Declaration {
         generation: entry.generation,
         seen: Timestamp::UNIX_EPOCH,
+        spec_seen: Timestamp::UNIX_EPOCH,
         deleting: true,
         finalizer: true,
         id_annotation: entry.id.clone(),

@@ -195,6 +195,7 @@ impl Object {
             who: self.who.as_deref().map(str::to_owned),
             created: self.created,
             seen: now,
+            spec_seen: now,
             fresh: false,
             attempt_seen: None,
             deleting: self.deleting,

@@ -6,6 +6,7 @@ mod drift;
 mod failures;
 mod figures;
 mod pages;
+mod people;
 mod pressure;
 mod recorded;
 mod store;

@@ -178,7 +178,7 @@ fn here<'a>(planner: &mut Planner<'a>, context: &Context<'a>, spec: &IncidentSpe
         Some(follow_up)
             if found.body.is_empty()
                 && follow_up.needs_fresh
-                && !is_fresh_object(planner.world, ObjectKind::Incident, &remote.id) =>
+                && !is_fresh_object(planner.world, declaration, ObjectKind::Incident, &remote.id) =>
         {
             outcome.drift = all_drift;
             outcome.progress(format!("will {}", follow_up.summary));

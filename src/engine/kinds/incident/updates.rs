@@ -351,7 +351,7 @@ pub(super) fn publish<'a>(
         outcome.message = message;
         return planner.record(declaration, outcome);
     }
-    if !is_fresh_object(planner.world, ObjectKind::Incident, &remote.id) {
+    if !is_fresh_object(planner.world, declaration, ObjectKind::Incident, &remote.id) {
         let what = ReadWhat::Object(ObjectKind::Incident, remote.id.clone());
         let pursuit = evidence::pursue(planner.world, what);
         if let Some(blocked) = pursuit.says.clone() {

@@ -157,6 +157,7 @@ impl Simulation {
             .unwrap();
         change(declaration);
         declaration.generation += 1;
+        declaration.spec_seen = self.now;
         let (key, annotation) = (declaration.key.clone(), declaration.id_annotation.clone());
         self.stored_annotations.insert(key, annotation);
     }
@@ -173,6 +174,7 @@ impl Simulation {
 
     pub(super) fn add(&mut self, mut declaration: Declaration) {
         declaration.seen = self.now;
+        declaration.spec_seen = self.now;
         declaration.created = self.now;
         self.declarations.push(declaration);
     }
@@ -390,6 +392,7 @@ impl Simulation {
         for declaration in self.declarations.iter_mut().chain(std::iter::once(&mut self.page)) {
             declaration.status = (*declaration.stored).clone();
             declaration.seen = self.now;
+            declaration.spec_seen = self.now;
             if let Some(pinned) = self.pinned.get(&declaration.key) {
                 declaration.id_annotation = Some(pinned.clone());
             } else if let Some(annotation) = self.stored_annotations.get(&declaration.key) {
