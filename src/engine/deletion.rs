@@ -1,17 +1,18 @@
 //! Deletion: by recorded id, as the policy says, never more than the page's cap.
 //!
-//! Invariant: the finalizer goes only when the policy was carried out. Invariant: what another declaration owns is not
-//! deleted.
+//! Invariant: the finalizer goes only when the policy was carried out, and not before it is known what came of the last
+//! attempt: a declaration of the same name that comes after it would know nothing of it. Invariant: what another declaration
+//! owns is not deleted.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 
 use super::declaration::{Declaration, Deletion, ObjectKey, Spec};
-use super::evidence::{Presence, after, is_fresh_object, presence};
+use super::evidence::{Presence, after, is_fresh_object, presence, settled_at};
 use super::fields::Change;
-use super::identity::Identity;
-use super::journal::open_creation;
+use super::identity::{Identity, shown_time};
+use super::journal::{journalled_list, open_creation};
 use super::kinds;
 use super::plan::{Action, ReadWhat, State};
 use super::planner::{Outcome, Planner, step};
@@ -33,8 +34,7 @@ pub(super) fn plan<'a>(planner: &mut Planner<'a>, declaration: &'a Declaration) 
     let page = planner.world.page_spec();
     let contested = planner.claims.contested_by(&declaration.key).is_some();
     if declaration.lets_go(page) || contested {
-        release(planner, declaration);
-        return;
+        return let_go(planner, declaration);
     }
     let policies = declaration.policies(page);
     let journal_open = open_creation(declaration.status.object()).is_some();
@@ -43,7 +43,7 @@ pub(super) fn plan<'a>(planner: &mut Planner<'a>, declaration: &'a Declaration) 
         // What was being created in the place of the recorded object.
         (_, Some(Identity::Here { id, .. } | Identity::BeyondList { id })) => id.clone(),
         (Some(id), None) => id.to_owned(),
-        (None, None) if !journal_open => return release(planner, declaration),
+        (None, None) if !journal_open => return let_go(planner, declaration),
         (_, Some(Identity::Absent { .. })) => return release(planner, declaration),
         (
             _,
@@ -107,7 +107,7 @@ pub(super) fn plan_closed<'a>(planner: &mut Planner<'a>, declaration: &'a Declar
     }
     let nothing_there = declaration.recorded_id().is_none() && open_creation(declaration.status.object()).is_none();
     if declaration.lets_go(planner.world.page_spec()) || nothing_there {
-        release(planner, declaration);
+        let_go(planner, declaration);
     } else if planner.world.gate.is_some() {
         let message = format!(
             "cannot delete the {} on the page now: see the conditions of StatusPage {}; to leave it there set deletionPolicy: Orphan",
@@ -134,6 +134,41 @@ fn is_handed_over(planner: &Planner<'_>, declaration: &Declaration, id: &str) ->
         let deleting = planner.index.get(contender).is_some_and(|other| other.deleting);
         contender.namespace == declaration.key.namespace && !deleting
     })
+}
+
+/// When it is over what the last attempt may still do to the page, if that is not known yet.
+fn settles_at(planner: &Planner<'_>, declaration: &Declaration) -> Option<Timestamp> {
+    let object = declaration.status.object();
+    let journal = object.journal.as_ref()?;
+    let found = matches!(
+        planner.identities.get(&declaration.key),
+        Some(Identity::Here { .. } | Identity::BeyondList { .. } | Identity::Absent { .. })
+    );
+    if open_creation(object).is_some() && found {
+        return None;
+    }
+    let list = journalled_list(journal, declaration.key.kind);
+    Some(settled_at(planner.world, declaration, journal, list))
+}
+
+/// Takes the finalizer off, once the last attempt cannot do anything any more.
+fn let_go<'a>(planner: &mut Planner<'a>, declaration: &'a Declaration) {
+    match settles_at(planner, declaration).filter(|at| planner.world.now < *at) {
+        Some(at) => wait_for_attempt(planner, declaration, at),
+        None => release(planner, declaration),
+    }
+}
+
+fn wait_for_attempt(planner: &mut Planner<'_>, declaration: &Declaration, at: Timestamp) {
+    let message = format!(
+        "its last request got no clear answer, and may be carried out until {}; goes then",
+        shown_time(planner.world, at)
+    );
+    planner.wait_for_proof(at);
+    planner.record(
+        declaration,
+        Outcome::new(declaration, State::Progressing, Reason::Deleting, message),
+    );
 }
 
 fn release<'a>(planner: &mut Planner<'a>, declaration: &'a Declaration) {
@@ -164,7 +199,16 @@ fn resolve<'a>(planner: &mut Planner<'a>, declaration: &'a Declaration, id: &str
     };
     let over = |remote: &Incident| remote.status.as_ref().is_none_or(IncidentStatus::is_over);
     if remote.is_none_or(over) {
-        return release(planner, declaration);
+        let settles_at = settles_at(planner, declaration).filter(|_| remote.is_some());
+        return match settles_at {
+            Some(at) if world.now < at => wait_for_attempt(planner, declaration, at),
+            // An update that came late may have opened it again.
+            Some(at) if world.snapshot.examined(ObjectKind::Incident, id).shown_at < Some(at) => {
+                let what = ReadWhat::Object(ObjectKind::Incident, id.to_owned());
+                planner.pursue(declaration, what, Priority::Incident);
+            }
+            _ => release(planner, declaration),
+        };
     }
     if let Some(outcome) = planner.failure(declaration) {
         return planner.record(declaration, outcome);
@@ -327,6 +371,10 @@ pub(super) fn leave(planner: &mut Planner<'_>) {
             continue;
         };
         if !declaration.deleting || !declaration.finalizer || busy.contains(key) {
+            continue;
+        }
+        if let Some(at) = settles_at(planner, declaration).filter(|at| world.now < *at) {
+            planner.plan.wake_at(at);
             continue;
         }
         let stopped = |outcome: &&Outcome| {

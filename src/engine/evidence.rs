@@ -4,15 +4,18 @@
 //! read in between does not have it. Invariant: an object whose id is not known is *absent* when complete looks do not
 //! show it that began after everything that was sent for it must be visible.
 
+use std::time::Duration;
+
 use jiff::{SignedDuration, Timestamp};
 
 use super::context::{Blocked, Context};
 use super::declaration::Declaration;
 use super::failure::Failure;
+use super::journal::journalled_list;
 use super::kinds::Rules;
 use super::plan::{ReadWhat, State};
 use super::world::World;
-use crate::api::{Journal, Reason};
+use crate::api::{Journal, Kind, Reason};
 use crate::statuspage::{Collection, CollectionKind, ObjectKind, SPACING, Search, Snapshot, spaced_since};
 
 /// Nothing is sent later than so long after the driver began to store its journal.
@@ -281,12 +284,22 @@ pub(super) fn settled_at(
         None => world.wall.duration_since(journal.at.0).saturating_sub(SKEW),
     };
     let ago = begun.max(world.now.duration_since(seen)).max(SignedDuration::ZERO);
-    let lag = SignedDuration::try_from(world.snapshot.lag_of(list)).unwrap_or(SignedDuration::MAX);
-    let life = SEND_WITHIN
+    let life = trace_within(world.snapshot.lag_of(list));
+    after(world.now.saturating_sub(ago).unwrap_or(Timestamp::MIN), life)
+}
+
+/// How long after its journal was dated all shows that an attempt can have caused, where lists lag so much.
+fn trace_within(lag: Duration) -> SignedDuration {
+    SEND_WITHIN
         .saturating_add(ROUNDING)
         .saturating_add(REQUEST_LIFE)
-        .saturating_add(lag);
-    after(world.now.saturating_sub(ago).unwrap_or(Timestamp::MIN), life)
+        .saturating_add(SignedDuration::try_from(lag).unwrap_or(SignedDuration::MAX))
+}
+
+/// The same by the clock of the machine, for a declaration of this kind whose page cannot be asked.
+pub fn attempt_is_over(journal: &Journal, kind: Kind, wall: Timestamp) -> bool {
+    let lag = Snapshot::default().lag_of(journalled_list(journal, kind));
+    wall >= after(after(journal.at.0, SKEW), trace_within(lag))
 }
 
 /// When to look for the trace of an attempt next: soon at first, then less often, and twice after it must show.

@@ -18,7 +18,7 @@ use super::journal::open_creation;
 use super::kinds::Rules;
 use super::plan::{Read, ReadWhat, State};
 use super::world::World;
-use crate::api::{AdoptionPolicy, DriftPolicy, Journal, Kind, ManagementPolicy, Reason};
+use crate::api::{AdoptionPolicy, DriftPolicy, IncidentSpec, Journal, Kind, ManagementPolicy, Reason};
 use crate::statuspage::Priority;
 
 /// The answer.
@@ -159,6 +159,8 @@ pub(super) fn identify_all(world: &World<'_>, index: &Index<'_>) -> Known {
             Spec::PageAccessUser(spec) => identify(&context, &**spec),
             Spec::PageAccessGroup(spec) => identify(&context, &**spec),
             Spec::OrganizationUser(spec) => identify(&context, &**spec),
+            // The mark of an incident says whose it is, whatever was declared.
+            Spec::Removed(_) if declaration.key.kind == Kind::Incident => identify(&context, &IncidentSpec::default()),
             Spec::StatusPage(_) | Spec::Removed(_) => continue,
         };
         if !declaration.policies(world.page_spec()).suspend {

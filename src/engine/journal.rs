@@ -1,6 +1,8 @@
 //! The write-ahead note of an attempt whose outcome is not recorded: its words.
 
-use crate::api::{Journal, ObjectStatus};
+use super::kinds::list_of;
+use crate::api::{Journal, Kind, ObjectStatus};
+use crate::statuspage::CollectionKind;
 
 /// A create in flight.
 pub(super) const CREATE: &str = "create";
@@ -32,6 +34,14 @@ pub(super) fn telling(name: &str) -> String {
 /// The name under which it is recorded what an attempt tells people.
 pub(super) fn told_name(journal: &Journal) -> Option<&str> {
     journal.operation.strip_prefix(TELL)
+}
+
+/// The list that shows what came of an attempt of a declaration of this kind.
+pub(super) fn journalled_list(journal: &Journal, kind: Kind) -> CollectionKind {
+    match journal.operation.as_str() {
+        PROVIDE => CollectionKind::MetricsProviders,
+        _ => list_of(kind),
+    }
 }
 
 /// The note of a creation whose outcome is not recorded.

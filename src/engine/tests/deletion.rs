@@ -1,11 +1,15 @@
 //! Deletion, its cap, and the closed page.
 
+use std::sync::Arc;
+
+use jiff::SignedDuration;
 use serde_json::json;
 
 use super::builders::{component, incident, page, updates};
 use super::simulation::{Fault, Simulation};
 use crate::api::{Kind, Reason};
-use crate::engine::{Action, Gate, LEAVE_AFTER, State, Status};
+use crate::engine::{Action, Declaration, Deletion, Gate, LEAVE_AFTER, Spec, State, Status};
+use crate::statuspage::IncidentStatus;
 
 fn many(count: usize) -> Simulation {
     let declarations = (0..count)
@@ -354,4 +358,114 @@ fn two_that_record_the_same_object_and_go_together_take_it_with_them() {
     simulation.settle();
     assert!(simulation.remote.components.as_ref().unwrap().items.is_empty());
     assert!(simulation.declarations.is_empty());
+}
+
+/// An incident whose creation got no reply and is carried out, on a page whose lists lag.
+fn lost_in_a_lag(policy: &str) -> Simulation {
+    let declared = incident(
+        "down",
+        json!({"updates": updates(&[("investigating", "Looking")]), "deletionPolicy": policy}),
+    );
+    let mut simulation = Simulation::new(vec![declared]);
+    simulation.lag = SignedDuration::from_secs(50);
+    // status of the page, finalizer, journal, request
+    simulation.faults.insert(3, Fault::LostReply);
+    simulation.pass();
+    let journal = simulation.get(Kind::Incident, "down").status.object().journal.clone();
+    assert!(journal.is_some(), "{:#?}", simulation.events);
+    simulation
+}
+
+fn removed(declaration: &mut Declaration) {
+    let page = match declaration.spec.own_deletion() {
+        Some(deletion) => deletion,
+        None => Deletion::Orphan,
+    };
+    declaration.spec = Arc::new(Spec::Removed(page));
+}
+
+#[test]
+fn a_declaration_stays_until_it_is_known_what_came_of_its_last_attempt() {
+    for is_removed in [false, true] {
+        for (policy, left) in [
+            ("Orphan", Some(IncidentStatus::Investigating)),
+            ("Resolve", Some(IncidentStatus::Resolved)),
+            ("Delete", None),
+        ] {
+            let what = format!("{policy}, its manifest removed: {is_removed}");
+            let mut simulation = lost_in_a_lag(policy);
+            if is_removed {
+                simulation.edit(Kind::Incident, "down", removed);
+            }
+            simulation.delete(Kind::Incident, "down");
+            simulation.pass();
+            assert_eq!(simulation.declarations.len(), 1, "{what}: it is not known yet");
+            assert_eq!(
+                simulation.stands(Kind::Incident, "down").0,
+                State::Progressing,
+                "{what}"
+            );
+            simulation.settle();
+            assert!(simulation.declarations.is_empty(), "{what}: {:#?}", simulation.events);
+            let incidents = &simulation.remote.incidents.as_ref().unwrap().items;
+            let status = incidents.first().and_then(|incident| incident.status.clone());
+            assert_eq!((incidents.len(), status), (usize::from(left.is_some()), left), "{what}");
+        }
+    }
+}
+
+#[test]
+fn an_attempt_that_was_not_carried_out_lets_its_declaration_go_when_that_is_certain() {
+    for policy in ["Orphan", "Resolve", "Delete"] {
+        let declared = incident(
+            "down",
+            json!({"updates": updates(&[("investigating", "Looking")]), "deletionPolicy": policy}),
+        );
+        let mut simulation = Simulation::new(vec![declared]);
+        simulation.faults.insert(3, Fault::LostRequest);
+        simulation.pass();
+        let begun = simulation.now;
+        simulation.edit(Kind::Incident, "down", removed);
+        simulation.delete(Kind::Incident, "down");
+        simulation.settle();
+        assert!(simulation.declarations.is_empty(), "{policy}");
+        assert!(simulation.remote.incidents.as_ref().unwrap().items.is_empty());
+        assert!(simulation.now.duration_since(begun) > SignedDuration::from_secs(36));
+    }
+}
+
+#[test]
+fn an_update_that_may_still_come_keeps_its_declaration() {
+    for policy in ["Orphan", "Resolve"] {
+        let story = [("investigating", "Looking"), ("identified", "Found")];
+        let spec = |count: usize| json!({"updates": updates(&story[..count]), "deletionPolicy": policy});
+        let mut simulation = Simulation::new(vec![incident("down", spec(1))]);
+        simulation.settle();
+        simulation.respecify(Kind::Incident, "down", spec(2));
+        // status of the page, journal, request
+        simulation.faults.insert(simulation.effects() + 2, Fault::LostRequest);
+        simulation.pass();
+        let journal = simulation.get(Kind::Incident, "down").status.object().journal.clone();
+        assert!(
+            journal.is_some_and(|journal| journal.operation == "update/1"),
+            "{:#?}",
+            simulation.events
+        );
+        simulation.delete(Kind::Incident, "down");
+        simulation.pass();
+        assert_eq!(simulation.declarations.len(), 1, "{policy}");
+        // Now the update is carried out after all.
+        let mut late = simulation.remote.incidents.as_ref().unwrap().items[0].clone();
+        late.status = Some(IncidentStatus::Identified);
+        simulation.remote.put_incident(late);
+        simulation.settle();
+        assert!(simulation.declarations.is_empty(), "{policy}");
+        let status = simulation.remote.incidents.as_ref().unwrap().items[0].status.clone();
+        let ended = if policy == "Resolve" {
+            IncidentStatus::Resolved
+        } else {
+            IncidentStatus::Identified
+        };
+        assert_eq!(status, Some(ended), "{policy}");
+    }
 }

@@ -231,3 +231,34 @@ fn what_is_gone_leaves_the_groups_that_may_see_it() {
     assert_eq!(group.component_ids, ["b"]);
     assert!(group.metric_ids.is_empty() && group.page_access_user_ids.is_empty());
 }
+
+#[test]
+fn what_was_read_is_older_than_what_we_wrote_since() {
+    let mut snapshot = with_components(vec![group_row("g"), component("a", Some("g")), component("b", None)]);
+    let read_at = |snapshot: &Snapshot| snapshot.examined(ObjectKind::ComponentGroup, "g").read_at;
+    let read = |snapshot: &mut Snapshot| {
+        let members = group("g", &["a"]);
+        snapshot.found(Object::ComponentGroup(Box::new(members)), Timestamp::UNIX_EPOCH);
+        assert!(read_at(snapshot).is_some());
+    };
+    read(&mut snapshot);
+    snapshot.put_component(component("a", Some("g")));
+    assert!(read_at(&snapshot).is_some(), "its members are the same");
+    for write in [
+        |snapshot: &mut Snapshot| snapshot.put_component(component("b", Some("g"))),
+        |snapshot: &mut Snapshot| snapshot.put_component(component("b", None)),
+        |snapshot: &mut Snapshot| snapshot.put_component_group(group("g", &["a"])),
+        |snapshot: &mut Snapshot| {
+            snapshot.put_component(component("b", Some("g")));
+            snapshot.found(
+                Object::ComponentGroup(Box::new(group("g", &["a", "b"]))),
+                Timestamp::UNIX_EPOCH,
+            );
+            snapshot.remove_component("b");
+        },
+    ] {
+        read(&mut snapshot);
+        write(&mut snapshot);
+        assert_eq!(read_at(&snapshot), None);
+    }
+}

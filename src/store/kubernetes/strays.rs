@@ -156,6 +156,17 @@ fn stray(cache: &Cache, key: &ObjectKey, object: &Object) -> Option<Stray> {
                     stays && !policies.suspend
                 }),
         };
+        let journal = object.status.object().journal.as_ref();
+        let is_over = |journal| engine::attempt_is_over(journal, key.kind, Timestamp::now());
+        if !journal.is_none_or(is_over) {
+            // A declaration of the same name that comes after it would know nothing of what this one may have sent.
+            stray.waits = true;
+            stray.message = format!(
+                "{}; its last request got no clear answer, so that it stays until that cannot be carried out any more",
+                stray.message
+            );
+            return Some(stray);
+        }
         stray.release = nothing_remote || orphan;
         if let (false, Some(since)) = (stray.release, cache.ending(&key.namespace)) {
             // Nobody can make a StatusPage in a namespace that is being deleted.

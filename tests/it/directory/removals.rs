@@ -1,8 +1,11 @@
 //! What happens to the page when a manifest goes away.
 
-use serde_json::json;
+use std::time::Duration;
 
-use super::{Directory, Local, code, components, declaration, finish, page, shown, stderr, stdout};
+use serde_json::json;
+use statuspage_operator::server::Effect;
+
+use super::{Directory, Local, PAGE, code, components, declaration, finish, page, shown, stderr, stdout};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_removed_manifest_follows_its_deletion_policy() {
@@ -133,4 +136,56 @@ async fn many_removals_at_once_need_a_word() {
     );
     local.apply(&directory).await;
     assert_eq!(local.component_names().await.len(), 0);
+}
+
+/// Applies with little patience.
+async fn apply_in_short(local: &Local, directory: &Directory) {
+    finish(local.command(&["apply", directory.text(), "--timeout", "1"])).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_manifest_that_is_removed_and_put_back_while_its_attempt_is_looked_for_tells_people_once() {
+    for kind in ["Component", "Incident"] {
+        let local = Local::start().await;
+        let directory = Directory::new();
+        let spec: &[&str] = match kind {
+            "Incident" => &["name: Outage", "updates:", "- {status: investigating, body: Looking.}"],
+            _ => &["name: Outage", "deletionPolicy: Orphan"],
+        };
+        let manifest = declaration(kind, "outage", spec);
+        directory.write("outage.yaml", &manifest);
+        let faults = local.server.faults();
+        faults.set_behaviour(|behaviour| behaviour.list_lag = Duration::from_secs(3600));
+        faults.next(1, "POST", "", Effect::LoseReply);
+        apply_in_short(&local, &directory).await;
+        directory.remove("outage.yaml");
+        apply_in_short(&local, &directory).await;
+        let entry = format!("{kind}/default/outage");
+        let journal = |directory: &Directory| directory.lock()["objects"][&entry]["status"]["journal"].clone();
+        assert_eq!(
+            journal(&directory)["operation"],
+            "create",
+            "{kind}: {:#}",
+            directory.lock()
+        );
+        directory.write("outage.yaml", &manifest);
+        apply_in_short(&local, &directory).await;
+        let path = if kind == "Incident" {
+            "/incidents"
+        } else {
+            "/components"
+        };
+        let posts = || local.log().count("POST", &format!("/v1/pages/{PAGE}{path}"));
+        assert_eq!(posts(), 1, "{kind}");
+        // Once the lists show it, it is found.
+        faults.set_behaviour(|behaviour| behaviour.list_lag = Duration::ZERO);
+        local.apply(&directory).await;
+        assert_eq!(
+            (posts(), local.get(path).await.as_array().unwrap().len()),
+            (1, 1),
+            "{kind}"
+        );
+        // What is found after its manifest went is left as its policy says.
+        local.is_settled(&directory).await;
+    }
 }
