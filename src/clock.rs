@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
@@ -65,6 +66,22 @@ impl Clock {
         }
     }
 
+    /// How long the machine has been running, where that can be known: the same for all its processes.
+    pub fn uptime(&self) -> Option<Uptime> {
+        let simulated = |steady: Timestamp| {
+            Some(Uptime {
+                boot: "simulated".to_owned(),
+                milliseconds: u64::try_from(steady.as_millisecond()).ok()?,
+            })
+        };
+        match self {
+            Self::System => Uptime::of_this_machine(),
+            Self::Manual(clock) => simulated(clock.steady()),
+            // Two of these do not begin at the same time.
+            Self::Runtime { .. } => None,
+        }
+    }
+
     /// The time of this process: begins with what the wall showed when it was first asked for, and never jumps.
     pub fn steady(&self) -> Timestamp {
         match self {
@@ -76,6 +93,34 @@ impl Clock {
             Self::Manual(clock) => clock.steady(),
             Self::Runtime { then, began, .. } => then.checked_add(began.elapsed()).unwrap_or(Timestamp::MAX),
         }
+    }
+}
+
+/// What a machine knows of time whoever sets its clock on the wall: how long it has been running.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Uptime {
+    /// Unique name of this run of the machine.
+    pub boot: String,
+    /// Milliseconds since it began, those included in which the machine slept.
+    pub milliseconds: u64,
+}
+
+impl Uptime {
+    #[cfg(target_os = "linux")]
+    fn of_this_machine() -> Option<Self> {
+        let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
+        let text = std::fs::read_to_string("/proc/uptime").ok()?;
+        let seconds: f64 = text.split_whitespace().next()?.parse().ok()?;
+        Some(Self {
+            boot: boot.trim().to_owned(),
+            milliseconds: u64::try_from(Duration::try_from_secs_f64(seconds).ok()?.as_millis()).ok()?,
+        })
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn of_this_machine() -> Option<Self> {
+        None
     }
 }
 
@@ -161,6 +206,14 @@ mod tests {
         assert_eq!((clock.now().as_second(), clock.steady().as_second()), (-580, 20));
         let before = Clock::System.steady();
         assert!(Clock::System.steady() >= before);
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_machine_knows_how_long_it_has_been_running() {
+        let [one, other] = [(); 2].map(|()| Clock::System.uptime().unwrap());
+        assert!(!one.boot.is_empty() && one.boot == other.boot);
+        assert!(one.milliseconds > 0 && one.milliseconds <= other.milliseconds);
     }
 
     #[tokio::test(start_paused = true)]

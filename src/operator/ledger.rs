@@ -17,7 +17,7 @@ use tokio::sync::Mutex;
 use super::connection::Clients;
 use super::leader::{LeaderOptions, Leadership};
 use crate::api::GROUP;
-use crate::statuspage::{Ledger, LedgerError, LedgerKey, Usage};
+use crate::statuspage::{Book, Ledger, LedgerError, LedgerKey, Revision, Usage};
 
 /// How often a write is begun anew because somebody else was faster.
 const ATTEMPTS: usize = 5;
@@ -54,11 +54,18 @@ impl ClusterLedger {
         }
     }
 
-    async fn write(&self, key: &LedgerKey, usage: &Usage) -> Result<(), LedgerError> {
+    async fn write(&self, key: &LedgerKey, mut revision: Revision) -> Result<(), LedgerError> {
         // Whoever waited here and was given up has written nothing. A write that was given up half-way names a version, so
         // that it cannot come after its successor.
         let _turn = self.turn.lock().await;
-        let text = serde_json::to_string(usage).map_err(|error| LedgerError::Unavailable(error.to_string()))?;
+        let mut revised = |annotations: &BTreeMap<String, String>| {
+            let known = annotations.get(&annotation(key));
+            let mut book: Book = known
+                .and_then(|text| serde_json::from_str(text).ok())
+                .unwrap_or_default();
+            revision(&mut book);
+            serde_json::to_string(&book).map_err(|error| LedgerError::Unavailable(error.to_string()))
+        };
         for _ in 0..ATTEMPTS {
             let known = self.leases.get_opt(&self.name).await.map_err(unavailable)?;
             // The record belongs to the leader.
@@ -69,13 +76,15 @@ impl ClusterLedger {
                 Some(mut lease) => {
                     let annotations = lease.annotations_mut();
                     drop_old(annotations, Timestamp::now());
-                    annotations.insert(annotation(key), text.clone());
+                    let text = revised(annotations)?;
+                    annotations.insert(annotation(key), text);
                     self.leases.replace(&self.name, &PostParams::default(), &lease).await
                 }
                 None => {
                     let mut lease = Lease::default();
                     lease.metadata.name = Some(self.name.clone());
-                    lease.annotations_mut().insert(annotation(key), text.clone());
+                    let text = revised(&BTreeMap::new())?;
+                    lease.annotations_mut().insert(annotation(key), text);
                     self.leases.create(&PostParams::default(), &lease).await
                 }
             };
@@ -90,21 +99,21 @@ impl ClusterLedger {
 }
 
 impl Ledger for ClusterLedger {
-    fn load<'a>(&'a self, key: &'a LedgerKey) -> BoxFuture<'a, Result<Option<Usage>, LedgerError>> {
+    fn load<'a>(&'a self, key: &'a LedgerKey) -> BoxFuture<'a, Result<Option<Book>, LedgerError>> {
         Box::pin(async move {
             let lease = self.leases.get_opt(&self.name).await.map_err(unavailable)?;
             let annotations = lease.and_then(|lease| lease.metadata.annotations).unwrap_or_default();
             let Some(text) = annotations.get(&annotation(key)) else {
                 return Ok(None);
             };
-            let usage = serde_json::from_str(text)
+            let book = serde_json::from_str(text)
                 .map_err(|error| LedgerError::Unreadable(format!("Lease {}: {error}", self.name)))?;
-            Ok(Some(usage))
+            Ok(Some(book))
         })
     }
 
-    fn store<'a>(&'a self, key: &'a LedgerKey, usage: &'a Usage) -> BoxFuture<'a, Result<(), LedgerError>> {
-        Box::pin(self.write(key, usage))
+    fn revise<'a>(&'a self, key: &'a LedgerKey, revision: Revision) -> BoxFuture<'a, Result<(), LedgerError>> {
+        Box::pin(self.write(key, revision))
     }
 }
 
@@ -131,7 +140,8 @@ fn drop_old(annotations: &mut BTreeMap<String, String>, now: Timestamp) {
             latest.is_some_and(|latest| now.duration_since(latest) < KEPT_FOR)
         };
         // What cannot be read is left to whoever reads it.
-        !name.starts_with(&ours) || serde_json::from_str(text).map_or(true, |usage| counts(&usage))
+        !name.starts_with(&ours)
+            || serde_json::from_str(text).map_or(true, |book: Book| book.processes.values().any(counts))
     });
 }
 
@@ -145,11 +155,12 @@ mod tests {
         let now: Timestamp = "2026-01-05T10:00:00Z".parse().unwrap();
         let ended = |ago: i64| {
             let at = now - SignedDuration::from_mins(ago);
-            serde_json::to_string(&Usage {
+            let usage = Usage {
                 ended: vec![Spent { at, requests: 3 }],
                 ..Usage::default()
-            })
-            .unwrap()
+            };
+            let processes = [("process".to_owned(), usage)].into();
+            serde_json::to_string(&Book { processes }).unwrap()
         };
         let name = |token: &str| {
             annotation(&LedgerKey {

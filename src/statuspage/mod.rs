@@ -26,8 +26,8 @@ pub mod types;
 
 pub use base_url::BaseUrl;
 pub use budget::{
-    Budget, BudgetRegistry, BudgetStats, DEFAULT_LIMIT, DEFAULT_RESERVE, FileLedger, Ledger, LedgerError, LedgerKey,
-    MemoryLedger, Permit, Priority, SPAN, Spent, Usage, Window,
+    Book, Budget, BudgetRegistry, BudgetStats, DEFAULT_LIMIT, DEFAULT_RESERVE, FileLedger, Ledger, LedgerError,
+    LedgerKey, MemoryLedger, Moment, Permit, Priority, Revision, SPAN, Spent, Usage, Window,
 };
 pub use client::{Client, ClientBuilder, Trace, install_crypto};
 pub use error::{Error, ErrorClass, RequestIds};

@@ -1,18 +1,25 @@
-//! Where it is written down what a token has sent, so that the window survives the process.
+//! Where it is written down what a token has sent, so that the window is the token's, whatever processes send.
 //!
 //! Before a budget gives permits it has to have on record how many requests *may* have been started: a few more than
 //! were, so that not every request costs a write. A process that is killed at any point leaves a record in which every
-//! request of its last minute is counted, and the next process starts from there.
+//! request of its last minute is counted. Each process has an entry of its own and reads those of the others in the very
+//! moment in which it writes, so that of two that live at the same time no request is given twice.
 //!
-//! Times in a record are those of the machine's clock. A time in the future counts as now; a clock that was set forward
-//! in between makes requests look older than they are, which nothing here can know.
+//! Times in a record are those of the machine's clock. Beside them stands for how long the machine had been running: a reader
+//! on the same machine sees from it how far the clock was set since. Without that a time in the future counts as now, and a
+//! clock that was set forward makes requests look older than they are.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use futures::future::BoxFuture;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
+
+use super::SPAN;
+use super::reservation::LIFE;
+use crate::clock::{Clock, Uptime};
 
 /// Requests that ended at one time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,7 +47,114 @@ pub struct Usage {
     /// Until when the remote service wants to hear nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub paused_until: Option<Timestamp>,
+    /// When this was written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub written: Option<Moment>,
 }
+
+/// A moment by the clocks of a machine.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Moment {
+    /// What the clock on the wall showed.
+    pub wall: Timestamp,
+    /// How long the machine had been running.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uptime: Option<Uptime>,
+}
+
+impl Moment {
+    /// This moment.
+    #[must_use]
+    pub fn of(clock: &Clock) -> Self {
+        Self {
+            wall: clock.now(),
+            uptime: clock.uptime(),
+        }
+    }
+
+    /// How far the clock on the wall was set between an earlier moment and this one, as far as that can be known.
+    fn set_since(&self, earlier: &Self) -> SignedDuration {
+        let (Some(now), Some(then)) = (&self.uptime, &earlier.uptime) else {
+            return SignedDuration::ZERO;
+        };
+        if now.boot != then.boot || now.milliseconds < then.milliseconds {
+            return SignedDuration::ZERO;
+        }
+        let went_by = i64::try_from(now.milliseconds - then.milliseconds).unwrap_or(i64::MAX);
+        let shown = self.wall.duration_since(earlier.wall);
+        shown.saturating_sub(SignedDuration::from_millis(went_by))
+    }
+}
+
+impl Usage {
+    /// What of it counts still, with times as the clock shows them now. None when nothing does.
+    #[must_use]
+    pub(super) fn brought_up_to(&self, now: &Moment) -> Option<Self> {
+        let set = self
+            .written
+            .as_ref()
+            .map_or(SignedDuration::ZERO, |written| now.set_since(written));
+        let later = |at: Timestamp, by: SignedDuration| at.saturating_add(by).unwrap_or(Timestamp::MAX);
+        // The record is older than now, whatever it says.
+        let at = |at: Timestamp, latest: SignedDuration| later(at, set).min(later(now.wall, latest));
+        let counts = |at: &Timestamp| now.wall.duration_since(*at) < COUNTED;
+        let ended: Vec<Spent> = self
+            .ended
+            .iter()
+            .map(|spent| Spent {
+                at: at(spent.at, SignedDuration::ZERO),
+                ..*spent
+            })
+            .filter(|spent| counts(&spent.at))
+            .collect();
+        let open_until = self.open_until.unwrap_or(now.wall);
+        let open_until = Some(at(open_until, OPEN_FOR)).filter(|at| self.open > 0 && counts(at));
+        let paused_until = self.paused_until.map(|until| at(until, LONGEST_PAUSE));
+        let usage = Self {
+            ended,
+            open: open_until.map_or(0, |_| self.open),
+            open_until,
+            paused_until: paused_until.filter(|until| *until > now.wall),
+            written: Some(now.clone()),
+        };
+        let is_over = usage.ended.is_empty() && usage.open == 0 && usage.paused_until.is_none();
+        (!is_over).then_some(usage)
+    }
+}
+
+/// How long a request counts after its end.
+const COUNTED: SignedDuration = SignedDuration::from_secs(SPAN.as_secs().cast_signed());
+/// How long after a record was written what it calls open may be under way: started at the last moment, and then for as long
+/// as a request may be.
+pub(super) const OPEN_FOR: SignedDuration =
+    SignedDuration::from_secs(LIFE.as_secs().cast_signed() + LONGEST_REQUEST.as_secs().cast_signed());
+/// The client gives a request up after this time.
+const LONGEST_REQUEST: Duration = Duration::from_secs(30);
+/// Longest pause that is taken over from a record.
+const LONGEST_PAUSE: SignedDuration = SignedDuration::from_secs(3600);
+
+/// The records of all processes that use a token, by names of their own.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Book {
+    /// What each has sent.
+    #[serde(default)]
+    pub processes: BTreeMap<String, Usage>,
+}
+
+impl Book {
+    /// Drops what does not count any more, and puts times right that the clock of this machine contradicts.
+    pub(super) fn bring_up_to(&mut self, now: &Moment) {
+        let processes = std::mem::take(&mut self.processes);
+        self.processes = processes
+            .into_iter()
+            .filter_map(|(process, usage)| Some((process, usage.brought_up_to(now)?)))
+            .collect();
+    }
+}
+
+/// What becomes of a book: called with what is on record at the moment of the write, perhaps more than once.
+pub type Revision = Box<dyn FnMut(&mut Book) + Send>;
 
 /// Whose requests are counted: those of a token at a service.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -62,22 +176,22 @@ pub enum LedgerError {
     Unreadable(String),
 }
 
-/// A place for records. What [`Ledger::store`] has said is stored must outlive the process, however that ends; and of
-/// two writes the earlier one must not come out on top, though nobody may have waited for its end.
+/// A place for records. What [`Ledger::revise`] has said is stored must outlive the process, however that ends; and nobody
+/// else writes between its reading and its writing.
 ///
 /// What happens while it fails: requests of incidents go on, everything else waits until it works again.
 pub trait Ledger: Send + Sync + std::fmt::Debug {
     /// What was stored last.
-    fn load<'a>(&'a self, key: &'a LedgerKey) -> BoxFuture<'a, Result<Option<Usage>, LedgerError>>;
+    fn load<'a>(&'a self, key: &'a LedgerKey) -> BoxFuture<'a, Result<Option<Book>, LedgerError>>;
 
-    /// Takes the place of what was stored before.
-    fn store<'a>(&'a self, key: &'a LedgerKey, usage: &'a Usage) -> BoxFuture<'a, Result<(), LedgerError>>;
+    /// Revises what is stored. What cannot be read is an empty book.
+    fn revise<'a>(&'a self, key: &'a LedgerKey, revision: Revision) -> BoxFuture<'a, Result<(), LedgerError>>;
 }
 
 /// A ledger that outlives budgets, not the process: for tests and simulations. Clones share it.
 #[derive(Clone, Debug, Default)]
 pub struct MemoryLedger {
-    records: Arc<Mutex<BTreeMap<LedgerKey, Usage>>>,
+    books: Arc<Mutex<BTreeMap<LedgerKey, Book>>>,
     failing: Arc<Mutex<Option<LedgerError>>>,
 }
 
@@ -89,12 +203,12 @@ impl MemoryLedger {
 
     /// What is stored.
     #[must_use]
-    pub fn record(&self, key: &LedgerKey) -> Option<Usage> {
-        self.records().get(key).cloned()
+    pub fn book(&self, key: &LedgerKey) -> Option<Book> {
+        self.books().get(key).cloned()
     }
 
-    fn records(&self) -> MutexGuard<'_, BTreeMap<LedgerKey, Usage>> {
-        self.records.lock().unwrap_or_else(PoisonError::into_inner)
+    fn books(&self) -> MutexGuard<'_, BTreeMap<LedgerKey, Book>> {
+        self.books.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn works(&self) -> Result<(), LedgerError> {
@@ -106,14 +220,14 @@ impl MemoryLedger {
 }
 
 impl Ledger for MemoryLedger {
-    fn load<'a>(&'a self, key: &'a LedgerKey) -> BoxFuture<'a, Result<Option<Usage>, LedgerError>> {
-        Box::pin(async move { self.works().map(|()| self.record(key)) })
+    fn load<'a>(&'a self, key: &'a LedgerKey) -> BoxFuture<'a, Result<Option<Book>, LedgerError>> {
+        Box::pin(async move { self.works().map(|()| self.book(key)) })
     }
 
-    fn store<'a>(&'a self, key: &'a LedgerKey, usage: &'a Usage) -> BoxFuture<'a, Result<(), LedgerError>> {
+    fn revise<'a>(&'a self, key: &'a LedgerKey, mut revision: Revision) -> BoxFuture<'a, Result<(), LedgerError>> {
         Box::pin(async move {
             self.works()?;
-            self.records().insert(key.clone(), usage.clone());
+            revision(self.books().entry(key.clone()).or_default());
             Ok(())
         })
     }

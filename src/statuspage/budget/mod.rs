@@ -20,8 +20,8 @@ use tokio::time::{Instant, sleep_until};
 use crate::clock::Clock;
 
 pub use file_ledger::FileLedger;
-pub use ledger::{Ledger, LedgerError, LedgerKey, MemoryLedger, Spent, Usage};
-use record::Keeper;
+pub use ledger::{Book, Ledger, LedgerError, LedgerKey, MemoryLedger, Moment, Revision, Spent, Usage};
+use record::{Keeper, Recorded};
 pub use registry::BudgetRegistry;
 use reservation::Reservation;
 use share::Share;
@@ -389,9 +389,11 @@ impl Budget {
                 (Step::Record { slot }, Some(keeper)) => {
                     let taken = TakenSlot(&self.shared);
                     let recorded = keeper.record(&self.shared, slot, priority).await;
-                    if recorded || priority == Priority::Incident {
+                    // Incidents do not wait for a ledger.
+                    let unrecorded = recorded == Recorded::Failed && priority == Priority::Incident;
+                    if recorded == Recorded::Done || unrecorded {
                         taken.keep();
-                        return self.permit(page, recorded);
+                        return self.permit(page, recorded == Recorded::Done);
                     }
                 }
                 (Step::Read, Some(keeper)) => keeper.read(&self.shared, priority).await,

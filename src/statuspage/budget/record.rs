@@ -1,22 +1,21 @@
-//! Keeps the ledger of one budget: reads it once, and writes it before permits are given that it does not count.
+//! Keeps the ledger of one budget: reads it before the first permit, and writes it before permits are given that it does not
+//! count, with what others have written meanwhile in view.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::{Instant, timeout};
 
-use super::ledger::{Ledger, LedgerError, LedgerKey, Spent, Usage};
-use super::reservation::{LIFE, size};
-use super::{Budget, Priority, SPAN, Shared, State};
+use super::ledger::{Book, Ledger, LedgerError, LedgerKey, Moment, OPEN_FOR, Spent, Usage};
+use super::reservation::size;
+use super::{Budget, Priority, Shared, State};
 use crate::clock::Clock;
 
 /// How long an incident waits for the ledger before it is sent without.
 const INCIDENT_PATIENCE: Duration = Duration::from_secs(1);
 /// How long everything else waits for one attempt.
 const PATIENCE: Duration = Duration::from_secs(15);
-/// Longest pause that is taken over from a record.
-const LONGEST_PAUSE: SignedDuration = SignedDuration::from_secs(3600);
 
 /// The ledger of one budget.
 #[derive(Debug)]
@@ -24,6 +23,8 @@ pub(super) struct Keeper {
     ledger: Arc<dyn Ledger>,
     key: LedgerKey,
     clock: Clock,
+    /// The name of this process in the ledger.
+    process: String,
     /// Held by who reads or writes.
     turn: tokio::sync::Mutex<()>,
 }
@@ -41,6 +42,7 @@ impl Keeper {
             ledger,
             key,
             clock,
+            process: uuid::Uuid::new_v4().simple().to_string(),
             turn: tokio::sync::Mutex::new(()),
         }
     }
@@ -59,7 +61,11 @@ impl Keeper {
             let loaded = self.ledger.load(&self.key).await;
             let mut state = shared.state();
             match loaded {
-                Ok(Some(usage)) => state.restore(&usage, self.clock.now(), Instant::now()),
+                Ok(Some(mut book)) => {
+                    let now = Moment::of(&self.clock);
+                    book.bring_up_to(&now);
+                    state.share_with(&book, &self.process, now.wall, Instant::now());
+                }
                 Ok(None) => {}
                 Err(error @ LedgerError::Unreadable(_)) => {
                     tracing::warn!(%error, "taking the whole window for used, except for what incidents may use");
@@ -76,36 +82,64 @@ impl Keeper {
         self.conclude(shared, outcome.unwrap_or_else(|_| Err(too_slow())));
     }
 
-    /// Puts on record what waits for it, this slot among it, and a few requests more. Returns whether that is done.
-    pub(super) async fn record(&self, shared: &Shared, slot: u64, priority: Priority) -> bool {
+    /// Puts on record what waits for it, this slot among it, and a few requests more, unless others have taken what was
+    /// left of the window.
+    pub(super) async fn record(&self, shared: &Arc<Shared>, slot: u64, priority: Priority) -> Recorded {
         let work = async {
             let _turn = self.turn.lock().await;
             let began = Instant::now();
-            let (usage, covered, more) = {
-                let mut state = shared.state();
-                let more = size(state.window.limit());
-                let Some(reservation) = &mut state.reservation else {
+            {
+                let state = shared.state();
+                let Some(reservation) = &state.reservation else {
                     return Ok(());
                 };
                 // Somebody else may have had a turn meanwhile, with success or without.
                 if reservation.covers(slot) || reservation.blocked(began).is_some() {
                     return Ok(());
                 }
-                let covered = reservation.close();
-                (state.usage(self.clock.now(), began, more), covered, more)
-            };
-            self.ledger.store(&self.key, &usage).await?;
-            if let Some(reservation) = &mut shared.state().reservation {
-                reservation.open(began, covered, more);
+            }
+            let covered: Arc<Mutex<Option<(u64, usize)>>> = Arc::default();
+            let (sharing, clock) = (Arc::clone(shared), self.clock.clone());
+            let (process, covering) = (self.process.clone(), Arc::clone(&covered));
+            let revision = Box::new(move |book: &mut Book| {
+                let (now, instant) = (Moment::of(&clock), Instant::now());
+                book.bring_up_to(&now);
+                let mut state = sharing.state();
+                state.share_with(book, &process, now.wall, instant);
+                let mut covering = covering.lock().unwrap_or_else(PoisonError::into_inner);
+                *covering = None;
+                if state.window.is_overdrawn(instant, true) {
+                    // What was there before counts all that was given.
+                    return;
+                }
+                let more = size(state.window.limit()).min(state.window.free(instant, true));
+                if let Some(reservation) = &mut state.reservation {
+                    *covering = Some((reservation.close(), more));
+                }
+                book.processes.insert(process.clone(), state.usage(&now, instant, more));
+            });
+            self.ledger.revise(&self.key, revision).await?;
+            let covered = *covered.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut state = shared.state();
+            if let Some(reservation) = &mut state.reservation {
+                match covered {
+                    Some((slot, more)) => reservation.open(began, slot, more),
+                    None => reservation.works(),
+                }
             }
             Ok(())
         };
         let outcome = timeout(patience(priority), work).await;
         self.conclude(shared, outcome.unwrap_or_else(|_| Err(too_slow())));
-        shared
-            .state()
-            .reservation
-            .is_some_and(|reservation| reservation.covers(slot))
+        let mut state = shared.state();
+        let overdrawn = state
+            .window
+            .is_overdrawn(Instant::now(), priority == Priority::Incident);
+        match state.reservation {
+            Some(reservation) if reservation.is_failing() => Recorded::Failed,
+            Some(reservation) if reservation.covers(slot) && !overdrawn => Recorded::Done,
+            _ => Recorded::NoRoom,
+        }
     }
 
     /// Takes note of a failure of the ledger, and says it once.
@@ -123,18 +157,39 @@ impl Keeper {
     }
 
     /// Writes down exactly what counts.
-    async fn settle(&self, shared: &Shared) -> Result<(), LedgerError> {
+    async fn settle(&self, shared: &Arc<Shared>) -> Result<(), LedgerError> {
         let _turn = self.turn.lock().await;
-        let usage = {
-            let mut state = shared.state();
-            let Some(reservation) = state.reservation.as_mut().filter(|reservation| reservation.is_read()) else {
-                return Ok(());
-            };
-            reservation.close();
-            state.usage(self.clock.now(), Instant::now(), 0)
-        };
-        self.ledger.store(&self.key, &usage).await
+        if !shared
+            .state()
+            .reservation
+            .is_some_and(|reservation| reservation.is_read())
+        {
+            return Ok(());
+        }
+        let (sharing, clock, process) = (Arc::clone(shared), self.clock.clone(), self.process.clone());
+        let revision = Box::new(move |book: &mut Book| {
+            let now = Moment::of(&clock);
+            book.bring_up_to(&now);
+            let mut state = sharing.state();
+            if let Some(reservation) = &mut state.reservation {
+                reservation.close();
+            }
+            let usage = state.usage(&now, Instant::now(), 0);
+            book.processes.insert(process.clone(), usage);
+        });
+        self.ledger.revise(&self.key, revision).await
     }
+}
+
+/// What became of a slot that had to be put on record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Recorded {
+    /// The ledger counts it.
+    Done,
+    /// The ledger cannot be reached.
+    Failed,
+    /// Others have taken what was left.
+    NoRoom,
 }
 
 fn too_slow() -> LedgerError {
@@ -143,48 +198,48 @@ fn too_slow() -> LedgerError {
 
 impl State {
     /// What counts now, if `more` requests may be started before this is written again.
-    fn usage(&mut self, now: Timestamp, instant: Instant, more: usize) -> Usage {
+    fn usage(&mut self, now: &Moment, instant: Instant, more: usize) -> Usage {
         let mut ended: Vec<Spent> = Vec::new();
         for at in self.window.ended(instant) {
             let ago = SignedDuration::try_from(instant.saturating_duration_since(at)).unwrap_or(SignedDuration::MAX);
-            let at = up_to_the_second(now.saturating_sub(ago).unwrap_or(Timestamp::MIN));
+            let at = up_to_the_second(now.wall.saturating_sub(ago).unwrap_or(Timestamp::MIN));
             match ended.last_mut().filter(|last| last.at == at) {
                 Some(last) => last.requests += 1,
                 None => ended.push(Spent { at, requests: 1 }),
             }
         }
         let open = self.window.in_flight() + more;
-        let later = |duration: Duration| now.saturating_add(duration).unwrap_or(Timestamp::MAX);
+        let later = |duration: SignedDuration| now.wall.saturating_add(duration).unwrap_or(Timestamp::MAX);
+        let pause = self.pause_left(instant);
         Usage {
             ended,
             open,
-            // Started at the last moment, and under way for as long as a request may be.
-            open_until: (open > 0).then(|| later(LIFE + SPAN)),
-            paused_until: self.pause_left(instant).map(later),
+            open_until: (open > 0).then(|| later(OPEN_FOR)),
+            paused_until: pause.map(|left| later(SignedDuration::try_from(left).unwrap_or(SignedDuration::MAX))),
+            written: Some(now.clone()),
         }
     }
 
-    /// Counts what was sent before.
-    fn restore(&mut self, usage: &Usage, now: Timestamp, instant: Instant) {
-        // What is said to have ended in the future has ended by now: the record is older than now.
-        let ended = |at: Timestamp| {
-            let ago = Duration::try_from(now.duration_since(at)).unwrap_or_default();
+    /// Counts what others have sent, and pauses with them.
+    fn share_with(&mut self, book: &Book, own: &str, now: Timestamp, instant: Instant) {
+        let at = |at: Timestamp| match Duration::try_from(now.duration_since(at)) {
             // Further back than the clock reaches is further back than the window.
-            instant.checked_sub(ago)
+            Ok(ago) => instant.checked_sub(ago),
+            Err(_) => Some(instant + Duration::try_from(at.duration_since(now)).unwrap_or_default()),
         };
-        let open = usage.open_until.unwrap_or(now);
-        let open = std::iter::once((open, usage.open));
-        let spent = usage.ended.iter().map(|spent| (spent.at, spent.requests));
-        for (at, requests) in spent.chain(open) {
-            if let Some(at) = ended(at) {
-                self.window.count(instant, at, requests);
-            }
-        }
-        if let Some(until) = usage.paused_until {
-            let left = now.duration_until(until).min(LONGEST_PAUSE);
-            if let Some(left) = Duration::try_from(left).ok().filter(|left| !left.is_zero()) {
-                self.paused_until = Some(self.paused_until.unwrap_or(instant).max(instant + left));
-            }
+        let others = || book.processes.iter().filter(|(process, _)| *process != own);
+        let spent = others().flat_map(|(_, usage)| {
+            let open = usage.open_until.map(|until| (until, usage.open));
+            let ended = usage.ended.iter().map(|spent| (spent.at, spent.requests));
+            ended
+                .chain(open)
+                .filter_map(|(ended, requests)| Some((at(ended)?, requests)))
+        });
+        let spent: Vec<(Instant, usize)> = spent.collect();
+        self.window.share_with(spent);
+        let paused = others().filter_map(|(_, usage)| at(usage.paused_until?)).max();
+        if let Some(until) = paused.filter(|until| *until > instant) {
+            self.paused_until = Some(self.paused_until.unwrap_or(instant).max(until));
         }
     }
 
@@ -202,18 +257,6 @@ fn up_to_the_second(at: Timestamp) -> Timestamp {
 }
 
 impl Budget {
-    /// What counts against the window at `now`, the time of the machine's clock.
-    #[must_use]
-    pub fn usage(&self, now: Timestamp) -> Usage {
-        self.shared.state().usage(now, Instant::now(), 0)
-    }
-
-    /// Counts what was sent before, by another process for example.
-    pub fn restore(&self, usage: &Usage, now: Timestamp) {
-        self.shared.state().restore(usage, now, Instant::now());
-        self.shared.changed.notify_waiters();
-    }
-
     /// Writes down exactly what counts, so that the next process has all the rest. For the end of a process; whatever
     /// is sent afterwards is put on record as before.
     ///

@@ -89,7 +89,8 @@ impl Reservation {
         self.works();
     }
 
-    fn works(&mut self) {
+    /// The ledger can be reached.
+    pub(super) fn works(&mut self) {
         self.failures = 0;
         self.retry_at = None;
     }

@@ -9,6 +9,7 @@ use proptest::prelude::*;
 use tokio::time::{sleep, sleep_until, timeout_at};
 
 use super::*;
+use crate::clock::ManualClock;
 
 fn key() -> LedgerKey {
     LedgerKey {
@@ -35,7 +36,7 @@ struct SlowLedger {
 }
 
 impl Ledger for SlowLedger {
-    fn load<'a>(&'a self, key: &'a LedgerKey) -> BoxFuture<'a, Result<Option<Usage>, LedgerError>> {
+    fn load<'a>(&'a self, key: &'a LedgerKey) -> BoxFuture<'a, Result<Option<Book>, LedgerError>> {
         async move {
             sleep(self.before).await;
             self.memory.load(key).await
@@ -43,11 +44,11 @@ impl Ledger for SlowLedger {
         .boxed()
     }
 
-    fn store<'a>(&'a self, key: &'a LedgerKey, usage: &'a Usage) -> BoxFuture<'a, Result<(), LedgerError>> {
+    fn revise<'a>(&'a self, key: &'a LedgerKey, revision: Revision) -> BoxFuture<'a, Result<(), LedgerError>> {
         async move {
             sleep(self.before).await;
             self.stores.fetch_add(1, Ordering::Relaxed);
-            self.memory.store(key, usage).await?;
+            self.memory.revise(key, revision).await?;
             sleep(self.after).await;
             Ok(())
         }
@@ -105,11 +106,11 @@ async fn a_clean_end_leaves_exactly_what_was_sent() {
         at: noon() + SignedDuration::from_secs(at),
         requests,
     };
-    let expected = Usage {
-        ended: vec![spent(0, 3), spent(20, 2)],
-        ..Usage::default()
+    let book = ledger.book(&key()).unwrap();
+    let [usage] = book.processes.values().collect::<Vec<_>>()[..] else {
+        panic!("one process: {book:?}");
     };
-    assert_eq!(ledger.record(&key()), Some(expected));
+    assert_eq!((&usage.ended, usage.open), (&vec![spent(0, 3), spent(20, 2)], 0));
     let next = recorded(60, &ledger, &clock);
     spend(&next, 1).await;
     assert_eq!(next.stats().used, 6);
@@ -130,41 +131,79 @@ async fn a_pause_survives_the_process() {
     assert_eq!(begin.elapsed().as_secs(), 60);
 }
 
+/// What a process has left behind at noon.
+fn left(usage: Usage) -> Book {
+    Book {
+        processes: [("before".to_owned(), usage)].into(),
+    }
+}
+
 #[tokio::test(start_paused = true)]
-async fn a_time_in_the_future_is_now() {
-    let clock = Clock::with_the_runtime(noon());
+async fn a_time_in_the_future_is_now_and_stays_what_it_became() {
+    let (ledger, clock) = (MemoryLedger::default(), Clock::with_the_runtime(noon()));
     let far = Timestamp::MAX;
-    let budget = Budget::new(10);
+    let spent = |at, requests| Spent { at, requests };
     let usage = Usage {
-        ended: vec![
-            Spent { at: far, requests: 3 },
-            Spent {
-                at: Timestamp::MIN,
-                requests: 3,
-            },
-        ],
+        ended: vec![spent(far, 3), spent(Timestamp::MIN, 3)],
         open: 2,
         open_until: Some(far),
-        paused_until: Some(far),
+        paused_until: None,
+        written: None,
     };
-    budget.restore(&usage, clock.now());
-    assert_eq!(budget.stats().used, 5, "and one long ago is over");
-    assert_eq!(budget.stats().paused_for, Some(seconds(3600)));
-    let now = budget.usage(clock.now());
-    assert_eq!(
-        now.ended,
-        [Spent {
-            at: noon(),
-            requests: 5
-        }]
-    );
-    assert_eq!(now.open, 0);
-    let huge = Usage {
+    let book = left(usage);
+    ledger
+        .revise(&key(), Box::new(move |known| *known = book.clone()))
+        .await
+        .unwrap();
+    let budget = recorded(10, &ledger, &clock);
+    spend(&budget, 1).await;
+    assert_eq!(budget.stats().used, 6, "and one long ago is over");
+    sleep(seconds(61)).await;
+    spend(&budget, 1).await;
+    assert_eq!(budget.stats().used, 3, "what may have been under way counts for longer");
+    sleep(seconds(60)).await;
+    spend(&budget, 1).await;
+    assert_eq!(budget.stats().used, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn more_than_the_limit_is_the_limit() {
+    let (ledger, clock) = (MemoryLedger::default(), Clock::with_the_runtime(noon()));
+    let book = left(Usage {
         open: usize::MAX,
+        open_until: Some(noon()),
         ..Usage::default()
-    };
-    budget.restore(&huge, clock.now());
-    assert_eq!(budget.stats().used, 10);
+    });
+    ledger
+        .revise(&key(), Box::new(move |known| *known = book.clone()))
+        .await
+        .unwrap();
+    let budget = recorded(10, &ledger, &clock);
+    let begin = Instant::now();
+    drop(budget.acquire(Priority::Incident, "page").await);
+    assert_eq!(begin.elapsed().as_secs(), 60);
+}
+
+/// A machine whose clock is set while one process follows the other.
+#[tokio::test(start_paused = true)]
+async fn a_clock_that_is_set_between_two_processes_frees_nothing() {
+    for set in [3600, -3600, 86_400 * 365] {
+        let manual = ManualClock::new(noon());
+        let (ledger, clock) = (MemoryLedger::default(), Clock::Manual(manual.clone()));
+        spend(&recorded(60, &ledger, &clock), 20).await;
+        manual.advance(seconds(10));
+        manual.jump(SignedDuration::from_secs(set));
+        let next = recorded(60, &ledger, &clock);
+        spend(&next, 1).await;
+        let used = next.stats().used;
+        assert!((21..=31).contains(&used), "{used} after {set} s");
+        // Another machine, or another run of it, shows nothing of that.
+        let elsewhere = Clock::with_the_runtime(manual.now());
+        let other = recorded(60, &ledger, &elsewhere);
+        spend(&other, 1).await;
+        let used = other.stats().used;
+        assert!(used >= 22, "{used} after {set} s: put right by the one before");
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -192,7 +231,7 @@ async fn a_try_takes_only_what_is_on_record() {
     let (ledger, clock) = (MemoryLedger::default(), Clock::with_the_runtime(noon()));
     let budget = recorded(60, &ledger, &clock);
     assert_eq!(budget.try_acquire(Priority::Write, "page").err(), Some(Duration::ZERO));
-    assert_eq!(ledger.record(&key()), None);
+    assert_eq!(ledger.book(&key()), None);
     drop(budget.acquire(Priority::Write, "page").await);
     let more = std::iter::from_fn(|| budget.try_acquire(Priority::Write, "page").ok()).count();
     assert_eq!(more, 10);
@@ -380,6 +419,30 @@ proptest! {
                 sleep(Duration::from_millis(life.gap)).await;
             }
             arrivals
+        });
+        arrivals.sort();
+        for (index, first) in arrivals.iter().enumerate() {
+            let seen = arrivals[index..].iter().take_while(|arrival| **arrival < *first + SPAN).count();
+            prop_assert!(seen <= limit, "{seen} of {limit}");
+        }
+    }
+
+    /// The same for processes that live at the same time.
+    #[test]
+    fn processes_together_hold_no_more_than_the_limit(
+        limit in 1_usize..40,
+        lives in prop::collection::vec(life(), 2..5),
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+        let mut arrivals = runtime.block_on(async {
+            let (memory, clock) = (MemoryLedger::default(), Clock::with_the_runtime(noon()));
+            let together = lives.iter().map(|life| async {
+                sleep(Duration::from_millis(life.gap)).await;
+                // An incident may have to wait for writes that find no room, and waits no longer than a second.
+                let life = &Life { before: life.before / 4, after: life.after / 4, ..life.clone() };
+                live(life, limit, &memory, &clock).await
+            });
+            futures::future::join_all(together).await.concat()
         });
         arrivals.sort();
         for (index, first) in arrivals.iter().enumerate() {

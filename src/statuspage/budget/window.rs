@@ -21,6 +21,8 @@ pub struct Window {
     reserve: usize,
     in_flight: usize,
     ended: VecDeque<Instant>,
+    /// When the requests of other processes end, or have ended, in order.
+    others: Vec<Instant>,
 }
 
 impl Window {
@@ -35,6 +37,7 @@ impl Window {
             reserve,
             in_flight: 0,
             ended: VecDeque::new(),
+            others: Vec::new(),
         }
     }
 
@@ -75,7 +78,25 @@ impl Window {
             }
             self.ended.pop_front();
         }
-        self.in_flight + self.ended.len()
+        self.others.retain(|ended| now < *ended + SPAN);
+        self.in_flight + self.ended.len() + self.others.len()
+    }
+
+    /// What other processes have sent, by the ends of their requests, in the place of what was known of it before.
+    pub fn share_with(&mut self, others: impl IntoIterator<Item = (Instant, usize)>) {
+        let all = others.into_iter();
+        let mut all: Vec<Instant> = all
+            .flat_map(|(ended, requests)| std::iter::repeat_n(ended, requests.min(self.limit)))
+            .collect();
+        all.sort_unstable();
+        // More than the limit says no more than the limit does, by the latest of them.
+        let surplus = all.len().saturating_sub(self.limit);
+        self.others = all.split_off(surplus);
+    }
+
+    /// True when more counts at `now` than may, the slots of requests that have started among it.
+    pub fn is_overdrawn(&mut self, now: Instant, urgent: bool) -> bool {
+        self.limit > 0 && self.used(now) + self.kept(urgent) > self.limit
     }
 
     /// Requests that may start at `now`.
@@ -143,14 +164,16 @@ impl Window {
         let capacity = self.limit - kept;
         // Slots in the order in which they come free; a normal request has to leave `kept` of them alone.
         let slot = kept + (count - 1) % capacity;
-        let used = self.in_flight + self.ended.len();
+        let used = self.used(now);
+        let mut ended: Vec<Instant> = self.ended.iter().chain(&self.others).copied().collect();
+        ended.sort_unstable();
         let unused = self.limit.saturating_sub(used);
         // With more requests than the limit, the first to come free again are of no use.
         let surplus = used.saturating_sub(self.limit);
         let first = if slot < unused {
             Duration::ZERO
         } else {
-            self.ended
+            ended
                 .get(slot - unused + surplus)
                 .map_or(SPAN, |ended| (*ended + SPAN).saturating_duration_since(now))
         };

@@ -66,17 +66,11 @@ async fn a_plan_and_an_apply_share_the_window() {
     let text = std::fs::read_to_string(directory.path().join(".statuspage").join(&names[0])).unwrap();
     assert!(!text.contains(super::TOKEN), "{text}");
     let record: serde_json::Value = serde_json::from_str(&text).unwrap();
-    let spent: u64 = record["usage"]["ended"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|spent| spent["requests"].as_u64().unwrap())
-        .sum();
-    assert_eq!(
-        (spent, &record["usage"]["open"]),
-        (plans as u64, &0.into()),
-        "a clean end is exact: {record}"
-    );
+    let processes: Vec<&serde_json::Value> = record["processes"].as_object().unwrap().values().collect();
+    let ended = processes.iter().flat_map(|usage| usage["ended"].as_array().unwrap());
+    let spent: u64 = ended.map(|spent| spent["requests"].as_u64().unwrap()).sum();
+    let open: u64 = processes.iter().map(|usage| usage["open"].as_u64().unwrap()).sum();
+    assert_eq!((spent, open), (plans as u64, 0), "a clean end is exact: {record}");
 }
 
 /// Where no record can be kept a command works all the same, and says so.
@@ -98,5 +92,28 @@ async fn nothing_waits_for_a_place_for_the_record() {
             "{}",
             shown(&output)
         );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn commands_at_the_same_time_share_the_window() {
+    let local = Local::start().await;
+    let directory = Directory::new();
+    directory.write("components.yaml", &components(40));
+    let mut apply = Running::start(limited(&local, &["apply", directory.text(), "--timeout", "6"]));
+    let plans: Vec<Running> = (0..3)
+        .map(|_| Running::start(limited(&local, &["plan", directory.text()])))
+        .collect();
+    apply.ends(LIMIT).await;
+    let sent = local.log().entries().len();
+    // They wait for what one of them has reserved and has not used.
+    assert!((10..=20).contains(&sent), "{sent}");
+    assert!(local.log().peak_per_minute() <= 20);
+    // One that has ended by then is not there to be killed.
+    for mut plan in plans {
+        if plan.child.try_wait().unwrap().is_none() {
+            plan.signal("-KILL");
+            plan.ends(LIMIT).await;
+        }
     }
 }
