@@ -5,7 +5,7 @@
 //! cut to a length that could leave half a credential behind.
 //!
 //! A credential is found however its characters are escaped: as they are, in percent-encoding, in JSON (several layers
-//! of it), in HTML, any of these mixed, and in base64.
+//! of it), in HTML, any of these mixed, and in base64; and also where a line was wrapped in the middle of it.
 
 use std::sync::Arc;
 
@@ -19,6 +19,9 @@ const SHORTEST: usize = 4;
 const MARK: &str = "[redacted]";
 /// Longest escape of one character: a surrogate pair in four layers of JSON.
 const LONGEST_ESCAPE: usize = 18;
+
+/// So many spaces and ends of lines in the middle of a credential are passed over: those of a text that was wrapped.
+const LONGEST_GAP: usize = 64;
 
 /// What must not be repeated.
 #[derive(Clone)]
@@ -178,10 +181,10 @@ fn base64_of(secret: &str, offset: usize) -> String {
 /// Where a credential that begins at `start` ends. The end of the text ends one too, if enough of it is there.
 fn end_of(needle: &[u8], text: &[u8], start: usize) -> Option<usize> {
     let mut end = None;
-    // Places in the text, and how much of the needle is found before them.
-    let mut places = vec![(start, 0)];
+    // Places in the text, how much of the needle is found before them, and how many spaces were passed over since.
+    let mut places = vec![(start, 0, 0)];
     let mut next = 0;
-    while let Some(&(at, found)) = places.get(next) {
+    while let Some(&(at, found, gap)) = places.get(next) {
         next += 1;
         if found == needle.len() {
             end = end.max(Some(at));
@@ -191,8 +194,13 @@ fn end_of(needle: &[u8], text: &[u8], start: usize) -> Option<usize> {
             end = Some(text.len());
         }
         characters(&text[at..], &mut |bytes, length| {
-            let place = (at + length, found + bytes.len());
+            let place = (at + length, found + bytes.len(), 0);
             if needle[found..].starts_with(bytes) && !places.contains(&place) {
+                places.push(place);
+            }
+            let place = (at + length, found, gap + 1);
+            let passed_over = bytes[0].is_ascii_whitespace() && found > 0 && gap < LONGEST_GAP;
+            if passed_over && !places.contains(&place) {
                 places.push(place);
             }
         });

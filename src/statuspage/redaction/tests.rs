@@ -74,6 +74,47 @@ fn a_secret_is_found_however_it_is_written() {
 }
 
 #[test]
+fn a_secret_that_was_wrapped_is_found() {
+    let secret = "correct-horse-battery-staple";
+    let credentials = Credentials::new([secret]);
+    for gap in [
+        " ",
+        "\n",
+        "\r\n        ",
+        "\t",
+        "\\n",
+        "\\r\\n  ",
+        "%0A",
+        "%0D%0A",
+        "&#10;",
+        "+",
+    ] {
+        for place in 1..secret.len() {
+            let text = format!("the header {}{gap}{} was odd", &secret[..place], &secret[place..]);
+            assert_eq!(
+                credentials.text(&text),
+                format!("the header {MARK} was odd"),
+                "{text:?}"
+            );
+        }
+        let spaced: Vec<String> = secret.chars().map(String::from).collect();
+        assert_eq!(credentials.text(&spaced.join(gap)), MARK);
+    }
+    let encoded = STANDARD.encode(format!("u:{secret}"));
+    let (one, other) = encoded.split_at(20);
+    let clean = credentials.text(&format!("{one}\n{other}"));
+    assert!(clean.contains(MARK) && clean.len() < 30, "{clean}");
+    let body = credentials.body(br#"{"error":"correct-horse\n  -battery-staple"}"#.to_vec());
+    assert_eq!(String::from_utf8(body).unwrap(), format!(r#"{{"error":"{MARK}"}}"#));
+    assert_eq!(
+        credentials.text("correct -horse-bat"),
+        format!("{MARK}"),
+        "the end of the text ends it too"
+    );
+    assert_eq!(credentials.text("correct horse"), "correct horse");
+}
+
+#[test]
 fn base64_hides_nothing() {
     let credentials = Credentials::new(["correct-horse?>"]);
     for before in ["", "u:", "OAuth ", "user:"] {
@@ -158,7 +199,22 @@ fn nothing_prints_them() {
 /// Nothing but escapes, for as long as a reply may be: no quadratic work.
 #[test]
 fn a_hostile_text_costs_no_more_than_its_length() {
-    for unit in ["\\", "%", "&", "%25", "&amp;", "\\u005c", "correct", "aaaa"] {
+    for unit in [
+        "\\",
+        "%",
+        "&",
+        "%25",
+        "&amp;",
+        "\\u005c",
+        "correct",
+        "aaaa",
+        " ",
+        "a ",
+        "a\n ",
+        "c                    ",
+        "\\n",
+        "a+",
+    ] {
         let secrets = [
             r"\\\\\\\\\\\\",
             "%%%%%%%%",
@@ -185,6 +241,8 @@ proptest! {
     fn no_mixture_of_escapes_hides_a_secret(
         secret in secret(),
         choices in prop::collection::vec(0_usize..6, 40),
+        wrapped_at in 1_usize..40,
+        gap in "[ \n\t]{0,8}",
         before in ".{0,12}",
         after in ".{0,12}",
     ) {
@@ -193,7 +251,11 @@ proptest! {
             .trim()
             .chars()
             .zip(choices.iter().cycle())
-            .map(|(character, choice)| (WAYS[*choice].1)(&character.to_string()))
+            .enumerate()
+            .map(|(at, (character, choice))| {
+                let gap = if at == wrapped_at { gap.as_str() } else { "" };
+                format!("{gap}{}", (WAYS[*choice].1)(&character.to_string()))
+            })
             .collect();
         let credentials = Credentials::new([secret.as_str()]);
         let clean = credentials.text(&format!("{before}{written}{after}"));
