@@ -134,6 +134,7 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<Outcome, Failur
             let consent = tokio::select! {
                 consent = consent(arguments, &order, &session, &mut drivers, out) => consent,
                 () = asked_to_end() => Ok(Answer::Interrupted),
+                unrecorded = session.unrecorded() => Err(Failure::Unrecorded(unrecorded)),
             };
             match consent {
                 Ok(Answer::Yes) => {}
@@ -184,12 +185,12 @@ async fn work(
 ) -> Result<Vec<PageResult>, Failure> {
     let limit = Duration::from_secs(arguments.timeout);
     session.record(&arguments.record).await?;
-    let trigger = Trigger::default();
-    let work = futures::future::join_all(drivers.into_iter().map(|driver| {
+    // One for each page: an outage ends the work on one of them.
+    let triggers: Vec<Trigger> = drivers.iter().map(|_| Trigger::default()).collect();
+    let work = futures::future::join_all(drivers.into_iter().zip(&triggers).map(|(driver, trigger)| {
         let mut driver = session.recorded(driver);
-        let mut interrupt = trigger.interrupt();
         let print = print.clone();
-        async move { settle(&mut driver, &mut interrupt, limit, print.as_ref()).await }
+        async move { settle(&mut driver, trigger, limit, print.as_ref()).await }
     }));
     tokio::pin!(work);
     let why = tokio::select! {
@@ -197,15 +198,16 @@ async fn work(
             session.close_record().await;
             return Ok(results);
         }
-        () = asked_to_end() => "Stopping: what is under way is finished. Ctrl-C again ends at once.",
-        () = tokio::time::sleep(limit) => "The time is up: what is under way is finished.",
+        () = asked_to_end() => "Stopping: what is under way is finished. Ctrl-C again ends at once.".to_owned(),
+        () = tokio::time::sleep(limit) => "The time is up: what is under way is finished.".to_owned(),
+        unrecorded = session.unrecorded() => format!("Stopping: {unrecorded}"),
         never = session.bar.show(&session.tally, print.as_ref()) => match never {},
         never = session.tell_of_used_window() => match never {},
     };
     if let Some(print) = &print {
-        print(why);
+        print(&why);
     }
-    trigger.stop();
+    triggers.iter().for_each(Trigger::stop);
     let ended = tokio::select! {
         results = &mut work => Ok(results),
         () = asked_to_end() => Err(Failure::Interrupted),
@@ -225,7 +227,7 @@ async fn consent(
     drivers: &mut Vec<PageDriver<DirectoryStore>>,
     out: &mut dyn Write,
 ) -> Result<Answer, Failure> {
-    let shown = review(session, drivers).await;
+    let shown = review(session, drivers).await?;
     let planned = |pages: &[Reviewed]| -> Vec<PlannedPage> { pages.iter().map(|one| one.planned.clone()).collect() };
     let before = planned(&shown);
     if let Some(file) = &order.reviewed {
@@ -252,7 +254,7 @@ async fn consent(
             .iter()
             .map(|driver| session.driver(driver.key().clone()))
             .collect();
-        let lines = differences(&before, &planned(&review(session, drivers).await));
+        let lines = differences(&before, &planned(&review(session, drivers).await?));
         if !lines.is_empty() {
             return Err(Failure::PlanMoved(lines));
         }

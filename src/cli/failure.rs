@@ -22,6 +22,9 @@ pub enum Failure {
         /// Why.
         source: io::Error,
     },
+    /// What is sent cannot be recorded.
+    #[error("{0}")]
+    Unrecorded(String),
     /// A file is in the way.
     #[error("{} is there already and may be somebody's work: export into another directory; nothing was written", .0.display())]
     Exists(PathBuf),

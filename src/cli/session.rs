@@ -1,7 +1,7 @@
 //! A directory at work: opens it and runs its pages.
 
 use std::convert::Infallible;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use super::{Connection, Failure};
 use crate::admin::Serving;
 use crate::api::Reason;
 use crate::audit::AuditLog;
-use crate::driver::{Clock, Event, Interrupt, PageDriver, PageOptions, PassEnd, Totals};
+use crate::driver::{Clock, Event, PATIENCE, PageDriver, PageOptions, PassEnd, Totals, Trigger};
 use crate::engine::{self, Declaration, Finding, ObjectKey, State};
 use crate::manifest::Manifests;
 use crate::statuspage::{BudgetRegistry, Token};
@@ -31,6 +31,8 @@ pub(super) struct Session {
     pub(super) bar: Bar,
     /// False when the pages are not those of Statuspage itself, whose public addresses would mislead.
     pub(super) public: bool,
+    /// Where it is recorded what was sent.
+    local_state: PathBuf,
     log: OnceLock<AuditLog>,
 }
 
@@ -88,6 +90,7 @@ impl Session {
             tally,
             bar: Bar::default(),
             public: connection.is_public()?,
+            local_state: local_state(directory),
             log: OnceLock::new(),
         })
     }
@@ -112,6 +115,7 @@ impl Session {
             tally: Tally::default(),
             bar: Bar::default(),
             public: connection.is_public()?,
+            local_state: local_state(directory),
             log: OnceLock::new(),
         })
     }
@@ -186,6 +190,26 @@ impl Session {
         std::future::pending().await
     }
 
+    /// Returns, with what to say, when everything waits because requests cannot be put on record: a disk that became full.
+    pub(super) async fn unrecorded(&self) -> String {
+        let mut for_so_long = Duration::ZERO;
+        while for_so_long < UNRECORDED_FOR {
+            tokio::time::sleep(RECORD_CHECK).await;
+            let budgets = self.options.budgets.all();
+            let stuck = budgets.iter().any(|(_, _, budget)| {
+                let stats = budget.stats();
+                stats.unrecorded && stats.waiting > 0
+            });
+            for_so_long = if stuck {
+                for_so_long + RECORD_CHECK
+            } else {
+                Duration::ZERO
+            };
+        }
+        let directory = self.local_state.display();
+        format!("requests cannot be recorded in {directory}: make room on its disk, and run this again")
+    }
+
     /// Stores what is still to be stored; the log says what is left.
     pub(super) async fn close_record(&self) {
         if let Err(error) = self.options.budgets.settle().await {
@@ -229,8 +253,9 @@ impl PageResult {
     }
 }
 
-/// So long is tried when nothing at all succeeds, because Statuspage is away: an outage is not waited for.
-const PATIENCE: Duration = Duration::from_secs(120);
+/// So long it is tried to put requests on record.
+const UNRECORDED_FOR: Duration = Duration::from_secs(30);
+const RECORD_CHECK: Duration = Duration::from_secs(1);
 
 /// Who waits longer than this wants to know why.
 const WORTH_A_LINE: Duration = Duration::from_secs(2);
@@ -238,7 +263,7 @@ const WORTH_A_LINE: Duration = Duration::from_secs(2);
 /// Runs a page until nothing is left that time would mend, or nothing succeeds for a while.
 pub(super) async fn settle(
     driver: &mut PageDriver<DirectoryStore>,
-    interrupt: &mut Interrupt,
+    trigger: &Trigger,
     limit: Duration,
     print: Option<&Lines>,
 ) -> PageResult {
@@ -246,8 +271,24 @@ pub(super) async fn settle(
     let mut last_success = started;
     let mut succeeded = 0;
     let mut last_progress = (started, Vec::new());
+    let mut interrupt = trigger.interrupt();
     loop {
-        let end = driver.pass(interrupt).await;
+        let outage = driver.outage();
+        let end = {
+            let pass = driver.pass(&mut interrupt);
+            tokio::pin!(pass);
+            tokio::select! {
+                end = &mut pass => end,
+                () = outage => {
+                    if let Some(print) = print {
+                        print(&format!("Nothing was answered for {} s: stopping.", PATIENCE.as_secs()));
+                    }
+                    trigger.stop();
+                    pass.await;
+                    PassEnd::Stopped
+                }
+            }
+        };
         let now = tokio::time::Instant::now();
         let totals = driver.totals();
         let successes = totals.requests - totals.failures.min(totals.requests);
@@ -320,12 +361,14 @@ fn recorded_budgets(directory: &Path, connection: &Connection) -> Arc<BudgetRegi
     }
 }
 
-/// Fails when no file can be made in a directory, which is made if it is not there.
+/// Fails when no file can be written in a directory, which is made if it is not there.
 fn probe(directory: &Path) -> std::io::Result<()> {
     std::fs::create_dir_all(directory)?;
     let file = directory.join("requests.new");
-    std::fs::File::create(&file)?;
-    std::fs::remove_file(&file)
+    // A full disk takes a file, and nothing into it.
+    let written = std::fs::write(&file, [b' '; 4096]);
+    let removed = std::fs::remove_file(&file);
+    written.and(removed)
 }
 
 /// Time left until a point in the time of this process.
@@ -357,4 +400,90 @@ pub(super) async fn asked_to_end() {
         }
     }
     let _ = tokio::signal::ctrl_c().await;
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use futures::FutureExt;
+    use futures::future::BoxFuture;
+    use tokio::time::Instant;
+
+    use super::*;
+    use crate::api::Reason;
+    use crate::statuspage::{BaseUrl, Incoming, Outgoing, Transport, TransportError};
+
+    /// Takes requests, and answers none.
+    #[derive(Debug, Default)]
+    struct Mute {
+        asked: AtomicUsize,
+    }
+
+    impl Transport for Mute {
+        fn exchange(&self, _request: Outgoing) -> BoxFuture<'_, Result<Incoming, TransportError>> {
+            self.asked.fetch_add(1, Ordering::Relaxed);
+            std::future::pending().boxed()
+        }
+    }
+
+    const MANIFESTS: &str = "\
+apiVersion: statuspage-operator.io/v1alpha1
+kind: StatusPage
+metadata: {name: acme}
+spec:
+  pageId: page00000001
+  api: {tokenSecretRef: {name: token}}
+---
+apiVersion: statuspage-operator.io/v1alpha1
+kind: Component
+metadata: {name: api}
+spec: {pageRef: {name: acme}}
+---
+apiVersion: statuspage-operator.io/v1alpha1
+kind: Incident
+metadata: {name: outage}
+spec:
+  pageRef: {name: acme}
+  updates: [{status: investigating, body: Looking.}]
+";
+
+    #[tokio::test(start_paused = true)]
+    async fn an_outage_in_which_every_request_hangs_is_waited_for_two_minutes_and_told() {
+        let directory = tempfile::tempdir().unwrap();
+        std::fs::write(directory.path().join("all.yaml"), MANIFESTS).unwrap();
+        let options = DirectoryOptions {
+            base_url: Some(BaseUrl::parse("http://127.0.0.1:1/v1", true).unwrap()),
+            token: Some(Token::new("token").unwrap()),
+            ..Default::default()
+        };
+        let (store, _) = DirectoryStore::open(directory.path(), options).unwrap();
+        let (store, mute) = (Arc::new(store), Arc::new(Mute::default()));
+        let driver = || {
+            let options = PageOptions {
+                budgets: Arc::new(BudgetRegistry::new(0)),
+                clock: Clock::with_the_runtime(Timestamp::UNIX_EPOCH),
+                transport: Some(mute.clone()),
+            };
+            PageDriver::new(store.pages().remove(0), Arc::clone(&store), options)
+        };
+        let unreachable = |findings: &[Finding]| findings.iter().any(|one| one.reason == Reason::Unreachable);
+
+        let begun = Instant::now();
+        let stands = settle(&mut driver(), &Trigger::default(), Duration::from_secs(3600), None).await;
+        // What changes something is not cut off in the middle: one request more.
+        let took = begun.elapsed();
+        assert!(
+            (PATIENCE..=PATIENCE + Duration::from_secs(30)).contains(&took),
+            "{took:?}"
+        );
+        assert!(stands.stopped, "{:#?}", stands.findings);
+        let asked = mute.asked.swap(0, Ordering::Relaxed);
+        assert!((4..=40).contains(&asked), "{asked}");
+
+        let begun = Instant::now();
+        let (_, plan) = driver().observe().await.unwrap();
+        assert!(begun.elapsed() <= PATIENCE, "{:?}", begun.elapsed());
+        assert!(unreachable(&plan.findings), "{:#?}", plan.findings);
+    }
 }

@@ -115,6 +115,8 @@ pub fn preview(world: &World<'_>, view: &View) -> Preview {
                     engine::record(declaration, step, &reply);
                 }
             }
+            // Nobody else writes here: what was written is as if it had been read again.
+            snapshot.suppose_read(world.now);
             if matches!(step.action, Action::Update(_)) {
                 last_updates.insert(step.key.clone(), step.clone());
             }

@@ -91,13 +91,17 @@ pub(super) struct Reviewed {
 }
 
 /// Finds out what an apply would do, page after page.
-pub(super) async fn review(session: &Session, drivers: &mut [PageDriver<DirectoryStore>]) -> Vec<Reviewed> {
+pub(super) async fn review(
+    session: &Session,
+    drivers: &mut [PageDriver<DirectoryStore>],
+) -> Result<Vec<Reviewed>, Failure> {
     let mut reviewed = Vec::new();
     let used = session.tell_of_used_window();
     tokio::pin!(used);
     for driver in drivers {
         let foreseen = tokio::select! {
             foreseen = driver.foresee() => foreseen,
+            unrecorded = session.unrecorded() => return Err(Failure::Unrecorded(unrecorded)),
             never = &mut used => match never {},
         };
         let Some((view, shown)) = foreseen else {
@@ -113,7 +117,7 @@ pub(super) async fn review(session: &Session, drivers: &mut [PageDriver<Director
         let planned = planned_page(&view, &shown, snapshot, &report);
         reviewed.push(Reviewed { report, planned });
     }
-    reviewed
+    Ok(reviewed)
 }
 
 /// Shows what `apply` would do.
@@ -126,7 +130,7 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<Outcome, Failur
         let mut drivers: Vec<_> = pages.into_iter().map(|page| session.driver(page)).collect();
         let reviewed = review(&session, &mut drivers).await;
         session.close_record().await;
-        Ok(reviewed)
+        reviewed
     })?;
     let (pages, planned) = reviewed.into_iter().map(|one| (one.report, one.planned)).unzip();
     let report = Report::new(&session, pages);

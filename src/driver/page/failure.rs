@@ -30,6 +30,7 @@ impl<S: Store> PageDriver<S> {
     /// Something answered.
     pub(super) fn reached(&mut self) {
         self.silence = 0;
+        self.unanswered.answered();
         self.ever_reached = true;
         self.gate_attempts = 0;
         if self

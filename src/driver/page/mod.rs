@@ -14,6 +14,7 @@ mod look;
 mod queue;
 mod read;
 mod remote_clock;
+mod silence;
 mod step;
 mod tell;
 
@@ -36,6 +37,8 @@ use failure::StoreAway;
 use look::Target;
 use queue::{Queue, Work};
 use remote_clock::RemoteClock;
+pub use silence::PATIENCE;
+use silence::Silence;
 use tell::Written;
 
 /// So many rounds in a row that send nothing end a pass: what is left can only be something that never ends.
@@ -164,6 +167,7 @@ pub struct PageDriver<S> {
     /// How often in a row the page was not among those that the token sees.
     page_missed: u32,
     silence: u32,
+    unanswered: Silence,
     ever_reached: bool,
     fresh_for: SignedDuration,
     /// How often in a row the same was read in this pass while nothing else happened.
@@ -216,6 +220,7 @@ impl<S: Store> PageDriver<S> {
             gate_attempts: 0,
             page_missed: 0,
             silence: 0,
+            unanswered: Silence::default(),
             ever_reached: false,
             fresh_for: FRESH,
             rereads: BTreeMap::new(),
@@ -266,6 +271,11 @@ impl<S: Store> PageDriver<S> {
     /// What is still to be done, as it changes.
     pub fn pending(&self) -> watch::Receiver<Pending> {
         self.pending.subscribe()
+    }
+
+    /// Returns when nothing was answered for [`PATIENCE`]. Needs no borrow of the driver.
+    pub fn outage(&self) -> impl Future<Output = ()> + Send + use<S> {
+        self.unanswered.lasts()
     }
 
     /// The last failure of each declaration that failed.
@@ -466,12 +476,10 @@ impl<S: Store> PageDriver<S> {
         }
     }
 
-    /// Reads what a plan needs and returns it, writing nothing anywhere: for `plan`.
+    /// Reads what a plan needs and returns it, writing nothing anywhere: for `plan`. An outage is not waited for.
     pub async fn observe(&mut self) -> Option<(View, Plan)> {
         self.fresh_for = SHOWN_FOR;
         let begun = self.options.clock.steady();
-        let nobody = Trigger::default();
-        let undisturbed = nobody.interrupt();
         loop {
             let view = self.look()?;
             let plan = self.plan(&view);
@@ -487,8 +495,27 @@ impl<S: Store> PageDriver<S> {
             let Some((client, page_id)) = self.connection() else {
                 return Some((view, plan));
             };
-            let permit = client.budget().acquire(Priority::Read, &page_id).await;
-            self.read(&view, &client, &page_id, &read, permit, &undisturbed).await;
+            if !self.look_up(&view, &client, &page_id, &read).await {
+                let view = self.look()?;
+                let plan = self.plan(&view);
+                return Some((view, plan));
+            }
+        }
+    }
+
+    /// Reads something for who only looks; false when nothing was answered for as long as that is waited for.
+    async fn look_up(&mut self, view: &View, client: &Client, page_id: &str, read: &Read) -> bool {
+        let permit = client.budget().acquire(Priority::Read, page_id).await;
+        let nobody = Trigger::default();
+        let undisturbed = nobody.interrupt();
+        let outage = self.outage();
+        tokio::select! {
+            () = self.read(view, client, page_id, read, permit, &undisturbed) => true,
+            () = outage => {
+                let message = format!("no answer within {} s", PATIENCE.as_secs());
+                self.fail_reading(&read.what, false, Reason::Unreachable, message);
+                false
+            }
         }
     }
 
@@ -497,8 +524,6 @@ impl<S: Store> PageDriver<S> {
     pub async fn foresee(&mut self) -> Option<(View, Preview)> {
         let (view, _) = self.observe().await?;
         let mut wanted: BTreeSet<ReadWhat> = BTreeSet::new();
-        let nobody = Trigger::default();
-        let undisturbed = nobody.interrupt();
         loop {
             let mut shown = preview(&self.world(&view), &view);
             // How many are told, and what is deleted, is not needed to do it, but to know what is done.
@@ -528,8 +553,9 @@ impl<S: Store> PageDriver<S> {
                 return Some((view, shown));
             };
             for read in reads {
-                let permit = client.budget().acquire(Priority::Read, &page_id).await;
-                self.read(&view, &client, &page_id, &read, permit, &undisturbed).await;
+                if !self.look_up(&view, &client, &page_id, &read).await {
+                    return Some((view, shown));
+                }
             }
         }
     }

@@ -61,6 +61,7 @@ impl<S: Store> PageDriver<S> {
             permit.release_unused();
             return;
         }
+        self.unanswered.asked();
         let trace = Trace::default();
         let client = client
             .with_priority(read.priority)

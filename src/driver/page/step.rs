@@ -52,6 +52,7 @@ impl<S: Store> PageDriver<S> {
             self.not_sent(step, why, ticket);
             return false;
         }
+        self.unanswered.asked();
         let trace = Trace::default();
         let client = client
             .with_priority(step.priority)

@@ -1,8 +1,12 @@
 //! Statuspage answers badly for a while.
 
+use std::process::Command;
+use std::time::Duration;
+
 use statuspage_operator::server::Effect;
 
-use super::{Directory, Local, code, components, shown, stdout};
+use super::{Directory, Local, Running, code, components, finish, page, program, shown, stderr, stdout};
+use crate::support::small_disk::SmallDisk;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn server_errors_are_waited_out() {
@@ -56,4 +60,82 @@ async fn a_connection_that_breaks_leads_to_no_duplicate() {
     local.apply(&directory).await;
     assert_eq!(local.component_names().await.len(), 6);
     local.is_settled(&directory).await;
+}
+
+/// A server that takes connections, and never answers.
+struct Mute {
+    url: String,
+    asked: tokio::sync::watch::Receiver<usize>,
+}
+
+impl Mute {
+    async fn start() -> Mute {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/v1", listener.local_addr().unwrap());
+        let (count, asked) = tokio::sync::watch::channel(0);
+        tokio::spawn(async move {
+            let mut held = Vec::new();
+            while let Ok((connection, _)) = listener.accept().await {
+                held.push(connection);
+                count.send_replace(held.len());
+            }
+        });
+        Mute { url, asked }
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = program();
+        command.args(arguments).env("STATUSPAGE_TOKEN", super::TOKEN);
+        command.env("STATUSPAGE_API_URL", &self.url);
+        command
+    }
+}
+
+/// A request is given up after 30 s; whoever wants the end does not wait for that.
+const AT_ONCE: Duration = Duration::from_secs(20);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_wants_the_end_does_not_wait_for_a_reading_that_hangs() {
+    for (arguments, signal) in [
+        (&["apply"][..], Some("-INT")),
+        (&["apply"], Some("-TERM")),
+        (&["apply", "--timeout", "1"], None),
+        (&["sync"], Some("-TERM")),
+        (&["plan"], Some("-INT")),
+    ] {
+        let mut mute = Mute::start().await;
+        let directory = Directory::new();
+        directory.write("components.yaml", &components(1));
+        let mut all = arguments.to_vec();
+        all.insert(1, directory.text());
+        let mut command = Running::start(mute.command(&all));
+        mute.asked.wait_for(|asked| *asked > 0).await.unwrap();
+        if let Some(signal) = signal {
+            command.signal(signal);
+        }
+        let begun = std::time::Instant::now();
+        command.ends(AT_ONCE).await;
+        println!("{arguments:?} {signal:?}: {:?}", begun.elapsed());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_disk_ends_a_command_with_a_word_or_does_not_matter_to_it() {
+    let local = Local::start().await;
+    let disk = SmallDisk::new(256);
+    std::fs::write(disk.path().join("page.yaml"), page("")).unwrap();
+    std::fs::write(disk.path().join("components.yaml"), components(2)).unwrap();
+    disk.fill_but(0);
+    let directory = disk.path().to_str().unwrap();
+    let run = |command: &str| finish(local.command(&[command, directory, "--requests-per-minute", "60"]));
+    let plan = run("plan").await;
+    assert_eq!(code(&plan), 2, "{}", shown(&plan));
+    assert!(
+        stderr(&plan).contains("requests of the last minute are not counted across commands"),
+        "{}",
+        shown(&plan)
+    );
+    disk.free();
+    let apply = run("apply").await;
+    assert_eq!(code(&apply), 0, "{}", shown(&apply));
 }
