@@ -117,12 +117,9 @@ mod switch {
 
     /// Distorts what the engine is told of everything else.
     fn distort_world(mut world: World<'_>) -> World<'_> {
-        match ON.get() {
-            Some(NoBackoffOfLists) => {
-                world.read_failures = &NO_READ_FAILURES;
-                world.gate = None;
-            }
-            _ => {}
+        if let Some(NoBackoffOfLists) = ON.get() {
+            world.read_failures = &NO_READ_FAILURES;
+            world.gate = None;
         }
         world
     }
