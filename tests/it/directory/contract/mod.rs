@@ -3,11 +3,12 @@
 //!
 //! In one process, in virtual time: the local server answers without a socket.
 //!
-//! Known to differ, in about one random case in two hundred:
+//! Known to differ, in rare random cases:
 //! - An incident that is on the page already does not wait for components whose absence is still being proven: apply
 //!   publishes at once and adds them with another request, plan shows them in the same one.
 //! - Of two incidents that end in one apply and cover one component, plan may miss that the component gets its declared
 //!   status back.
+//! - Of an incident, plan may show the subscription of somebody before the change of its components, and apply send it after.
 //! - A group that somebody deleted by hand, and whose members are let go of or change sides in the same apply, may be
 //!   announced twice.
 
@@ -15,6 +16,7 @@ mod scenario;
 mod stage;
 
 use proptest::prelude::*;
+use proptest::strategy::ValueTree;
 use proptest::test_runner::{RngAlgorithm, TestCaseResult, TestRng, TestRunner};
 
 use scenario::{Scenario, scenario};
@@ -77,21 +79,39 @@ fn holds(scenario: &Scenario) -> TestCaseResult {
     })
 }
 
-/// The same cases each time; others, and as many as asked for, with `PROPTEST_CASES=10000`.
+/// The same cases each time.
 #[test]
 fn what_is_planned_is_what_is_sent() {
-    let asked = std::env::var("PROPTEST_CASES")
-        .ok()
-        .and_then(|cases| cases.parse().ok());
     let config = ProptestConfig {
-        cases: asked.unwrap_or(32),
+        cases: 32,
         max_shrink_iters: 150,
         failure_persistence: None,
         ..ProptestConfig::default()
     };
-    let mut runner = match asked {
-        Some(_) => TestRunner::new(config),
-        None => TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha)),
-    };
+    let mut runner = TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha));
     runner.run(&scenario(), |scenario| holds(&scenario)).unwrap();
+}
+
+/// Others, 1,000 or as many as `CONTRACT_CASES` says: all of them are tried, and those that differ are counted.
+#[test]
+#[ignore = "takes minutes, and finds what is known to differ: see above"]
+fn so_many_other_plans_come_true() {
+    let asked = std::env::var("CONTRACT_CASES")
+        .ok()
+        .and_then(|cases| cases.parse().ok());
+    let mut runner = TestRunner::default();
+    let (mut held, mut refused, mut different) = (0, 0, Vec::new());
+    for _ in 0..asked.unwrap_or(1000) {
+        let tree = scenario().new_tree(&mut runner).unwrap();
+        match holds(&tree.current()) {
+            Ok(()) => held += 1,
+            Err(TestCaseError::Reject(_)) => refused += 1,
+            Err(TestCaseError::Fail(why)) => different.push(why.to_string()),
+        }
+    }
+    println!(
+        "{held} came true, in {refused} the page refused something, {} differ",
+        different.len()
+    );
+    assert!(different.is_empty(), "{}\n{}", different.len(), different.join("\n\n"));
 }
