@@ -43,6 +43,7 @@ impl<S: Store> PageDriver<S> {
         }
         self.failures.retain(|key, _| view.get(key).is_some());
         self.knowledge.retain(|key, _| view.get(key).is_some());
+        self.contest.retain(|key| view.get(key).is_some());
         self.connect(&view, now);
         #[cfg(test)]
         crate::simulation::bugs::distort_view(&mut view);

@@ -8,6 +8,7 @@
 //! store, a failure of the page, a reading) leads to another one, and so does a second that has gone by, so that owners
 //! are told how far it is.
 
+mod contest;
 mod failure;
 mod give_way;
 mod look;
@@ -33,6 +34,7 @@ use crate::engine::{
 };
 use crate::statuspage::{Budget, BudgetRegistry, Client, CollectionKind, Error, Permit, Priority, Snapshot, Transport};
 
+use contest::Contest;
 use failure::StoreAway;
 use look::Target;
 use queue::{Queue, Work};
@@ -174,6 +176,9 @@ pub struct PageDriver<S> {
     rereads: BTreeMap<ReadWhat, u32>,
     /// Statuses that were written since the store was looked at.
     written: BTreeMap<ObjectKey, Status>,
+    /// What this process wrote last of each status, and until when one is held back that somebody else writes over.
+    contest: Contest,
+    contested_until: Option<Timestamp>,
     /// Updates since the last plan: what it would write again was not kept.
     last_updates: BTreeMap<ObjectKey, Step>,
     /// True while a journal was open, or a proof on its way, when the last plan was made.
@@ -225,6 +230,8 @@ impl<S: Store> PageDriver<S> {
             fresh_for: FRESH,
             rereads: BTreeMap::new(),
             written: BTreeMap::new(),
+            contest: Contest::default(),
+            contested_until: None,
             last_updates: BTreeMap::new(),
             left_to_time: false,
             planning: SignedDuration::ZERO,
@@ -607,6 +614,7 @@ impl<S: Store> PageDriver<S> {
     fn plan(&mut self, view: &View) -> Plan {
         self.totals.plans += 1;
         self.written.clear();
+        self.contested_until = None;
         let mut plan = self.planned(view);
         let previous = std::mem::take(&mut self.last_updates);
         if self.refuse_repetition(view, &plan, &previous) {

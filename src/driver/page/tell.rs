@@ -154,6 +154,15 @@ impl<S: Store> PageDriver<S> {
             Kind::StatusPage => 1,
             _ => 2,
         });
+        let now = self.options.clock.steady();
+        let contest = &self.contest;
+        let mut contested_until = self.contested_until;
+        statuses.retain(|(declaration, status)| {
+            let until = contest.holds_back(declaration, status, now);
+            contested_until = contested_until.into_iter().chain(until).min();
+            until.is_none()
+        });
+        self.contested_until = contested_until;
         let mut told = Vec::new();
         let mut written = Written::Nothing;
         for batch in statuses.chunks(AT_ONCE) {
@@ -178,6 +187,9 @@ impl<S: Store> PageDriver<S> {
                         written = Written::Some;
                         self.knowledge.remove(&declaration.key);
                         self.written.insert(declaration.key.clone(), (*status).clone());
+                        if self.contest.wrote(declaration, status, now) {
+                            self.tell_contest(declaration);
+                        }
                         self.tell_transition(declaration, status);
                     }
                     Err(StoreError::Gone(_)) => {}
@@ -217,7 +229,9 @@ impl<S: Store> PageDriver<S> {
     /// When to plan again: also when the store is tried again that did not take something.
     pub(super) fn wake(&self, plan: &Plan) -> Option<Timestamp> {
         let once_more = self.shows_earlier_requests_at();
-        plan.wake.into_iter().chain(self.store_pauses()).chain(once_more).min()
+        let contested = self.contested_until;
+        let own = self.store_pauses().into_iter().chain(once_more).chain(contested);
+        plan.wake.into_iter().chain(own).min()
     }
 
     pub(super) async fn write(&mut self, declaration: &Declaration, change: StoreChange) -> Result<(), StoreError> {
@@ -236,6 +250,18 @@ impl<S: Store> PageDriver<S> {
     fn expect(&self, declaration: &Declaration, happening: Happening<'_>) -> Option<Box<dyn Expectation>> {
         let recorder = self.recorder.as_ref()?;
         recorder.expect(&self.key, self.page_id.as_deref(), declaration, happening)
+    }
+
+    /// Somebody else writes another status all the time.
+    fn tell_contest(&self, declaration: &Declaration) {
+        let note = "another process keeps writing another status: it sees the page otherwise, or a second operator works for this page; writing less often";
+        tracing::warn!(object = %declaration.key, "{note}");
+        let event = Event {
+            kind: EventKind::Warning,
+            reason: "StatusContested".to_owned(),
+            note: note.to_owned(),
+        };
+        self.store.tell(declaration, event);
     }
 
     /// An Event when a declaration begins or ceases to need its owner.
