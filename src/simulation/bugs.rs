@@ -43,6 +43,10 @@ pub(super) enum Bug {
     GenerationAhead,
     /// Incidents wait for a while.
     IncidentsWait,
+    /// A process takes the window for twice as large as it is.
+    WindowTooWide,
+    /// The page is looked at again and again, without a reason.
+    NeverAsleep,
 }
 
 #[cfg(test)]
@@ -69,8 +73,8 @@ mod switch {
 
     use super::Bug::{self, *};
     use crate::driver::View;
-    use crate::engine::{Action, Failure, ObjectKey, Plan, READY, ReadWhat, Request, World};
-    use crate::statuspage::{ObjectKind, Priority, Snapshot};
+    use crate::engine::{Action, Failure, ObjectKey, Plan, READY, Read, ReadWhat, Request, World};
+    use crate::statuspage::{CollectionKind, ObjectKind, Priority, Snapshot};
 
     thread_local! {
         static ON: Cell<Option<Bug>> = const { Cell::new(None) };
@@ -176,6 +180,17 @@ mod switch {
                         plan.statuses.push((declaration.key.clone(), status));
                     }
                 }
+            }
+            Some(NeverAsleep) => {
+                let pause = SignedDuration::from_secs(20);
+                let read_at = world.page_read_at.unwrap_or(world.now);
+                if world.now.duration_since(read_at) >= pause {
+                    plan.reads.push(Read {
+                        what: ReadWhat::Collection(CollectionKind::Page),
+                        priority: Priority::Read,
+                    });
+                }
+                plan.wake = plan.wake.into_iter().chain([world.now + pause]).min();
             }
             Some(IncidentsWait) => {
                 let is_new = |key: &ObjectKey| {

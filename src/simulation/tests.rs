@@ -24,15 +24,9 @@ fn assert_kept(report: &Report) {
     );
 }
 
-/// Seeds whose runs break a promise in a way that is known and not mended yet, and what it is.
-const OPEN: [(u64, &str); 1] = [(
-    254,
-    "two processes that know nothing of each other write over each other's statuses in turns",
-)];
-
 fn every_promise_is_kept(seeds: impl Iterator<Item = u64>) {
     let (mut runs, mut requests, mut effects) = (0, 0, 0);
-    for seed in seeds.filter(|seed| OPEN.iter().all(|(open, _)| open != seed)) {
+    for seed in seeds {
         let report = run(seed).unwrap();
         assert_kept(&report);
         runs += 1;
@@ -44,7 +38,7 @@ fn every_promise_is_kept(seeds: impl Iterator<Item = u64>) {
 }
 
 /// So many runs of each of the two tests, which use two cores; without optimization a run takes a sixth of a second.
-const RUNS: u64 = 150;
+const RUNS: u64 = 100;
 
 #[test]
 fn every_promise_is_kept_with_even_seeds() {
@@ -57,19 +51,8 @@ fn every_promise_is_kept_with_odd_seeds() {
 }
 
 #[test]
-fn what_is_known_to_be_broken_is_still_broken() {
-    for (seed, what) in OPEN {
-        let report = run(seed).unwrap();
-        assert!(
-            !report.violations.is_empty(),
-            "mended, so take seed {seed} off the list: {what}"
-        );
-    }
-}
-
-#[test]
 fn a_seed_decides_everything() {
-    for seed in 0..10 {
+    for seed in [1, 7, 28, 254] {
         let [one, other] = [seed, seed].map(|seed| run(seed).unwrap());
         assert!(one.trace().eq(other.trace()), "seed {seed}");
         assert_eq!(one.violations, other.violations);
@@ -81,9 +64,11 @@ fn a_seed_decides_everything() {
 /// So many seeds have a chance to show a bug.
 const TRIES: u64 = 150;
 
-fn is_found(bug: Bug, oracle: &str) {
+/// The first seed is one that shows it; others take its place when a change of the scenario has made it another story.
+fn is_found(bug: Bug, oracle: &str, first: u64) {
     let mut others = Vec::new();
-    let found = (0..TRIES).find(|seed| {
+    let seeds = std::iter::once(first).chain((0..TRIES).filter(|seed| *seed != first));
+    let found = seeds.into_iter().find(|seed| {
         let report = bugs::with(bug, || run(*seed).unwrap());
         others.extend(report.violations.iter().map(|violation| violation.oracle).take(1));
         report.violations.iter().any(|violation| violation.oracle == oracle)
@@ -94,37 +79,39 @@ fn is_found(bug: Bug, oracle: &str) {
     println!("{bug:?}: found by {oracle:?} with seed {seed}");
 }
 
-/// A test for each bug on purpose: its name, the bug, and the oracle that has to find it.
+/// A test for each bug on purpose: its name, the bug, the oracle that has to find it, and a seed with which it does.
 macro_rules! every_bug_is_found_by_its_oracle {
-    ($($name:ident: $bug:ident, $oracle:literal;)*) => {
+    ($($name:ident: $bug:ident, $oracle:literal, $first:literal;)*) => {
         mod every_bug_is_found_by_its_oracle {
             use super::{Bug, is_found};
 
             $(#[test]
             fn $name() {
-                is_found(Bug::$bug, $oracle);
+                is_found(Bug::$bug, $oracle, $first);
             })*
         }
     };
 }
 
 every_bug_is_found_by_its_oracle! {
-    journal_not_kept: JournalNotKept, "one object per declaration";
-    journal_over_anything: JournalOverAnything, "one object per declaration";
-    finalizer_ignored: FinalizerIgnored, "once faults stop all is as declared";
-    release_refused: ReleaseRefused, "once faults stop all is as declared";
-    deaf_to_changes: DeafToChanges, "an incident goes out in time";
-    sends_again: SendsAgain, "each update is told once";
-    token_in_event: TokenInEvent, "no secret in any output";
-    token_in_status: TokenInStatus, "no secret in any output";
-    stale_is_fresh: StaleIsFresh, "what a person ended stays ended";
-    no_backoff_of_lists: NoBackoffOfLists, "requests stay bounded while a fault lasts";
-    settled_at_once: SettledAtOnce, "one object per declaration";
-    nothing_published: NothingPublished, "an incident goes out in time";
-    nothing_corrected: NothingCorrected, "once faults stop all is as declared";
-    wrong_target: WrongTarget, "nothing foreign is touched";
-    always_ready: AlwaysReady, "every status keeps the rules of kstatus";
-    times_touched: TimesTouched, "nothing is written that has not changed";
-    generation_ahead: GenerationAhead, "every status keeps the rules of kstatus";
-    incidents_wait: IncidentsWait, "an incident goes out in time";
+    journal_not_kept: JournalNotKept, "one object per declaration", 28;
+    journal_over_anything: JournalOverAnything, "one object per declaration", 28;
+    finalizer_ignored: FinalizerIgnored, "once faults stop all is as declared", 16;
+    release_refused: ReleaseRefused, "once faults stop all is as declared", 16;
+    deaf_to_changes: DeafToChanges, "an incident goes out in time", 4;
+    sends_again: SendsAgain, "each update is told once", 70;
+    token_in_event: TokenInEvent, "no secret in any output", 0;
+    token_in_status: TokenInStatus, "no secret in any output", 0;
+    stale_is_fresh: StaleIsFresh, "what a person ended stays ended", 7;
+    no_backoff_of_lists: NoBackoffOfLists, "requests stay bounded while a fault lasts", 25;
+    settled_at_once: SettledAtOnce, "one object per declaration", 28;
+    nothing_published: NothingPublished, "an incident goes out in time", 16;
+    nothing_corrected: NothingCorrected, "once faults stop all is as declared", 0;
+    wrong_target: WrongTarget, "nothing foreign is touched", 0;
+    always_ready: AlwaysReady, "every status keeps the rules of kstatus", 0;
+    times_touched: TimesTouched, "nothing is written that has not changed", 0;
+    generation_ahead: GenerationAhead, "every status keeps the rules of kstatus", 0;
+    incidents_wait: IncidentsWait, "an incident goes out in time", 3;
+    window_too_wide: WindowTooWide, "the request window is kept", 149;
+    never_asleep: NeverAsleep, "quiet when there is nothing to do", 1;
 }
