@@ -67,8 +67,8 @@ const TRIES: u64 = 150;
 /// The first seed is one that shows it; others take its place when a change of the scenario has made it another story.
 fn is_found(bug: Bug, oracle: &str, first: u64) {
     let mut others = Vec::new();
-    let seeds = std::iter::once(first).chain((0..TRIES).filter(|seed| *seed != first));
-    let found = seeds.into_iter().find(|seed| {
+    let mut seeds = std::iter::once(first).chain((0..TRIES).filter(|seed| *seed != first));
+    let found = seeds.find(|seed| {
         let report = bugs::with(bug, || run(*seed).unwrap());
         others.extend(report.violations.iter().map(|violation| violation.oracle).take(1));
         report.violations.iter().any(|violation| violation.oracle == oracle)
