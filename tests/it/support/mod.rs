@@ -5,10 +5,14 @@ pub(crate) mod binaries;
 pub(crate) mod clients;
 pub(crate) mod control_plane;
 pub(crate) mod process;
+pub(crate) mod programs;
 pub(crate) mod small_disk;
 pub(crate) mod warden;
 
 use std::time::Duration;
+
+/// How the names of temporary files of PostgreSQL servers begin; the number of the process follows.
+pub(crate) const POSTGRES_PREFIX: &str = "statuspage-operator-postgres-";
 
 /// How long a process of the control plane may take until it serves; the whole
 /// control plane usually takes two seconds.
