@@ -254,7 +254,11 @@ async fn an_end_in_order_leaves_the_next_leader_the_rest_of_the_window() {
     let annotations = record.metadata.annotations.unwrap();
     let (name, text) = annotations.first_key_value().unwrap();
     assert!(name.starts_with("statuspage-operator.io/requests-") && !text.contains(super::TOKEN));
-    let usage: serde_json::Value = serde_json::from_str(text).unwrap();
+    let book: serde_json::Value = serde_json::from_str(text).unwrap();
+    // The only process that there was.
+    let [usage] = book["processes"].as_object().unwrap().values().collect::<Vec<_>>()[..] else {
+        panic!("{text}")
+    };
     let ended = usage["ended"].as_array().unwrap().iter();
     let counted: u64 = ended.map(|one| one["requests"].as_u64().unwrap()).sum();
     assert_eq!(
