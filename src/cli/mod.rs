@@ -22,6 +22,7 @@ mod logging;
 mod name;
 mod only;
 mod operator;
+mod pages;
 mod plan;
 mod progress;
 mod quantity;
@@ -100,6 +101,8 @@ pub enum Command {
     Apply(apply::Arguments),
     /// Applies a directory whenever it changes and keeps the page so, until it is stopped.
     Sync(sync::Arguments),
+    /// Lists the pages that the token sees, with their ids.
+    Pages(pages::Arguments),
     /// Writes an existing page down as manifests; applying them changes nothing.
     Export(export::Arguments),
     /// Binds a declaration to an object that is on the page already; writes nothing to the page.
@@ -207,6 +210,7 @@ impl Command {
             Command::Plan(arguments) => plan::run(&arguments, out),
             Command::Apply(arguments) => apply::run(&arguments, out),
             Command::Sync(arguments) => sync::run(&arguments, out),
+            Command::Pages(arguments) => pages::run(&arguments, out),
             Command::Export(arguments) => export::run(&arguments, out),
             Command::Adopt(arguments) => adopt::run(&arguments, out),
             Command::Events(arguments) => events::run(&arguments, out),

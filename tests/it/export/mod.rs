@@ -369,3 +369,19 @@ async fn an_export_overwrites_nothing() {
     assert!(!Path::new("statuspages.yaml").exists());
     running.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_pages_of_a_token_are_listed_with_their_ids() {
+    let running = Running::start().await;
+    let printed = run(&running, &["pages"], 0).await;
+    let words: Vec<&str> = printed.split_whitespace().collect();
+    assert_eq!(words, [PAGE, "acme.statuspage.io", "Acme"], "{printed}");
+    let printed = run(&running, &["pages", "--output", "json"], 0).await;
+    let pages: Value = serde_json::from_str(&printed).unwrap();
+    assert_eq!(
+        pages,
+        json!([{"id": PAGE, "name": "Acme", "host": "acme.statuspage.io"}])
+    );
+    assert_eq!(running.server.log().entries().len(), 2, "a request each");
+    running.stop().await;
+}

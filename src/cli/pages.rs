@@ -1,0 +1,94 @@
+//! `statuspage pages`.
+
+use std::io::Write;
+
+use clap::{Args, ValueEnum};
+use serde::Serialize;
+
+use super::connection::Connection;
+use super::session::block_on;
+use super::{Failure, Outcome};
+use crate::statuspage::{BaseUrl, Client, Page};
+
+/// Options of `pages`.
+#[derive(Clone, Debug, Args)]
+pub struct Arguments {
+    /// Form of the output.
+    #[arg(short, long, value_enum, value_name = "FORMAT", default_value_t = Format::Text)]
+    pub output: Format,
+    /// How Statuspage is reached.
+    #[command(flatten)]
+    pub connection: Connection,
+}
+
+/// Form of the output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people.
+    Text,
+    /// One JSON array.
+    Json,
+}
+
+/// A page that the token sees.
+#[derive(Debug, Serialize)]
+struct Line<'a> {
+    id: &'a str,
+    name: &'a str,
+    /// Where visitors find it.
+    host: Option<String>,
+}
+
+impl<'a> Line<'a> {
+    fn of(page: &'a Page) -> Self {
+        let given = |text: &'a Option<String>| text.as_deref().filter(|text| !text.is_empty());
+        let below = |label: &str| format!("{}.statuspage.io", label.trim_end_matches(".statuspage.io"));
+        Line {
+            id: &page.id,
+            name: page.name.as_deref().unwrap_or_default(),
+            host: given(&page.domain)
+                .map(str::to_owned)
+                .or_else(|| given(&page.subdomain).map(below)),
+        }
+    }
+}
+
+/// Lists the pages that the token sees, in one request.
+pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<Outcome, Failure> {
+    let token = arguments.connection.token()?.ok_or(Failure::NoToken)?;
+    let base_url = match arguments.connection.base_url()? {
+        Some(base_url) => base_url,
+        None => BaseUrl::parse(BaseUrl::DEFAULT, false).map_err(Failure::Statuspage)?,
+    };
+    let pages = block_on(async {
+        let budget = arguments.connection.budgets().budget(&token, &base_url);
+        let client = Client::builder(base_url, token)
+            .budget(budget)
+            .build()
+            .map_err(Failure::Statuspage)?;
+        let listing = client.pages().list().await.map_err(Failure::Statuspage)?;
+        Ok(listing.items)
+    })?;
+    let mut lines: Vec<Line<'_>> = pages.iter().map(Line::of).collect();
+    lines.sort_by_key(|line| (line.name, line.id));
+    let printed = match arguments.output {
+        Format::Json => serde_json::to_writer_pretty(&mut *out, &lines)
+            .map_err(Into::into)
+            .and_then(|()| writeln!(out)),
+        Format::Text if lines.is_empty() => writeln!(out, "The token sees no page."),
+        Format::Text => text(&lines, out),
+    };
+    printed.map_err(Failure::Output)?;
+    Ok(Outcome::Success)
+}
+
+/// Ids are of one length; hosts are not.
+fn text(lines: &[Line<'_>], out: &mut dyn Write) -> std::io::Result<()> {
+    let host = |line: &Line<'_>| line.host.clone().unwrap_or_default();
+    let ids = lines.iter().map(|line| line.id.len()).max().unwrap_or_default();
+    let hosts = lines.iter().map(|line| host(line).len()).max().unwrap_or_default();
+    for line in lines {
+        writeln!(out, "{:ids$}  {:hosts$}  {}", line.id, host(line), line.name)?;
+    }
+    Ok(())
+}
