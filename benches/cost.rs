@@ -32,7 +32,6 @@ use std::time::{Duration, Instant};
 
 use rustix::time::{ClockId, clock_gettime};
 use statuspage_operator::api::{ID, Kind, REQUESTED_AT};
-use statuspage_operator::driver::preview::preview;
 use statuspage_operator::driver::{Clock, PageDriver, PageOptions, PassEnd, Trigger};
 use statuspage_operator::engine::ObjectKey;
 use statuspage_operator::server::{PageSeed, Server, ServerOptions};
@@ -203,8 +202,7 @@ async fn plan(count: usize) -> Result<(), Failed> {
     let store = open(directory.path(), &remote, true)?;
     meter.end(&format!("plan of {count} new: reading the manifests"));
     let mut driver = driver(&store);
-    let (view, _) = driver.observe().await.ok_or("there is no page")?;
-    let shown = preview(&driver.world(&view), &view);
+    let (_, shown) = driver.foresee().await.ok_or("there is no page")?;
     meter.end(&format!("plan of {count} new: all of it"));
     assert_eq!(shown.steps.len(), count);
     Ok(())

@@ -12,9 +12,8 @@ use super::progress::{Lines, Tally, event_line, note, waiting_line};
 use super::record::Record;
 use super::{Connection, Failure};
 use crate::admin::Serving;
-use crate::api::Reason;
 use crate::audit::AuditLog;
-use crate::driver::{Clock, Event, PATIENCE, PageDriver, PageOptions, PassEnd, Totals, Trigger};
+use crate::driver::{Clock, Event, PATIENCE, PageDriver, PageOptions, PassEnd, Settling, Totals, Trigger};
 use crate::engine::{self, Declaration, Finding, ObjectKey, State};
 use crate::manifest::Manifests;
 use crate::statuspage::{BudgetRegistry, Token};
@@ -232,19 +231,6 @@ pub(super) struct PageResult {
 }
 
 impl PageResult {
-    /// What is on its way, and does not wait for something that only a person can do.
-    fn progressing(&self) -> Vec<(ObjectKey, String)> {
-        let moves = |finding: &&Finding| match finding.state {
-            State::Unknown => true,
-            State::Progressing => finding.reason != Reason::WaitingForReference,
-            State::InSync | State::Suspended | State::Stalled => false,
-        };
-        let moving = self.findings.iter().filter(moves);
-        moving
-            .map(|finding| (finding.key.clone(), finding.message.clone()))
-            .collect()
-    }
-
     /// The findings that a person has to look at.
     pub(super) fn open(&self) -> impl Iterator<Item = &Finding> {
         self.findings
@@ -267,10 +253,7 @@ pub(super) async fn settle(
     limit: Duration,
     print: Option<&Lines>,
 ) -> PageResult {
-    let started = tokio::time::Instant::now();
-    let mut last_success = started;
-    let mut succeeded = 0;
-    let mut last_progress = (started, Vec::new());
+    let mut settling = Settling::begin(driver.now(), limit);
     let mut interrupt = trigger.interrupt();
     loop {
         let outage = driver.outage();
@@ -289,28 +272,8 @@ pub(super) async fn settle(
                 }
             }
         };
-        let now = tokio::time::Instant::now();
-        let totals = driver.totals();
-        let successes = totals.requests - totals.failures.min(totals.requests);
-        if successes > succeeded {
-            (last_success, succeeded) = (now, successes);
-        }
         let stopped = end == PassEnd::Stopped;
-        let pending = result(driver, false).progressing();
-        if pending != last_progress.1 {
-            last_progress = (now, pending);
-        }
-        let (wake, since) = match end {
-            PassEnd::Idle(wake) if driver.waits_for_time() => (wake, last_success),
-            // Nothing fails: something is on its way, and is waited for as long as it moves.
-            PassEnd::Idle(wake) if !last_progress.1.is_empty() => (wake, last_progress.0),
-            _ => (None, now),
-        };
-        let pause = wake.map(until).filter(|pause| {
-            let resumed = now + *pause;
-            resumed <= started + limit && resumed <= since + PATIENCE
-        });
-        let Some(pause) = pause else {
+        let Some(pause) = settling.pause(driver, end) else {
             return result(driver, stopped);
         };
         if let (Some(print), true) = (print, pause >= WORTH_A_LINE) {

@@ -4,7 +4,6 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::preview::preview;
 use super::{Access, Event, PageDriver, PageOptions, Store, StoreChange, StoreError, View};
 use crate::api::{Kind, Reason};
 use crate::engine::{self, Declaration, Deletion, Finding, ObjectKey, State, Status, Step};
@@ -222,8 +221,7 @@ pub async fn propose<S: Store>(
     }
     let description = description(snapshot, kind, &chosen);
     supposed.suppose(&chosen);
-    let (view, _) = driver.observe().await.ok_or_else(not_declared)?;
-    let shown = preview(&driver.world(&view), &view);
+    let (view, shown) = driver.foresee_effects().await.ok_or_else(not_declared)?;
     let steps: Vec<Step> = shown.steps.into_iter().filter(|step| step.key == *key).collect();
     let stops = |finding: &Finding| match finding.state {
         State::Stalled | State::Suspended => true,

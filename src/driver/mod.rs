@@ -16,6 +16,6 @@ mod store;
 
 pub use crate::clock::Clock;
 pub use interrupt::{Interrupt, Trigger};
-pub use page::{PATIENCE, PageDriver, PageOptions, PassEnd, Pending, Totals};
+pub use page::{PATIENCE, PageDriver, PageOptions, PassEnd, Pending, Settling, Totals};
 pub use recorder::{Conclusion, Effect, Expectation, Happening, Recorder, Ticket};
 pub use store::{Access, Event, EventKind, Store, StoreChange, StoreError, View};

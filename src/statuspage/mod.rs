@@ -39,8 +39,8 @@ pub use operations::{
 pub use paging::{ListReader, Listing};
 pub use read::MeantSubscribers;
 pub use snapshot::{
-    Collection, CollectionKind, Dated, Examined, Items, Lag, Missing, Object, ObjectKind, Outline, Reading, SPACING,
-    Search, Snapshot, Vanished, spaced_since,
+    Addressed, Collection, CollectionKind, Dated, Examined, Items, Lag, Missing, Object, ObjectKind, Outline, Reading,
+    SPACING, Search, Snapshot, Vanished, spaced_since,
 };
 pub use token::Token;
 pub use transport::{Incoming, Outgoing, Transport, TransportError, TransportErrorKind};

@@ -4,6 +4,7 @@
 //! has shown, `writes` and `access` fold own writes in.
 
 mod access;
+mod again;
 mod collection;
 mod examined;
 mod items;
@@ -16,6 +17,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+pub use again::Addressed;
 pub use collection::{Collection, Lag, SPACING, Vanished, spaced_since};
 pub use examined::{Examined, Missing, Object, ObjectKind};
 pub use items::Items;

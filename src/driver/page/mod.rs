@@ -10,11 +10,13 @@
 
 mod contest;
 mod failure;
+mod foresee;
 mod give_way;
 mod look;
 mod queue;
 mod read;
 mod remote_clock;
+mod settling;
 mod silence;
 mod step;
 mod tell;
@@ -26,19 +28,19 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::sync::watch;
 
 use crate::api::{Kind, Reason};
-use crate::driver::preview::{Preview, preview};
+use crate::driver::preview::SupposedPage;
 use crate::driver::{Clock, Interrupt, Recorder, Store, Trigger, View};
 use crate::engine::{
-    self, Declaration, FRESH, Failure, Gate, ObjectKey, Plan, Read, ReadWhat, Request, SealKey, Spec, Status, Step,
-    World,
+    self, Declaration, FRESH, Failure, Gate, ObjectKey, Plan, Read, ReadWhat, SealKey, Spec, Status, Step, World,
 };
-use crate::statuspage::{Budget, BudgetRegistry, Client, CollectionKind, Error, Permit, Priority, Snapshot, Transport};
+use crate::statuspage::{Budget, BudgetRegistry, Client, Error, Permit, Priority, Snapshot, Transport};
 
 use contest::Contest;
 use failure::StoreAway;
 use look::Target;
 use queue::{Queue, Work};
 use remote_clock::RemoteClock;
+pub use settling::Settling;
 pub use silence::PATIENCE;
 use silence::Silence;
 use tell::Written;
@@ -188,6 +190,8 @@ pub struct PageDriver<S> {
     totals: Totals,
     recorder: Option<Arc<dyn Recorder>>,
     pending: watch::Sender<Pending>,
+    /// What stands in for the page while this driver only finds out what it would do.
+    supposed: Option<SupposedPage>,
 }
 
 /// How the work on a plan ended.
@@ -238,6 +242,7 @@ impl<S: Store> PageDriver<S> {
             totals: Totals::default(),
             recorder: None,
             pending: watch::Sender::default(),
+            supposed: None,
         }
     }
 
@@ -259,6 +264,11 @@ impl<S: Store> PageDriver<S> {
     /// The page's key.
     pub fn key(&self) -> &ObjectKey {
         &self.key
+    }
+
+    /// The time of the process, by the clock in use.
+    pub fn now(&self) -> Timestamp {
+        self.options.clock.steady()
     }
 
     /// Figures since the driver was made.
@@ -319,7 +329,7 @@ impl<S: Store> PageDriver<S> {
         let mut quiet_rounds = 0;
         let mut held = None;
         loop {
-            if interrupt.stopped() || !self.store.may_write() {
+            if interrupt.stopped() || !self.store.may_write() || self.lacks_a_reading() {
                 release(held);
                 return PassEnd::Stopped;
             }
@@ -483,21 +493,28 @@ impl<S: Store> PageDriver<S> {
         }
     }
 
-    /// Reads what a plan needs and returns it, writing nothing anywhere: for `plan`. An outage is not waited for.
+    /// Reads what a plan needs and returns it, writing nothing anywhere. An outage is not waited for.
     pub async fn observe(&mut self) -> Option<(View, Plan)> {
-        self.fresh_for = SHOWN_FOR;
         let begun = self.options.clock.steady();
+        loop {
+            let (view, plan) = self.read_what_is_due().await?;
+            // A proof that is a few seconds away is waited for; who only looks does not wait for more.
+            let now = self.options.clock.steady();
+            match plan.proof_at.filter(|at| at.duration_since(begun) <= LOOKED_FOR) {
+                Some(at) if at > now => tokio::time::sleep(at.duration_since(now).unsigned_abs()).await,
+                _ => return Some((view, plan)),
+            }
+        }
+    }
+
+    /// Reads what a plan needs now.
+    async fn read_what_is_due(&mut self) -> Option<(View, Plan)> {
+        self.fresh_for = SHOWN_FOR;
         loop {
             let view = self.look()?;
             let plan = self.plan(&view);
             let Some(read) = plan.reads.first().cloned() else {
-                // A proof that is a few seconds away is waited for; who only looks does not wait for more.
-                let now = self.options.clock.steady();
-                match plan.proof_at.filter(|at| at.duration_since(begun) <= LOOKED_FOR) {
-                    Some(at) if at > now => tokio::time::sleep(at.duration_since(now).unsigned_abs()).await,
-                    _ => return Some((view, plan)),
-                }
-                continue;
+                return Some((view, plan));
             };
             let Some((client, page_id)) = self.connection() else {
                 return Some((view, plan));
@@ -522,47 +539,6 @@ impl<S: Store> PageDriver<S> {
                 let message = format!("no answer within {} s", PATIENCE.as_secs());
                 self.fail_reading(&read.what, false, Reason::Unreachable, message);
                 false
-            }
-        }
-    }
-
-    /// Foresees all that passes would do until nothing is left, writing nothing anywhere: for `plan`. What turns out to be
-    /// needed only on the way is read too.
-    pub async fn foresee(&mut self) -> Option<(View, Preview)> {
-        let (view, _) = self.observe().await?;
-        let mut wanted: BTreeSet<ReadWhat> = BTreeSet::new();
-        loop {
-            let mut shown = preview(&self.world(&view), &view);
-            // How many are told, and what is deleted, is not needed to do it, but to know what is done.
-            let mut to_show = Vec::new();
-            for step in &shown.steps {
-                let publication = step.action.request().and_then(Request::publication);
-                if publication.is_some_and(|publication| publication.notifies) {
-                    to_show.push(CollectionKind::SubscriberCounts);
-                }
-                let list = engine::list_of(step.key.kind);
-                if step.action.is_deletion() && self.snapshot.outline(list).is_none() {
-                    to_show.push(list);
-                }
-            }
-            let to_show = to_show.into_iter().map(|list| Read {
-                what: ReadWhat::Collection(list),
-                priority: Priority::Read,
-            });
-            shown.reads.extend(to_show);
-            let reads: Vec<Read> = shown
-                .reads
-                .iter()
-                .filter(|read| wanted.insert(read.what.clone()))
-                .cloned()
-                .collect();
-            let Some((client, page_id)) = self.connection().filter(|_| !reads.is_empty()) else {
-                return Some((view, shown));
-            };
-            for read in reads {
-                if !self.look_up(&view, &client, &page_id, &read).await {
-                    return Some((view, shown));
-                }
             }
         }
     }

@@ -61,6 +61,10 @@ impl<S: Store> PageDriver<S> {
             permit.release_unused();
             return;
         }
+        if self.supposed.is_some() {
+            permit.release_unused();
+            return self.read_supposed(view, read, began);
+        }
         self.unanswered.asked();
         let trace = Trace::default();
         let client = client
@@ -250,6 +254,15 @@ impl<S: Store> PageDriver<S> {
             (None, Some(subdomain)) => label(page) == subdomain.trim_end_matches(".statuspage.io").to_ascii_lowercase(),
             (None, None) => false,
         });
+        self.take_page(view, found);
+        Ok(())
+    }
+
+    /// Takes the page of those that the token sees, or that it is not among them.
+    pub(super) fn take_page(&mut self, view: &View, found: Option<Page>) {
+        let Spec::StatusPage(spec) = &*view.page.spec else {
+            return;
+        };
         match found {
             Some(page) => {
                 self.page_missed = 0;
@@ -269,7 +282,6 @@ impl<S: Store> PageDriver<S> {
                 self.close(view, Reason::RemotePageNotFound, message, true);
             }
         }
-        Ok(())
     }
 
     /// Stores what belongs to one object. What cannot be read of it is a matter of its declaration alone.

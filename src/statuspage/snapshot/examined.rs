@@ -218,16 +218,6 @@ impl Snapshot {
         }
     }
 
-    /// Takes what single objects' addresses and our own writes have shown for read at a time: for a preview, in which nobody
-    /// else writes.
-    pub fn suppose_read(&mut self, at: Timestamp) {
-        for examined in self.examined.values_mut().flat_map(BTreeMap::values_mut) {
-            if examined.shown_at.is_some() && examined.missing.is_none() && !examined.doubted {
-                examined.read_at = Some(at);
-            }
-        }
-    }
-
     /// A write of an object had no clear outcome: what is known of it counts no more until it is read again.
     pub fn doubt(&mut self, kind: ObjectKind, id: &str) {
         let examined = self.examined_mut(kind, id);

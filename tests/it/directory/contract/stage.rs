@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use statuspage_operator::clock::Clock;
 use statuspage_operator::driver::{
-    Conclusion, Effect, Expectation, Happening, PageDriver, PageOptions, PassEnd, Recorder, Ticket, Trigger,
+    Conclusion, Effect, Expectation, Happening, PageDriver, PageOptions, Recorder, Settling, Ticket, Trigger,
 };
 use statuspage_operator::engine::{Action, Declaration, ObjectKey, Step};
 use statuspage_operator::server::{Identifiers, PageSeed, Server, ServerOptions};
@@ -221,18 +221,13 @@ impl Stage {
         let mut driver = self.driver(Arc::clone(&store)).recorded_by(Arc::new(record.clone()));
         let trigger = Trigger::default();
         let mut interrupt = trigger.interrupt();
-        for _ in 0..1000 {
-            let wake = match driver.pass(&mut interrupt).await {
-                PassEnd::Idle(wake) if driver.waits_for_time() => wake,
-                PassEnd::Idle(_) => break,
-                end => panic!("{end:?}"),
-            };
-            let Some(wake) = wake else { break };
-            let pause = wake.duration_since(self.clock.steady());
-            if pause.as_secs() > 120 {
+        let mut settling = Settling::begin(driver.now(), Duration::from_secs(3600));
+        loop {
+            let end = driver.pass(&mut interrupt).await;
+            let Some(pause) = settling.pause(&mut driver, end) else {
                 break;
-            }
-            tokio::time::sleep(pause.try_into().unwrap_or_default()).await;
+            };
+            tokio::time::sleep(pause).await;
         }
         store.record().unwrap();
         let (_, plan) = driver.current().unwrap();
