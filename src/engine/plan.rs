@@ -110,6 +110,17 @@ pub enum ReadWhat {
 
 /// One effect on one object.
 #[derive(Clone, Debug)]
+impl ReadWhat {
+    /// The list that it shows all or a part of; none for what belongs to a single object.
+    pub fn list(&self) -> Option<CollectionKind> {
+        match self {
+            ReadWhat::Collection(kind) => Some(*kind),
+            ReadWhat::Search(search) => Some(search.collection()),
+            _ => None,
+        }
+    }
+}
+
 pub struct Step {
     /// The declaration that it is for.
     pub key: ObjectKey,

@@ -191,6 +191,7 @@ impl<S: Store> PageDriver<S> {
         self.read_failures.clear();
         self.last_updates.clear();
         for seen in self.seen.values_mut() {
+        self.unfinished.clear();
             seen.fresh = false;
         }
     }
@@ -220,6 +221,7 @@ impl<S: Store> PageDriver<S> {
             self.read_failures.clear();
             self.totals.requests = self.totals().requests;
             self.seal_key = Some(SealKey::of_token(&access.token));
+            self.unfinished.clear();
             match client_for(&self.options, access) {
                 Ok(client) => self.client = Some((fingerprint, client)),
                 Err(error) => {

@@ -32,7 +32,9 @@ use crate::engine::{
     self, Declaration, FRESH, Failure, Gate, ObjectKey, Plan, Read, ReadWhat, Request, SealKey, Spec, Status, Step,
     World,
 };
-use crate::statuspage::{Budget, BudgetRegistry, Client, CollectionKind, Error, Permit, Priority, Snapshot, Transport};
+use crate::statuspage::{
+    Bookmark, Budget, BudgetRegistry, Client, CollectionKind, Error, Permit, Priority, Snapshot, Transport,
+};
 
 use contest::Contest;
 use failure::StoreAway;
@@ -155,6 +157,8 @@ pub struct PageDriver<S> {
     snapshot: Snapshot,
     failures: BTreeMap<ObjectKey, Failure>,
     read_failures: BTreeMap<ReadWhat, Failure>,
+    /// What was begun to read and is not read to its end: since when, and the pages that there are.
+    unfinished: BTreeMap<ReadWhat, (Timestamp, Bookmark)>,
     knowledge: BTreeMap<ObjectKey, Knowledge>,
     seen: HashMap<String, Seen>,
     has_looked: bool,
@@ -214,6 +218,7 @@ impl<S: Store> PageDriver<S> {
             snapshot: Snapshot::default(),
             failures: BTreeMap::new(),
             read_failures: BTreeMap::new(),
+            unfinished: BTreeMap::new(),
             knowledge: BTreeMap::new(),
             seen: HashMap::new(),
             has_looked: false,

@@ -60,6 +60,9 @@ impl<S: Store> PageDriver<S> {
             .with_trace(&trace);
         let page = client.page(page_id).in_organization(organization(view));
         self.snapshot.time = self.options.clock.steady();
+        // Pages of a list from before a change of ours and from after it are not one list.
+        self.unfinished
+            .retain(|what, _| what.list() != Some(request.collection()));
         let way = match step.priority {
             Priority::Incident => Way::Keeps,
             _ => Way::GivesToIncidents,
