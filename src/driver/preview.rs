@@ -74,9 +74,9 @@ pub fn preview(world: &World<'_>, view: &View) -> Preview {
         let mut noted = false;
         for (key, status) in &plan.statuses {
             if let Some(declaration) = known.get_mut(key) {
-                noted |= declaration.status != *status;
+                noted |= !Status::is_same(&declaration.status, status);
                 declaration.status.clone_from(status);
-                declaration.stored = Arc::new(status.clone());
+                declaration.stored = Arc::clone(status);
             }
         }
         let mut progress = false;
@@ -99,14 +99,14 @@ pub fn preview(world: &World<'_>, view: &View) -> Preview {
             }
             if step.action.is_deletion()
                 && let Some(page) = known.get_mut(&view.page.key)
-                && let Status::StatusPage(status) = &mut page.status
+                && let Status::StatusPage(status) = page.status_mut()
             {
                 // The cap counts what was done before.
                 status.recent_deletions.push(Time(world.wall));
             }
             if let (Action::Replace(_), Some(declaration)) = (&step.action, known.get_mut(&step.key)) {
                 // The plan after the deletion knows by its note that the object is to be created again.
-                declaration.status.object_mut().journal = step.journal(String::new(), world.wall);
+                declaration.status_mut().object_mut().journal = step.journal(String::new(), world.wall);
             }
             let reply: Reply = model::perform(&mut snapshot, request, &format!("{NEW}{})", steps.len()), world.now);
             let touched: BTreeSet<&ObjectKey> = step.applied.iter().map(|(key, ..)| key).chain([&step.key]).collect();

@@ -41,9 +41,9 @@ impl<S: Store> PageDriver<S> {
             let uids: HashSet<&str> = all().map(|declaration| declaration.uid.as_str()).collect();
             self.seen.retain(|uid, _| uids.contains(uid.as_str()));
         }
+            self.contest.retain(|key| view.get(key).is_some());
         self.failures.retain(|key, _| view.get(key).is_some());
         self.knowledge.retain(|key, _| view.get(key).is_some());
-        self.contest.retain(|key| view.get(key).is_some());
         self.connect(&view, now);
         #[cfg(test)]
         crate::simulation::bugs::distort_view(&mut view);

@@ -124,7 +124,7 @@ pub struct Pending {
 #[derive(Debug)]
 struct Knowledge {
     uid: String,
-    status: Status,
+    status: Arc<Status>,
     id_annotation: Option<String>,
 }
 
@@ -179,7 +179,7 @@ pub struct PageDriver<S> {
     /// How often in a row the same was read in this pass while nothing else happened.
     rereads: BTreeMap<ReadWhat, u32>,
     /// Statuses that were written since the store was looked at.
-    written: BTreeMap<ObjectKey, Status>,
+    written: BTreeMap<ObjectKey, Arc<Status>>,
     /// What this process wrote last of each status, and until when one is held back that somebody else writes over.
     contest: Contest,
     contested_until: Option<Timestamp>,
