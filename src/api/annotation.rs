@@ -17,5 +17,7 @@ pub const RESEND_CONFIRMATION: &str = "statuspage-operator.io/resend-confirmatio
 pub const REACTIVATE: &str = "statuspage-operator.io/reactivate";
 /// On a Metric: any new value removes all its data points from the page once; the declared ones are sent again.
 pub const RESET_DATA: &str = "statuspage-operator.io/reset-data";
+/// What else an owner asks for by annotations. All other annotations mean nothing to anybody here.
+pub const ASKED_BESIDE: [&str; 4] = [ALLOW_RECREATES, RESEND_CONFIRMATION, REACTIVATE, RESET_DATA];
 /// Keeps a declaration until its deletion policy was carried out.
 pub const FINALIZER: &str = "statuspage-operator.io/finalizer";

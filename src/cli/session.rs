@@ -290,7 +290,7 @@ pub(super) async fn settle(
 pub(super) fn result(driver: &mut PageDriver<DirectoryStore>, stopped: bool) -> PageResult {
     let (address, findings) = match driver.current() {
         Some((view, plan)) => {
-            let address = match &view.page.status {
+            let address = match &*view.page.status {
                 engine::Status::StatusPage(status) => status.object.url.clone(),
                 _ => None,
             };

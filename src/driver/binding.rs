@@ -233,7 +233,7 @@ pub async fn propose<S: Store>(
         .into_iter()
         .find(|finding| finding.key == *key && stops(finding));
     let mut taken_over = declaration.clone();
-    taken_over.status.object_mut().adopted = true;
+    taken_over.status_mut().object_mut().adopted = true;
     Ok(Binding {
         known: recorded == Some(chosen.as_str()),
         instead_of: recorded.filter(|recorded| *recorded != chosen).map(str::to_owned),
@@ -269,8 +269,8 @@ impl<S> Supposed<S> {
             return;
         }
         // What was known of another object says nothing about this one.
-        declaration.status = Status::empty(declaration.key.kind);
-        declaration.stored = Arc::new(declaration.status.clone());
+        declaration.status = Arc::new(Status::empty(declaration.key.kind));
+        declaration.stored = Arc::clone(&declaration.status);
         declaration.id_annotation = self.id.lock().unwrap_or_else(PoisonError::into_inner).clone();
     }
 }

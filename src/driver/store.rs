@@ -1,7 +1,7 @@
 //! What a driver needs of the place where declarations live.
 
 use std::future::Future;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use crate::api::{Journal, Reason};
 use crate::engine::{Declaration, ObjectKey, Status, Surroundings};
@@ -76,7 +76,7 @@ pub enum StoreChange {
     /// Writes the id annotation.
     RecordId(String),
     /// Replaces the status.
-    Status(Box<Status>),
+    Status(Arc<Status>),
     /// Takes the finalizer off.
     Release,
     /// Takes the finalizer off and deletes the declaration.

@@ -73,7 +73,7 @@ impl Planner<'_> {
             }
         }
         for declaration in self.world.declarations {
-            let (Spec::Incident(spec), Status::Incident(status)) = (&*declaration.spec, &declaration.status) else {
+            let (Spec::Incident(spec), Status::Incident(status)) = (&*declaration.spec, &*declaration.status) else {
                 continue;
             };
             // It is read before its next update is published.

@@ -3,10 +3,12 @@
 //! Invariant: a condition's transition time moves only with its status, and nothing moves when nothing changed.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 
+use super::declaration::Status;
 use super::plan::State;
 use crate::api::{Drift, ObjectStatus, Reason};
 
@@ -21,9 +23,10 @@ pub const STALLED: &str = "Stalled";
 
 const ALL_AS_DECLARED: &str = "every declared field has its declared value";
 
-/// The status that follows from a finding. Everything but conditions, generation, drift and sync time is kept.
+/// The status that follows from a finding. Everything but conditions, generation, drift and sync time is kept; one that says
+/// all of it already stays shared.
 pub fn apply(
-    status: &mut ObjectStatus,
+    status: &mut Arc<Status>,
     state: State,
     reason: Reason,
     message: &str,
@@ -60,13 +63,15 @@ pub fn apply(
             && condition.observed_generation == Some(generation)
     };
     // Most of the time nothing has changed: ten thousand statuses are not made anew for that.
-    if status.observed_generation == Some(generation)
-        && status.drift == drift
-        && status.conditions.len() == wanted.len()
-        && status.conditions.iter().zip(&wanted).all(is_there)
+    let known = status.object();
+    if known.observed_generation == Some(generation)
+        && known.drift == drift
+        && known.conditions.len() == wanted.len()
+        && known.conditions.iter().zip(&wanted).all(is_there)
     {
         return;
     }
+    let status = Arc::make_mut(status).object_mut();
     let previous = std::mem::take(&mut status.conditions);
     let conditions = wanted.into_iter().map(|(kind, value, reason, message)| {
         let old = previous.iter().find(|condition| condition.type_ == kind);
@@ -130,6 +135,7 @@ pub(crate) fn whole_second(at: Timestamp) -> Timestamp {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::api::Kind;
 
     fn at(second: i64) -> Timestamp {
         Timestamp::from_second(second).unwrap()
@@ -137,7 +143,7 @@ mod tests {
 
     #[test]
     fn nothing_moves_when_nothing_changed() {
-        let mut status = ObjectStatus::default();
+        let mut status = Arc::new(Status::empty(Kind::Component));
         apply(&mut status, State::InSync, Reason::Synced, "ok", vec![], 1, at(10));
         let first = status.clone();
         apply(&mut status, State::InSync, Reason::Synced, "ok", vec![], 1, at(99));
@@ -146,9 +152,9 @@ mod tests {
 
     #[test]
     fn abnormal_conditions_are_there_only_while_true() {
-        let mut status = ObjectStatus::default();
+        let mut status = Arc::new(Status::empty(Kind::Component));
         apply(&mut status, State::Stalled, Reason::Rejected, "no", vec![], 1, at(10));
-        assert!(find(&status, STALLED).is_some());
+        assert!(find(status.object(), STALLED).is_some());
         apply(
             &mut status,
             State::Progressing,
@@ -158,29 +164,29 @@ mod tests {
             2,
             at(11),
         );
-        assert!(find(&status, STALLED).is_none());
-        assert!(find(&status, RECONCILING).is_some());
+        assert!(find(status.object(), STALLED).is_none());
+        assert!(find(status.object(), RECONCILING).is_some());
         assert_eq!(
-            find(&status, READY).unwrap().last_transition_time.0,
+            find(status.object(), READY).unwrap().last_transition_time.0,
             at(10),
             "Ready stayed False"
         );
         apply(&mut status, State::InSync, Reason::Synced, "ok", vec![], 2, at(12));
-        assert_eq!(status.conditions.len(), 2);
-        assert_eq!(find(&status, READY).unwrap().last_transition_time.0, at(12));
+        assert_eq!(status.object().conditions.len(), 2);
+        assert_eq!(find(status.object(), READY).unwrap().last_transition_time.0, at(12));
     }
 
     #[test]
     fn detected_drift_leaves_ready_and_turns_synced_off() {
-        let mut status = ObjectStatus::default();
+        let mut status = Arc::new(Status::empty(Kind::Component));
         let drift = vec![Drift {
             field: "name".into(),
             desired: "\"a\"".into(),
             observed: "\"b\"".into(),
         }];
         apply(&mut status, State::InSync, Reason::Synced, "ok", drift, 1, at(10));
-        assert_eq!(find(&status, READY).unwrap().status, "True");
-        let synced = find(&status, SYNCED).unwrap();
+        assert_eq!(find(status.object(), READY).unwrap().status, "True");
+        let synced = find(status.object(), SYNCED).unwrap();
         assert_eq!(
             (synced.status.as_str(), synced.reason.as_str()),
             ("False", "DriftDetected")

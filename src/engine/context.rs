@@ -250,7 +250,7 @@ fn examinable(kind: Kind, id: &str, snapshot: &Snapshot) -> Option<ObjectKind> {
 
 /// True for a declared incident that is open, or will be once it is on the page.
 fn is_to_run(declaration: &Declaration, spec: &IncidentSpec) -> bool {
-    let Status::Incident(status) = &declaration.status else {
+    let Status::Incident(status) = &*declaration.status else {
         return false;
     };
     let over = |word: &str| IncidentStatus::from(word).is_over();

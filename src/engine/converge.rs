@@ -102,7 +102,7 @@ impl<'a> Planner<'a> {
             }
             Some(mut outcome) => {
                 if let Start::Here { id, adopted } = start {
-                    self.take(declaration, &id, adopted, &mut outcome.status);
+                    self.take(declaration, &id, adopted, outcome.status_mut());
                 }
                 self.record(declaration, outcome);
                 Start::Stopped
@@ -201,7 +201,7 @@ impl<'a> Planner<'a> {
         self.plan.steps.push(step);
         let mut outcome = Outcome::new(declaration, State::Progressing, Reason::Progressing, message);
         // The recorded id stays until another one takes its place: it tells what was there from what never was.
-        outcome.status.object_mut().applied.clear();
+        outcome.status_mut().object_mut().applied.clear();
         self.record(declaration, outcome);
     }
 
@@ -209,8 +209,9 @@ impl<'a> Planner<'a> {
         let declaration = context.declaration;
         self.unlisted(declaration, rules.unlisted(context, remote));
         let mut outcome = Outcome::new(declaration, State::InSync, Reason::Synced, K::IN_SYNC);
-        self.take(declaration, K::id(remote), adopted, &mut outcome.status);
-        rules.observe(context, remote, &mut outcome.status);
+        let status = outcome.status_mut();
+        self.take(declaration, K::id(remote), adopted, status);
+        rules.observe(context, remote, status);
         let fields = match rules.fields(context, Some(remote)) {
             Ok(fields) => fields,
             Err(blocked) => {
@@ -222,7 +223,7 @@ impl<'a> Planner<'a> {
             }
         };
         let policies = context.policies();
-        self.note_replacement(context, rules, &mut outcome.status);
+        self.note_replacement(context, rules, outcome.status_mut());
         let mut found = fields::compare(
             &fields,
             &outcome.status.object().applied,
@@ -266,7 +267,7 @@ impl<'a> Planner<'a> {
             }
             Replacement::Not(way_out) => found.way_out = way_out,
         }
-        self.close_replacement::<K>(declaration, &mut outcome.status);
+        self.close_replacement::<K>(declaration, outcome.status_mut());
         let only_status =
             found.body.len() == 1 && declaration.key.kind == Kind::Component && found.body.contains_key("status");
         let priority = if only_status {
@@ -367,12 +368,9 @@ impl<'a> Planner<'a> {
                 }
             }
         } else {
-            outcome
-                .status
-                .object_mut()
-                .applied
-                .retain(|name, _| name == DATA || found.keeps(name));
-            outcome.status.object_mut().applied.extend(found.applied);
+            let applied = &mut outcome.status_mut().object_mut().applied;
+            applied.retain(|name, _| name == DATA || found.keeps(name));
+            applied.extend(found.applied);
         }
         let settled = outcome.state == State::InSync;
         self.record(declaration, outcome);
@@ -441,7 +439,7 @@ impl<'a> Planner<'a> {
         if points.is_empty() {
             // All of them are older than what Statuspage keeps: there is nothing to send.
             if let Some(outcome) = self.outcomes.get_mut(&declaration.key) {
-                outcome.status.object_mut().applied.insert(DATA.to_owned(), hash);
+                outcome.status_mut().object_mut().applied.insert(DATA.to_owned(), hash);
             }
             return;
         }

@@ -83,13 +83,13 @@ pub struct Declaration {
     pub set_aside: bool,
     /// The allow-deletes annotation.
     pub allow_deletes: Option<String>,
-    /// All annotations.
+    /// Those of [`crate::api::ASKED_BESIDE`] that are on it.
     pub annotations: BTreeMap<String, String>,
     /// What is declared. Shared with the store, as is `stored`: a view of ten thousand declarations is made anew for every
     /// plan.
     pub spec: Arc<Spec>,
-    /// What is known, possibly not stored yet.
-    pub status: Status,
+    /// What is known, possibly not stored yet. Shared with whatever else knows the same, until it is changed.
+    pub status: Arc<Status>,
     /// What the store holds as status.
     pub stored: Arc<Status>,
     /// Values of the Secrets that the spec names, by spec field; the error is a sentence.
@@ -259,7 +259,7 @@ impl Spec {
 impl Declaration {
     /// A declaration that was just made: its first generation, without annotations, and with nothing known of it.
     pub fn new(key: ObjectKey, uid: String, created: Timestamp, spec: Spec) -> Self {
-        let status = Status::empty(key.kind);
+        let status = Arc::new(Status::empty(key.kind));
         Declaration {
             uid,
             version: String::new(),
@@ -278,11 +278,16 @@ impl Declaration {
             allow_deletes: None,
             annotations: BTreeMap::new(),
             spec: Arc::new(spec),
-            stored: Arc::new(status.clone()),
+            stored: Arc::clone(&status),
             status,
             secrets: BTreeMap::new(),
             key,
         }
+    }
+
+    /// What is known, to change: from then on this declaration has a copy of its own.
+    pub fn status_mut(&mut self) -> &mut Status {
+        Arc::make_mut(&mut self.status)
     }
 
     /// The declarations that it names, of its own namespace.
@@ -502,6 +507,11 @@ impl Status {
     /// The status as JSON.
     pub fn to_json(&self) -> Result<serde_json::Value, serde_json::Error> {
         each_status!(self, status => serde_json::to_value(status))
+    }
+
+    /// True when two say the same; one that is shared is not compared with itself.
+    pub fn is_same(one: &Arc<Self>, other: &Arc<Self>) -> bool {
+        Arc::ptr_eq(one, other) || one == other
     }
 
     /// The shared part.

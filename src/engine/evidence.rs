@@ -296,7 +296,12 @@ fn trace_within(lag: Duration) -> SignedDuration {
         .saturating_add(SignedDuration::try_from(lag).unwrap_or(SignedDuration::MAX))
 }
 
-/// The same by the clock of the machine, for a declaration of this kind whose page cannot be asked.
+/// The last moment at which an attempt can have been carried out, by the clock that dated its journal.
+pub(super) fn carried_out_until(journal: &Journal) -> Timestamp {
+    after(journal.at.0, trace_within(Duration::ZERO))
+}
+
+/// Whether an attempt is over, by the clock of the machine, for a declaration of this kind whose page cannot be asked.
 pub fn attempt_is_over(journal: &Journal, kind: Kind, wall: Timestamp) -> bool {
     let lag = Snapshot::default().lag_of(journalled_list(journal, kind));
     wall >= after(after(journal.at.0, SKEW), trace_within(lag))

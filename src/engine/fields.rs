@@ -173,8 +173,9 @@ pub fn compare(
             break;
         }
         let recorded = applied.get(field.name);
-        let declared_anew = recorded.is_none_or(|recorded| !seal.is_field(recorded, field));
-        found.applied.insert(field.name.to_owned(), seal.of_field(field));
+        let hash = seal.of_field(field);
+        let declared_anew = recorded.is_none_or(|recorded| *recorded != hash && !seal.is_field(recorded, field));
+        found.applied.insert(field.name.to_owned(), hash);
         let write = match field.access {
             Access::WriteOnly => declared_anew,
             Access::Noted => false,
@@ -246,9 +247,13 @@ fn change(field: &Field) -> Change {
 
 /// A short hash of a value that everybody may know.
 pub fn hash(value: &Value) -> String {
-    let digest = Sha256::digest(value.to_string().as_bytes());
-    let mut text = String::with_capacity(10);
-    for byte in digest.iter().take(5) {
+    hex(&Sha256::digest(value.to_string().as_bytes()), 5)
+}
+
+/// The first bytes in hexadecimal digits.
+pub(super) fn hex(bytes: &[u8], length: usize) -> String {
+    let mut text = String::with_capacity(2 * length);
+    for byte in bytes.iter().take(length) {
         // Nothing can go wrong in memory.
         let _ = write!(text, "{byte:02x}");
     }

@@ -100,7 +100,7 @@ impl Planner<'_> {
         let mut planned = false;
         for (operation, hash) in asked(declaration) {
             let outcome = self.outcomes.get_mut(&declaration.key);
-            let recorded = outcome.and_then(|outcome| outcome.status.object_mut().applied.get(operation.name).cloned());
+            let recorded = outcome.and_then(|outcome| outcome.status.object().applied.get(operation.name).cloned());
             if is_done(recorded.as_ref(), &hash) {
                 if recorded.is_some_and(|recorded| recorded.starts_with(UNCLEAR)) {
                     self.say_unclear(declaration, operation);
@@ -151,7 +151,7 @@ impl Planner<'_> {
         let Some(outcome) = self.outcomes.get_mut(&declaration.key) else {
             return;
         };
-        let object = outcome.status.object_mut();
+        let object = outcome.status_mut().object_mut();
         let hash = journal.title.as_deref().unwrap_or_default();
         object.applied.insert(name.to_owned(), format!("{UNCLEAR}{hash}"));
         object.journal = None;

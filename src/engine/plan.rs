@@ -1,5 +1,7 @@
 //! What a world calls for: reads, ordered steps, and the statuses that changed.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
@@ -18,7 +20,7 @@ pub struct Plan {
     /// Effects in the order in which they are to be performed.
     pub steps: Vec<Step>,
     /// The status of every declaration whose stored one is another.
-    pub statuses: Vec<(ObjectKey, Status)>,
+    pub statuses: Vec<(ObjectKey, Arc<Status>)>,
     /// What was found about each declaration.
     pub findings: Vec<Finding>,
     /// When to plan again although nothing happened.
@@ -106,6 +108,17 @@ pub enum ReadWhat {
     Uptime(String),
     /// The uptime of one component group.
     GroupUptime(String),
+}
+
+impl ReadWhat {
+    /// The list that it shows all or a part of; none for what belongs to a single object.
+    pub fn list(&self) -> Option<CollectionKind> {
+        match self {
+            ReadWhat::Collection(kind) => Some(*kind),
+            ReadWhat::Search(search) => Some(search.collection()),
+            _ => None,
+        }
+    }
 }
 
 /// One effect on one object.

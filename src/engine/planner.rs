@@ -3,6 +3,7 @@
 //! Invariant: one bad object stops only itself. Invariant: a second plan of an unchanged world is empty.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use super::claims::Claims;
 use super::conditions;
@@ -81,7 +82,8 @@ pub(super) struct Outcome {
     pub(super) reason: Reason,
     pub(super) message: String,
     pub(super) drift: Vec<Drift>,
-    pub(super) status: Status,
+    /// Shared with the declaration until it is changed.
+    pub(super) status: Arc<Status>,
 }
 
 impl Outcome {
@@ -91,8 +93,12 @@ impl Outcome {
             reason,
             message: message.into(),
             drift: Vec::new(),
-            status: declaration.status.clone(),
+            status: Arc::clone(&declaration.status),
         }
+    }
+
+    pub(super) fn status_mut(&mut self) -> &mut Status {
+        Arc::make_mut(&mut self.status)
     }
 
     pub(super) fn blocked(declaration: &Declaration, blocked: Blocked) -> Self {
@@ -216,7 +222,7 @@ impl<'a> Planner<'a> {
             Reason::Synced,
             "the page and its settings are as declared",
         );
-        let status = outcome.status.object_mut();
+        let status = outcome.status_mut().object_mut();
         status.id = Some(remote.id.clone());
         status.page_id = Some(remote.id.clone());
         status.url = public_address(remote);
@@ -249,7 +255,7 @@ impl<'a> Planner<'a> {
             .map(|settings| kinds::settings_fields(settings, remote))
             .unwrap_or_default();
         let policies = page.policies(Some(spec));
-        self.subscriber_counts(spec, page, &mut outcome.status);
+        self.subscriber_counts(spec, page, outcome.status_mut());
         let seal = self.context(page).seal();
         let mut found = fields::compare(&fields, &outcome.status.object().applied, policies.drift, seal);
         // Each has a request of its own: the settings first. The embed is read in any case, so that a preview knows it.
@@ -429,8 +435,12 @@ impl<'a> Planner<'a> {
 
     pub(super) fn record(&mut self, declaration: &Declaration, mut outcome: Outcome) {
         if self.attempt_is_over(declaration) {
-            let journal = &mut outcome.status.object_mut().journal;
+            let journal = &mut outcome.status_mut().object_mut().journal;
             *journal = journal.take().and_then(undone);
+        }
+        if Status::is_same(&outcome.status, &declaration.status) {
+            // What has not changed is not kept twice.
+            outcome.status = Arc::clone(&declaration.status);
         }
         self.outcomes.insert(declaration.key.clone(), outcome);
     }
@@ -467,20 +477,18 @@ impl<'a> Planner<'a> {
             let mut status = match outcome {
                 Some(mut outcome) => {
                     conditions::apply(
-                        outcome.status.object_mut(),
+                        &mut outcome.status,
                         outcome.state,
                         outcome.reason,
                         &outcome.message,
-                        outcome.drift,
+                        std::mem::take(&mut outcome.drift),
                         declaration.generation,
                         world.wall,
                     );
-                    if outcome.state != State::Unknown {
-                        outcome
-                            .status
-                            .object_mut()
-                            .last_handled_request
-                            .clone_from(&declaration.requested_at);
+                    let handled = &outcome.status.object().last_handled_request;
+                    if outcome.state != State::Unknown && *handled != declaration.requested_at {
+                        let object = outcome.status_mut().object_mut();
+                        object.last_handled_request.clone_from(&declaration.requested_at);
                     }
                     if !matches!(outcome.state, State::InSync | State::Unknown) {
                         pending += 1;
@@ -493,16 +501,19 @@ impl<'a> Planner<'a> {
                     });
                     outcome.status
                 }
-                None => declaration.status.clone(),
+                None => Arc::clone(&declaration.status),
             };
             // Figures alone would be a status without conditions, which reads as if all were well.
             let speaks = conditions::find(status.object(), conditions::READY).is_some();
-            if let (Status::StatusPage(page), true) = (&mut status, speaks) {
+            if declaration.key.kind == Kind::StatusPage
+                && speaks
+                && let Status::StatusPage(page) = Arc::make_mut(&mut status)
+            {
                 page.managed = i64::try_from(world.declarations.len()).ok();
                 page.pending = Some(pending);
                 page.status = worst_status(world).or(page.status.take());
             }
-            if status != *declaration.stored {
+            if !Status::is_same(&status, &declaration.stored) {
                 self.plan.statuses.push((declaration.key.clone(), status));
             }
         }

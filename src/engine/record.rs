@@ -1,5 +1,7 @@
 //! What a successful effect makes known about its declaration.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 
 use super::declaration::{Declaration, Spec, Status};
@@ -35,23 +37,21 @@ pub fn undone(journal: Journal) -> Option<Journal> {
 
 /// Folds a successful step into the status of its declaration. Conditions follow with the next plan.
 pub fn record(declaration: &mut Declaration, step: &Step, reply: &Reply) {
-    let mine = step.applied.iter().filter(|(key, ..)| *key == declaration.key);
     if matches!(step.action, Action::Create(_)) && step.key == declaration.key {
-        declaration.status.object_mut().applied.clear();
+        declaration.status_mut().object_mut().applied.clear();
     }
-    for (_, name, hash) in mine {
-        declaration
-            .status
-            .object_mut()
-            .applied
-            .insert(name.clone(), hash.clone());
+    for (key, name, hash) in &step.applied {
+        if *key == declaration.key {
+            let applied = &mut declaration.status_mut().object_mut().applied;
+            applied.insert(name.clone(), hash.clone());
+        }
     }
     if step.key != declaration.key {
         return;
     }
     match (&step.action, reply) {
         (Action::Create(_), Reply::Created(id, incident)) => {
-            let object = declaration.status.object_mut();
+            let object = declaration.status_mut().object_mut();
             object.id = Some(id.clone());
             object.journal = None;
             object.adopted = false;
@@ -61,25 +61,26 @@ pub fn record(declaration: &mut Declaration, step: &Step, reply: &Reply) {
             }
         }
         (Action::Publish { index, .. }, Reply::Incident(incident)) => {
-            declaration.status.object_mut().journal = None;
+            declaration.status_mut().object_mut().journal = None;
             published(declaration, *index, incident);
         }
         (Action::RecordId(id), _) => annotate(declaration, id),
         (Action::Provide(_), reply) => {
-            declaration.status.object_mut().journal = None;
-            if let (Status::Metric(status), Reply::Created(id, _)) = (&mut declaration.status, reply) {
+            declaration.status_mut().object_mut().journal = None;
+            if let (Status::Metric(status), Reply::Created(id, _)) = (declaration.status_mut(), reply) {
                 status.provider_id = Some(id.clone());
             }
         }
-        (Action::Tell { .. }, _) => declaration.status.object_mut().journal = None,
+        (Action::Tell { .. }, _) => declaration.status_mut().object_mut().journal = None,
         (Action::Delete(_), _) => {
             // Nothing is there any more: what is left is to let go of the declaration.
-            declaration.status.object_mut().id = None;
-            declaration.status.object_mut().journal = None;
+            declaration.status_mut().object_mut().id = None;
+            declaration.status_mut().object_mut().journal = None;
             declaration.id_annotation = None;
         }
         (Action::Update(Request::UpdateIncidentUpdate(_, id, _)), _) => {
-            if let (Spec::Incident(spec), Status::Incident(status)) = (&*declaration.spec, &mut declaration.status)
+            if let (Spec::Incident(spec), Status::Incident(status)) =
+                (&*declaration.spec, Arc::make_mut(&mut declaration.status))
                 && let Some(index) = status.updates.iter().position(|published| published.id == *id)
                 && let Some(update) = spec.updates.get(index)
             {
@@ -94,7 +95,7 @@ pub fn record(declaration: &mut Declaration, step: &Step, reply: &Reply) {
 fn annotate(declaration: &mut Declaration, id: &str) {
     let former = declaration.id_annotation.replace(id.to_owned());
     if let Some(former) = former.filter(|former| former != id) {
-        declaration.status.object_mut().former_id = Some(former);
+        declaration.status_mut().object_mut().former_id = Some(former);
     }
 }
 
@@ -104,7 +105,8 @@ fn annotate(declaration: &mut Declaration, id: &str) {
 /// The request succeeded, so that nothing may publish it again: where the reply does not show it, it is recorded
 /// without an id.
 fn published(declaration: &mut Declaration, index: usize, incident: &Incident) {
-    let (Spec::Incident(spec), Status::Incident(status)) = (&*declaration.spec, &mut declaration.status) else {
+    let (Spec::Incident(spec), Status::Incident(status)) = (&*declaration.spec, Arc::make_mut(&mut declaration.status))
+    else {
         return;
     };
     if index == 0 {

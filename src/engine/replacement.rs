@@ -114,7 +114,7 @@ impl<'a> Planner<'a> {
     pub(super) fn note_replacement<K: Rules>(&self, context: &Context<'a>, rules: &K, status: &mut Status) {
         let journal = context.declaration.status.object().journal.as_ref();
         let recovered = journal.is_some_and(|journal| journal.operation == CREATE && journal.replaces.is_some());
-        if let (true, Ok((_, values))) = (recovered, values(context, rules)) {
+        if recovered && let Ok((_, values)) = values(context, rules) {
             status.object_mut().applied.insert(REPLACED.to_owned(), values);
         }
     }

@@ -8,7 +8,7 @@ use hmac::{Hmac, Mac};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use super::fields::{Field, hash};
+use super::fields::{Field, hash, hex};
 use crate::statuspage::Token;
 
 /// The key of hashes of secrets.
@@ -86,10 +86,6 @@ impl Seal<'_> {
             _ => true,
         }
     }
-}
-
-fn hex(bytes: &[u8], length: usize) -> String {
-    bytes.iter().take(length).map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

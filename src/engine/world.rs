@@ -118,7 +118,7 @@ impl<'a> World<'a> {
 
     /// Remote objects deleted within [`DELETION_WINDOW`].
     pub fn recent_deletions(&self) -> usize {
-        let Status::StatusPage(status) = &self.page.status else {
+        let Status::StatusPage(status) = &*self.page.status else {
             return 0;
         };
         let window = SignedDuration::try_from(DELETION_WINDOW).unwrap_or(SignedDuration::ZERO);

@@ -67,6 +67,7 @@ pub(super) use switch::is_on;
 mod switch {
     use std::cell::Cell;
     use std::collections::BTreeMap;
+    use std::sync::Arc;
 
     use jiff::{SignedDuration, Timestamp};
     use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
@@ -98,7 +99,7 @@ mod switch {
         for declaration in &mut view.declarations {
             if let Some(SettledAtOnce) = ON.get() {
                 declaration.attempt_seen = declaration.attempt_seen.map(|at| at - hour);
-                if let Some(journal) = &mut declaration.status.object_mut().journal {
+                if let Some(journal) = &mut declaration.status_mut().object_mut().journal {
                     journal.at = Time(journal.at.0 - hour);
                 }
             }
@@ -156,7 +157,7 @@ mod switch {
             }
             Some(AlwaysReady) => {
                 for (_, status) in &mut plan.statuses {
-                    for condition in &mut status.object_mut().conditions {
+                    for condition in &mut Arc::make_mut(status).object_mut().conditions {
                         if condition.type_ == READY {
                             condition.status = "True".to_owned();
                         }
@@ -165,18 +166,18 @@ mod switch {
             }
             Some(GenerationAhead) => {
                 for (_, status) in &mut plan.statuses {
-                    let seen = &mut status.object_mut().observed_generation;
+                    let seen = &mut Arc::make_mut(status).object_mut().observed_generation;
                     *seen = seen.map(|seen| seen + 1);
                 }
             }
             Some(TimesTouched) => {
                 for declaration in world.declarations {
-                    let mut status = declaration.status.clone();
+                    let mut status = Arc::clone(&declaration.status);
                     let known = status.object().last_sync_time.is_some();
                     let untold = plan.statuses.iter().all(|(key, _)| *key != declaration.key);
                     if known && untold {
                         let second = Timestamp::from_second(world.wall.as_second()).unwrap_or(world.wall);
-                        status.object_mut().last_sync_time = Some(Time(second));
+                        Arc::make_mut(&mut status).object_mut().last_sync_time = Some(Time(second));
                         plan.statuses.push((declaration.key.clone(), status));
                     }
                 }

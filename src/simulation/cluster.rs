@@ -180,12 +180,12 @@ impl Cluster {
     ) -> Result<Declaration, Refusal> {
         self.commit(|state| {
             let mut declaration = state.find(key, Some(uid), Some(version))?;
-            let status = through_json(key.kind, status);
-            if *declaration.stored == status {
+            let status = Arc::new(through_json(key.kind, status));
+            if declaration.stored == status {
                 return Ok(declaration);
             }
-            declaration.status = status.clone();
-            declaration.stored = Arc::new(status);
+            declaration.status = Arc::clone(&status);
+            declaration.stored = status;
             Ok(state.put(declaration))
         })
     }
@@ -197,7 +197,7 @@ impl Cluster {
                 let Some(mut declaration) = state.objects.get(&old.key).cloned() else {
                     continue;
                 };
-                declaration.status = old.status.clone();
+                declaration.status = Arc::clone(&old.status);
                 declaration.stored = Arc::clone(&old.stored);
                 declaration.annotations.clone_from(&old.annotations);
                 declaration.id_annotation.clone_from(&old.id_annotation);

@@ -110,7 +110,7 @@ fn with_id(declaration: &Declaration, id: &str) -> StoreChange {
     let mut status = Status::clone(&declaration.stored);
     status.object_mut().id = Some(id.to_owned());
     status.object_mut().observed_generation = Some(declaration.generation);
-    StoreChange::Status(Box::new(status))
+    StoreChange::Status(Arc::new(status))
 }
 
 /// Does everything to a component that owners and drivers do to one, and says what it saw. Uids and versions are not part

@@ -364,7 +364,7 @@ impl ProcessStore {
             }
             StoreChange::Status(mut status) => {
                 if bugs::is_on(Bug::TokenInStatus) {
-                    let conditions = &mut status.object_mut().conditions;
+                    let conditions = &mut Arc::make_mut(&mut status).object_mut().conditions;
                     conditions
                         .iter_mut()
                         .for_each(|condition| condition.message.push_str(TOKEN));
@@ -372,7 +372,7 @@ impl ProcessStore {
                 self.replace_status(declaration, &status).await
             }
             StoreChange::Journal(journal) => {
-                let mut status = declaration.status.clone();
+                let mut status = Status::clone(&declaration.status);
                 status.object_mut().journal = Some(journal);
                 let write = |cluster: &Cluster| {
                     let present = cluster.get(key).filter(|_| bugs::is_on(Bug::JournalOverAnything));
@@ -425,16 +425,14 @@ impl Store for ProcessStore {
         }
         let change = match (change, &after) {
             // As it is stored now.
-            (StoreChange::Status(_), Some(after)) if result.is_ok() => {
-                StoreChange::Status(Box::new(after.status.clone()))
-            }
+            (StoreChange::Status(_), Some(after)) if result.is_ok() => StoreChange::Status(Arc::clone(&after.status)),
             (change, _) => change,
         };
         let version = |one: &Option<Declaration>| one.as_ref().map(|one| one.version.clone());
         // Without an answer it may have been done all the same.
         let unheard = matches!(result, Err(StoreError::Unavailable { .. }));
         let is_there = match (&change, &after) {
-            (StoreChange::Status(status), Some(after)) => after.status == **status,
+            (StoreChange::Status(status), Some(after)) => after.status == *status,
             _ => true,
         };
         let done = version(&before) != version(&after) && (result.is_ok() || unheard && is_there);

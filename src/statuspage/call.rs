@@ -105,6 +105,20 @@ impl Call {
     }
 }
 
+impl std::fmt::Display for Call {
+    /// What is asked, and of what.
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let path = self.path.as_deref().unwrap_or_default();
+        write!(formatter, "{} {path}", self.method)?;
+        let mut separator = '?';
+        for (name, value) in &self.query {
+            write!(formatter, "{separator}{name}={value}")?;
+            separator = '&';
+        }
+        Ok(())
+    }
+}
+
 /// Whether a text can be an id: one that could not be put into a path is none.
 pub(super) fn is_id(text: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue, USER_AGENT};
 
+use super::paging::Bookmark;
 use super::redaction::Credentials;
 use super::transport::HttpTransport;
 use super::{BaseUrl, Budget, Error, Permit, Priority, RequestIds, Token, Transport};
@@ -98,6 +99,7 @@ impl ClientBuilder {
             permit: None,
             sent: Arc::default(),
             traced: None,
+            bookmark: None,
         })
     }
 }
@@ -147,6 +149,7 @@ pub struct Client {
     permit: Option<Arc<Mutex<Option<Permit>>>>,
     sent: Arc<AtomicU64>,
     traced: Option<Trace>,
+    bookmark: Option<Bookmark>,
 }
 
 /// Where the last reply leaves what it says about itself.
@@ -204,6 +207,19 @@ impl Client {
             traced: Some(Arc::clone(trace)),
             ..self.clone()
         }
+    }
+
+    /// The same client, whose lists go on where the bookmark was left, and leave it where they are put aside.
+    #[must_use]
+    pub fn with_bookmark(&self, bookmark: &Bookmark) -> Self {
+        Self {
+            bookmark: Some(bookmark.clone()),
+            ..self.clone()
+        }
+    }
+
+    pub(super) fn bookmark(&self) -> Option<&Bookmark> {
+        self.bookmark.as_ref()
     }
 
     /// Notes what a reply says about itself.

@@ -36,7 +36,7 @@ pub use operations::{
     Metrics, MetricsProviders, Organization, PageAccessGroups, PageAccessUsers, PageHandle, Pages, Postmortems,
     SubscriberQuery, SubscriberSelection, Subscribers, UptimeRange,
 };
-pub use paging::{ListReader, Listing};
+pub use paging::{Bookmark, ListReader, Listing};
 pub use read::MeantSubscribers;
 pub use snapshot::{
     Addressed, Collection, CollectionKind, Dated, Examined, Items, Lag, Missing, Object, ObjectKind, Outline, Reading,

@@ -1,7 +1,9 @@
 //! Reads lists to their end. Nothing in a reply says how many pages there are, so the rows themselves must tell.
 
-use std::collections::HashSet;
+use std::any::Any;
+use std::collections::{HashMap, HashSet};
 use std::future::IntoFuture;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures::future::BoxFuture;
 use serde::de::DeserializeOwned;
@@ -105,55 +107,130 @@ fn may_go_on(requested: usize, rows: usize) -> bool {
     rows >= requested || (rows > 0 && rows.is_multiple_of(COMMON_CAP))
 }
 
-/// A list that is read page by page. Awaiting it reads all of it; [`Self::next`] reads one page with one request, so
-/// that a long list can be put aside between two of them.
-///
-/// A page that fails changes nothing, and neither does a call that is dropped: the same page is asked for again.
-#[must_use = "a list is read when it is awaited"]
-pub struct ListReader<T> {
-    client: Client,
-    call: Call,
-    paging: Paging,
+/// The pages of a list that were read so far.
+struct Part<T> {
     progress: Progress,
     seen: HashSet<String>,
     items: Vec<T>,
 }
 
-impl<T> std::fmt::Debug for ListReader<T> {
+impl<T> Default for Part<T> {
+    fn default() -> Self {
+        Part {
+            progress: Progress::default(),
+            seen: HashSet::new(),
+            items: Vec::new(),
+        }
+    }
+}
+
+/// Keeps what was read of lists that were dropped before anybody took it: whoever asks for the same lists with the same
+/// bookmark goes on where they were left. How old that may be is for the owner of the bookmark to say.
+#[derive(Clone, Default)]
+pub struct Bookmark {
+    parts: Arc<Mutex<HashMap<String, Box<dyn Any + Send>>>>,
+}
+
+impl std::fmt::Debug for Bookmark {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Bookmark").finish_non_exhaustive()
+    }
+}
+
+impl Bookmark {
+    fn parts(&self) -> MutexGuard<'_, HashMap<String, Box<dyn Any + Send>>> {
+        self.parts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether there is anything to go on with.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.parts().is_empty()
+    }
+
+    fn keep<T: Send + 'static>(&self, list: String, part: Part<T>) {
+        // Pages that do not fit together prove nothing, and would not with more of them either.
+        if part.progress.pages > 0 && !part.progress.odd {
+            self.parts().insert(list, Box::new(part));
+        }
+    }
+
+    fn take<T: Send + 'static>(&self, list: &str) -> Part<T> {
+        let kept = self.parts().remove(list);
+        let part = kept.and_then(|kept| kept.downcast().ok());
+        part.map_or_else(Part::default, |part| *part)
+    }
+}
+
+/// A list that is read page by page. Awaiting it reads all of it; [`Self::next`] reads one page with one request, so
+/// that a long list can be put aside between two of them.
+///
+/// A page that fails changes nothing, and neither does a call that is dropped: the same page is asked for again. With a
+/// [`Bookmark`] nothing is lost either when the reader itself is dropped.
+#[must_use = "a list is read when it is awaited"]
+pub struct ListReader<T: Send + 'static> {
+    client: Client,
+    call: Call,
+    paging: Paging,
+    part: Part<T>,
+}
+
+impl<T: Send + 'static> Drop for ListReader<T> {
+    fn drop(&mut self) {
+        if let Some(bookmark) = self.client.bookmark() {
+            bookmark.keep(self.call.to_string(), std::mem::take(&mut self.part));
+        }
+    }
+}
+
+impl<T: Send + 'static> std::fmt::Debug for ListReader<T> {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter
             .debug_struct("ListReader")
             .field("operation", &self.call.operation)
-            .field("progress", &self.progress)
+            .field("progress", &self.part.progress)
             .finish_non_exhaustive()
     }
 }
 
-impl<T> ListReader<T> {
+impl<T: Send + 'static> ListReader<T> {
     /// Whether nothing more is to be read.
     #[must_use]
     pub fn is_done(&self) -> bool {
-        self.progress.ended
+        self.part.progress.ended
+    }
+
+    /// Whether what has come so far is all that there is: see [`Listing::complete`].
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        self.part.progress.is_complete()
+    }
+
+    /// Pages read so far, those that a bookmark had kept among them.
+    #[must_use]
+    pub fn pages(&self) -> usize {
+        self.part.progress.pages
     }
 
     /// What has come so far.
     #[must_use]
     pub fn items(&self) -> &[T] {
-        &self.items
+        &self.part.items
     }
 
     /// What was read. It is complete only when nothing more was to be read.
     #[must_use]
-    pub fn finish(self) -> Listing<T> {
+    pub fn finish(mut self) -> Listing<T> {
+        let Part { progress, items, .. } = std::mem::take(&mut self.part);
         Listing {
-            complete: self.progress.is_complete(),
-            pages: self.progress.pages,
-            items: self.items,
+            complete: progress.is_complete(),
+            pages: progress.pages,
+            items,
         }
     }
 }
 
-impl<T: Identified + DeserializeOwned> ListReader<T> {
+impl<T: Identified + DeserializeOwned + Send + 'static> ListReader<T> {
     /// Reads one page. Returns whether there is more to read.
     pub async fn next(&mut self) -> Result<bool, Error> {
         let client = self.client.clone();
@@ -168,18 +245,17 @@ impl<T: Identified + DeserializeOwned> ListReader<T> {
         }
         let mut call = self.call.clone();
         if let Some(first) = self.paging.first {
-            call = call.query("page", first + self.progress.pages);
+            call = call.query("page", first + self.part.progress.pages);
         }
         for name in self.paging.size_parameters {
             call = call.query(name, self.paging.size);
         }
         let rows: Vec<T> = client.fetch_rows(call).await?;
         let count = rows.len();
-        let before = self.items.len();
-        let seen = &mut self.seen;
-        self.items
-            .extend(rows.into_iter().filter(|row| seen.insert(row.id().to_owned())));
-        self.progress.add(self.paging, count, self.items.len() - before);
+        let Part { progress, seen, items } = &mut self.part;
+        let before = items.len();
+        items.extend(rows.into_iter().filter(|row| seen.insert(row.id().to_owned())));
+        progress.add(self.paging, count, items.len() - before);
         Ok(!self.is_done())
     }
 }
@@ -198,15 +274,14 @@ impl<T: Identified + DeserializeOwned + Send + 'static> IntoFuture for ListReade
 }
 
 impl Client {
-    /// Begins to read a list.
-    pub(super) fn list<T>(&self, paging: Paging, call: Call) -> ListReader<T> {
+    /// Begins to read a list, or goes on with one that its bookmark has kept.
+    pub(super) fn list<T: Send + 'static>(&self, paging: Paging, call: Call) -> ListReader<T> {
+        let kept = self.bookmark().map(|bookmark| bookmark.take(&call.to_string()));
         ListReader {
             client: self.clone(),
             call,
             paging,
-            progress: Progress::default(),
-            seen: HashSet::new(),
-            items: Vec::new(),
+            part: kept.unwrap_or_default(),
         }
     }
 }

@@ -150,21 +150,26 @@ impl PageHandle {
         let began = Timestamp::now();
         let subscribers = self.subscribers();
         let mut everybody = subscribers.list(&SubscriberQuery::default());
-        if !everybody.next().await? {
-            return Ok(collection(began, everybody.finish()));
+        if everybody.pages() == 0 {
+            everybody.next().await?;
         }
-        // Where their number is not told they are listed.
-        let audience = subscribers.histogram().await.ok();
-        let Some(questions) = audience.and_then(|audience| meant.questions(&audience)) else {
-            while everybody.next().await? {}
-            return Ok(collection(began, everybody.finish()));
+        let questions = match everybody.pages() {
+            // Where their number is not told they are listed.
+            1 if !everybody.is_done() => subscribers.histogram().await.ok(),
+            // Already being listed.
+            _ => None,
+        };
+        let Some(questions) = questions.and_then(|audience| meant.questions(&audience)) else {
+            return Ok(collection(began, everybody.await?));
         };
         let mut items: BTreeMap<String, Subscriber> = BTreeMap::new();
         let mut complete = true;
         for question in questions {
-            let found = subscribers.list(&question).await?;
-            complete &= found.complete;
-            items.extend(found.items.into_iter().map(|one| (one.id.clone(), one)));
+            let mut found = subscribers.list(&question);
+            while found.next().await? {}
+            complete &= found.is_complete();
+            // What was found stays with the bookmark until all questions are answered.
+            items.extend(found.items().iter().map(|one| (one.id.clone(), one.clone())));
         }
         Ok(Collection::read(items.into_values().collect(), began, complete))
     }

@@ -42,7 +42,8 @@ pub(super) async fn adopt(
     session.close_record().await;
     let binding = binding?;
     // What the manifest says wins over the lock file.
-    if let Some(annotated) = binding.declaration.annotations.get(ID)
+    let annotations = manifest.object.metadata().annotations.as_ref();
+    if let Some(annotated) = annotations.and_then(|annotations| annotations.get(ID))
         && *annotated != binding.id
     {
         let pointer = format!("/metadata/annotations/{}", ID.replace('/', "~1"));
@@ -63,7 +64,7 @@ pub(super) async fn adopt(
     let declaration = &binding.declaration;
     // The id last: with it the entry is written to the disk.
     let written = async {
-        store.write(declaration, StoreChange::Status(Box::new(status))).await?;
+        store.write(declaration, StoreChange::Status(Arc::new(status))).await?;
         store
             .write(declaration, StoreChange::RecordId(binding.id.clone()))
             .await

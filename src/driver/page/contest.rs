@@ -5,6 +5,7 @@
 //! read the page again.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -20,10 +21,10 @@ const FORGOTTEN_AFTER: SignedDuration = SignedDuration::from_mins(15);
 /// So often somebody may have written over ours before it is told.
 const TOLD_AFTER: u32 = 3;
 
-/// What was written last, without times.
+/// What was written last.
 #[derive(Debug)]
 struct Word {
-    status: Status,
+    status: Arc<Status>,
     at: Timestamp,
     /// How often in a row it was written over.
     contested: u32,
@@ -37,7 +38,12 @@ pub(super) struct Contest {
 
 impl Contest {
     /// Until when this status is not to be written, because somebody else has written over it.
-    pub(super) fn holds_back(&self, declaration: &Declaration, status: &Status, now: Timestamp) -> Option<Timestamp> {
+    pub(super) fn holds_back(
+        &self,
+        declaration: &Declaration,
+        status: &Arc<Status>,
+        now: Timestamp,
+    ) -> Option<Timestamp> {
         let word = self.contested(declaration, status, now)?;
         if word.contested == 0 {
             return None;
@@ -49,12 +55,12 @@ impl Contest {
     }
 
     /// A status was written over what the store held. True when it is time to tell that somebody else keeps writing another.
-    pub(super) fn wrote(&mut self, declaration: &Declaration, status: &Status, now: Timestamp) -> bool {
+    pub(super) fn wrote(&mut self, declaration: &Declaration, status: &Arc<Status>, now: Timestamp) -> bool {
         let contested = self
             .contested(declaration, status, now)
             .map_or(0, |word| word.contested + 1);
         let word = Word {
-            status: without_times(status),
+            status: Arc::clone(status),
             at: now,
             contested,
         };
@@ -68,9 +74,10 @@ impl Contest {
     }
 
     /// What was written last, if it is to be written again over something else.
-    fn contested(&self, declaration: &Declaration, status: &Status, now: Timestamp) -> Option<&Word> {
+    fn contested(&self, declaration: &Declaration, status: &Arc<Status>, now: Timestamp) -> Option<&Word> {
         let word = self.words.get(&declaration.key)?;
-        let again = word.status == without_times(status) && word.status != without_times(&declaration.stored);
+        let said = without_times(&word.status);
+        let again = said == without_times(status) && said != without_times(&declaration.stored);
         (again && now.duration_since(word.at) < FORGOTTEN_AFTER).then_some(word)
     }
 }
@@ -87,8 +94,6 @@ fn without_times(status: &Status) -> Status {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use super::*;
     use crate::api::Kind;
     use crate::engine::Spec;
@@ -97,11 +102,11 @@ mod tests {
         Timestamp::from_second(seconds).unwrap()
     }
 
-    fn status(url: &str, synced: i64) -> Status {
+    fn status(url: &str, synced: i64) -> Arc<Status> {
         let mut status = Status::empty(Kind::Component);
         status.object_mut().url = Some(url.to_owned());
         status.object_mut().last_sync_time = Some(Time(seconds(synced)));
-        status
+        Arc::new(status)
     }
 
     #[test]
@@ -113,7 +118,7 @@ mod tests {
         let mut written = Vec::new();
         let mut told = Vec::new();
         while now < 1000 {
-            declaration.stored = Arc::new(status("theirs", now));
+            declaration.stored = status("theirs", now);
             let ours = status("ours", now);
             if contest.holds_back(&declaration, &ours, seconds(now)).is_none() {
                 written.push(now);
@@ -129,7 +134,7 @@ mod tests {
         let other = status("other", now);
         assert_eq!(contest.holds_back(&declaration, &other, seconds(now)), None);
         contest.wrote(&declaration, &other, seconds(now));
-        declaration.stored = Arc::new(status("other", now));
+        declaration.stored = status("other", now);
         assert_eq!(
             contest.holds_back(&declaration, &status("ours", now), seconds(now)),
             None

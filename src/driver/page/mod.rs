@@ -33,7 +33,7 @@ use crate::driver::{Clock, Interrupt, Recorder, Store, Trigger, View};
 use crate::engine::{
     self, Declaration, FRESH, Failure, Gate, ObjectKey, Plan, Read, ReadWhat, SealKey, Spec, Status, Step, World,
 };
-use crate::statuspage::{Budget, BudgetRegistry, Client, Error, Permit, Priority, Snapshot, Transport};
+use crate::statuspage::{Bookmark, Budget, BudgetRegistry, Client, Error, Permit, Priority, Snapshot, Transport};
 
 use contest::Contest;
 use failure::StoreAway;
@@ -124,7 +124,7 @@ pub struct Pending {
 #[derive(Debug)]
 struct Knowledge {
     uid: String,
-    status: Status,
+    status: Arc<Status>,
     id_annotation: Option<String>,
 }
 
@@ -157,6 +157,8 @@ pub struct PageDriver<S> {
     snapshot: Snapshot,
     failures: BTreeMap<ObjectKey, Failure>,
     read_failures: BTreeMap<ReadWhat, Failure>,
+    /// What was begun to read and is not read to its end: since when, and the pages that there are.
+    unfinished: BTreeMap<ReadWhat, (Timestamp, Bookmark)>,
     knowledge: BTreeMap<ObjectKey, Knowledge>,
     seen: HashMap<String, Seen>,
     has_looked: bool,
@@ -177,7 +179,7 @@ pub struct PageDriver<S> {
     /// How often in a row the same was read in this pass while nothing else happened.
     rereads: BTreeMap<ReadWhat, u32>,
     /// Statuses that were written since the store was looked at.
-    written: BTreeMap<ObjectKey, Status>,
+    written: BTreeMap<ObjectKey, Arc<Status>>,
     /// What this process wrote last of each status, and until when one is held back that somebody else writes over.
     contest: Contest,
     contested_until: Option<Timestamp>,
@@ -218,6 +220,7 @@ impl<S: Store> PageDriver<S> {
             snapshot: Snapshot::default(),
             failures: BTreeMap::new(),
             read_failures: BTreeMap::new(),
+            unfinished: BTreeMap::new(),
             knowledge: BTreeMap::new(),
             seen: HashMap::new(),
             has_looked: false,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::give_way::{Way, giving_way};
 use super::{PageDriver, described, organization};
@@ -11,14 +11,16 @@ use crate::api::{Kind, Reason};
 use crate::driver::{Interrupt, Store, View};
 use crate::engine::{Read, ReadWhat, Spec};
 use crate::statuspage::{
-    Client, CollectionKind, Dated, Error, ErrorClass, MeantSubscribers, Object, Page, PageHandle, Permit, Priority,
-    Reading, Search, Snapshot, Trace, Uptime, UptimeRange,
+    Bookmark, Client, CollectionKind, Dated, Error, ErrorClass, MeantSubscribers, Object, Page, PageHandle, Permit,
+    Priority, Reading, Search, Snapshot, Trace, Uptime, UptimeRange,
 };
 
 /// So long a reply is waited for at first that is read for an incident.
 const FIRST_PATIENCE: Duration = Duration::from_secs(1);
 /// So often the same is read in one pass while nothing else happens.
 const REREADS: u32 = 16;
+/// A list of several pages that was put aside is gone on with for so long after it was begun.
+const GONE_ON_WITH: SignedDuration = SignedDuration::from_mins(10);
 
 /// The range that the page itself shows.
 fn whole_uptime() -> UptimeRange {
@@ -45,7 +47,8 @@ fn meant_subscribers(view: &View) -> MeantSubscribers {
 }
 
 impl<S: Store> PageDriver<S> {
-    /// Reads something. What was put aside for an incident, or for the end of the process, is wanted by the next plan again.
+    /// Reads something. What was put aside for an incident, or for the end of the process, is wanted by the next plan again,
+    /// and goes on where it was left. It is as old as its first page: what was read later is taken for no newer.
     pub(super) async fn read(
         &mut self,
         view: &View,
@@ -56,7 +59,7 @@ impl<S: Store> PageDriver<S> {
         interrupt: &Interrupt,
     ) {
         self.totals.reads += 1;
-        let began = self.options.clock.steady();
+        let (began, bookmark) = self.begun(&read.what);
         if self.is_going_in_circles(&read.what) {
             permit.release_unused();
             return;
@@ -70,7 +73,8 @@ impl<S: Store> PageDriver<S> {
         let client = client
             .with_priority(read.priority)
             .with_permit(permit)
-            .with_trace(&trace);
+            .with_trace(&trace)
+            .with_bookmark(&bookmark);
         let page = client.page(page_id).in_organization(organization(view));
         let store = Arc::clone(&self.store);
         let patience = self.patience(read);
@@ -81,7 +85,7 @@ impl<S: Store> PageDriver<S> {
         let reading = self.read_what(view, &client, &page, &read.what, began);
         let result = match tokio::time::timeout(patience, giving_way(&*store, view, interrupt, way, reading)).await {
             Ok(Some(result)) => result,
-            Ok(None) => return,
+            Ok(None) => return self.leave_off(&read.what, began, bookmark),
             Err(_) => {
                 self.totals.failures += 1;
                 let message = format!(
@@ -89,6 +93,7 @@ impl<S: Store> PageDriver<S> {
                     patience.as_secs()
                 );
                 tracing::info!(page = %self.key, what = ?read.what, message, "a reading was put aside");
+                self.leave_off(&read.what, began, bookmark);
                 return self.fail_reading(&read.what, false, Reason::Unreachable, message);
             }
         };
@@ -98,7 +103,25 @@ impl<S: Store> PageDriver<S> {
                 self.reached();
                 self.read_failures.remove(&read.what);
             }
-            Err(error) => self.read_failed(view, &read.what, &error),
+            Err(error) => {
+                self.leave_off(&read.what, began, bookmark);
+                self.read_failed(view, &read.what, &error);
+            }
+        }
+    }
+
+    /// When a reading began, and what there is of it: that of one that was left off a short while ago, or a new one.
+    fn begun(&mut self, what: &ReadWhat) -> (Timestamp, Bookmark) {
+        let now = self.options.clock.steady();
+        let left = self.unfinished.remove(what);
+        left.filter(|(began, _)| now.duration_since(*began) < GONE_ON_WITH)
+            .unwrap_or_else(|| (now, Bookmark::default()))
+    }
+
+    /// Keeps what there is of a reading that has not come to its end.
+    fn leave_off(&mut self, what: &ReadWhat, began: Timestamp, bookmark: Bookmark) {
+        if !bookmark.is_empty() {
+            self.unfinished.insert(what.clone(), (began, bookmark));
         }
     }
 

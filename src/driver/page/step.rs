@@ -67,6 +67,9 @@ impl<S: Store> PageDriver<S> {
             .with_trace(&trace);
         let page = client.page(page_id).in_organization(organization(view));
         self.snapshot.time = self.options.clock.steady();
+        // Pages of a list from before a change of ours and from after it are not one list.
+        self.unfinished
+            .retain(|what, _| what.list() != Some(request.collection()));
         let way = match step.priority {
             Priority::Incident => Way::Keeps,
             _ => Way::GivesToIncidents,
@@ -157,8 +160,8 @@ impl<S: Store> PageDriver<S> {
                 if let Some(seen) = self.seen.get_mut(&declaration.uid) {
                     seen.attempt = Some((journal.attempt.clone(), began));
                 }
-                let mut status = declaration.status.clone();
-                status.object_mut().journal = Some(journal);
+                let mut status = Arc::clone(&declaration.status);
+                Arc::make_mut(&mut status).object_mut().journal = Some(journal);
                 self.know(&declaration, status, declaration.id_annotation.clone());
                 true
             }
@@ -174,16 +177,16 @@ impl<S: Store> PageDriver<S> {
         let Some(page) = self.look_at(&view.page.key) else {
             return false;
         };
-        let mut status = page.status.clone();
+        let mut status = Arc::clone(&page.status);
         let now = self.options.clock.now();
-        if let Status::StatusPage(status) = &mut status {
+        if let Status::StatusPage(status) = Arc::make_mut(&mut status) {
             let window = SignedDuration::try_from(DELETION_WINDOW).unwrap_or(SignedDuration::ZERO);
             status
                 .recent_deletions
                 .retain(|at| now.duration_since(at.0).abs() < window);
             status.recent_deletions.push(Time(now));
         }
-        match self.write(&page, StoreChange::Status(Box::new(status.clone()))).await {
+        match self.write(&page, StoreChange::Status(Arc::clone(&status))).await {
             Ok(()) => {
                 self.store_answered();
                 self.know(&page, status, page.id_annotation.clone());
@@ -199,7 +202,7 @@ impl<S: Store> PageDriver<S> {
     /// What was journalled certainly did not happen: the note is closed with the next status.
     fn undo_journal(&mut self, key: &ObjectKey) {
         if let Some(known) = self.knowledge.get_mut(key) {
-            let journal = &mut known.status.object_mut().journal;
+            let journal = &mut Arc::make_mut(&mut known.status).object_mut().journal;
             *journal = journal.take().and_then(engine::undone);
         }
     }
@@ -355,7 +358,7 @@ impl<S: Store> PageDriver<S> {
         self.know(declaration, after.status, after.id_annotation);
     }
 
-    pub(super) fn know(&mut self, declaration: &Declaration, status: Status, id_annotation: Option<String>) {
+    pub(super) fn know(&mut self, declaration: &Declaration, status: Arc<Status>, id_annotation: Option<String>) {
         let known = Knowledge {
             uid: declaration.uid.clone(),
             status,

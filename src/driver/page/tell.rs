@@ -4,6 +4,7 @@
 //! must not keep an incident waiting.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use futures::future::join_all;
 use jiff::{SignedDuration, Timestamp};
@@ -31,7 +32,7 @@ pub(super) enum Written {
 
 /// What has to be told before it is dealt with: what somebody changed on the page, and what new declarations wait for.
 pub(super) fn told_early<'a>(view: &View, plan: &'a Plan, now: Timestamp) -> BTreeSet<&'a ObjectKey> {
-    let urgent = |(key, status): &(&'a ObjectKey, &'a Status)| {
+    let urgent = |(key, status): &(&'a ObjectKey, &'a Arc<Status>)| {
         view.get(key).is_some_and(|known| {
             let stored = known.stored.object();
             let drifted = status.object().drift != stored.drift && !status.object().drift.is_empty();
@@ -142,12 +143,12 @@ impl<S: Store> PageDriver<S> {
         due: impl Fn(&ObjectKey) -> bool,
         interrupt: &Interrupt,
     ) -> Written {
-        let mut statuses: Vec<(&Declaration, &Status)> = plan
+        let mut statuses: Vec<(&Declaration, &Arc<Status>)> = plan
             .statuses
             .iter()
             .filter(|(key, _)| due(key))
             .filter_map(|(key, status)| Some((view.get(key)?, status)))
-            .filter(|(declaration, status)| **status != *declaration.stored)
+            .filter(|(declaration, status)| !Status::is_same(status, &declaration.stored))
             .collect();
         statuses.sort_by_key(|(declaration, _)| match declaration.key.kind {
             Kind::Incident => 0,
@@ -186,7 +187,7 @@ impl<S: Store> PageDriver<S> {
                         self.store_answered();
                         written = Written::Some;
                         self.knowledge.remove(&declaration.key);
-                        self.written.insert(declaration.key.clone(), (*status).clone());
+                        self.written.insert(declaration.key.clone(), Arc::clone(status));
                         if self.contest.wrote(declaration, status, now) {
                             self.tell_contest(declaration);
                         }
@@ -218,10 +219,10 @@ impl<S: Store> PageDriver<S> {
     async fn write_status(
         &self,
         declaration: &Declaration,
-        status: &Status,
+        status: &Arc<Status>,
     ) -> (Option<Box<dyn Expectation>>, Result<(), StoreError>) {
         let expected = self.expect(declaration, Happening::Status(status));
-        let change = StoreChange::Status(Box::new(status.clone()));
+        let change = StoreChange::Status(Arc::clone(status));
         let result = self.store.write(declaration, change).await;
         (expected, result)
     }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::future::{Future, ready};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::api::ID;
 use crate::driver::{Access, Event, Store, StoreChange, StoreError, View};
@@ -71,9 +71,9 @@ impl HypotheticalStore {
         match change {
             StoreChange::AddFinalizer => stored.finalizer = true,
             StoreChange::Journal(journal) => {
-                let mut status = declaration.status.clone();
+                let mut status = Status::clone(&declaration.status);
                 status.object_mut().journal = Some(journal);
-                store(stored, status);
+                store(stored, Arc::new(status));
             }
             StoreChange::RecordId(id) => {
                 // One that its owner wrote down stays.
@@ -82,15 +82,15 @@ impl HypotheticalStore {
                 }
                 stored.finalizer = true;
             }
-            StoreChange::Status(status) => store(stored, *status),
+            StoreChange::Status(status) => store(stored, status),
             StoreChange::Release | StoreChange::Prune => all.remove(&declaration.key),
         }
         Ok(())
     }
 }
 
-fn store(declaration: &mut Declaration, status: Status) {
-    declaration.stored = std::sync::Arc::new(status.clone());
+fn store(declaration: &mut Declaration, status: Arc<Status>) {
+    declaration.stored = Arc::clone(&status);
     declaration.status = status;
 }
 

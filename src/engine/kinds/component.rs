@@ -159,7 +159,7 @@ impl ComponentSpec {
     /// not owned. A group appears with its first member, so the first one does not wait for it.
     fn desired_group(&self, context: &Context<'_>, remote: Option<&Component>) -> Result<Option<Value>, Blocked> {
         let Some(group) = &self.group_ref else {
-            let Status::Component(status) = &context.declaration.status else {
+            let Status::Component(status) = &*context.declaration.status else {
                 return Ok(None);
             };
             let still_in_ours =

@@ -193,7 +193,7 @@ fn provider(spec: &MetricSpec, context: &Context<'_>) -> Result<Option<String>, 
         return Ok(None);
     }
     let mut metrics = world.declarations.iter();
-    Ok(metrics.find_map(|one| match &one.status {
+    Ok(metrics.find_map(|one| match &*one.status {
         Status::Metric(status) => status.provider_id.clone(),
         _ => None,
     }))

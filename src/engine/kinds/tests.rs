@@ -278,7 +278,7 @@ fn a_member_is_let_in_without_a_page_of_unknown_id() {
 #[test]
 fn who_was_shut_out_stays_out() {
     let mut gone = user("one", "a@b");
-    let Status::PageAccessUser(status) = &mut gone.status else {
+    let Status::PageAccessUser(status) = gone.status_mut() else {
         unreachable!()
     };
     status.object.id = Some("u1".to_owned());
@@ -352,7 +352,8 @@ fn numbers_of_subscribers_are_read_only_when_asked_for() {
     snapshot.subscriber_counts = Some(Dated { value, read_at: NOW });
     let plan = plan(&page, &[], &snapshot);
     assert!(plan.reads.is_empty());
-    let Some((_, Status::StatusPage(status))) = plan.statuses.iter().find(|(key, _)| key.name == "acme") else {
+    let told = plan.statuses.iter().find(|(key, _)| key.name == "acme");
+    let Some(Status::StatusPage(status)) = told.map(|(_, status)| &**status) else {
         panic!("{plan:#?}")
     };
     let counts = SubscriberCounts {

@@ -334,7 +334,7 @@ fn of_two_that_record_the_same_object_the_one_that_stays_keeps_it() {
     let id = simulation.remote.components.as_ref().unwrap().items[0].id.clone();
     let mut copy = component("copy", json!({"name": "c0"}));
     copy.id_annotation = Some(id.clone());
-    copy.status.object_mut().id = Some(id.clone());
+    copy.status_mut().object_mut().id = Some(id.clone());
     copy.created = simulation.now;
     simulation.declarations.push(copy);
     simulation.pass();

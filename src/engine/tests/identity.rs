@@ -91,7 +91,7 @@ fn another_id_given_by_hand_is_taken_over_with_nothing_of_the_old_one() {
         simulation.stands(Kind::Incident, "down"),
         (State::InSync, Reason::Synced)
     );
-    let Status::Incident(status) = &simulation.get(Kind::Incident, "down").status else {
+    let Status::Incident(status) = &*simulation.get(Kind::Incident, "down").status else {
         panic!("an incident")
     };
     assert_eq!(
@@ -516,7 +516,7 @@ fn what_has_to_be_created_again_may_wait_for_the_budget() {
         for declaration in &mut simulation.declarations {
             if declaration.key == *key {
                 declaration.status.clone_from(status);
-                declaration.stored = Arc::new(status.clone());
+                declaration.stored = Arc::clone(status);
             }
         }
     }

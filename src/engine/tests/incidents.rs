@@ -444,10 +444,52 @@ fn a_publication_is_bound_by_its_text_when_somebody_else_posts_meanwhile() {
     }
     let declaration = &mut simulation.declarations[0];
     record(declaration, &step, &Reply::Incident(Box::new(posted)));
-    let Status::Incident(status) = &declaration.status else {
+    let Status::Incident(status) = &*declaration.status else {
         panic!()
     };
     assert_eq!(status.updates[1].id, "ours");
+}
+
+#[test]
+fn what_somebody_posts_after_an_interrupted_attempt_was_over_is_not_taken_for_it() {
+    let mut interrupted = 0;
+    for effect in 0..4 {
+        let mut simulation = Simulation::new(vec![incident("down", json!({"updates": updates(&STORY[..1])}))]);
+        simulation.settle();
+        simulation.respecify(Kind::Incident, "down", json!({"updates": updates(&STORY[..2])}));
+        simulation
+            .faults
+            .insert(simulation.effects() + effect, Fault::LostRequest);
+        simulation.pass();
+        if simulation.get(Kind::Incident, "down").status.object().journal.is_none() {
+            // It was another effect that failed.
+            continue;
+        }
+        interrupted += 1;
+        assert_eq!(bodies(&simulation, "down"), ["Looking"]);
+        simulation.now = simulation.now.saturating_add(SignedDuration::from_secs(100)).unwrap();
+        let id = simulation.id(Kind::Incident, "down");
+        let mut posted = simulation.remote_incident(&id).clone();
+        posted.incident_updates.insert(
+            0,
+            IncidentUpdate {
+                id: "theirs".into(),
+                status: Some("identified".into()),
+                body: Some("By hand".into()),
+                created_at: Some(simulation.now),
+                ..Default::default()
+            },
+        );
+        simulation.remote.put_incident(posted);
+        simulation.settle();
+        assert_eq!(
+            bodies(&simulation, "down"),
+            ["Looking", "By hand", "Found"],
+            "their text stays, and ours is told: {:#?}",
+            simulation.events
+        );
+    }
+    assert_eq!(interrupted, 1);
 }
 
 #[test]

@@ -25,7 +25,7 @@ fn settled(count: usize) -> Simulation {
                 ..super::builders::foreign_component(&id, &format!("c{number}"))
             });
         simulation.declarations[number].id_annotation = Some(id.clone());
-        simulation.declarations[number].status.object_mut().id = Some(id);
+        simulation.declarations[number].status_mut().object_mut().id = Some(id);
     }
     simulation.known = simulation.remote.clone();
     simulation
@@ -54,7 +54,7 @@ fn a_plan_costs_no_square() {
     let mut absent = settled(1_000);
     for declaration in &mut absent.declarations {
         declaration.id_annotation = None;
-        declaration.status.object_mut().id = None;
+        declaration.status_mut().object_mut().id = None;
     }
     for (name, simulation, build) in [("present", present, true), ("absent", absent, false)] {
         let small = seconds(&simulation);
@@ -62,7 +62,7 @@ fn a_plan_costs_no_square() {
         if !build {
             for declaration in &mut large.declarations {
                 declaration.id_annotation = None;
-                declaration.status.object_mut().id = None;
+                declaration.status_mut().object_mut().id = None;
             }
         }
         let large = seconds(&large);

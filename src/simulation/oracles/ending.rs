@@ -46,7 +46,11 @@ impl Converged {
         if ready.status != "True" {
             let decided = ready.reason != Reason::Progressing.as_str() && ready.reason != Reason::Unreachable.as_str();
             // Names what is not declared: that is up to the owner. Without a record an object of the same name is not ours.
-            let unowned = ready.reason == "AlreadyExists" || ready.message.contains("which is not on the page yet");
+            // What names it waits for that decision, an incident for a component that waits for its group.
+            let waits = |what: &str| ready.message.contains(what);
+            let unowned = ready.reason == "AlreadyExists"
+                || waits("which is not on the page yet")
+                || waits("waits for components that are not there yet");
             let excused = touched && decided
                 || ready.reason == "NoMembers"
                 || ready.message.contains("no such declaration")

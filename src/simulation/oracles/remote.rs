@@ -138,10 +138,11 @@ impl Oracle for Window {
 /// Promise 5: what fails is not tried again and again.
 #[derive(Debug, Default)]
 pub(super) struct BoundedRequests {
-    sent: BTreeMap<String, VecDeque<Duration>>,
+    /// By process: of two operators that know nothing of each other neither can spare the other's requests.
+    sent: BTreeMap<(usize, String), VecDeque<Duration>>,
 }
 
-/// So often the same is sent in [`SPAN`] at most.
+/// So often a process sends the same in [`SPAN`] at most.
 const SAME: usize = 40;
 const SPAN: Duration = Duration::from_secs(600);
 
@@ -151,15 +152,21 @@ impl Oracle for BoundedRequests {
     }
 
     fn hear(&mut self, entry: &Entry) -> Option<String> {
-        let Fact::Sent { request, .. } = &entry.fact else {
+        let Fact::Sent { process, request, .. } = &entry.fact else {
             return None;
         };
         let what = format!("{} {}", request.method, request.path);
-        let sent = self.sent.entry(what.clone()).or_default();
+        let sent = self.sent.entry((*process, what.clone())).or_default();
         sent.push_back(entry.at);
         while sent.front().is_some_and(|first| entry.at - *first >= SPAN) {
             sent.pop_front();
         }
-        (sent.len() == SAME + 1).then(|| format!("{what} was sent {} times in {} s", sent.len(), SPAN.as_secs()))
+        (sent.len() == SAME + 1).then(|| {
+            format!(
+                "{what} was sent {} times in {} s by process {process}",
+                sent.len(),
+                SPAN.as_secs()
+            )
+        })
     }
 }

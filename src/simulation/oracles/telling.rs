@@ -7,6 +7,8 @@ use serde_json::Value;
 
 use super::{Oracle, text};
 use crate::api::Kind;
+use crate::driver::StoreChange;
+use crate::engine::ObjectKey;
 use crate::simulation::trace::{Entry, Fact, Life};
 
 /// An incident that a person touched within this time before a request may be sent as it was known: the API has no way to
@@ -130,6 +132,8 @@ pub(super) struct InTime {
     /// Incidents that wait, by their first text.
     waiting: BTreeMap<String, (Duration, String)>,
     published: BTreeSet<String>,
+    /// Incidents of which it is not known yet what has become of an attempt: what is declared next waits for that.
+    open: BTreeSet<ObjectKey>,
     /// A person or the page has changed incidents, so that what is declared may not be what is to be sent.
     disputed: bool,
     limit: usize,
@@ -189,10 +193,25 @@ impl Oracle for InTime {
                 }
             }
             Fact::CarriedOut { status, .. } if *status >= 400 => self.hindered = Some(entry.at),
+            Fact::Stored {
+                key,
+                change,
+                done: true,
+                ..
+            } => match change {
+                StoreChange::Journal(_) => {
+                    self.open.insert(key.clone());
+                }
+                StoreChange::Status(status) if status.object().journal.is_none() => {
+                    self.open.remove(key);
+                }
+                _ => {}
+            },
             Fact::Declared {
                 key, spec: Some(spec), ..
             } if key.kind == Kind::Incident => {
                 let calm = self.raging == 0
+                    && !self.open.contains(key)
                     && self.hindered.is_some_and(|last| entry.at > last + WARM)
                     && !self.disputed
                     && self.has_permits(entry.at);

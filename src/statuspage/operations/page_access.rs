@@ -178,7 +178,7 @@ pub struct AccessGrants<T> {
     item: std::marker::PhantomData<fn() -> T>,
 }
 
-impl<T: Identified + serde::de::DeserializeOwned> AccessGrants<T> {
+impl<T: Identified + serde::de::DeserializeOwned + Send + 'static> AccessGrants<T> {
     fn new(client: &Client, page: &str, holders: &'static str, holder: &str, granted: Granted) -> Self {
         Self {
             client: client.clone(),

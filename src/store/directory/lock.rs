@@ -272,7 +272,10 @@ impl Entry {
             }
         }
         let text = serde_json::to_string_pretty(&shown).ok()?;
-        Some(text.replace('\n', "\n    "))
+        let mut text = text.replace('\n', "\n    ");
+        // It is kept for as long as the entry is.
+        text.shrink_to_fit();
+        Some(text)
     }
 }
 

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::lock::{Entry, entry_name};
-use crate::api::{ALLOW_DELETES, Kind, REQUESTED_AT, StatusPageSpec};
-use crate::engine::{Declaration, ObjectKey, Spec, Status};
+use crate::api::{ALLOW_DELETES, ASKED_BESIDE, ID, Kind, REQUESTED_AT, StatusPageSpec};
+use crate::engine::{Declaration, ObjectKey, Spec};
 use crate::manifest::{Manifest, Manifests, Object};
 use crate::statuspage::Secret;
 
@@ -21,6 +21,10 @@ pub(super) struct Read {
     pub(super) page: ObjectKey,
     pub(super) spec_hash: String,
     spec: Arc<Spec>,
+    id_annotation: Option<String>,
+    requested_at: Option<String>,
+    allow_deletes: Option<String>,
+    /// Those that are asked for beside.
     annotations: BTreeMap<String, String>,
 }
 
@@ -116,13 +120,21 @@ fn read(manifest: &Manifest) -> Read {
         // A manifest is its owner's: nobody deletes it when its incident has been over for long.
         incident.ttl_after_resolved = None;
     }
+    let annotations = manifest.object.metadata().annotations.as_ref();
+    let annotation = |name: &str| annotations?.get(name).cloned();
     Read {
         name: entry_name(&key),
         key,
         page,
         spec_hash: crate::engine::hash(&json.unwrap_or_default()),
         spec: Arc::new(spec),
-        annotations: manifest.object.metadata().annotations.clone().unwrap_or_default(),
+        id_annotation: annotation(ID),
+        requested_at: annotation(REQUESTED_AT),
+        allow_deletes: annotation(ALLOW_DELETES),
+        annotations: ASKED_BESIDE
+            .into_iter()
+            .filter_map(|name| Some((name.to_owned(), annotation(name)?)))
+            .collect(),
     }
 }
 
@@ -138,7 +150,6 @@ impl Read {
     /// The declaration, with what the lock file knows of it.
     pub(super) fn declaration(&self, entry: &Entry) -> Declaration {
         let status = entry.status.of(self.key.kind);
-        let annotation = |name: &str| self.annotations.get(name).cloned();
         Declaration {
             key: self.key.clone(),
             uid: entry.uid.clone(),
@@ -154,14 +165,14 @@ impl Read {
             // A page needs no hold: what is recorded of its objects outlives its manifest.
             finalizer: entry.held || self.key.kind == Kind::StatusPage,
             // An id that was created here wins over one in the manifest only when the manifest has none.
-            id_annotation: annotation(crate::api::ID).or_else(|| entry.id.clone()),
-            requested_at: annotation(REQUESTED_AT),
+            id_annotation: self.id_annotation.clone().or_else(|| entry.id.clone()),
+            requested_at: self.requested_at.clone(),
             set_aside: false,
-            allow_deletes: annotation(ALLOW_DELETES),
+            allow_deletes: self.allow_deletes.clone(),
             annotations: self.annotations.clone(),
             secrets: secrets(&self.spec),
             spec: Arc::clone(&self.spec),
-            status: Status::clone(&status),
+            status: Arc::clone(&status),
             stored: status,
         }
     }
@@ -177,7 +188,7 @@ pub(super) fn removed(key: ObjectKey, entry: &Entry) -> Declaration {
         deleting: true,
         finalizer: true,
         id_annotation: entry.id.clone(),
-        status: Status::clone(&status),
+        status: Arc::clone(&status),
         stored: status,
         ..Declaration::new(key, entry.uid.clone(), entry.created, Spec::Removed(entry.deletion))
     }

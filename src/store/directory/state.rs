@@ -9,7 +9,7 @@ use super::lock::{Entry, LockFile, Recorded};
 use super::object::{Objects, Read};
 use crate::api::{Kind, ManagementPolicy, StatusPageSpec};
 use crate::driver::StoreChange;
-use crate::engine::{Declaration, Deletion, ObjectKey, Status};
+use crate::engine::{Declaration, Deletion, ObjectKey};
 
 #[derive(Debug)]
 pub(super) struct State {
@@ -126,9 +126,9 @@ impl State {
                 None
             }
             StoreChange::Journal(journal) => {
-                let mut status = declaration.status.clone();
-                status.object_mut().journal = Some(journal);
-                entry.status = Recorded::Status(Arc::new(status));
+                let mut status = Arc::clone(&declaration.status);
+                Arc::make_mut(&mut status).object_mut().journal = Some(journal);
+                entry.status = Recorded::Status(status);
                 Some(Durable::Machine)
             }
             StoreChange::RecordId(id) => {
@@ -140,13 +140,13 @@ impl State {
             StoreChange::Status(status) => {
                 if !declaration.deleting {
                     let known = Declaration {
-                        status: Status::clone(&status),
+                        status: Arc::clone(&status),
                         ..declaration.clone()
                     };
                     let page = page_key(&entry.page).and_then(|page| self.objects.get(&page));
                     entry.deletion = deletion_once_removed(&known, page.and_then(Read::page_spec));
                 }
-                entry.status = Recorded::Status(Arc::from(status));
+                entry.status = Recorded::Status(status);
                 None
             }
             StoreChange::Release => {

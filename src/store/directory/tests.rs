@@ -8,6 +8,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use super::*;
 use crate::api::Journal as Attempt;
+use crate::engine::Status;
 
 const HEAD: &str = "apiVersion: statuspage-operator.io/v1alpha1\nkind";
 
@@ -58,9 +59,10 @@ async fn create(store: &DirectoryStore, number: usize) {
     write(attempt()).await;
     write(StoreChange::RecordId(format!("id{number}"))).await;
     let mut status = component(store, number).status;
-    status.object_mut().journal = None;
-    status.object_mut().id = Some(format!("id{number}"));
-    write(StoreChange::Status(Box::new(status))).await;
+    let object = Arc::make_mut(&mut status).object_mut();
+    object.journal = None;
+    object.id = Some(format!("id{number}"));
+    write(StoreChange::Status(status)).await;
 }
 
 /// What another process finds when this one is killed now.
@@ -219,4 +221,20 @@ async fn a_long_journal_is_put_into_the_lock_file_meanwhile() {
     }
     let whole = fs::metadata(store.lock_path()).unwrap().len();
     assert!(longest < 2 * whole.max(256 * 1024), "{longest} {whole}");
+}
+
+#[tokio::test]
+async fn a_status_is_in_memory_once() {
+    let directory = directory(2);
+    let store = opened(directory.path());
+    create(&store, 0).await;
+    let told = Arc::new(Status::empty(Kind::Component));
+    let change = StoreChange::Status(Arc::clone(&told));
+    store.write(&component(&store, 0), change).await.unwrap();
+    let views = [(); 2].map(|()| store.view(&page()).unwrap());
+    for view in &views {
+        let known = view.get(&component(&store, 0).key).unwrap();
+        assert!(Arc::ptr_eq(&known.status, &told), "as it was written");
+        assert!(Arc::ptr_eq(&known.stored, &told));
+    }
 }

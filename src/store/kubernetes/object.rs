@@ -10,9 +10,9 @@ use kube::api::{ApiResource, DynamicObject, ObjectMeta};
 use serde_json::Value;
 
 use crate::api::{
-    ALLOW_DELETES, ALLOW_RECREATES, Component, ComponentGroup, FINALIZER, GROUP, ID, Incident, IncidentTemplate, Kind,
-    Metric, MetricsProvider, OrganizationUser, PageAccessGroup, PageAccessUser, PageReference, REACTIVATE,
-    REQUESTED_AT, RESEND_CONFIRMATION, RESET_DATA, StatusPage, Subscriber, VERSION,
+    ALLOW_DELETES, ASKED_BESIDE, Component, ComponentGroup, FINALIZER, GROUP, ID, Incident, IncidentTemplate, Kind,
+    Metric, MetricsProvider, OrganizationUser, PageAccessGroup, PageAccessUser, PageReference, REQUESTED_AT,
+    StatusPage, Subscriber, VERSION,
 };
 use crate::engine::{Declaration, ObjectKey, Spec, Status};
 
@@ -97,7 +97,7 @@ impl Object {
             id_annotation: annotation(ID).filter(|id| !id.trim().is_empty()),
             requested_at: annotation(REQUESTED_AT),
             allow_deletes: annotation(ALLOW_DELETES),
-            annotations: [ALLOW_RECREATES, RESEND_CONFIRMATION, REACTIVATE, RESET_DATA]
+            annotations: ASKED_BESIDE
                 .into_iter()
                 .filter_map(|name| Some((name.to_owned(), annotation(name)?.into_string())))
                 .collect(),
@@ -206,7 +206,7 @@ impl Object {
             allow_deletes: self.allow_deletes.as_deref().map(str::to_owned),
             annotations: self.annotations.clone(),
             spec: Arc::clone(spec),
-            status: Status::clone(&self.status),
+            status: Arc::clone(&self.status),
             stored: Arc::clone(&self.status),
             secrets: Default::default(),
         })

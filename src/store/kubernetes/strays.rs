@@ -2,6 +2,8 @@
 //!
 //! They are told so in their own status, and they are let go when nothing remote depends on it.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 
 use super::KubernetesStore;
@@ -18,7 +20,7 @@ struct Stray {
     key: ObjectKey,
     uid: String,
     version: String,
-    stored: Status,
+    stored: Arc<Status>,
     generation: i64,
     state: State,
     reason: Reason,
@@ -87,9 +89,9 @@ impl KubernetesStore {
             }
             return released;
         }
-        let mut status = stray.stored.clone();
+        let mut status = Arc::clone(&stray.stored);
         engine::apply_conditions(
-            status.object_mut(),
+            &mut status,
             stray.state,
             stray.reason,
             &stray.message,
@@ -124,7 +126,7 @@ fn stray(cache: &Cache, key: &ObjectKey, object: &Object) -> Option<Stray> {
         key: key.clone(),
         uid: object.uid.to_string(),
         version: object.version.to_string(),
-        stored: Status::clone(&object.status),
+        stored: Arc::clone(&object.status),
         generation: object.generation,
         state,
         reason,

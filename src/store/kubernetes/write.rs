@@ -67,7 +67,7 @@ impl KubernetesStore {
             StoreChange::RecordId(id) => self.record_id(target, &id).await,
             StoreChange::Status(status) => self.replace_status(target, &status).await,
             StoreChange::Journal(journal) => {
-                let mut status = declaration.status.clone();
+                let mut status = Status::clone(&declaration.status);
                 status.object_mut().journal = Some(journal);
                 self.put_status(target, target.version, &status).await
             }

@@ -158,9 +158,9 @@ async fn the_uptime_is_read_once_an_hour_where_it_is_asked_for_and_shown() {
         stage.declare(Kind::Component, name, spec);
     }
     let driver = stage.settle(stage.driver()).await;
-    let uptime = |kind, name| match stage.store.get(&key(kind, name)).unwrap().status {
-        Status::Component(status) => status.uptime,
-        Status::ComponentGroup(status) => status.uptime,
+    let uptime = |kind, name| match &*stage.store.get(&key(kind, name)).unwrap().status {
+        Status::Component(status) => status.uptime.clone(),
+        Status::ComponentGroup(status) => status.uptime.clone(),
         _ => None,
     };
     for (kind, name) in [(Kind::Component, "api"), (Kind::ComponentGroup, "core")] {

@@ -5,6 +5,7 @@ mod crashes;
 mod drift;
 mod failures;
 mod figures;
+mod long_lists;
 mod pages;
 mod people;
 mod pressure;

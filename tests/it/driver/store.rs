@@ -170,7 +170,7 @@ fn apply(state: &mut State, declaration: &Declaration, change: &StoreChange) -> 
             if stored.version != declaration.version {
                 return Err(StoreError::Conflict(key.to_string()));
             }
-            let mut status = declaration.status.clone();
+            let mut status = Status::clone(&declaration.status);
             status.object_mut().journal = Some(journal.clone());
             stored.stored = Arc::new(status);
         }
@@ -187,7 +187,7 @@ fn apply(state: &mut State, declaration: &Declaration, change: &StoreChange) -> 
         }
     }
     stored.version = version;
-    stored.status = Status::clone(&stored.stored);
+    stored.status = Arc::clone(&stored.stored);
     state.declarations.retain(|one| !one.deleting || one.finalizer);
     state.writes.push((key.clone(), change.clone()));
     Ok(())

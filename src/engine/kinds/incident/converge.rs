@@ -56,7 +56,7 @@ pub(in crate::engine) fn converge<'a>(planner: &mut Planner<'a>, declaration: &'
 
 /// An incident older than the list: read it only when something can still happen to it.
 fn beyond_list<'a>(planner: &mut Planner<'a>, declaration: &'a Declaration, spec: &IncidentSpec, id: &str) {
-    let Status::Incident(status) = &declaration.status else {
+    let Status::Incident(status) = &*declaration.status else {
         return;
     };
     let over = status
@@ -86,9 +86,10 @@ fn here<'a>(planner: &mut Planner<'a>, context: &Context<'a>, spec: &IncidentSpe
         Reason::Synced,
         "the page shows what is declared",
     );
-    planner.take(declaration, &remote.id, adopted, &mut outcome.status);
-    spec.observe(context, remote, &mut outcome.status);
-    let Status::Incident(known) = &outcome.status else {
+    let status = outcome.status_mut();
+    planner.take(declaration, &remote.id, adopted, status);
+    spec.observe(context, remote, status);
+    let Status::Incident(known) = &*outcome.status else {
         return;
     };
     if let Some(message) = misplaced(&spec.updates, &known.updates) {
@@ -129,7 +130,7 @@ fn here<'a>(planner: &mut Planner<'a>, context: &Context<'a>, spec: &IncidentSpe
                 format!("the page shows what is declared, but for components that are not on the page: {names}");
         }
     }
-    let Status::Incident(status) = &outcome.status else {
+    let Status::Incident(status) = &*outcome.status else {
         return;
     };
     let published = status.updates.clone();
@@ -267,7 +268,7 @@ fn settle_announcement(
     };
     let seen = declaration.attempt_seen.unwrap_or(world.now);
     let looked = last_look.filter(|look| *look >= seen);
-    let object = outcome.status.object_mut();
+    let object = outcome.status_mut().object_mut();
     if done && looked.is_some() {
         object.applied.insert(name, journal.title.unwrap_or_default());
         object.journal = None;

@@ -43,7 +43,7 @@ pub(super) fn subscription(
         .collect();
     for (name, entry) in &wanted {
         // Recorded by an earlier version, without the salt.
-        let applied = &mut outcome.status.object_mut().applied;
+        let applied = &mut outcome.status_mut().object_mut().applied;
         if let Some(how) = applied.remove(&recorded_before(declared(entry))) {
             applied.insert(name.clone(), how);
         }
@@ -68,7 +68,7 @@ pub(super) fn subscription(
     };
     if let Some((name, entry)) = added {
         if there(name).is_some() {
-            let applied = &mut outcome.status.object_mut().applied;
+            let applied = &mut outcome.status_mut().object_mut().applied;
             applied.insert(name.clone(), FOUND.to_owned());
             return None;
         }
@@ -99,7 +99,7 @@ pub(super) fn subscription(
             applied: None,
         }),
         None => {
-            outcome.status.object_mut().applied.remove(name);
+            outcome.status_mut().object_mut().applied.remove(name);
             None
         }
     }

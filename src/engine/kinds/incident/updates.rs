@@ -9,7 +9,7 @@ use super::super::Rules;
 use crate::api::{DriftPolicy, IncidentSpec, IncidentStatusName, IncidentUpdate, Journal, PublishedUpdate, Reason};
 use crate::engine::context::Context;
 use crate::engine::declaration::{Declaration, Status};
-use crate::engine::evidence::{self, is_fresh_object, next_look, settled_at};
+use crate::engine::evidence::{self, carried_out_until, is_fresh_object, next_look, settled_at};
 use crate::engine::fields::{Change, Comparisons};
 use crate::engine::identity::shown_time;
 use crate::engine::journal::published_index;
@@ -69,7 +69,7 @@ pub(super) fn bind_updates(
     outcome: &mut Outcome,
 ) -> bool {
     let declaration = context.declaration;
-    let Status::Incident(status) = &mut outcome.status else {
+    let Status::Incident(status) = outcome.status_mut() else {
         return false;
     };
     let journal = status.object.journal.clone();
@@ -125,7 +125,7 @@ fn give_up_attempt(
     let settled = settled_at(world, declaration, journal, CollectionKind::Incidents);
     let examined = world.snapshot.examined(ObjectKind::Incident, &remote.id);
     if examined.shown_before.is_some_and(|before| before >= settled) {
-        outcome.status.object_mut().journal = None;
+        outcome.status_mut().object_mut().journal = None;
         return true;
     }
     let why = match world.failures.get(&declaration.key) {
@@ -209,7 +209,12 @@ fn attempt_of<'r>(
     };
     newer()
         .find(|candidate| is_text_of(update, candidate))
-        .or_else(|| newer().find(|candidate| same_phase(update, candidate)))
+        .or_else(|| newer().find(|candidate| same_phase(update, candidate) && is_of_that_time(journal, candidate)))
+}
+
+/// False for what somebody posted when the attempt was certainly over.
+fn is_of_that_time(journal: &Journal, posted: &RemoteUpdate) -> bool {
+    posted.created_at.is_none_or(|at| at <= carried_out_until(journal))
 }
 
 pub(super) fn same_text(update: &IncidentUpdate, remote: &RemoteUpdate) -> bool {
@@ -313,7 +318,7 @@ pub(super) fn publish<'a>(
     let declaration = context.declaration;
     let summary = format!("publish update {} of incident {:?}", index + 1, spec.title(context));
     outcome.progress(format!("will {summary}"));
-    let Status::Incident(status) = &mut outcome.status else {
+    let Status::Incident(status) = outcome.status_mut() else {
         return;
     };
     let unbound = |candidate: &&RemoteUpdate| !status.updates.iter().any(|known| known.id == candidate.id);

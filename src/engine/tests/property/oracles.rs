@@ -147,7 +147,7 @@ pub(super) fn what_is_in_sync_is_as_declared(simulation: &Simulation) {
             .find(|finding| finding.key == declaration.key);
         let Some(finding) = found else {
             // An incident that is over and no longer in the list is not looked for any more: the list reaches so far only.
-            let over = matches!(&declaration.status, Status::Incident(status) if status.resolved_at.is_some());
+            let over = matches!(&*declaration.status, Status::Incident(status) if status.resolved_at.is_some());
             assert!(over, "nothing was found about {}", declaration.key);
             continue;
         };
@@ -169,7 +169,7 @@ pub(super) fn what_is_in_sync_is_as_declared(simulation: &Simulation) {
         if !object.drift.is_empty() {
             continue;
         }
-        match (&*declaration.spec, &declaration.status) {
+        match (&*declaration.spec, &*declaration.status) {
             (Spec::Component(spec), _) => {
                 let remote = simulation.remote_component(&id);
                 assert_eq!(remote.name, spec.name);

@@ -366,10 +366,10 @@ impl Simulation {
 
     /// Long enough goes by for the page's deletion cap.
     fn forget_deletions(&mut self) {
-        if let crate::engine::Status::StatusPage(status) = &mut self.page.status {
+        if let crate::engine::Status::StatusPage(status) = self.page.status_mut() {
             status.recent_deletions.clear();
         }
-        self.page.stored = std::sync::Arc::new(self.page.status.clone());
+        self.page.stored = std::sync::Arc::clone(&self.page.status);
     }
 
     /// Nothing is done for it, so that what was begun stays open.
@@ -390,7 +390,7 @@ impl Simulation {
         self.last_update = None;
         self.now = self.now.saturating_add(SignedDuration::from_secs(2)).unwrap();
         for declaration in self.declarations.iter_mut().chain(std::iter::once(&mut self.page)) {
-            declaration.status = (*declaration.stored).clone();
+            declaration.status = std::sync::Arc::clone(&declaration.stored);
             declaration.seen = self.now;
             declaration.spec_seen = self.now;
             if let Some(pinned) = self.pinned.get(&declaration.key) {

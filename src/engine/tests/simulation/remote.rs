@@ -190,8 +190,8 @@ impl Simulation {
                 return;
             }
             let declaration = &mut self.declarations[index];
-            declaration.status.object_mut().journal = Some(journal);
-            declaration.stored = std::sync::Arc::new(declaration.status.clone());
+            declaration.status_mut().object_mut().journal = Some(journal);
+            declaration.stored = std::sync::Arc::clone(&declaration.status);
         }
         let fault = self.fault(|| format!("{} {} {request:?}", step.key, step.summary));
         match fault {
@@ -239,7 +239,7 @@ impl Simulation {
             if step.action.is_journalled() {
                 for declaration in &mut self.declarations {
                     if declaration.key == step.key {
-                        let journal = &mut declaration.status.object_mut().journal;
+                        let journal = &mut declaration.status_mut().object_mut().journal;
                         *journal = journal.take().and_then(engine::undone);
                     }
                 }
@@ -269,9 +269,9 @@ impl Simulation {
             }
         }
         self.failures.remove(&step.key);
-        if let (true, Status::StatusPage(page)) = (step.action.is_deletion(), &mut self.page.status) {
+        if let (true, Status::StatusPage(page)) = (step.action.is_deletion(), self.page.status_mut()) {
             page.recent_deletions.push(Time(self.now));
-            self.page.stored = std::sync::Arc::new(self.page.status.clone());
+            self.page.stored = std::sync::Arc::clone(&self.page.status);
         }
         if matches!(step.action, Action::Update(_)) {
             self.last_update = Some(step.clone());

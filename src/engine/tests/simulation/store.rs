@@ -81,7 +81,7 @@ impl Simulation {
                 .unwrap();
             examine(declaration, status);
             declaration.status.clone_from(status);
-            declaration.stored = std::sync::Arc::new(status.clone());
+            declaration.stored = std::sync::Arc::clone(status);
             // The store has caught up: from now on its word counts.
             if let Some(id) = self.pinned.get(key) {
                 declaration.id_annotation = Some(id.clone());

@@ -13,11 +13,12 @@ use statuspage_operator::driver::{
 };
 use statuspage_operator::engine::{Action, Declaration, ObjectKey, Step};
 use statuspage_operator::server::{Identifiers, PageSeed, Server, ServerOptions};
-use statuspage_operator::statuspage::{BaseUrl, BudgetRegistry, Incoming, Outgoing, Token, TransportError};
+use statuspage_operator::statuspage::{BaseUrl, BudgetRegistry, Outgoing, Token};
 use statuspage_operator::store::directory::{DirectoryOptions, DirectoryStore};
 
 use super::super::Directory;
 use super::scenario::{Deed, Sketch};
+use crate::support::in_process::exchange;
 
 const PAGE: &str = "page00000001";
 const TOKEN: &str = "contract-token";
@@ -324,21 +325,4 @@ impl Stage {
         };
         self.call(deed.method, path.trim_end_matches('/'), &deed.body).await;
     }
-}
-
-async fn exchange(server: Server, outgoing: Outgoing) -> Result<Incoming, TransportError> {
-    tokio::time::sleep(Duration::from_millis(20)).await;
-    let path = match outgoing.url.query() {
-        Some(query) => format!("{}?{query}", outgoing.url.path()),
-        None => outgoing.url.path().to_owned(),
-    };
-    let mut request = http::Request::builder().method(outgoing.method).uri(path);
-    for (name, value) in &outgoing.headers {
-        request = request.header(name, value);
-    }
-    let request = request.body(outgoing.body.unwrap_or_default()).unwrap();
-    let response = server.exchange(request).await.unwrap();
-    let status = response.status().as_u16();
-    let headers = response.headers().clone();
-    Ok(Incoming::new(status, headers, response.into_body()))
 }
