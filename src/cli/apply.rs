@@ -10,11 +10,14 @@ use serde::Serialize;
 
 use super::only::Only;
 use super::plan::{self, PageReport as PagePlan, PlanFile, PlannedPage, Reviewed, differences, review, text};
-use super::progress::{Counts, Lines, finding_lines, left_out, lines, print_problems, stranded_lines, summary};
+use super::progress::{
+    Counts, Lines, finding_lines, left_out, lines, print_problems, stranded_lines, summary, unrecorded, warning_line,
+};
 use super::question::{self, Answer};
 use super::record::Record;
 use super::session::{PageResult, Session, asked_to_end, block_on, settle};
 use super::{Connection, Failure, Outcome};
+use crate::api::Reason;
 use crate::driver::{PageDriver, Trigger};
 use crate::engine::State;
 use crate::store::directory::DirectoryStore;
@@ -64,6 +67,7 @@ struct Report<'a> {
     version: u32,
     pages: Vec<PageReport<'a>>,
     undeclared_pages: &'a BTreeMap<String, usize>,
+    nothing_recorded: bool,
     manifest_errors: usize,
 }
 
@@ -274,6 +278,9 @@ fn report(
     stranded: &BTreeMap<String, usize>,
     out: &mut dyn Write,
 ) -> std::io::Result<()> {
+    let findings = results.iter().flat_map(|result| &result.findings);
+    let already_there = findings.filter(|finding| finding.reason == Reason::AlreadyExists);
+    let unrecorded = unrecorded(&session.store, already_there.count());
     if arguments.output == Format::Json {
         let report = Report {
             version: 1,
@@ -282,6 +289,7 @@ fn report(
                 .map(|result| page_report(result, session.tally.of(&result.key)))
                 .collect(),
             undeclared_pages: stranded,
+            nothing_recorded: unrecorded.is_some(),
             manifest_errors: session.manifest_errors(),
         };
         serde_json::to_writer_pretty(&mut *out, &report)?;
@@ -306,7 +314,10 @@ fn report(
             writeln!(out, "Stopped before the end: apply again to go on.")?;
         }
     }
-    for line in stranded_lines(stranded) {
+    for line in stranded_lines(stranded)
+        .into_iter()
+        .chain(unrecorded.as_deref().map(warning_line))
+    {
         writeln!(out, "{line}")?;
     }
     if session.manifests.has_errors() {

@@ -20,9 +20,9 @@ Secrets:
   --token-file; with several pages of different tokens, set the variable of each tokenSecretRef instead.
 
 Files:
-  statuspage.lock.json    ids of what was created, beside the manifests: commit it
-  .statuspage/            what this machine has sent in the last minute, ids at other servers (--api-url), and
-                          data of `dev`: do not commit it";
+  statuspage.lock.json    ids and hashes of what was applied, beside the manifests: commit it
+  .statuspage/            how the objects stand, what this machine has sent in the last minute, ids at other
+                          servers (--api-url), and data of `dev`: do not commit it";
 
 /// How Statuspage is reached.
 #[derive(Clone, Debug, Args)]

@@ -14,6 +14,7 @@ use crate::api::Reason;
 use crate::driver::{Event, EventKind};
 use crate::engine::{Finding, ObjectKey, State};
 use crate::manifest::{Manifests, Problem};
+use crate::store::directory::DirectoryStore;
 
 /// Where lines go: standard output, from whatever task.
 pub(super) type Lines = Arc<dyn Fn(&str) + Send + Sync>;
@@ -234,6 +235,30 @@ pub(super) fn stranded_lines(stranded: &BTreeMap<String, usize>) -> Vec<String> 
             )
         })
         .collect()
+}
+
+/// What is said when nothing is on record of objects that are on the page already, and how many there are. Nothing when
+/// that is not so.
+pub(super) fn unrecorded(store: &DirectoryStore, already_there: usize) -> Option<String> {
+    if already_there == 0 || !store.was_blank() {
+        return None;
+    }
+    let path = store.lock_path().display();
+    let objects = match already_there {
+        1 => "1 declared object is on the page already".to_owned(),
+        more => format!("{more} declared objects are on the page already"),
+    };
+    Some(format!(
+        "{path} has no object on record, and {objects}: nothing is created twice, and what is there is left alone. If the lock \
+         file was lost, restore it (git log -- {path}). If it is gone for good, or there never was one, take over what is \
+         there: adoptionPolicy: ByName in spec.defaults of the StatusPage, or `statuspage adopt` for one object"
+    ))
+}
+
+/// A line of what somebody should look at.
+pub(super) fn warning_line(text: &str) -> String {
+    let style = AnsiColor::Yellow.on_default();
+    format!("{style}!{style:#} {text}")
 }
 
 /// What manifests with errors mean for the others.

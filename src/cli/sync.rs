@@ -9,10 +9,13 @@ use clap::Args;
 use notify::{RecursiveMode, Watcher};
 use tokio::sync::mpsc;
 
-use super::progress::{Lines, Tally, finding_lines, lines, print_problems, stranded_lines, summary};
+use super::progress::{
+    Lines, Tally, finding_lines, lines, print_problems, stranded_lines, summary, unrecorded, warning_line,
+};
 use super::record::Record;
 use super::session::{Session, asked_to_end, block_on, result, until};
 use super::{Connection, Failure, HttpApi, Outcome};
+use crate::api::Reason;
 use crate::driver::{PageDriver, PassEnd, Trigger};
 use crate::engine::ObjectKey;
 use crate::store::directory::{DirectoryStore, LOCAL_STATE};
@@ -143,6 +146,7 @@ fn keep(
     let hint = Arc::clone(hint);
     let tally: Tally = session.tally.clone();
     let public = session.public;
+    let store = Arc::clone(&session.store);
     async move {
         let mut told = Vec::new();
         let mut before = (tally.of(&page), driver.totals().requests);
@@ -162,6 +166,10 @@ fn keep(
                     print(&line);
                 }
                 print(&summary(&stands, done.0.since(before.0), done.1 - before.1, public));
+                let already_there = all.iter().filter(|finding| finding.reason == Reason::AlreadyExists);
+                if let (true, Some(text)) = (first, unrecorded(&store, already_there.count())) {
+                    print(&warning_line(&text));
+                }
                 told = all;
             }
             (before, first) = (done, false);

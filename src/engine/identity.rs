@@ -541,18 +541,27 @@ fn adopt<K: Rules>(context: &Context<'_>, rules: &K, candidates: &[&K::Remote]) 
             })
         }
         _ if policies.adoption == AdoptionPolicy::CreateNew && !observe => Identified::of(absent::<K>(candidates)),
-        [only] => Identified::stop(
-            State::Stalled,
-            Reason::AlreadyExists,
-            format!(
-                "the page already has {} {:?} with id {}, which no declaration owns: to take it over set adoptionPolicy: ByName or the annotation {}={}, to create another one set adoptionPolicy: CreateNew",
-                context.declaration.key.kind.with_article(),
-                rules.title(context),
-                K::id(only),
-                crate::api::ID,
-                K::id(only)
-            ),
-        ),
+        [only] => {
+            let whose = if rules.is_named_by(context, only) {
+                "whose mark names this declaration: its record (lock file, status) is lost, or another copy of it is at work"
+            } else {
+                "which no declaration owns"
+            };
+            let (annotation, id) = (crate::api::ID, K::id(only));
+            let by_name = match adoptable(only) {
+                true => "adoptionPolicy: ByName or ",
+                false => "",
+            };
+            Identified::stop(
+                State::Stalled,
+                Reason::AlreadyExists,
+                format!(
+                    "the page already has {} {:?} with id {id}, {whose}: to take it over set {by_name}the annotation {annotation}={id}, to create another one set adoptionPolicy: CreateNew",
+                    context.declaration.key.kind.with_article(),
+                    rules.title(context),
+                ),
+            )
+        }
         several => Identified::stop(
             State::Stalled,
             Reason::Ambiguous,

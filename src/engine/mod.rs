@@ -43,7 +43,7 @@ pub use deletion::LEAVE_AFTER;
 pub use evidence::{FRESH, REQUEST_LIFE, SEND_WITHIN, attempt_is_over};
 pub use failure::{Failure, forget_settled};
 pub use fields::{Change, hash};
-pub use kinds::{declared_settings, list_of, object_kind};
+pub use kinds::{IN_SYNC, declared_settings, list_of, object_kind};
 pub use observation::totals as subscriber_totals;
 pub use plan::{Action, Backlog, Finding, Plan, Read, ReadWhat, State, Step};
 pub use planner::plan;

@@ -28,6 +28,7 @@ JSON (--output json), one object:
   version             1; grows when a field changes its meaning or goes away
   manifest_errors     problems of manifests, which are explained on standard error
   undeclared_pages    pages (namespace/name) with recorded objects whose StatusPage is not declared any more
+  nothing_recorded    true when the lock file has no object, and declared objects are on the page already
   pages[]             in the order of the files
     page, page_id     namespace/name of the StatusPage; its id, or null when it was not reached
     create, update, delete, requests

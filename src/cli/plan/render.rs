@@ -5,7 +5,7 @@ use std::io::Write;
 use serde_json::Value;
 
 use super::report::{PageReport, Report, StepReport};
-use crate::cli::progress::{left_out, stranded_lines};
+use crate::cli::progress::{left_out, stranded_lines, warning_line};
 use crate::engine::Change;
 
 /// What is said of a step below its headline: what visitors will read, word for word, then the fields.
@@ -111,6 +111,9 @@ pub(in crate::cli) fn text(report: &Report, out: &mut dyn Write) -> std::io::Res
     for line in stranded_lines(&report.undeclared_pages) {
         writeln!(out, "{line}")?;
     }
+    if let Some(text) = &report.unrecorded {
+        writeln!(out, "{}", warning_line(text))?;
+    }
     if report.manifest_errors > 0 {
         writeln!(out, "{}", left_out(report.manifest_errors))?;
     }
@@ -154,6 +157,9 @@ pub(in crate::cli) fn markdown(report: &Report, out: &mut dyn Write) -> std::io:
             out,
             "- StatusPage `{page}` is not declared any more: its {count} recorded objects stay as they are"
         )?;
+    }
+    if let Some(text) = &report.unrecorded {
+        writeln!(out, "- {text}")?;
     }
     if report.manifest_errors > 0 {
         writeln!(out, "\n**{}**", left_out(report.manifest_errors))?;

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::api::Kind;
-use crate::cli::progress::finding_lines;
+use crate::api::{Kind, Reason};
+use crate::cli::progress::{finding_lines, unrecorded};
 use crate::cli::session::Session;
 use crate::driver::View;
 use crate::driver::binding::description;
@@ -21,16 +21,25 @@ pub(in crate::cli) struct Report {
     pub(in crate::cli) version: u32,
     pub(in crate::cli) manifest_errors: usize,
     pub(in crate::cli) undeclared_pages: BTreeMap<String, usize>,
+    pub(in crate::cli) nothing_recorded: bool,
     pub(in crate::cli) pages: Vec<PageReport>,
+    /// What that means, in words.
+    #[serde(skip)]
+    pub(in crate::cli) unrecorded: Option<String>,
 }
 
 impl Report {
     pub(in crate::cli) fn new(session: &Session, pages: Vec<PageReport>) -> Self {
+        let problems = pages.iter().flat_map(|page| &page.problems);
+        let already_there = problems.filter(|problem| problem.reason == Reason::AlreadyExists.as_str());
+        let unrecorded = unrecorded(&session.store, already_there.count());
         Report {
             version: 1,
             manifest_errors: session.manifest_errors(),
             undeclared_pages: session.store.stranded(),
+            nothing_recorded: unrecorded.is_some(),
             pages,
+            unrecorded,
         }
     }
 

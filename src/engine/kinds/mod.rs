@@ -34,6 +34,9 @@ use super::request::Request;
 use crate::api::{Kind, Reason};
 use crate::statuspage::{Collection, CollectionKind, Dated, Identified, ObjectKind, Priority, Search, Snapshot};
 
+/// What is said of an object that is as declared, unless its kind says it otherwise.
+pub const IN_SYNC: &str = "the page shows what is declared";
+
 /// The rules of one kind.
 pub(super) trait Rules {
     /// The remote object.
@@ -46,7 +49,7 @@ pub(super) trait Rules {
     const OBJECT: Option<ObjectKind>;
 
     /// What is said of an object that is as declared.
-    const IN_SYNC: &'static str = "the page shows what is declared";
+    const IN_SYNC: &'static str = IN_SYNC;
 
     /// Why nothing of this kind can be done on this page, if so.
     fn possible(&self, _context: &Context<'_>) -> Result<(), Blocked> {
@@ -86,6 +89,10 @@ pub(super) trait Rules {
     /// True when the remote object, which has the same identity, may be taken over without its id being given.
     fn adoptable(&self, _context: &Context<'_>, _remote: &Self::Remote) -> bool {
         true
+    }
+    /// True when the remote object says that it was created for a declaration of this name.
+    fn is_named_by(&self, _context: &Context<'_>, _remote: &Self::Remote) -> bool {
+        false
     }
     /// True when the remote object, which has the same identity, is what an earlier attempt of this very declaration
     /// created.

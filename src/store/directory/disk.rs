@@ -1,13 +1,15 @@
-//! What is on the disk: the lock file, and the journal of what has changed since it was written.
+//! What is on the disk: the lock file, the reports that belong to it, and the journal of what has changed since they were
+//! written.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
+use super::error::LockError;
 use super::journal::{Journal, journal_path, line};
-use super::lock::{self, LockError};
-use super::locked;
+use super::lock::{VERSION, text};
 use super::state::{Durable, State};
+use super::{atomic, locked};
 
 /// A journal may become so long, or as long as the lock file if that is more, before it is put into the lock file.
 const LONG: u64 = 256 * 1024;
@@ -17,13 +19,14 @@ const LONG: u64 = 256 * 1024;
 pub(super) enum Save {
     /// What has changed, to the journal.
     Changes(Durable),
-    /// Everything, to the lock file.
+    /// Everything, to the lock file and the reports.
     Whole,
 }
 
 /// Writes one thing at a time. Nobody who only wants to know the state waits for it.
 pub(super) struct Disk {
     lock_path: PathBuf,
+    report_path: PathBuf,
     state: Arc<Mutex<State>>,
     files: Mutex<Files>,
     written: AtomicU64,
@@ -31,17 +34,28 @@ pub(super) struct Disk {
 
 struct Files {
     journal: Journal,
-    /// Bytes of the lock file, once it was written or found to be as it would be written.
-    whole: Option<u64>,
+    /// Bytes of the lock file and the reports, once it is known.
+    whole: u64,
+    /// True while there is a journal that another process has left.
+    left: bool,
+    /// True once it was told that reports are not kept.
+    told: bool,
 }
 
 impl Disk {
-    pub(super) fn new(lock_path: PathBuf, state: Arc<Mutex<State>>) -> Self {
-        let journal = Journal::new(journal_path(&lock_path));
+    /// `left` says that another process has left a journal, which was read.
+    pub(super) fn new(lock_path: PathBuf, report_path: PathBuf, state: Arc<Mutex<State>>, left: bool) -> Self {
+        let files = Files {
+            journal: Journal::new(journal_path(&lock_path)),
+            whole: 0,
+            left,
+            told: false,
+        };
         Disk {
             lock_path,
+            report_path,
             state,
-            files: Mutex::new(Files { journal, whole: None }),
+            files: Mutex::new(files),
             written: AtomicU64::new(0),
         }
     }
@@ -56,7 +70,7 @@ impl Disk {
         match what {
             Save::Changes(durable) => {
                 self.append(&mut files, durable)?;
-                if files.journal.length() > files.whole.unwrap_or(0).max(LONG) {
+                if files.journal.length() > files.whole.max(LONG) {
                     self.write_whole(&mut files)?;
                 }
                 Ok(())
@@ -69,14 +83,13 @@ impl Disk {
         let (names, lines) = {
             let mut state = locked(&self.state);
             let names = std::mem::take(&mut state.unsaved);
-            let text = |name: &String| line(name, state.texts.get(name).map(String::as_str));
-            let lines: String = names.iter().map(text).collect();
+            let lines: String = names.iter().map(|name| line(name, &state.texts(name))).collect();
             (names, lines)
         };
         let appended = files.journal.append(&lines, durable == Durable::Machine);
         match appended {
             Ok(()) => {
-                self.written.fetch_add(lines.len() as u64, Ordering::Relaxed);
+                self.count(lines.len());
                 Ok(())
             }
             Err(error) => {
@@ -87,29 +100,56 @@ impl Disk {
     }
 
     fn write_whole(&self, files: &mut Files) -> Result<(), LockError> {
-        let (names, text, is_empty) = {
+        let (names, [lock, reports]) = {
             let mut state = locked(&self.state);
-            if state.unsaved.is_empty() && files.journal.length() == 0 && files.whole.is_some() {
+            if state.unsaved.is_empty() && files.journal.length() == 0 && !files.left {
                 return Ok(());
             }
             let names = std::mem::take(&mut state.unsaved);
-            (names, lock::text(state.texts.iter()), state.texts.is_empty())
+            let texts =
+                [&state.lines, &state.reports].map(|lines| (!lines.is_empty()).then(|| text(VERSION, lines.iter())));
+            (names, texts)
         };
-        let is_there = files.whole.is_none() && lock::is_on_disk(&self.lock_path, &text, is_empty);
-        let written = match is_there {
-            true => Ok(()),
-            false => lock::write(&self.lock_path, &text),
-        };
-        if let Err(error) = written {
-            locked(&self.state).unsaved.extend(names);
-            return Err(error);
+        // Nothing at all was ever recorded: no file is better than an empty one.
+        let [lock, reports] = [(lock, &self.lock_path), (reports, &self.report_path)].map(|(text_of, path)| {
+            let text = text_of.or_else(|| path.exists().then(|| text(VERSION, std::iter::empty())));
+            text.unwrap_or_default()
+        });
+        if is_news(&self.lock_path, &lock) {
+            if let Err(source) = atomic::write(&self.lock_path, &lock) {
+                locked(&self.state).unsaved.extend(names);
+                return Err(LockError::Write {
+                    path: self.lock_path.clone(),
+                    source,
+                });
+            }
+            self.count(lock.len());
         }
-        if !is_there {
-            self.written.fetch_add(text.len() as u64, Ordering::Relaxed);
+        if is_news(&self.report_path, &reports) {
+            match atomic::write_lightly(&self.report_path, &reports) {
+                Ok(()) => self.count(reports.len()),
+                Err(error) if !files.told => {
+                    files.told = true;
+                    let path = self.report_path.display();
+                    tracing::warn!(%path, %error, "how the objects stand is not kept for the next command");
+                }
+                Err(_) => {}
+            }
         }
-        files.whole = Some(text.len() as u64);
-        files.journal.remove()
+        files.whole = (lock.len() + reports.len()) as u64;
+        files.journal.remove()?;
+        files.left = false;
+        Ok(())
     }
+
+    fn count(&self, bytes: usize) {
+        self.written.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+}
+
+/// True for a text that the file does not hold; none at all is no news.
+fn is_news(path: &Path, text: &str) -> bool {
+    !text.is_empty() && !atomic::holds(path, text)
 }
 
 impl Drop for Disk {

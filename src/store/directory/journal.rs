@@ -9,9 +9,14 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use jiff::Timestamp;
 use serde::Deserialize;
+use serde_json::Value;
 
-use super::lock::{Entry, LockError, LockFile, VERSION, sync_directory_of};
+use super::atomic::sync_directory_of;
+use super::error::LockError;
+use super::lock::{Entries, Entry, Texts, VERSION};
+use super::{reading, report};
 
 /// The journal of one lock file.
 #[derive(Debug)]
@@ -26,7 +31,7 @@ pub(super) struct Journal {
 
 #[derive(Deserialize)]
 struct Header {
-    version: u32,
+    version: u64,
 }
 
 /// The journal that belongs to a lock file.
@@ -34,28 +39,28 @@ pub(super) fn journal_path(lock_path: &Path) -> PathBuf {
     lock_path.with_extension("json.journal")
 }
 
-/// The line of one entry, from its text in the lock file; without one for an entry that is gone.
-pub(super) fn line(name: &str, text: Option<&str>) -> String {
-    let name = serde_json::Value::from(name);
-    let mut line = format!("{{{name}:");
-    // No string of JSON goes over the end of a line: what begins a line is layout.
-    text.unwrap_or("null")
-        .lines()
-        .for_each(|part| line.push_str(part.trim_start()));
-    line.push_str("}\n");
-    line
+/// The line of one entry: its line of the lock file and what is reported of it, as they are written; nothing for one
+/// that is gone.
+pub(super) fn line(name: &str, texts: &Texts) -> String {
+    let part = |text: &Option<String>| text.clone().unwrap_or_else(|| "null".to_owned());
+    format!(
+        "{{{}:[{},{}]}}\n",
+        Value::from(name),
+        part(&texts.line),
+        part(&texts.report)
+    )
 }
 
 /// Puts what a killed process has left behind into what was read from the lock file. True when there was a journal.
 ///
 /// # Errors
 /// The journal cannot be read, or a newer program wrote it.
-pub(super) fn replay(path: &Path, lock: &mut LockFile) -> Result<bool, LockError> {
+pub(super) fn replay(path: &Path, entries: &mut Entries, now: Timestamp) -> Result<bool, LockError> {
     let bytes = match fs::read(path) {
         Ok(bytes) => bytes,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
         Err(source) => {
-            return Err(LockError::Io {
+            return Err(LockError::Read {
                 path: path.to_owned(),
                 source,
             });
@@ -65,31 +70,58 @@ pub(super) fn replay(path: &Path, lock: &mut LockFile) -> Result<bool, LockError
     let header = lines
         .next()
         .and_then(|line| serde_json::from_slice::<Header>(line).ok());
-    if let Some(header) = header.filter(|header| header.version != VERSION) {
+    let version = header.map_or(VERSION, |header| header.version);
+    if version > VERSION {
         return Err(LockError::Version {
             path: path.to_owned(),
-            found: header.version,
+            found: version,
         });
     }
+    let read = match version {
+        VERSION => noted,
+        _ => noted_by_the_version_before,
+    };
     for line in lines {
         let Some(line) = line.strip_suffix(b"\n") else { break };
-        let Ok(entries) = serde_json::from_slice::<BTreeMap<String, Option<Entry>>>(line) else {
+        let Some(notes) = read(line, now) else {
             tracing::warn!(path = %path.display(), "the rest of what an interrupted command has noted cannot be read");
             break;
         };
-        for (name, entry) in entries {
+        for (name, entry) in notes {
             match entry {
-                Some(mut entry) => {
-                    entry.understand(&name);
-                    lock.objects.insert(name, entry);
-                }
-                None => {
-                    lock.objects.remove(&name);
-                }
-            }
+                Some(entry) => entries.insert(name, entry),
+                None => entries.remove(&name),
+            };
         }
     }
     Ok(true)
+}
+
+/// The entries that a line notes, by their names.
+type Notes = Vec<(String, Option<Entry>)>;
+
+fn noted(line: &[u8], now: Timestamp) -> Option<Notes> {
+    let notes: BTreeMap<String, (Option<Entry>, Option<Value>)> = serde_json::from_slice(line).ok()?;
+    let understood = notes.into_iter().map(|(name, (entry, reported))| {
+        let mut entry = entry.or_else(|| report::unsent(reported.as_ref()?));
+        if let Some(entry) = &mut entry {
+            entry.restore(&name, reported.as_ref(), now);
+        }
+        (name, entry)
+    });
+    Some(understood.collect())
+}
+
+fn noted_by_the_version_before(line: &[u8], _: Timestamp) -> Option<Notes> {
+    let notes: BTreeMap<String, Option<Entry>> = serde_json::from_slice(line).ok()?;
+    let upgraded = notes.into_iter().map(|(name, entry)| match entry {
+        Some(entry) => {
+            let (name, entry) = reading::upgraded(&name, entry);
+            (name, Some(entry))
+        }
+        None => (reading::renamed(&name), None),
+    });
+    Some(upgraded.collect())
 }
 
 impl Journal {
@@ -117,7 +149,7 @@ impl Journal {
             if self.file.as_ref().is_some_and(|file| file.set_len(length).is_err()) {
                 self.file = None;
             }
-            LockError::Io {
+            LockError::Write {
                 path: self.path.clone(),
                 source,
             }
@@ -162,7 +194,7 @@ impl Journal {
         self.file = None;
         (self.length, self.unsynced) = (0, false);
         match fs::remove_file(&self.path) {
-            Err(source) if source.kind() != io::ErrorKind::NotFound => Err(LockError::Io {
+            Err(source) if source.kind() != io::ErrorKind::NotFound => Err(LockError::Write {
                 path: self.path.clone(),
                 source,
             }),

@@ -1,13 +1,22 @@
 //! Declarations in a directory of manifests, with ids and statuses in a lock file beside them.
 //!
+//! What a fresh clone needs is in the lock file, to be committed; how the objects stand is a report in `.statuspage/`, which may
+//! be lost ([`report`] says what is where, and why).
+//!
 //! Invariant: one process at a time writes. Invariant: a manifest with an error deletes nothing: while any file of the
 //! directory has errors, what seems to be missing may be what cannot be read. Invariant: what is in memory and what is
 //! in the lock file, with the journal beside it, differ only by what a crash may lose.
 
+mod access;
+mod atomic;
 mod disk;
+mod error;
 mod journal;
 mod lock;
 mod object;
+mod places;
+mod reading;
+mod report;
 mod state;
 #[cfg(test)]
 mod tests;
@@ -17,23 +26,23 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-pub use lock::LockError;
+pub use error::{Difference, LockError, Place};
+pub use places::{LOCAL_STATE, local_state, lock_path};
 use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::task::block_in_place;
 
-use crate::api::{Kind, Reason, StatusPageSpec};
+use crate::api::{Kind, PublishedUpdate, StatusPageSpec};
 use crate::clock::Clock;
-use crate::driver::{Access, Event, Store, StoreChange, StoreError, View};
-use crate::engine::{Declaration, ObjectKey, Spec};
-use crate::manifest::{LOCK_FILE, Manifests, ReadError, read_directory};
+use crate::driver::{Event, Store, StoreChange, StoreError, View};
+use crate::engine::{Declaration, ObjectKey, Spec, Status};
+use crate::manifest::{Manifests, ReadError, read_directory};
 use crate::statuspage::{BaseUrl, Token};
+use access::address;
 use disk::{Disk, Save};
 use journal::{journal_path, replay};
-use lock::{LockFile, entry_key, entry_name};
+use lock::{Recorded, entry_key, entry_name};
+use places::{directory_of, report_path};
 use state::{Durable, State, page_name};
-
-/// Directory inside the manifests' one for what belongs to this machine only.
-pub const LOCAL_STATE: &str = ".statuspage";
 
 /// Called with everything that happens: the page as `namespace/name`, what it happened to, and what.
 pub type Observer = Box<dyn Fn(&str, &Declaration, &Event) + Send + Sync>;
@@ -74,6 +83,8 @@ pub struct DirectoryStore {
     state: Arc<Mutex<State>>,
     /// None when nothing is to be written.
     disk: Option<Disk>,
+    /// True when no object of any page was on record.
+    blank: bool,
     /// Held until the store is dropped.
     _exclusion: Option<File>,
 }
@@ -107,21 +118,31 @@ impl DirectoryStore {
         } else {
             let exclusion = exclude(directory_of(root))?;
             // Better now than after the first request.
-            LockFile::probe(&lock_path)?;
+            atomic::probe(&lock_path).map_err(|source| LockError::Write {
+                path: lock_path.clone(),
+                source,
+            })?;
             Some(exclusion)
         };
-        let mut lock = LockFile::read(&lock_path)?;
-        let texts = lock.texts();
+        let report_path = report_path(root, &lock_path);
+        let now = options.clock.now();
+        let mut entries = reading::read(&lock_path, &report_path, now)?;
+        let mut state = State::new(entries.clone());
         // An interrupted command has noted what it did since the lock file was written.
-        let interrupted = replay(&journal_path(&lock_path), &mut lock)?;
-        let state = Arc::new(Mutex::new(State::new(lock, texts)));
-        let disk = (!options.read_only).then(|| Disk::new(lock_path.clone(), Arc::clone(&state)));
+        let interrupted = replay(&journal_path(&lock_path), &mut entries, now)?;
+        let is_object = |name: &String| entry_key(name).is_some_and(|key| key.kind != Kind::StatusPage);
+        let blank = !entries.iter().any(|(name, entry)| entry.held && is_object(name));
+        state.entries = entries;
+        let state = Arc::new(Mutex::new(state));
+        let disk =
+            (!options.read_only).then(|| Disk::new(lock_path.clone(), report_path, Arc::clone(&state), interrupted));
         let store = DirectoryStore {
             root: root.to_owned(),
             lock_path,
             options,
             state,
             disk,
+            blank,
             _exclusion: exclusion,
         };
         store.take(&manifests);
@@ -152,7 +173,7 @@ impl DirectoryStore {
         }
     }
 
-    /// Bytes written to the lock file and to the journal beside it since the directory was opened.
+    /// Bytes written to the lock file, the journal beside it and the reports since the directory was opened.
     pub fn bytes_written(&self) -> u64 {
         self.disk.as_ref().map_or(0, |disk| disk.bytes_written())
     }
@@ -160,6 +181,12 @@ impl DirectoryStore {
     /// From here on does something for these declarations only; the objects of the others stay theirs.
     pub fn narrow(&self, only: BTreeSet<ObjectKey>) {
         self.state().only = Some(only);
+    }
+
+    /// True when no object of any page was on record when the directory was opened: nothing was ever applied, or the lock
+    /// file was lost.
+    pub fn was_blank(&self) -> bool {
+        self.blank
     }
 
     /// The lock file in use.
@@ -189,7 +216,7 @@ impl DirectoryStore {
         let strays = strays.filter(|object| state.objects.get(&object.page).is_none());
         strays
             .filter_map(|object| {
-                let entry = state.lock.objects.get(&object.name)?;
+                let entry = state.entries.get(&object.name)?;
                 Some((object.page.clone(), object.declaration(entry)))
             })
             .collect()
@@ -209,7 +236,7 @@ impl DirectoryStore {
             .filter(|object| object.key.kind == Kind::StatusPage)
             .map(|object| page_name(&object.key))
             .collect();
-        for (name, entry) in &state.lock.objects {
+        for (name, entry) in &state.entries {
             let is_page = entry_key(name).is_some_and(|key| key.kind == Kind::StatusPage);
             if !is_page && entry.held && !pages.contains(&entry.page) {
                 *counts.entry(entry.page.clone()).or_default() += 1;
@@ -227,7 +254,10 @@ impl DirectoryStore {
         // Of one file it is not known what the others declare.
         let complete = self.root.is_dir() && !manifests.has_errors();
         let objects = object::read_all(manifests);
-        self.state().take(objects, complete, self.options.clock.now());
+        // A lock file of another address lies apart, and its name says so.
+        let address_of = |spec: &StatusPageSpec| self.options.base_url.is_none().then(|| address(spec));
+        self.state()
+            .take(objects, complete, self.options.clock.now(), address_of);
     }
 
     /// Writes to the disk. Other tasks go on meanwhile, where the runtime has threads for them.
@@ -237,29 +267,6 @@ impl DirectoryStore {
             Ok(RuntimeFlavor::MultiThread) => block_in_place(|| disk.save(what)),
             _ => disk.save(what),
         }
-    }
-
-    fn access(&self, page: &StatusPageSpec) -> Result<Access, (Reason, String)> {
-        let base_url = match &self.options.base_url {
-            Some(base_url) => base_url.clone(),
-            None => {
-                let address = page.api.url.as_deref().unwrap_or(BaseUrl::DEFAULT);
-                BaseUrl::parse(address, false).map_err(|error| (Reason::Invalid, error.to_string()))?
-            }
-        };
-        let token = match &self.options.token {
-            Some(token) => token.clone(),
-            None => {
-                let reference = &page.api.token_secret_ref;
-                let value = object::secret(&reference.name, reference.key());
-                let value = value.ok_or_else(|| {
-                    let message = "there is no API token: set STATUSPAGE_TOKEN, or give --token-file";
-                    (Reason::SecretNotFound, message.to_owned())
-                })?;
-                Token::new(value).map_err(|error| (Reason::Invalid, error.to_string()))?
-            }
-        };
-        Ok(Access { base_url, token })
     }
 }
 
@@ -271,7 +278,7 @@ impl Store for DirectoryStore {
         let Spec::StatusPage(spec) = &*page_declaration.spec else {
             return None;
         };
-        let access = self.access(spec);
+        let access = self.access(spec, state.entries.get(&found.name));
         let mut declarations: Vec<Declaration> = state
             .objects
             .iter()
@@ -281,7 +288,7 @@ impl Store for DirectoryStore {
         if state.complete {
             let page_name = page_name(page);
             let removed = state.undeclared.iter().filter_map(|name| {
-                let entry = state.lock.objects.get(name)?;
+                let entry = state.entries.get(name)?;
                 let belongs = entry.held && entry.page == page_name;
                 belongs.then(|| Some(state.narrowed(object::removed(entry_key(name)?, entry))))?
             });
@@ -295,7 +302,7 @@ impl Store for DirectoryStore {
         match state.objects.get(key) {
             Some(object) => (object.page == *page).then(|| state.declaration(object))?,
             None => {
-                let entry = state.lock.objects.get(&entry_name(key))?;
+                let entry = state.entries.get(&entry_name(key))?;
                 let is_removed = state.complete && entry.held && entry.page == page_name(page);
                 is_removed.then(|| state.narrowed(object::removed(key.clone(), entry)))
             }
@@ -307,7 +314,7 @@ impl Store for DirectoryStore {
         let (before, durable) = {
             let mut state = self.state();
             let gone = || StoreError::Gone(declaration.key.to_string());
-            let before = state.lock.objects.get(&name).cloned().ok_or_else(gone)?;
+            let before = state.entries.get(&name).cloned().ok_or_else(gone)?;
             let durable = state.change(&name, declaration, change);
             state.refresh(&name);
             (before, durable)
@@ -316,7 +323,7 @@ impl Store for DirectoryStore {
         if let Err(error) = self.save(Save::Changes(durable)) {
             // What is not on disk did not happen.
             let mut state = self.state();
-            state.lock.objects.insert(name.clone(), before);
+            state.entries.insert(name.clone(), before);
             state.refresh(&name);
             return Err(unavailable(&declaration.key.to_string(), &error));
         }
@@ -337,7 +344,7 @@ impl Store for DirectoryStore {
         if let Some(observer) = &self.options.observer {
             let page = {
                 let state = self.state();
-                let entry = state.lock.objects.get(&entry_name(&declaration.key));
+                let entry = state.entries.get(&entry_name(&declaration.key));
                 entry.map(|entry| entry.page.clone()).unwrap_or_default()
             };
             observer(&page, declaration, &event);
@@ -359,52 +366,33 @@ fn full_text(error: &LockError) -> String {
     format!("{error}{source}")
 }
 
-/// The lock file of a directory: beside the manifests for Statuspage itself, in the local state for any other server,
-/// so that one directory serves both.
-pub fn lock_path(root: &Path, base_url: Option<&BaseUrl>) -> PathBuf {
-    let directory = directory_of(root);
-    match base_url
-        .map(ToString::to_string)
-        .filter(|address| address.as_str() != BaseUrl::DEFAULT)
-    {
-        None => directory.join(LOCK_FILE),
-        Some(address) => {
-            let name: String = address
-                .trim_start_matches("https://")
-                .trim_start_matches("http://")
-                .chars()
-                .map(|character| {
-                    if character.is_ascii_alphanumeric() || character == '.' {
-                        character
-                    } else {
-                        '-'
-                    }
-                })
-                .collect();
-            local_state(root).join(format!("{name}.lock.json"))
-        }
-    }
-}
-
-/// Where a directory keeps what belongs to this machine only.
-pub fn local_state(root: &Path) -> PathBuf {
-    directory_of(root).join(LOCAL_STATE)
-}
-
-/// The directory that is meant by the path of a directory or of one of its files.
-fn directory_of(root: &Path) -> &Path {
-    if root.is_dir() {
-        return root;
-    }
-    match root.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    }
+/// The published updates of each incident that is on record, in the order of `spec.updates`: their ids and what was
+/// written last. Reads only.
+///
+/// # Errors
+/// The lock file, or the journal beside it, cannot be used.
+pub fn published_updates(
+    root: &Path,
+    base_url: Option<&BaseUrl>,
+) -> Result<BTreeMap<ObjectKey, Vec<PublishedUpdate>>, LockError> {
+    let path = lock_path(root, base_url);
+    // Nothing of it depends on the time.
+    let now = jiff::Timestamp::UNIX_EPOCH;
+    let mut entries = reading::read(&path, &report_path(root, &path), now)?;
+    replay(&journal_path(&path), &mut entries, now)?;
+    let published = entries.iter().filter_map(|(name, entry)| match &entry.status {
+        Recorded::Status(status) => match &**status {
+            Status::Incident(incident) => Some((entry_key(name)?, incident.updates.clone())),
+            _ => None,
+        },
+        Recorded::Other(_) => None,
+    });
+    Ok(published.collect())
 }
 
 /// Takes the directory for this process. The operating system gives it back when the process ends, however it ends.
 fn exclude(directory: &Path) -> Result<File, LockError> {
-    let io = |source| LockError::Io {
+    let io = |source| LockError::Read {
         path: directory.to_owned(),
         source,
     };

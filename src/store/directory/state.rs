@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::lock::{Entry, LockFile, Recorded};
+use super::lock::{Entries, Entry, Recorded, Texts};
 use super::object::{Objects, Read};
 use crate::api::{Kind, ManagementPolicy, StatusPageSpec};
 use crate::driver::StoreChange;
@@ -18,53 +18,74 @@ pub(super) struct State {
     pub(super) only: Option<BTreeSet<ObjectKey>>,
     /// True when every declaration of the directory is known: only then is a missing one a removed one.
     pub(super) complete: bool,
-    pub(super) lock: LockFile,
+    /// What is on record, by the names of the declarations.
+    pub(super) entries: Entries,
     /// The names of the entries that no manifest declares any more.
     pub(super) undeclared: BTreeSet<String>,
-    /// The entries as they are written: one change does not cost the writing of a thousand entries.
-    pub(super) texts: BTreeMap<String, String>,
+    /// The lines of the lock file: one change does not cost the making of a thousand lines.
+    pub(super) lines: BTreeMap<String, String>,
+    /// What is reported of the entries.
+    pub(super) reports: BTreeMap<String, String>,
     /// The names of the entries that are on no disk yet as they are here.
     pub(super) unsaved: BTreeSet<String>,
 }
 
 impl State {
-    /// What the lock file holds, before any manifest was read.
-    pub(super) fn new(lock: LockFile, texts: BTreeMap<String, String>) -> Self {
-        State {
+    /// What the files hold, before any manifest was read.
+    pub(super) fn new(entries: Entries) -> Self {
+        let mut state = State {
             objects: Objects::default(),
             only: None,
             complete: false,
-            lock,
+            entries,
             undeclared: BTreeSet::new(),
-            texts,
+            lines: BTreeMap::new(),
+            reports: BTreeMap::new(),
             unsaved: BTreeSet::new(),
-        }
+        };
+        let names: Vec<String> = state.entries.keys().cloned().collect();
+        names.iter().for_each(|name| state.refresh(name));
+        state.unsaved.clear();
+        state
     }
 
     /// Takes manifests that were read: new declarations get an entry, changed ones another generation.
-    pub(super) fn take(&mut self, objects: Objects, complete: bool, now: Timestamp) {
+    /// `address_of` says where a StatusPage's ids are good, if that is not clear from the place of the lock file.
+    pub(super) fn take(
+        &mut self,
+        objects: Objects,
+        complete: bool,
+        now: Timestamp,
+        address_of: impl Fn(&StatusPageSpec) -> Option<String>,
+    ) {
         self.complete = complete;
         self.objects = objects;
-        let State { objects, lock, .. } = self;
+        let State { objects, entries, .. } = self;
         let pages: BTreeMap<String, &StatusPageSpec> = objects
             .iter()
             .filter_map(|object| Some((page_name(&object.key), object.page_spec()?)))
             .collect();
         for object in objects.iter() {
-            let entry = lock.objects.entry(object.name.clone()).or_insert_with(|| Entry {
+            let entry = entries.entry(object.name.clone()).or_insert_with(|| Entry {
                 uid: uuid::Uuid::new_v4().to_string(),
                 created: now,
                 generation: 1,
                 spec: object.spec_hash.clone(),
                 page: page_name(&object.page),
+                address: None,
                 deletion: Deletion::Orphan,
                 held: false,
+                pending: true,
                 id: None,
                 status: Recorded::NONE,
             });
             if entry.spec != object.spec_hash {
                 entry.generation = entry.generation.saturating_add(1);
                 entry.spec.clone_from(&object.spec_hash);
+                entry.pending = true;
+            }
+            if entry.address.is_none() {
+                entry.address = object.page_spec().and_then(&address_of);
             }
             entry.page = page_name(&object.page);
             // The manifest may be gone the next time.
@@ -72,29 +93,37 @@ impl State {
         }
         let declared: BTreeSet<&String> = objects.iter().map(|object| &object.name).collect();
         // What was never sent leaves no trace.
-        lock.objects.retain(|name, entry| entry.held || declared.contains(name));
-        let undeclared = lock.objects.keys().filter(|name| !declared.contains(name));
+        entries.retain(|name, entry| entry.held || declared.contains(name));
+        let undeclared = entries.keys().filter(|name| !declared.contains(name));
         self.undeclared = undeclared.cloned().collect();
-        let names: BTreeSet<String> = self.lock.objects.keys().chain(self.texts.keys()).cloned().collect();
+        let known = self.lines.keys().chain(self.reports.keys());
+        let names: BTreeSet<String> = self.entries.keys().chain(known).cloned().collect();
         names.iter().for_each(|name| self.refresh(name));
     }
 
     /// Takes note of a changed entry.
     pub(super) fn refresh(&mut self, name: &str) {
-        let text = self.lock.objects.get(name).and_then(Entry::text);
-        if self.texts.get(name) == text.as_ref() {
-            return;
-        }
-        match text {
-            Some(text) => self.texts.insert(name.to_owned(), text),
-            None => self.texts.remove(name),
+        let Texts { line, report } = match self.entries.get(name) {
+            Some(entry) => entry.texts(name),
+            None => Texts::default(),
         };
-        self.unsaved.insert(name.to_owned());
+        let changed = put(&mut self.lines, name, line) | put(&mut self.reports, name, report);
+        if changed {
+            self.unsaved.insert(name.to_owned());
+        }
+    }
+
+    /// An entry as it is written.
+    pub(super) fn texts(&self, name: &str) -> Texts {
+        Texts {
+            line: self.lines.get(name).cloned(),
+            report: self.reports.get(name).cloned(),
+        }
     }
 
     /// A declaration with what is recorded of it.
     pub(super) fn declaration(&self, object: &Read) -> Option<Declaration> {
-        let mut declaration = object.declaration(self.lock.objects.get(&object.name)?);
+        let mut declaration = object.declaration(self.entries.get(&object.name)?);
         declaration.resolve_pages(|page| self.page_id(&object.key.namespace, page));
         Some(self.narrowed(declaration))
     }
@@ -111,7 +140,7 @@ impl State {
         let object = self.objects.get(&ObjectKey::new(Kind::StatusPage, namespace, name))?;
         let declared = object.page_spec().and_then(|spec| spec.page_id.clone());
         let found = || {
-            let status = self.lock.objects.get(&object.name)?.status.of(Kind::StatusPage);
+            let status = self.entries.get(&object.name)?.status.of(Kind::StatusPage);
             status.object().id.clone()
         };
         declared.or_else(found)
@@ -119,7 +148,7 @@ impl State {
 
     /// Changes an entry, and says what the change has to survive at once.
     pub(super) fn change(&mut self, name: &str, declaration: &Declaration, change: StoreChange) -> Option<Durable> {
-        let entry = self.lock.objects.get_mut(name)?;
+        let entry = self.entries.get_mut(name)?;
         match change {
             StoreChange::AddFinalizer => {
                 entry.held = true;
@@ -146,17 +175,31 @@ impl State {
                     let page = page_key(&entry.page).and_then(|page| self.objects.get(&page));
                     entry.deletion = deletion_once_removed(&known, page.and_then(Read::page_spec));
                 }
+                // That it was so stays true, whatever becomes of it.
+                entry.pending &= !entry.is_settled_by(&status);
                 entry.status = Recorded::Status(status);
                 None
             }
             StoreChange::Release => {
-                self.lock.objects.remove(name);
+                self.entries.remove(name);
                 None
             }
             // A manifest is its owner's: it is not deleted, it has no effect any more.
             StoreChange::Prune => None,
         }
     }
+}
+
+/// Puts a text in the place of another one, or takes it away. True when that is a change.
+fn put(texts: &mut BTreeMap<String, String>, name: &str, text: Option<String>) -> bool {
+    if texts.get(name) == text.as_ref() {
+        return false;
+    }
+    match text {
+        Some(text) => texts.insert(name.to_owned(), text),
+        None => texts.remove(name),
+    };
+    true
 }
 
 /// What a change has to survive at once.

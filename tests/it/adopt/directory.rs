@@ -98,7 +98,7 @@ async fn the_only_one_of_the_name_is_bound_and_nothing_is_written() {
     }
     assert_eq!(running.server.log().writes(), 0, "nothing is written to the page");
     let lock: Value = serde_json::from_str(&directory.recorded()).unwrap();
-    let entry = &lock["objects"]["Component/default/api"];
+    let entry = &lock["objects"]["default/Component/api"];
     assert_eq!((&entry["id"], &entry["status"]["adopted"]), (&json!(api), &json!(true)));
     assert_eq!(entry["deletion"], "Orphan");
 

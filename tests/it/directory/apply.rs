@@ -153,7 +153,10 @@ async fn one_directory_serves_two_servers() {
         let said = local.apply(&directory).await;
         assert!(said.contains("nothing to do"), "{said}");
     }
-    let locks = std::fs::read_dir(directory.path().join(".statuspage")).unwrap().count();
-    assert_eq!(locks, 2);
+    for suffix in [".lock.json", ".status.json"] {
+        let files = std::fs::read_dir(directory.path().join(".statuspage")).unwrap();
+        let names = files.map(|file| file.unwrap().file_name().to_string_lossy().into_owned());
+        assert_eq!(names.filter(|name| name.ends_with(suffix)).count(), 2, "{suffix}");
+    }
     assert!(!directory.path().join("statuspage.lock.json").exists());
 }

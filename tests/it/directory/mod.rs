@@ -288,6 +288,20 @@ impl Directory {
     pub(super) fn lock(&self) -> Value {
         serde_json::from_str(&self.lock_text()).unwrap()
     }
+
+    /// Where it is kept how the objects stand.
+    pub(super) fn report_path(&self) -> PathBuf {
+        let lock = self.lock_path().display().to_string();
+        lock.replace(".lock.json", ".status.json").into()
+    }
+
+    /// How the objects stand, by `namespace/Kind/name`.
+    pub(super) fn reports(&self) -> Vec<(String, Value)> {
+        let text = std::fs::read_to_string(self.report_path()).unwrap();
+        let reports: Value = serde_json::from_str(&text).unwrap();
+        let all = reports["objects"].as_object().unwrap().clone().into_iter();
+        all.filter(|(_, report)| report.is_object()).collect()
+    }
 }
 
 /// A StatusPage with further lines in its spec.

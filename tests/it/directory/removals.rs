@@ -160,7 +160,7 @@ async fn a_manifest_that_is_removed_and_put_back_while_its_attempt_is_looked_for
         apply_in_short(&local, &directory).await;
         directory.remove("outage.yaml");
         apply_in_short(&local, &directory).await;
-        let entry = format!("{kind}/default/outage");
+        let entry = format!("default/{kind}/outage");
         let journal = |directory: &Directory| directory.lock()["objects"][&entry]["status"]["journal"].clone();
         assert_eq!(
             journal(&directory)["operation"],

@@ -76,14 +76,13 @@ impl Scene {
         writes
     }
 
-    /// Each transition is one event, and the last one of each condition ends where the lock file stands.
+    /// Each transition is one event, and the last one of each condition ends where the report stands.
     async fn every_transition_is_one_event(&self) {
-        let lock = self.directory.lock();
         let mut stand = Stand::new();
-        for (name, entry) in lock["objects"].as_object().unwrap() {
-            let (kind, name) = name.split_once('/').unwrap();
-            let name = name.rsplit('/').next().unwrap();
-            for condition in entry["status"]["conditions"].as_array().unwrap() {
+        for (name, report) in self.directory.reports() {
+            let mut parts = name.split('/').skip(1);
+            let (kind, name) = (parts.next().unwrap(), parts.next().unwrap());
+            for condition in report["status"]["conditions"].as_array().unwrap() {
                 let text = |field: &str| condition[field].as_str().unwrap().to_owned();
                 stand.insert(
                     (kind.to_owned(), name.to_owned(), text("type")),

@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::super::Rules;
+use super::super::{IN_SYNC, Rules};
 use crate::api::{Drift, IncidentSpec, Kind, ManagementPolicy, Reason, parse_duration};
 use crate::engine::conditions;
 use crate::engine::context::Context;
@@ -80,12 +80,7 @@ fn beyond_list<'a>(planner: &mut Planner<'a>, declaration: &'a Declaration, spec
 fn here<'a>(planner: &mut Planner<'a>, context: &Context<'a>, spec: &IncidentSpec, remote: &Incident, adopted: bool) {
     let declaration = context.declaration;
     let policies = context.policies();
-    let mut outcome = Outcome::new(
-        declaration,
-        State::InSync,
-        Reason::Synced,
-        "the page shows what is declared",
-    );
+    let mut outcome = Outcome::new(declaration, State::InSync, Reason::Synced, IN_SYNC);
     let status = outcome.status_mut();
     planner.take(declaration, &remote.id, adopted, status);
     spec.observe(context, remote, status);

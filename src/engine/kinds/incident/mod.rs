@@ -137,7 +137,19 @@ impl Rules for IncidentSpec {
 
     fn adoptable(&self, context: &Context<'_>, remote: &Incident) -> bool {
         let over = remote.status.as_ref().is_some_and(IncidentStatus::is_over);
-        !over && mark_of(remote).is_none_or(|mark| mark.is_of(context.declaration))
+        // A new outage may have the name and the words of an old one. What is declared as over is no new outage, nor what
+        // has a time of its own.
+        let last = self.updates.last();
+        let ended = last.is_some_and(|update| IncidentStatus::from(update.status.as_str()).is_over());
+        let of_the_past = ended || self.schedule.is_some() || self.backfill_date.is_some();
+        match mark_of(remote) {
+            Some(mark) => mark.is_of(context.declaration) && (!over || of_the_past),
+            None => !over,
+        }
+    }
+
+    fn is_named_by(&self, context: &Context<'_>, remote: &Incident) -> bool {
+        mark_of(remote).is_some_and(|mark| mark.names(context.declaration))
     }
 
     fn is_attempt(&self, context: &Context<'_>, remote: &Incident) -> bool {

@@ -249,6 +249,14 @@ impl Stage {
         std::fs::read_to_string(self.directory.path().join("all.yaml")).unwrap_or_default()
     }
 
+    /// Takes away how the objects stand, of which nothing may depend.
+    pub(super) fn lose_reports(&self, really: bool) {
+        let path = self.directory.report_path();
+        if really && path.exists() {
+            std::fs::remove_file(path).unwrap();
+        }
+    }
+
     pub(super) async fn pass_time(&self, seconds: u64) {
         tokio::time::sleep(Duration::from_secs(seconds)).await;
     }

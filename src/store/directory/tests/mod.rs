@@ -1,5 +1,8 @@
 //! What is written when, and what a killed process leaves behind.
 
+mod format;
+mod reports;
+
 use std::fs;
 use std::path::Path;
 
@@ -65,11 +68,30 @@ async fn create(store: &DirectoryStore, number: usize) {
     write(StoreChange::Status(status)).await;
 }
 
+async fn record_id(store: &DirectoryStore, number: usize, id: &str) {
+    let declaration = component(store, number);
+    store
+        .write(&declaration, StoreChange::RecordId(id.to_owned()))
+        .await
+        .unwrap();
+}
+
+/// The file of reports.
+fn report(root: &Path) -> String {
+    fs::read_to_string(root.join(".statuspage/statuspage.status.json")).unwrap_or_default()
+}
+
 /// What another process finds when this one is killed now.
 fn killed(root: &Path) -> tempfile::TempDir {
     let left = tempfile::tempdir().unwrap();
     for file in fs::read_dir(root).unwrap().map(Result::unwrap) {
-        fs::copy(file.path(), left.path().join(file.file_name())).unwrap();
+        if file.path().is_file() {
+            fs::copy(file.path(), left.path().join(file.file_name())).unwrap();
+        }
+    }
+    if !report(root).is_empty() {
+        fs::create_dir(left.path().join(".statuspage")).unwrap();
+        fs::write(left.path().join(".statuspage/statuspage.status.json"), report(root)).unwrap();
     }
     left
 }
@@ -92,8 +114,13 @@ async fn a_step_costs_the_bytes_of_one_declaration_however_many_there_are() {
         create(&store, 0).await;
         store.flush().await.unwrap();
         costs.push(store.bytes_written() - before);
-        let (before, whole) = (store.bytes_written(), fs::metadata(store.lock_path()).unwrap().len());
+        let before = store.bytes_written();
         store.settle().await.unwrap();
+        assert_eq!(store.bytes_written(), before, "all is in the file as it was");
+        record_id(&store, 0, "another").await;
+        let before = store.bytes_written();
+        store.settle().await.unwrap();
+        let whole = fs::metadata(store.lock_path()).unwrap().len() + report(directory.path()).len() as u64;
         assert_eq!(store.bytes_written() - before, whole, "once at the end of a pass");
         store.settle().await.unwrap();
         assert_eq!(store.bytes_written() - before, whole, "and not again");
@@ -145,7 +172,7 @@ async fn what_was_promised_is_found_by_the_next_process() {
     }
     assert!(!journal_of(left.path()).exists(), "it was put into the lock file");
     assert!(
-        fs::read_to_string(left.path().join(LOCK_FILE))
+        fs::read_to_string(left.path().join("statuspage.lock.json"))
             .unwrap()
             .contains("\"a1\"")
     );
@@ -177,11 +204,11 @@ async fn a_torn_end_takes_nothing_else_with_it() {
         assert!(component(&store, 2).recorded_id().is_none());
     }
     let left = killed(directory.path());
-    let newer = [b"{\"version\":2}\n", &all[..]].concat();
+    let newer = [b"{\"version\":3}\n", &all[..]].concat();
     fs::write(journal_of(left.path()), &newer).unwrap();
     let error = DirectoryStore::open(left.path(), DirectoryOptions::default()).unwrap_err();
     assert!(
-        matches!(error, DirectoryError::Lock(LockError::Version { found: 2, .. })),
+        matches!(error, DirectoryError::Lock(LockError::Version { found: 3, .. })),
         "{error}"
     );
     assert_eq!(fs::read(journal_of(left.path())).unwrap(), newer, "it is left as it is");
