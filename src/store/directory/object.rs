@@ -159,6 +159,7 @@ impl Read {
             set_aside: false,
             allow_deletes: annotation(ALLOW_DELETES),
             annotations: self.annotations.clone(),
+            opened_by_template: false,
             secrets: secrets(&self.spec),
             spec: Arc::clone(&self.spec),
             status: Status::clone(&status),

@@ -259,13 +259,9 @@ fn ended_by_others(spec: &IncidentSpec, remote: &Incident, published: &[Publishe
         None => spec
             .updates
             .get(published.len().wrapping_sub(1))
-            .is_some_and(|last| is_end(last.status)),
+            .is_some_and(|last| last.status.is_end()),
     };
     !ours && !by_schedule
-}
-
-fn is_end(status: IncidentStatusName) -> bool {
-    matches!(status, IncidentStatusName::Resolved | IncidentStatusName::Completed)
 }
 
 /// Why the next update is not published on an incident that is over, if so. A maintenance goes forward only.
@@ -286,7 +282,7 @@ fn must_not_reopen(
             published.len() + 1
         ));
     }
-    (over && spec.schedule.is_some() && !is_end(next.status)).then(|| {
+    (over && spec.schedule.is_some() && !next.status.is_end()).then(|| {
         format!(
             "the maintenance is completed{at}, so that update {} with status {} is not published: a maintenance does not go back; declare another one",
             published.len() + 1,
@@ -334,7 +330,7 @@ pub(super) fn publish<'a>(
         && let Some(message) = must_not_reopen(spec, remote, &published, next)
     {
         let settled =
-            ended_by_others(spec, remote, &published) && spec.updates.last().is_some_and(|last| is_end(last.status));
+            ended_by_others(spec, remote, &published) && spec.updates.last().is_some_and(|last| last.status.is_end());
         outcome.drift = found.drift;
         if settled && policies.drift != DriftPolicy::Ignore {
             outcome.drift.push(crate::api::Drift {
