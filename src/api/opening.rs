@@ -86,7 +86,10 @@ impl IncidentTemplateSpec {
     pub fn opening(&self, incident: &IncidentSpec) -> Result<Opening, OpeningError> {
         let none = BTreeMap::new();
         let variables = incident.template_ref.as_ref().map_or(&none, |named| &named.variables);
-        let missing = self.placeholders().into_iter().filter(|name| !variables.contains_key(*name));
+        let missing = self
+            .placeholders()
+            .into_iter()
+            .filter(|name| !variables.contains_key(*name));
         let missing: BTreeSet<String> = missing.map(str::to_owned).collect();
         if !missing.is_empty() {
             return Err(OpeningError::Missing(missing));
@@ -202,7 +205,10 @@ mod tests {
             ("{{b.c-d_e}}", "{{a}}"),
             ("{{{a}}} {{a}}", "{1} 1"),
             ("{{é}}", "2"),
-            ("{a} {{}} {{ }} {{.Values.a}} {{a b}} {{#a}} {{a", "{a} {{}} {{ }} {{.Values.a}} {{a b}} {{#a}} {{a"),
+            (
+                "{a} {{}} {{ }} {{.Values.a}} {{a b}} {{#a}} {{a",
+                "{a} {{}} {{ }} {{.Values.a}} {{a b}} {{#a}} {{a",
+            ),
             ("{{-a}} {{ {{a}} }}", "{{-a}} {{ 1 }}"),
             ("{{{{a}}", "{{1"),
             ("{{a}}{{a}}", "11"),
@@ -215,9 +221,14 @@ mod tests {
     #[test]
     fn every_placeholder_needs_a_value() {
         let template = template("{{region}} down", "{{what}} in {{region}}, {{eta}}");
-        let error = template.opening(&incident(json!({}), json!({"region": "eu"}))).unwrap_err();
+        let error = template
+            .opening(&incident(json!({}), json!({"region": "eu"})))
+            .unwrap_err();
         assert_eq!(error.to_string(), "no value for {{eta}}, {{what}} of the template");
-        assert_eq!(error.remedy(), "add `eta: …`, `what: …` under spec.templateRef.variables");
+        assert_eq!(
+            error.remedy(),
+            "add `eta: …`, `what: …` under spec.templateRef.variables"
+        );
         assert_eq!(template.placeholders(), BTreeSet::from(["eta", "region", "what"]));
     }
 
@@ -229,17 +240,24 @@ mod tests {
     #[test]
     fn what_becomes_too_long_is_an_error() {
         let template = template("{{a}}", "Body");
-        let error = template.opening(&incident(json!({}), json!({"a": "é".repeat(256)}))).unwrap_err();
+        let error = template
+            .opening(&incident(json!({}), json!({"a": "é".repeat(256)})))
+            .unwrap_err();
         assert_eq!(
             error.to_string(),
             "the title has 256 characters once its placeholders are filled in, at most 255 are allowed"
         );
-        assert!(template.opening(&incident(json!({}), json!({"a": "é".repeat(255)}))).is_ok());
+        assert!(
+            template
+                .opening(&incident(json!({}), json!({"a": "é".repeat(255)})))
+                .is_ok()
+        );
     }
 
     #[test]
     fn the_status_fits_the_type_of_the_incident() {
         let maintenance = json!({"schedule": {"start": "2026-01-01T00:00:00Z", "end": "2026-01-01T01:00:00Z"}});
+        let none = json!({});
         let opening = |status: Option<IncidentStatusName>, spec: &Value| {
             let template = IncidentTemplateSpec {
                 update_status: status,
@@ -248,16 +266,22 @@ mod tests {
             template.opening(&incident(spec.clone(), json!({})))
         };
         let status = |status, spec| opening(status, spec).unwrap().update.status.as_str();
-        assert_eq!(status(None, &json!({})), "investigating");
+        assert_eq!(status(None, &none), "investigating");
         assert_eq!(status(None, &maintenance), "scheduled");
-        assert_eq!(status(Some(IncidentStatusName::Identified), &json!({})), "identified");
-        assert_eq!(status(Some(IncidentStatusName::InProgress), &maintenance), "in_progress");
-        let error = opening(Some(IncidentStatusName::Scheduled), &json!({})).unwrap_err();
+        assert_eq!(status(Some(IncidentStatusName::Identified), &none), "identified");
+        assert_eq!(
+            status(Some(IncidentStatusName::InProgress), &maintenance),
+            "in_progress"
+        );
+        let error = opening(Some(IncidentStatusName::Scheduled), &none).unwrap_err();
         assert_eq!(
             error.to_string(),
             "the template has updateStatus scheduled, which an incident without a schedule cannot begin with"
         );
         let own = json!({"updates": [{"status": "investigating", "body": "Own"}]});
-        assert!(opening(Some(IncidentStatusName::Scheduled), &own).is_ok(), "it is not used");
+        assert!(
+            opening(Some(IncidentStatusName::Scheduled), &own).is_ok(),
+            "it is not used"
+        );
     }
 }

@@ -1,13 +1,18 @@
 //! `statuspage validate`.
 
+use std::collections::BTreeMap;
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 
 use super::{Failure, Outcome};
-use crate::manifest::{Manifests, Problem, read_directory};
+use crate::api::PublishedUpdate;
+use crate::driver::Store;
+use crate::engine::Status;
+use crate::manifest::{Manifests, Problem, Source, read_directory};
+use crate::store::directory::{DirectoryError, DirectoryOptions, DirectoryStore, lock_path};
 
 /// Options of `validate`.
 #[derive(Clone, Debug, Args)]
@@ -46,6 +51,10 @@ struct Report<'a> {
 pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<Outcome, Failure> {
     let mut manifests = read_directory(&arguments.directory)?;
     manifests.check_times(jiff::Timestamp::now());
+    match published_updates(&arguments.directory) {
+        Ok(published) => manifests.check_published(&published),
+        Err((lock_file, error)) => manifests.problems.push(unreadable(lock_file, &error)),
+    }
     match arguments.output {
         Format::Text => text(&manifests, arguments, out),
         Format::Json => json(&manifests, out),
@@ -58,6 +67,46 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<Outcome, Failur
     } else {
         Outcome::Success
     })
+}
+
+/// What the lock file of the directory has on record as published, by namespace and name of the incident; nothing where
+/// there is no lock file. An error comes with the path of the file.
+fn published_updates(
+    directory: &Path,
+) -> Result<BTreeMap<(String, String), Vec<PublishedUpdate>>, (PathBuf, DirectoryError)> {
+    let lock_file = lock_path(directory, None);
+    if !lock_file.exists() {
+        return Ok(BTreeMap::new());
+    }
+    let options = DirectoryOptions {
+        read_only: true,
+        ..Default::default()
+    };
+    let (store, _) = DirectoryStore::open(directory, options).map_err(|error| (lock_file, error))?;
+    let pages = store.pages();
+    let views = pages.iter().filter_map(|page| store.view(page));
+    Ok(views
+        .flat_map(|view| view.declarations)
+        .filter_map(|declaration| match declaration.status {
+            Status::Incident(status) => Some(((declaration.key.namespace, declaration.key.name), status.updates)),
+            _ => None,
+        })
+        .collect())
+}
+
+fn unreadable(lock_file: PathBuf, error: &DirectoryError) -> Problem {
+    let mut message = error.to_string();
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        message.push_str(&format!(": {cause}"));
+        source = cause.source();
+    }
+    let place = Source {
+        file: lock_file,
+        line: 1,
+        column: 1,
+    };
+    Problem::error(place, 0, message)
 }
 
 fn errors(manifests: &Manifests) -> usize {

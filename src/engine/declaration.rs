@@ -85,7 +85,7 @@ pub struct Declaration {
     pub allow_deletes: Option<String>,
     /// All annotations.
     pub annotations: BTreeMap<String, String>,
-    /// True when the first of the updates in the spec is its template's, put there by `fill_templates`.
+    /// True when the first of the updates in the spec is its template's, put there by [`super::fill_templates`].
     pub opened_by_template: bool,
     /// What is declared. Shared with the store, as is `stored`: a view of ten thousand declarations is made anew for every
     /// plan.

@@ -3,7 +3,7 @@
 //! Invariant: an update is told once. Before one is sent the incident is read by its id, and what is there already is
 //! bound; how many are published stands in the mark of the incident itself, whatever becomes of our own records.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::super::Rules;
 use crate::api::{DriftPolicy, IncidentSpec, IncidentStatusName, IncidentUpdate, Journal, PublishedUpdate, Reason};
@@ -22,19 +22,31 @@ use crate::statuspage::{
 };
 
 use super::mark::{mark_of, metadata, published_count};
-use super::{text_of, wire_status};
+use super::{place, shown_statuses, text_of, wire_status};
+
+/// Declared updates that cannot be those that were published.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Misplaced {
+    /// Where in the spec it stands, as a JSON pointer.
+    pub pointer: String,
+    /// What is wrong, and what to do.
+    pub message: String,
+}
 
 /// Why the declared updates cannot be those that were published, if so: what is published keeps its status, its order and
-/// its place.
-pub(super) fn misplaced(declared: &[IncidentUpdate], published: &[PublishedUpdate]) -> Option<String> {
+/// its place. Both lists are of spec.updates: without the post that a template gave.
+pub fn misplaced(declared: &[IncidentUpdate], published: &[PublishedUpdate]) -> Option<Misplaced> {
     const APPEND: &str =
         "what is published keeps its status, its order and its place: put it back, and append another update";
     if declared.len() < published.len() {
-        return Some(format!(
-            "{} updates are published and {} are declared: {APPEND}",
-            published.len(),
-            declared.len()
-        ));
+        return Some(Misplaced {
+            pointer: "/updates".to_owned(),
+            message: format!(
+                "{} updates are published and {} are declared: {APPEND}",
+                published.len(),
+                declared.len()
+            ),
+        });
     }
     for (index, (update, known)) in declared.iter().zip(published).enumerate() {
         if let Some(status) = known
@@ -42,18 +54,24 @@ pub(super) fn misplaced(declared: &[IncidentUpdate], published: &[PublishedUpdat
             .as_deref()
             .filter(|status| *status != update.status.as_str())
         {
-            return Some(format!(
-                "updates[{index}] was published with status {status} and is declared with {}: {APPEND}",
-                update.status.as_str()
-            ));
+            return Some(Misplaced {
+                pointer: format!("/updates/{index}/status"),
+                message: format!(
+                    "updates[{index}] was published with status {status} and is declared with {}: {APPEND}",
+                    update.status.as_str()
+                ),
+            });
         }
         let anew = known.applied != update_hash(update) && !known.applied.is_empty();
         let moved = |later: &IncidentUpdate| update_hash(later) == known.applied;
         if let (true, Some(position)) = (anew, declared[index + 1..].iter().position(moved)) {
-            return Some(format!(
-                "updates[{index}] was published and is updates[{}] now: {APPEND}",
-                index + 1 + position
-            ));
+            return Some(Misplaced {
+                pointer: format!("/updates/{index}"),
+                message: format!(
+                    "updates[{index}] was published and is updates[{}] now: {APPEND}",
+                    index + 1 + position
+                ),
+            });
         }
     }
     None
@@ -334,7 +352,7 @@ pub(super) fn publish<'a>(
         outcome.drift = found.drift;
         if settled && policies.drift != DriftPolicy::Ignore {
             outcome.drift.push(crate::api::Drift {
-                field: format!("updates[{index}]"),
+                field: place(declaration, index),
                 desired: format!("{:?}", next.status.as_str()),
                 observed: format!(
                     "{:?}, by somebody else",
@@ -364,6 +382,13 @@ pub(super) fn publish<'a>(
     {
         // Starting or ending a maintenance by hand moves its components in the same request.
         body.insert(components.wire.to_owned(), components.desired);
+    } else if spec.schedule.is_some()
+        && next.status != IncidentStatusName::Scheduled
+        && spec.template_ref.is_some()
+        && !remote.components.is_empty()
+    {
+        // Its template gave them; the page knows which.
+        body.insert("components".to_owned(), Value::Object(shown_statuses(remote)));
     }
     match spec.incident_write(body, next.status) {
         Ok(incident) => {
@@ -375,7 +400,7 @@ pub(super) fn publish<'a>(
                 ..incident
             };
             let mut changes = found.changes;
-            let field = format!("updates[{index}]");
+            let field = place(declaration, index);
             changes.push(Change {
                 field,
                 from: None,
