@@ -42,7 +42,7 @@ pub(super) fn check(manifests: &[Manifest]) -> Vec<Problem> {
     for (manifest, spec) in incidents() {
         let template = template(manifest, spec, &declared);
         if let Some(template) = template {
-            problems.extend(check_template(manifest, spec, template, &declared));
+            problems.extend(check_template(manifest, spec, template));
         }
         if is_over(spec, template) {
             problems.extend(left_red(manifest, spec, &declared, &open));
@@ -82,17 +82,10 @@ fn is_over(spec: &IncidentSpec, template: Option<&IncidentTemplateSpec>) -> bool
 }
 
 /// Placeholders without a value, and values without a placeholder.
-fn check_template(
-    manifest: &Manifest,
-    spec: &IncidentSpec,
-    template: &IncidentTemplateSpec,
-    declared: &Declared<'_>,
-) -> Vec<Problem> {
+fn check_template(manifest: &Manifest, spec: &IncidentSpec, template: &IncidentTemplateSpec) -> Vec<Problem> {
     let Some(named) = &spec.template_ref else {
         return Vec::new();
     };
-    let source =
-        lookup(manifest, Kind::IncidentTemplate, &named.name, declared).map(|template| template.source.clone());
     let mut problems = Vec::new();
     if let Err(error) = template.opening(spec) {
         let pointer = match error {
@@ -101,11 +94,10 @@ fn check_template(
         };
         let message = format!("IncidentTemplate `{}`: {error}", named.name);
         // One that is over was sent, and what the template says by now matters no more.
-        let mut problem = match spec.updates.last().is_some_and(|last| last.status.is_end()) {
+        let problem = match spec.updates.last().is_some_and(|last| last.status.is_end()) {
             false => manifest.error_at(pointer, message),
             true => manifest.warning_at(pointer, message),
         };
-        problem.related = source;
         problems.push(problem.with_help(error.remedy()));
     }
     let placeholders = template.placeholders();

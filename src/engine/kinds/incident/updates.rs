@@ -3,7 +3,7 @@
 //! Invariant: an update is told once. Before one is sent the incident is read by its id, and what is there already is
 //! bound; how many are published stands in the mark of the incident itself, whatever becomes of our own records.
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::super::Rules;
 use crate::api::{DriftPolicy, IncidentSpec, IncidentStatusName, IncidentUpdate, Journal, PublishedUpdate, Reason};
@@ -22,7 +22,7 @@ use crate::statuspage::{
 };
 
 use super::mark::{mark_of, metadata, published_count};
-use super::{place, shown_statuses, text_of, wire_status};
+use super::{place, text_of, wire_status};
 
 /// Declared updates that cannot be those that were published.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -382,13 +382,14 @@ pub(super) fn publish<'a>(
     {
         // Starting or ending a maintenance by hand moves its components in the same request.
         body.insert(components.wire.to_owned(), components.desired);
-    } else if spec.schedule.is_some()
-        && next.status != IncidentStatusName::Scheduled
+    } else if let Some(status) = spec.moves_to(next.status)
         && spec.template_ref.is_some()
         && !remote.components.is_empty()
     {
         // Its template gave them; the page knows which.
-        body.insert("components".to_owned(), Value::Object(shown_statuses(remote)));
+        let moved = remote.components.iter();
+        let moved: Map<String, Value> = moved.map(|one| (one.id.clone(), json!(status.as_str()))).collect();
+        body.insert("components".to_owned(), Value::Object(moved));
     }
     match spec.incident_write(body, next.status) {
         Ok(incident) => {
