@@ -51,7 +51,9 @@ fn filled(declaration: &Declaration, all: &[Declaration], snapshot: &Snapshot) -
         return None;
     }
     let remote = on_page(declaration, spec, snapshot);
-    let mark = remote.and_then(mark_of).filter(|mark| mark.is_of(declaration));
+    // One that was taken over from elsewhere with its id has the mark of who made it.
+    let mark = remote.and_then(mark_of);
+    let mark = mark.filter(|mark| mark.is_of(declaration) || mark.template.is_some());
     let opened = match (recorded, &mark) {
         (Some(_), _) => from_template,
         (None, Some(mark)) => mark.template.is_some(),

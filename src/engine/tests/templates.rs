@@ -355,6 +355,30 @@ fn an_incident_that_is_taken_over_keeps_its_title_and_gets_the_post() {
     in_sync(&simulation);
 }
 
+/// Moved with its id to another namespace or cluster: the mark names who made it.
+#[test]
+fn an_incident_that_moves_with_its_id_is_not_told_again_though_its_template_was_edited() {
+    let mut simulation = down_in(json!({}));
+    simulation.settle();
+    let id = simulation.id(Kind::Incident, "down");
+    simulation.declarations.clear();
+    simulation.add(template("Other", "Other words"));
+    let mut moved = incident("moved", named(json!({"updates": updates(&[("resolved", "Over")])})));
+    moved.id_annotation = Some(id.clone());
+    simulation.add(moved);
+    simulation.restart();
+    simulation.settle();
+    let remote = simulation.remote_incident(&id);
+    assert_eq!(remote.name.as_deref(), Some(TITLE));
+    let texts: Vec<_> = remote
+        .incident_updates
+        .iter()
+        .rev()
+        .filter_map(|update| update.body.clone())
+        .collect();
+    assert_eq!(texts, [BODY, "Over"]);
+}
+
 #[test]
 fn a_maintenance_moves_the_components_of_its_template() {
     let mut said = json!({"title": "Upgrade", "body": "We upgrade."});

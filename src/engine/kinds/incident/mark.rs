@@ -60,8 +60,7 @@ pub(super) fn published_count(remote: &Incident) -> usize {
 pub(super) fn metadata(declaration: &Declaration, remote: Option<&Incident>, updates: usize) -> Map<String, Value> {
     let key = &declaration.key;
     let mut mark = json!({"uid": declaration.uid, "namespace": key.namespace, "name": key.name, "updates": updates});
-    let before = remote.and_then(mark_of).filter(|mark| mark.is_of(declaration));
-    if let Some(template) = marked_template(declaration, before.as_ref()) {
+    if let Some(template) = marked_template(declaration, remote.and_then(mark_of).as_ref()) {
         mark["template"] = json!(template);
     }
     let mut metadata = remote.map(|remote| remote.metadata.clone()).unwrap_or_default();

@@ -454,18 +454,24 @@ impl IncidentSpec {
             return Ok(incident);
         };
         incident.component_ids = Some(map.keys().cloned().collect());
-        let schedule = self.schedule.as_ref();
-        let moves = schedule.is_some_and(|schedule| schedule.transition_components);
-        let restores = schedule.is_some_and(restores);
-        incident.components = match phase {
-            IncidentStatusName::Scheduled => None,
-            IncidentStatusName::InProgress | IncidentStatusName::Verifying if moves => {
-                Some(all(&map, &ComponentStatus::UnderMaintenance))
-            }
-            IncidentStatusName::Completed if restores => Some(all(&map, &ComponentStatus::Operational)),
-            _ => Some(map),
+        incident.components = match self.moves_to(phase) {
+            _ if phase == IncidentStatusName::Scheduled => None,
+            Some(status) => Some(all(&map, &status)),
+            None => Some(map),
         };
         Ok(incident)
+    }
+
+    /// The status that a maintenance gives its components in a phase, if it moves them.
+    fn moves_to(&self, phase: IncidentStatusName) -> Option<ComponentStatus> {
+        let schedule = self.schedule.as_ref()?;
+        match phase {
+            IncidentStatusName::InProgress | IncidentStatusName::Verifying => schedule
+                .transition_components
+                .then_some(ComponentStatus::UnderMaintenance),
+            IncidentStatusName::Completed => restores(schedule).then_some(ComponentStatus::Operational),
+            _ => None,
+        }
     }
 }
 
