@@ -152,7 +152,7 @@ async fn validate_knows_what_is_published() {
     )
     .await;
     // A text may be edited, and what comes after may be added.
-    directory.write("incident.yaml", &incident.replace("First.", "First, corrected."));
+    directory.write("incident.yaml", &incident.replace("First.", "First and corrected."));
     assert_eq!(validate().await, (Vec::new(), 0));
     directory.write(
         "incident.yaml",

@@ -107,7 +107,7 @@ struct Incident {
     subscriber: Option<u8>,
     /// Of no more interest soon after it was resolved.
     ended: bool,
-    /// Begins with the template, declared or not, in the place of its first update and its title.
+    /// Begins with the template, where one is declared, in the place of its first update and its title.
     templated: bool,
 }
 
@@ -588,8 +588,7 @@ impl Sketch {
                 // Not yet held: an incident that is taken over by its id, with a map of components.
                 let id = ids("incidents", &incident_name(incident.name)).filter(|_| incident.components.is_empty());
                 let template = self.template.as_ref().map(|template| template.common.name("t", 0));
-                let template = template.unwrap_or_else(|| "t0".to_owned());
-                documents.push(incident.document(number, &template, &named, id));
+                documents.push(incident.document(number, template.as_deref(), &named, id));
             }
         }
         if let Some(template) = &self.template {
@@ -752,15 +751,16 @@ impl Incident {
     fn document(
         &self,
         number: usize,
-        template: &str,
+        template: Option<&str>,
         named: &dyn Fn(u8) -> Option<String>,
         id: Option<String>,
     ) -> Value {
+        let template = template.filter(|_| self.templated);
         let words = if self.maintenance { MAINTENANCE } else { PROGRESS };
         let updates: Vec<Value> = self
             .updates
             .iter()
-            .skip(usize::from(self.templated))
+            .skip(usize::from(template.is_some()))
             .map(|(status, body, notify)| {
                 let mut update = json!({"status": words[usize::from(*status)], "body": text(*body)});
                 if !notify {
@@ -770,7 +770,7 @@ impl Incident {
             })
             .collect();
         let mut spec = json!({"name": incident_name(self.name), "updates": updates});
-        if self.templated {
+        if let Some(template) = template {
             let variables = json!({"what": incident_name(self.name)});
             spec = json!({"templateRef": {"name": template, "variables": variables}, "updates": spec["updates"]});
         }
