@@ -7,7 +7,7 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{CommonSpec, ComponentStatusName, IncidentDeletionPolicy, ObjectStatus, PhoneNumber};
+use super::{CommonSpec, ComponentStatusName, IncidentDeletionPolicy, ObjectStatus, PhoneNumber, TemplateReference};
 
 /// The statuses of an incident and of a scheduled maintenance, named as in the Statuspage API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -45,6 +45,19 @@ impl IncidentStatusName {
             Self::Verifying => "verifying",
             Self::Completed => "completed",
         }
+    }
+
+    /// True for a status of a maintenance, false for one of any other incident.
+    pub fn is_of_maintenance(self) -> bool {
+        match self {
+            Self::Investigating | Self::Identified | Self::Monitoring | Self::Resolved => false,
+            Self::Scheduled | Self::InProgress | Self::Verifying | Self::Completed => true,
+        }
+    }
+
+    /// True for a status that ends an incident.
+    pub fn is_end(self) -> bool {
+        matches!(self, Self::Resolved | Self::Completed)
     }
 }
 
@@ -210,22 +223,31 @@ fn yes() -> bool {
 #[x_kube(
     validation = Rule::new("!(has(self.schedule) && has(self.backfillDate))").message("an incident has schedule or backfillDate, not both"),
     validation = Rule::new("has(self.schedule) == has(oldSelf.schedule) && has(self.backfillDate) == has(oldSelf.backfillDate)").message("a published incident cannot change its type: schedule and backfillDate can be neither added nor removed"),
-    validation = Rule::new("has(self.schedule) ? self.updates.all(u, u.status in ['scheduled', 'in_progress', 'verifying', 'completed']) : self.updates.all(u, u.status in ['investigating', 'identified', 'monitoring', 'resolved'])").message("updates of a maintenance are scheduled, in_progress, verifying or completed; updates of any other incident are investigating, identified, monitoring or resolved"),
-    validation = Rule::new("!has(self.backfillDate) || has(self.schedule) || self.updates.size() == 1 && self.updates[0].status == 'resolved' && !has(self.components)").message("a backfilled incident has one update with status resolved and no components")
+    validation = Rule::new("has(self.templateRef) || (has(self.updates) && self.updates.size() > 0)").message("an incident has updates, or a templateRef that gives the first one"),
+    validation = Rule::new("!has(oldSelf.updates) || oldSelf.updates.size() == 0 || has(self.updates)").message("updates are append-only: those that are there keep their status, their order and their place; append another update instead"),
+    validation = Rule::new("!has(self.updates) || (has(self.schedule) ? self.updates.all(u, u.status in ['scheduled', 'in_progress', 'verifying', 'completed']) : self.updates.all(u, u.status in ['investigating', 'identified', 'monitoring', 'resolved']))").message("updates of a maintenance are scheduled, in_progress, verifying or completed; updates of any other incident are investigating, identified, monitoring or resolved"),
+    validation = Rule::new("!has(self.backfillDate) || has(self.schedule) || has(self.updates) && self.updates.size() == 1 && self.updates[0].status == 'resolved' && !has(self.components)").message("a backfilled incident has one update with status resolved and no components")
 )]
 #[serde(rename_all = "camelCase")]
 pub struct IncidentSpec {
     /// Fields of every declaration.
     #[serde(flatten)]
     pub common: CommonSpec,
-    /// Title of the incident; metadata.name when absent.
+    /// Title of the incident. When absent, the title of the template, or metadata.name where there is no templateRef.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 255))]
     pub name: Option<String>,
+    /// Begins the incident with an IncidentTemplate. The template gives what the incident does not say itself when it is
+    /// first sent: the title, the first post with its status and whether subscribers are told of it (where updates is
+    /// empty: what is appended later comes after it), and the affected components, which keep their status. What was
+    /// sent stays as it is when the template, or this field, is changed later.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub template_ref: Option<TemplateReference>,
     /// The posts, oldest first. Append to the list to post: entries keep their status, their order and their place. The
-    /// last status is the incident's status.
+    /// last status is the incident's status. May be empty when templateRef gives the first post.
     // The rule goes through all places: a rule that makes texts of the lists costs the API server too much.
-    #[schemars(length(min = 1, max = 200))]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 200))]
     #[x_kube(merge_strategy = ListMerge::Atomic, validation = Rule::new("[0,20,40,60,80,100,120,140,160,180].all(t, [0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19].all(n, t + n >= oldSelf.size() || (t + n < self.size() && self[t + n].status == oldSelf[t + n].status)))").message("updates are append-only: those that are there keep their status, their order and their place; append another update instead"))]
     pub updates: Vec<IncidentUpdate>,
     /// The affected Components (by metadata.name) and the status of each. Sent together with the next update when the
@@ -279,13 +301,13 @@ pub struct IncidentStatus {
     /// When the incident was resolved or completed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resolved_at: Option<Time>,
-    /// The published updates, in the order of spec.updates.
+    /// The published updates, in the order of spec.updates, after the one that the template gave, if it gave one.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[x_kube(merge_strategy = ListMerge::Atomic)]
     pub updates: Vec<PublishedUpdate>,
 }
 
-/// One entry of spec.updates that is on the page.
+/// One entry of spec.updates, or the first post of a template, that is on the page.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct PublishedUpdate {
@@ -296,4 +318,7 @@ pub struct PublishedUpdate {
     pub status: Option<String>,
     /// Short hash of the text and time that were written last.
     pub applied: String,
+    /// True for the post that the template gave: the template may say something else by now.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub from_template: bool,
 }

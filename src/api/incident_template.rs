@@ -52,13 +52,14 @@ pub struct IncidentTemplateSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 255))]
     pub name: Option<String>,
-    /// Name of an incident that begins with the template.
+    /// Title of an incident that begins with the template. {{region}} is a placeholder for the value of region that an
+    /// Incident gives in templateRef.variables; the page stores it as it is.
     #[schemars(length(min = 1, max = 255))]
     pub title: String,
-    /// Text of an update that begins with the template.
+    /// Text of the first post of an incident that begins with the template. It may have placeholders as title does.
     #[schemars(length(min = 1, max = 25_000))]
     pub body: String,
-    /// Status that the template proposes.
+    /// Status that the template proposes. Without one an incident begins with investigating, a maintenance with scheduled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub update_status: Option<IncidentStatusName>,
     /// True proposes to tweet.
@@ -71,7 +72,7 @@ pub struct IncidentTemplateSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 64))]
     pub group_id: Option<String>,
-    /// The Components (by metadata.name) that the template proposes.
+    /// The Components (by metadata.name) that the template proposes. They keep their status.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 500))]
     #[x_kube(merge_strategy = ListMerge::Set)]

@@ -18,6 +18,7 @@ mod incident_template;
 mod kind;
 mod metric;
 mod metrics_provider;
+mod opening;
 mod organization_user;
 mod page_access_group;
 mod page_access_user;
@@ -45,6 +46,7 @@ pub use incident_template::{IncidentTemplate, IncidentTemplateSpec, IncidentTemp
 pub use kind::{GROUP, Kind, VERSION};
 pub use metric::{DataPoint, Metric, MetricSpec, MetricStatus, TransformName};
 pub use metrics_provider::{MetricsProvider, MetricsProviderSpec, MetricsProviderStatus, ProviderTypeName};
+pub use opening::{Opening, OpeningError};
 pub use organization_user::{OrganizationUser, OrganizationUserSpec, OrganizationUserStatus, PagePermission};
 pub use page_access_group::{PageAccessGroup, PageAccessGroupSpec, PageAccessGroupStatus};
 pub use page_access_user::{PageAccessUser, PageAccessUserSpec, PageAccessUserStatus};
@@ -53,7 +55,7 @@ pub use policy::{
     ReplacePolicy,
 };
 pub use reason::{Reason, conditions_page};
-pub use reference::{LocalReference, PageReference, SecretReference};
+pub use reference::{LocalReference, PageReference, SecretReference, TemplateReference};
 pub use status::{Drift, Journal, ObjectStatus};
 pub use status_page::{
     AllowedNamespaces, ApiAccess, BrandingName, NamespaceGrant, Observation, PageColors, PageSettings, StatusEmbed,

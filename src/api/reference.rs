@@ -1,5 +1,7 @@
 //! References from one declaration to another, and to Secrets.
 
+use std::collections::BTreeMap;
+
 use kube::KubeSchema;
 use serde::{Deserialize, Serialize};
 
@@ -24,6 +26,20 @@ pub struct LocalReference {
     /// Name of the declaration (metadata.name).
     #[schemars(length(min = 1, max = 253))]
     pub name: String,
+}
+
+/// Names the template that an incident begins with.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct TemplateReference {
+    /// Name of the IncidentTemplate (metadata.name), of the same namespace and page.
+    #[schemars(length(min = 1, max = 253))]
+    pub name: String,
+    /// Texts for the placeholders of the template: `region: eu-west-1` takes the place of {{region}} in its title and its
+    /// body. Every placeholder needs one; an incident that lacks one is not sent.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(extend("maxProperties" = 100))]
+    pub variables: BTreeMap<String, String>,
 }
 
 /// Names one key of a Secret in the declaration's own namespace.

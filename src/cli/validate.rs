@@ -7,7 +7,8 @@ use clap::{Args, ValueEnum};
 use serde::Serialize;
 
 use super::{Failure, Outcome};
-use crate::manifest::{Manifests, Problem, read_directory};
+use crate::manifest::{Manifests, Problem, Source, read_directory};
+use crate::store::directory::{LockError, lock_path, published_updates};
 
 /// Options of `validate`.
 #[derive(Clone, Debug, Args)]
@@ -46,6 +47,18 @@ struct Report<'a> {
 pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<Outcome, Failure> {
     let mut manifests = read_directory(&arguments.directory)?;
     manifests.check_times(jiff::Timestamp::now());
+    match published_updates(&arguments.directory, None) {
+        Ok(published) => {
+            let by_name = published
+                .into_iter()
+                .map(|(key, updates)| ((key.namespace, key.name), updates));
+            manifests.check_published(&by_name.collect());
+        }
+        Err(error) => {
+            let lock_file = lock_path(&arguments.directory, None);
+            manifests.problems.push(unreadable(lock_file, &error));
+        }
+    }
     match arguments.output {
         Format::Text => text(&manifests, arguments, out),
         Format::Json => json(&manifests, out),
@@ -58,6 +71,21 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<Outcome, Failur
     } else {
         Outcome::Success
     })
+}
+
+fn unreadable(lock_file: PathBuf, error: &LockError) -> Problem {
+    let mut message = error.to_string();
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        message.push_str(&format!(": {cause}"));
+        source = cause.source();
+    }
+    let place = Source {
+        file: lock_file,
+        line: 1,
+        column: 1,
+    };
+    Problem::error(place, 0, message)
 }
 
 fn errors(manifests: &Manifests) -> usize {

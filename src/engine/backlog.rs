@@ -23,7 +23,7 @@ impl Planner<'_> {
                 continue;
             }
             let namespace = &incident.key.namespace;
-            for name in spec.components.keys() {
+            for name in spec.affects(&self.context(incident)) {
                 let component = ObjectKey::new(Kind::Component, namespace, name);
                 let declared = self.index.get(&component).map(|declaration| &*declaration.spec);
                 if let Some(Spec::Component(spec)) = declared

@@ -85,6 +85,8 @@ pub struct Declaration {
     pub allow_deletes: Option<String>,
     /// Those of [`crate::api::ASKED_BESIDE`] that are on it.
     pub annotations: BTreeMap<String, String>,
+    /// True when the first of the updates in the spec is its template's, put there by [`super::fill_templates`].
+    pub opened_by_template: bool,
     /// What is declared. Shared with the store, as is `stored`: a view of ten thousand declarations is made anew for every
     /// plan.
     pub spec: Arc<Spec>,
@@ -277,6 +279,7 @@ impl Declaration {
             set_aside: false,
             allow_deletes: None,
             annotations: BTreeMap::new(),
+            opened_by_template: false,
             spec: Arc::new(spec),
             stored: Arc::clone(&status),
             status,
@@ -309,7 +312,11 @@ impl Declaration {
                     &mut spec.provider_ref.iter().map(|provider| &provider.name),
                 );
             }
-            Spec::Incident(spec) => name(Kind::Component, &mut spec.components.keys()),
+            Spec::Incident(spec) => {
+                name(Kind::Component, &mut spec.components.keys());
+                let template = spec.template_ref.iter();
+                name(Kind::IncidentTemplate, &mut template.map(|template| &template.name));
+            }
             Spec::Subscriber(spec) => name(Kind::Component, &mut spec.components.iter()),
             Spec::IncidentTemplate(spec) => name(Kind::Component, &mut spec.components.iter().flatten()),
             Spec::PageAccessUser(spec) => {

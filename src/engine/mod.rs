@@ -3,7 +3,7 @@
 //! It knows no runtime, clock, randomness, HTTP or Kubernetes client; all of that enters as data through [`World`] and
 //! leaves as data through [`Plan`].
 //!
-//! Way of the data: [`Declaration`]s and a snapshot make a [`World`]; `identity` finds the remote object of each
+//! Way of the data: [`Declaration`]s, filled in from templates ([`fill_templates`]), and a snapshot make a [`World`]; `identity` finds the remote object of each
 //! declaration, the rules in `kinds` map it to wire fields, `fields` compares, `converge` turns differences into
 //! [`Step`]s, `deletion` ends what was deleted, `backlog` puts first what incidents wait for, `conditions` tells the
 //! owner. The driver performs steps, folds what came back with [`record`] and plans again.
@@ -33,6 +33,7 @@ mod record;
 mod replacement;
 mod request;
 mod seal;
+mod template;
 mod world;
 
 pub use candidates::{Candidate, candidates, kind_of};
@@ -43,13 +44,14 @@ pub use deletion::LEAVE_AFTER;
 pub use evidence::{FRESH, REQUEST_LIFE, SEND_WITHIN, attempt_is_over};
 pub use failure::{Failure, forget_settled};
 pub use fields::{Change, hash};
-pub use kinds::{IN_SYNC, declared_settings, list_of, object_kind};
+pub use kinds::{IN_SYNC, Misplaced, declared_settings, list_of, misplaced, object_kind};
 pub use observation::totals as subscriber_totals;
 pub use plan::{Action, Backlog, Finding, Plan, Read, ReadWhat, State, Step};
 pub use planner::plan;
 pub use record::{Reply, record, undone};
 pub use request::{Publication, Request};
 pub use seal::{Seal, SealKey};
+pub use template::fill_templates;
 pub use world::{DELETION_WINDOW, Gate, Surroundings, World, resync_interval};
 
 #[cfg(test)]

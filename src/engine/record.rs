@@ -105,6 +105,7 @@ fn annotate(declaration: &mut Declaration, id: &str) {
 /// The request succeeded, so that nothing may publish it again: where the reply does not show it, it is recorded
 /// without an id.
 fn published(declaration: &mut Declaration, index: usize, incident: &Incident) {
+    let opened_by_template = declaration.opened_by_template;
     let (Spec::Incident(spec), Status::Incident(status)) = (&*declaration.spec, Arc::make_mut(&mut declaration.status))
     else {
         return;
@@ -129,6 +130,7 @@ fn published(declaration: &mut Declaration, index: usize, incident: &Incident) {
         id,
         status: Some(update.status.as_str().to_owned()),
         applied: applied_hash(update, found),
+        from_template: index == 0 && opened_by_template,
     };
     status.updates.push(entry);
 }
@@ -144,6 +146,7 @@ pub(super) fn published_update(update: &IncidentUpdate, shown: Option<&RemoteUpd
         id: shown.map(|shown| shown.id.clone()).unwrap_or_default(),
         status: Some(update.status.as_str().to_owned()),
         applied,
+        from_template: false,
     }
 }
 

@@ -13,6 +13,7 @@ mod directory;
 mod document;
 mod editor_schema;
 mod export;
+mod incidents;
 mod object;
 mod problem;
 mod reader;
@@ -35,7 +36,7 @@ pub use problem::{Problem, Severity, Source};
 pub use suggestion::nearest;
 pub use write::to_yaml;
 
-use crate::api::{Kind, parse_duration};
+use crate::api::{Kind, PublishedUpdate, parse_duration};
 
 /// One declaration as it is written in a file.
 #[derive(Clone, Debug)]
@@ -163,6 +164,16 @@ impl Manifests {
     pub fn check_times(&mut self, now: Timestamp) {
         for manifest in &self.manifests {
             self.problems.extend(old_data(manifest, now));
+        }
+        self.sort_problems();
+    }
+
+    /// Adds the updates of incidents that cannot be those which are on record as published, by namespace and name.
+    pub fn check_published(&mut self, published: &BTreeMap<(String, String), Vec<PublishedUpdate>>) {
+        for manifest in &self.manifests {
+            let known = published.get(&(manifest.namespace.clone(), manifest.name.clone()));
+            self.problems
+                .extend(known.and_then(|known| incidents::misplaced(manifest, known)));
         }
         self.sort_problems();
     }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::{Declared, Manifest, Manifests, Object, Problem, Source, suggestion};
+use super::{Declared, Manifest, Manifests, Object, Problem, Source, incidents, suggestion};
 use crate::api::{Kind, NamespaceGrant};
 
 /// Adds what is wrong with the manifests as a set.
@@ -14,6 +14,7 @@ pub fn check(manifests: &mut Manifests) {
         set.check_references(manifest, &mut problems);
     }
     problems.extend(equal_identities(&manifests.manifests));
+    problems.extend(incidents::check(&manifests.manifests));
     manifests.problems.extend(problems);
 }
 
@@ -56,7 +57,7 @@ struct Set<'a> {
 }
 
 /// Namespace and name of a page.
-fn page_of(manifest: &Manifest) -> Option<(&str, &str)> {
+pub(super) fn page_of(manifest: &Manifest) -> Option<(&str, &str)> {
     let page = &manifest.object.common()?.page_ref;
     Some((page.namespace.as_deref().unwrap_or(&manifest.namespace), &page.name))
 }
@@ -172,6 +173,9 @@ impl<'a> Set<'a> {
                 }
             }
             Object::Incident(incident) => {
+                if let Some(template) = &incident.spec.template_ref {
+                    check(Kind::IncidentTemplate, &template.name, "/spec/templateRef/name");
+                }
                 for name in incident.spec.components.keys() {
                     check(Kind::Component, name, &super::document::child("/spec/components", name));
                 }
@@ -248,6 +252,9 @@ impl<'a> Set<'a> {
         let shown = |manifest: &Manifest| match &manifest.object {
             Object::Component(component) => component.spec.name.as_deref() == Some(name),
             Object::ComponentGroup(group) => group.spec.name.as_deref() == Some(name),
+            Object::IncidentTemplate(template) => {
+                template.spec.name.as_deref() == Some(name) || template.spec.title == name
+            }
             _ => false,
         };
         let names = self.names(kind, namespace);

@@ -64,6 +64,11 @@ apiVersion: statuspage-operator.io/v1alpha1
 kind: PageAccessUser
 metadata: {name: viewer}
 spec: {pageRef: {name: acme}, externalLogin: viewer}
+---
+apiVersion: statuspage-operator.io/v1alpha1
+kind: IncidentTemplate
+metadata: {name: database}
+spec: {pageRef: {name: acme}, title: 'Database down in {{region}}', body: We are looking into it.}
 ";
 
 struct Example {

@@ -35,6 +35,8 @@ impl<S: Store> PageDriver<S> {
             self.add_knowledge(declaration);
             self.note(declaration, now);
         }
+        engine::fill_templates(&mut view.declarations, &self.snapshot);
+        self.heed_templates(&view, now);
         self.has_looked = true;
         let all = || view.declarations.iter().chain(std::iter::once(&view.page));
         // Everything in the view was just seen: with more than that something is gone.
@@ -68,6 +70,24 @@ impl<S: Store> PageDriver<S> {
         let all = view.declarations.iter().chain(std::iter::once(&view.page));
         let ids: HashSet<&str> = all.filter_map(Declaration::recorded_id).collect();
         self.snapshot.examined_only(|_, id| ids.contains(id));
+    }
+
+    /// A template that was edited a moment ago gives the incidents that begin with it another chance.
+    fn heed_templates(&mut self, view: &View, now: Timestamp) {
+        if self.failures.is_empty() {
+            return;
+        }
+        for incident in &view.declarations {
+            let Spec::Incident(spec) = &*incident.spec else {
+                continue;
+            };
+            let Some(named) = &spec.template_ref else { continue };
+            let key = ObjectKey::new(Kind::IncidentTemplate, incident.key.namespace.clone(), &named.name);
+            let edited = view.get(&key).is_some_and(|template| template.spec_seen == now);
+            if edited && incident.recorded_id().is_none() {
+                self.give_another_chance(&incident.key, None, &[]);
+            }
+        }
     }
 
     /// Looks at one declaration again: what this process did since the plan, and what others did, is in it.

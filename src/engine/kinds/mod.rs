@@ -15,7 +15,8 @@ mod subscriber;
 #[cfg(test)]
 mod tests;
 
-pub(super) use incident::{converge as converge_incident, is_running};
+pub(super) use incident::{Mark, converge as converge_incident, is_running, mark_of};
+pub use incident::{Misplaced, misplaced};
 pub(super) use metric::{data_points, implied_provider};
 pub use page::declared_settings;
 pub(super) use page::{embed_fields, settings_fields, settings_request};

@@ -13,3 +13,4 @@ mod property;
 mod replacement;
 mod simulation;
 mod speed;
+mod templates;

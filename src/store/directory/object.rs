@@ -170,6 +170,7 @@ impl Read {
             set_aside: false,
             allow_deletes: self.allow_deletes.clone(),
             annotations: self.annotations.clone(),
+            opened_by_template: false,
             secrets: secrets(&self.spec),
             spec: Arc::clone(&self.spec),
             status: Arc::clone(&status),

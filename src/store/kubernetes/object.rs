@@ -205,6 +205,7 @@ impl Object {
             set_aside: false,
             allow_deletes: self.allow_deletes.as_deref().map(str::to_owned),
             annotations: self.annotations.clone(),
+            opened_by_template: false,
             spec: Arc::clone(spec),
             status: Arc::clone(&self.status),
             stored: Arc::clone(&self.status),

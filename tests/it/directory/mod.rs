@@ -13,6 +13,7 @@ mod plan;
 mod removals;
 mod review;
 mod serve;
+mod templates;
 mod window;
 
 use std::io::{BufRead, BufReader};

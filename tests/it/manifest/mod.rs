@@ -1,6 +1,7 @@
 //! Reading manifests: positions, suggestions, references, and texts that nobody would write.
 
 mod hostile;
+mod incidents;
 mod references;
 mod yaml;
 

@@ -14,6 +14,7 @@ use crate::engine::identity::{Identity, shown_time};
 use crate::engine::journal::told_name;
 use crate::engine::plan::{Action, ReadWhat, State};
 use crate::engine::planner::{Outcome, Planner, step};
+use crate::engine::template;
 use crate::statuspage::{CollectionKind, Incident, IncidentStatus, ObjectKind, Priority, SPACING};
 
 use super::corrections::{corrections, is_shown, postmortem};
@@ -30,7 +31,8 @@ pub(in crate::engine) fn converge<'a>(planner: &mut Planner<'a>, declaration: &'
     match planner.start(declaration) {
         Start::Stopped => {}
         Start::Create { beside } => {
-            let planned = spec.fields(&context, None).and_then(|fields| {
+            let checked = template::check(&context, spec);
+            let planned = checked.and_then(|()| spec.fields(&context, None)).and_then(|fields| {
                 let found = fields::creation(&fields, context.seal());
                 spec.create(&context, found.body.clone())
                     .map(|request| (request, found))
@@ -87,11 +89,26 @@ fn here<'a>(planner: &mut Planner<'a>, context: &Context<'a>, spec: &IncidentSpe
     let Status::Incident(known) = &*outcome.status else {
         return;
     };
-    if let Some(message) = misplaced(&spec.updates, &known.updates) {
-        outcome.stop(State::Stalled, Reason::Invalid, message);
+    // The template's own post is the page's by now.
+    let given = usize::from(declaration.opened_by_template).min(known.updates.len());
+    if let Some(misplaced) = misplaced(&spec.updates[given..], &known.updates[given..]) {
+        outcome.stop(State::Stalled, Reason::Invalid, misplaced.message);
         return planner.record(declaration, outcome);
     }
-    if !bind_updates(planner, context, spec, remote, &mut outcome) {
+    if spec.updates.is_empty()
+        && let Err(blocked) = template::check(context, spec)
+    {
+        outcome.stop(blocked.state, blocked.reason, blocked.message);
+        return planner.record(declaration, outcome);
+    }
+    let bound = bind_updates(planner, context, spec, remote, &mut outcome);
+    if declaration.opened_by_template
+        && let Status::Incident(known) = outcome.status_mut()
+        && let Some(first) = known.updates.first_mut()
+    {
+        first.from_template = true;
+    }
+    if !bound {
         return planner.record(declaration, outcome);
     }
     if !settle_announcement(planner, declaration, spec, remote, &mut outcome) {
@@ -112,6 +129,9 @@ fn here<'a>(planner: &mut Planner<'a>, context: &Context<'a>, spec: &IncidentSpe
             return planner.record(declaration, outcome);
         }
     };
+    if let Some(message) = template::unheeded(spec, remote) {
+        outcome.message = format!("{}; {message}", outcome.message);
+    }
     let without = spec.left_out(context);
     if !without.is_empty() && !remote.status.as_ref().is_some_and(IncidentStatus::is_over) {
         let coming = without.iter().any(|(_, coming)| *coming);
@@ -147,7 +167,7 @@ fn here<'a>(planner: &mut Planner<'a>, context: &Context<'a>, spec: &IncidentSpe
     }
     let title = format!("incident {:?}", spec.title(context));
     let mut drift = Vec::new();
-    let correction = corrections(spec, remote, &published, policies.drift, &mut drift);
+    let correction = corrections(declaration, spec, remote, &published, policies.drift, &mut drift);
     let mut follow_up = correction.or_else(|| postmortem(declaration, spec, remote));
     if follow_up.is_none() && write_allowed {
         follow_up = subscription(planner, declaration, spec, remote, &mut outcome);

@@ -13,7 +13,7 @@ use crate::statuspage::{
 };
 
 use super::updates::same_text;
-use super::wire_status;
+use super::{place, wire_status};
 
 /// Names under which the draft and the published text of a postmortem are recorded as applied.
 const DRAFT: &str = "postmortem/draft";
@@ -35,6 +35,7 @@ pub(super) struct FollowUp {
 
 /// The first published update whose text or time is to be corrected; differences that others made are drift.
 pub(super) fn corrections(
+    declaration: &Declaration,
     spec: &IncidentSpec,
     remote: &Incident,
     published: &[PublishedUpdate],
@@ -62,7 +63,8 @@ pub(super) fn corrections(
         // A declared time is set right after the publication, a text is corrected when the declaration changed; what
         // differs after that was changed by somebody else.
         let declared_anew = known.applied != update_hash(update);
-        let field = format!("updates[{index}].{}", if body_differs { "body" } else { "at" });
+        let part = if body_differs { "body" } else { "at" };
+        let field = format!("{}.{part}", place(declaration, index));
         if !declared_anew && policy != DriftPolicy::Ignore {
             let at = |at: Option<Timestamp>| at.map_or_else(|| "null".to_owned(), |at| format!("\"{at}\""));
             let (desired, observed) = if body_differs {

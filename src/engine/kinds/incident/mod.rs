@@ -12,6 +12,8 @@ mod subscribers;
 mod updates;
 
 pub(in crate::engine) use converge::converge;
+pub(in crate::engine) use mark::{Mark, mark_of};
+pub use updates::{Misplaced, misplaced};
 
 use std::collections::BTreeMap;
 
@@ -20,20 +22,19 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use serde_json::{Map, Value, json};
 
 use super::{Rules, text, write};
-use crate::api::{IncidentSpec, IncidentStatusName, IncidentUpdate, Kind, Reason, Schedule};
+use crate::api::{IncidentSpec, IncidentStatusName, IncidentTemplateSpec, IncidentUpdate, Kind, Reason, Schedule};
 use crate::engine::conditions::whole_second;
 use crate::engine::context::{Blocked, Context};
-use crate::engine::declaration::{ObjectKey, Status};
+use crate::engine::declaration::{Declaration, ObjectKey, Status};
 use crate::engine::fields::{Access, Comparison, Field};
 use crate::engine::plan::ReadWhat;
 use crate::engine::record::is_text_of;
 use crate::engine::request::Request;
+use crate::engine::template;
 use crate::statuspage::{
     Collection, CollectionKind, ComponentStatus, Incident, IncidentStatus, IncidentView, IncidentWrite, ObjectKind,
     Priority, Search, Snapshot,
 };
-
-use mark::mark_of;
 
 /// Under this name the hash of the component map is recorded as it is declared, by names.
 const COMPONENTS_NOTED: &str = "components/declared";
@@ -112,7 +113,8 @@ impl Rules for IncidentSpec {
             }
             _ => {}
         }
-        if remote.name.as_deref() != Some(self.title(context).as_str()) {
+        let untitled = self.name.is_none() && self.template_ref.is_some();
+        if untitled || remote.name.as_deref() != Some(self.title(context).as_str()) {
             return false;
         }
         match &self.schedule {
@@ -176,6 +178,10 @@ impl Rules for IncidentSpec {
         if let Some(date) = &self.backfill_date {
             fields.push(Field::new("backfillDate", "backfill_date", json!(date.0), None).access(Access::CreateOnly));
         }
+        let from_template = match remote {
+            None => self.components_of_template(context)?,
+            Some(_) => None,
+        };
         if let Some(schedule) = &self.schedule {
             for (name, wire, at, observed) in [
                 (
@@ -240,7 +246,7 @@ impl Rules for IncidentSpec {
                 ),
             ] {
                 // Without components there is nothing to move, and those that others set are theirs.
-                if wire.ends_with("_state") && self.components.is_empty() {
+                if wire.ends_with("_state") && self.components.is_empty() && from_template.is_none() {
                     continue;
                 }
                 fields.push(Field::new(
@@ -250,6 +256,9 @@ impl Rules for IncidentSpec {
                     observed.map(|value| json!(value)),
                 ));
             }
+        }
+        if let Some(ids) = from_template {
+            fields.push(Field::new("components", "component_ids", ids, None).access(Access::CreateOnly));
         }
         if !self.components.is_empty() {
             let noted = Field::new(COMPONENTS_NOTED, "", json!(self.components), None).access(Access::Noted);
@@ -317,6 +326,33 @@ impl Rules for IncidentSpec {
 }
 
 impl IncidentSpec {
+    /// The names of the components that an incident affects which is about to be sent: its own, else its template's.
+    pub(in crate::engine) fn affects<'s>(&'s self, context: &Context<'s>) -> Vec<&'s str> {
+        let given =
+            |template: &'s IncidentTemplateSpec| template.components.iter().flatten().map(String::as_str).collect();
+        match template::template(context, self) {
+            Ok(Some(template)) if self.components.is_empty() => given(template),
+            _ => self.components.keys().map(String::as_str).collect(),
+        }
+    }
+
+    /// The ids of the components that the template of an incident gives, where the incident names none itself. They keep
+    /// their status: a template says nothing of it.
+    fn components_of_template(&self, context: &Context<'_>) -> Result<Option<Value>, Blocked> {
+        if self.template_ref.is_none() || !self.components.is_empty() || self.backfill_date.is_some() {
+            return Ok(None);
+        }
+        let mut ids = Vec::new();
+        for name in self.affects(context) {
+            match self.affected(context, name, false) {
+                Affected::Here(id) => ids.push(json!(id)),
+                Affected::Awaited(blocked) => return Err(blocked),
+                Affected::Unavailable { .. } => {}
+            }
+        }
+        Ok((!ids.is_empty()).then_some(Value::Array(ids)))
+    }
+
     /// Where a component stands that the incident affects. An incident that is on the page waits for nothing.
     fn affected<'a>(&self, context: &Context<'a>, name: &str, is_on_page: bool) -> Affected<'a> {
         let blocked = match context.reference(Kind::Component, name) {
@@ -430,18 +466,33 @@ impl IncidentSpec {
             return Ok(incident);
         };
         incident.component_ids = Some(map.keys().cloned().collect());
-        let schedule = self.schedule.as_ref();
-        let moves = schedule.is_some_and(|schedule| schedule.transition_components);
-        let restores = schedule.is_some_and(restores);
-        incident.components = match phase {
-            IncidentStatusName::Scheduled => None,
-            IncidentStatusName::InProgress | IncidentStatusName::Verifying if moves => {
-                Some(all(&map, &ComponentStatus::UnderMaintenance))
-            }
-            IncidentStatusName::Completed if restores => Some(all(&map, &ComponentStatus::Operational)),
-            _ => Some(map),
+        incident.components = match self.moves_to(phase) {
+            _ if phase == IncidentStatusName::Scheduled => None,
+            Some(status) => Some(all(&map, &status)),
+            None => Some(map),
         };
         Ok(incident)
+    }
+
+    /// The status that a maintenance gives its components in a phase, if it moves them.
+    fn moves_to(&self, phase: IncidentStatusName) -> Option<ComponentStatus> {
+        let schedule = self.schedule.as_ref()?;
+        match phase {
+            IncidentStatusName::InProgress | IncidentStatusName::Verifying => schedule
+                .transition_components
+                .then_some(ComponentStatus::UnderMaintenance),
+            IncidentStatusName::Completed => restores(schedule).then_some(ComponentStatus::Operational),
+            _ => None,
+        }
+    }
+}
+
+/// The field of the manifest that an update of the incident is written in.
+fn place(declaration: &Declaration, index: usize) -> String {
+    match (declaration.opened_by_template, index) {
+        (true, 0) => "templateRef".to_owned(),
+        (true, _) => format!("updates[{}]", index - 1),
+        (false, _) => format!("updates[{index}]"),
     }
 }
 

@@ -3,7 +3,7 @@
 //! Invariant: an update is told once. Before one is sent the incident is read by its id, and what is there already is
 //! bound; how many are published stands in the mark of the incident itself, whatever becomes of our own records.
 
-use serde_json::json;
+use serde_json::{Map, Value, json};
 
 use super::super::Rules;
 use crate::api::{DriftPolicy, IncidentSpec, IncidentStatusName, IncidentUpdate, Journal, PublishedUpdate, Reason};
@@ -22,19 +22,31 @@ use crate::statuspage::{
 };
 
 use super::mark::{mark_of, metadata, published_count};
-use super::{text_of, wire_status};
+use super::{place, text_of, wire_status};
+
+/// Declared updates that cannot be those that were published.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Misplaced {
+    /// Where in the spec it stands, as a JSON pointer.
+    pub pointer: String,
+    /// What is wrong, and what to do.
+    pub message: String,
+}
 
 /// Why the declared updates cannot be those that were published, if so: what is published keeps its status, its order and
-/// its place.
-pub(super) fn misplaced(declared: &[IncidentUpdate], published: &[PublishedUpdate]) -> Option<String> {
+/// its place. Both lists are of spec.updates: without the post that a template gave.
+pub fn misplaced(declared: &[IncidentUpdate], published: &[PublishedUpdate]) -> Option<Misplaced> {
     const APPEND: &str =
         "what is published keeps its status, its order and its place: put it back, and append another update";
     if declared.len() < published.len() {
-        return Some(format!(
-            "{} updates are published and {} are declared: {APPEND}",
-            published.len(),
-            declared.len()
-        ));
+        return Some(Misplaced {
+            pointer: "/updates".to_owned(),
+            message: format!(
+                "{} updates are published and {} are declared: {APPEND}",
+                published.len(),
+                declared.len()
+            ),
+        });
     }
     for (index, (update, known)) in declared.iter().zip(published).enumerate() {
         if let Some(status) = known
@@ -42,18 +54,24 @@ pub(super) fn misplaced(declared: &[IncidentUpdate], published: &[PublishedUpdat
             .as_deref()
             .filter(|status| *status != update.status.as_str())
         {
-            return Some(format!(
-                "updates[{index}] was published with status {status} and is declared with {}: {APPEND}",
-                update.status.as_str()
-            ));
+            return Some(Misplaced {
+                pointer: format!("/updates/{index}/status"),
+                message: format!(
+                    "updates[{index}] was published with status {status} and is declared with {}: {APPEND}",
+                    update.status.as_str()
+                ),
+            });
         }
         let anew = known.applied != update_hash(update) && !known.applied.is_empty();
         let moved = |later: &IncidentUpdate| update_hash(later) == known.applied;
         if let (true, Some(position)) = (anew, declared[index + 1..].iter().position(moved)) {
-            return Some(format!(
-                "updates[{index}] was published and is updates[{}] now: {APPEND}",
-                index + 1 + position
-            ));
+            return Some(Misplaced {
+                pointer: format!("/updates/{index}"),
+                message: format!(
+                    "updates[{index}] was published and is updates[{}] now: {APPEND}",
+                    index + 1 + position
+                ),
+            });
         }
     }
     None
@@ -264,13 +282,9 @@ fn ended_by_others(spec: &IncidentSpec, remote: &Incident, published: &[Publishe
         None => spec
             .updates
             .get(published.len().wrapping_sub(1))
-            .is_some_and(|last| is_end(last.status)),
+            .is_some_and(|last| last.status.is_end()),
     };
     !ours && !by_schedule
-}
-
-fn is_end(status: IncidentStatusName) -> bool {
-    matches!(status, IncidentStatusName::Resolved | IncidentStatusName::Completed)
 }
 
 /// Why the next update is not published on an incident that is over, if so. A maintenance goes forward only.
@@ -291,7 +305,7 @@ fn must_not_reopen(
             published.len() + 1
         ));
     }
-    (over && spec.schedule.is_some() && !is_end(next.status)).then(|| {
+    (over && spec.schedule.is_some() && !next.status.is_end()).then(|| {
         format!(
             "the maintenance is completed{at}, so that update {} with status {} is not published: a maintenance does not go back; declare another one",
             published.len() + 1,
@@ -339,11 +353,11 @@ pub(super) fn publish<'a>(
         && let Some(message) = must_not_reopen(spec, remote, &published, next)
     {
         let settled =
-            ended_by_others(spec, remote, &published) && spec.updates.last().is_some_and(|last| is_end(last.status));
+            ended_by_others(spec, remote, &published) && spec.updates.last().is_some_and(|last| last.status.is_end());
         outcome.drift = found.drift;
         if settled && policies.drift != DriftPolicy::Ignore {
             outcome.drift.push(crate::api::Drift {
-                field: format!("updates[{index}]"),
+                field: place(declaration, index),
                 desired: format!("{:?}", next.status.as_str()),
                 observed: format!(
                     "{:?}, by somebody else",
@@ -373,6 +387,14 @@ pub(super) fn publish<'a>(
     {
         // Starting or ending a maintenance by hand moves its components in the same request.
         body.insert(components.wire.to_owned(), components.desired);
+    } else if let Some(status) = spec.moves_to(next.status)
+        && spec.template_ref.is_some()
+        && !remote.components.is_empty()
+    {
+        // Its template gave them; the page knows which.
+        let moved = remote.components.iter();
+        let moved: Map<String, Value> = moved.map(|one| (one.id.clone(), json!(status.as_str()))).collect();
+        body.insert("components".to_owned(), Value::Object(moved));
     }
     match spec.incident_write(body, next.status) {
         Ok(incident) => {
@@ -384,7 +406,7 @@ pub(super) fn publish<'a>(
                 ..incident
             };
             let mut changes = found.changes;
-            let field = format!("updates[{index}]");
+            let field = place(declaration, index);
             changes.push(Change {
                 field,
                 from: None,

@@ -40,6 +40,8 @@ const KINDS: [Kind; 12] = [
     Kind::MetricsProvider,
 ];
 const MAINTENANCE: u8 = 6;
+/// What some incidents begin with.
+const TEMPLATE: &str = "template";
 
 /// What one declaration is made of; numbers choose, so that shrinking makes things simple.
 #[derive(Clone, Debug)]
@@ -146,6 +148,11 @@ fn spec(seed: &Seed, more: u8) -> Value {
         }),
         Kind::Incident => {
             let mut spec = json!({"name": name, "updates": updates(&POSTS[..count])});
+            if begins_with_template(seed) {
+                // The template gives the first post; edits change what nobody reads any more.
+                spec["updates"] = updates(&POSTS[1..count]);
+                spec["templateRef"] = json!({"name": TEMPLATE, "variables": {"what": "Looking", "unused": text}});
+            }
             if more & 4 == 4 {
                 spec["components"] = json!({"c0": "major_outage"});
             }
@@ -228,6 +235,10 @@ fn spec(seed: &Seed, more: u8) -> Value {
     spec
 }
 
+fn begins_with_template(seed: &Seed) -> bool {
+    KINDS[usize::from(seed.kind)] == Kind::Incident && seed.kind != MAINTENANCE && seed.group == 3
+}
+
 /// Name of the declaration at this position; groups are g0 to g2, so that references find them.
 fn object_name(seed: &Seed, position: usize) -> String {
     match KINDS[usize::from(seed.kind)] {
@@ -253,6 +264,10 @@ fn build(scenario: &Scenario) -> Simulation {
             declaration.id_annotation = Some(format!("f{}", seed.name));
         }
         declarations.push(declaration);
+    }
+    if scenario.seeds.iter().any(begins_with_template) {
+        let template = json!({"title": "{{what}}", "body": "{{what}}"});
+        declarations.push(declare(Kind::IncidentTemplate, TEMPLATE, template));
     }
     let mut simulation = Simulation::new(declarations);
     let mut of_page = match scenario.defaults % 4 {
@@ -288,6 +303,13 @@ pub(super) fn play(scenario: &Scenario) -> Played {
             KINDS[usize::from(seed.1.kind)] == declaration.key.kind
                 && object_name(seed.1, seed.0) == declaration.key.name
         };
+        if declaration.key.name == TEMPLATE {
+            // What was sent does not change with it.
+            let spec = json!({"title": "Edited", "body": format!("Edited {more}: {{{{what}}}}")});
+            simulation.respecify(Kind::IncidentTemplate, TEMPLATE, spec);
+            simulation.pass();
+            continue;
+        }
         let Some((_, seed)) = scenario.seeds.iter().enumerate().find(of) else {
             continue;
         };

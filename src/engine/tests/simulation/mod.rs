@@ -217,6 +217,13 @@ impl Simulation {
         self.sent.iter().map(|sent| sent.summary.clone()).collect()
     }
 
+    /// The declarations with what their templates give.
+    pub(super) fn filled(&self) -> Vec<Declaration> {
+        let mut filled = self.declarations.clone();
+        engine::fill_templates(&mut filled, &self.known);
+        filled
+    }
+
     pub(super) fn plan(&self) -> Plan {
         self.plan_within(None)
     }
@@ -233,7 +240,7 @@ impl Simulation {
             page: &self.page,
             page_id: Some("page"),
             around: &self.around,
-            declarations: &self.declarations,
+            declarations: &self.filled(),
             snapshot: &self.known,
             page_read_at: self.page_read_at,
             read_failures: &BTreeMap::new(),

@@ -247,6 +247,7 @@ impl Simulation {
             self.fail(&step.key, terminal, reason, "refused");
             return;
         }
+        let planned = self.filled();
         let (reply, id) = self.carry_out(step, request);
         // The driver folds the reply into what it knows.
         let known_incident = match request {
@@ -277,7 +278,15 @@ impl Simulation {
             self.last_update = Some(step.clone());
         }
         for declaration in self.declarations.iter_mut().chain(std::iter::once(&mut self.page)) {
-            record(declaration, step, &reply);
+            // Recorded of what was planned, of which the store knows no more than the status.
+            let mut after = declaration.clone();
+            if let Some(planned) = planned.iter().find(|planned| planned.key == declaration.key) {
+                after.spec.clone_from(&planned.spec);
+                after.opened_by_template = planned.opened_by_template;
+            }
+            record(&mut after, step, &reply);
+            declaration.status = after.status;
+            declaration.id_annotation = after.id_annotation;
         }
         if let (Action::Create(_), engine::Reply::Created(id, _)) = (&step.action, &reply)
             && self.store(|| format!("{} record {id}", step.key))

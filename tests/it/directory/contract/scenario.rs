@@ -107,6 +107,8 @@ struct Incident {
     subscriber: Option<u8>,
     /// Of no more interest soon after it was resolved.
     ended: bool,
+    /// Begins with the template, where one is declared, in the place of its first update and its title.
+    templated: bool,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -231,10 +233,24 @@ fn incident() -> impl Strategy<Value = Incident> {
         weighted(0.2, 0..3_u8),
         weighted(0.1, (0..2_u8, any::<bool>())),
         weighted(0.4, 0..3_u8),
-        (weighted(0.1, 0..2_u8), prop::bool::weighted(0.1)),
+        (
+            weighted(0.1, 0..2_u8),
+            prop::bool::weighted(0.1),
+            prop::bool::weighted(0.3),
+        ),
     )
         .prop_map(
-            |(common, maintenance, name, updates, components, impact, postmortem, deletion, (subscriber, ended))| {
+            |(
+                common,
+                maintenance,
+                name,
+                updates,
+                components,
+                impact,
+                postmortem,
+                deletion,
+                (subscriber, ended, templated),
+            )| {
                 Incident {
                     common,
                     maintenance,
@@ -246,6 +262,7 @@ fn incident() -> impl Strategy<Value = Incident> {
                     deletion,
                     subscriber,
                     ended,
+                    templated,
                 }
             },
         )
@@ -570,13 +587,14 @@ impl Sketch {
             if let Some(incident) = incident {
                 // Not yet held: an incident that is taken over by its id, with a map of components.
                 let id = ids("incidents", &incident_name(incident.name)).filter(|_| incident.components.is_empty());
-                documents.push(incident.document(number, &named, id));
+                let template = self.template.as_ref().map(|template| template.common.name("t", 0));
+                documents.push(incident.document(number, template.as_deref(), &named, id));
             }
         }
         if let Some(template) = &self.template {
             let components: Vec<String> = template.components.iter().filter_map(|slot| named(*slot)).collect();
-            let mut spec =
-                json!({"name": format!("Template {}", template.name), "title": "T", "body": text(template.body)});
+            let mut spec = json!({"name": format!("Template {}", template.name), "title": "T {{what}}",
+                    "body": format!("{} {{{{what}}}}", text(template.body))});
             if !components.is_empty() {
                 spec["components"] = json!(components);
             }
@@ -730,11 +748,19 @@ impl Common {
 }
 
 impl Incident {
-    fn document(&self, number: usize, named: &dyn Fn(u8) -> Option<String>, id: Option<String>) -> Value {
+    fn document(
+        &self,
+        number: usize,
+        template: Option<&str>,
+        named: &dyn Fn(u8) -> Option<String>,
+        id: Option<String>,
+    ) -> Value {
+        let template = template.filter(|_| self.templated);
         let words = if self.maintenance { MAINTENANCE } else { PROGRESS };
         let updates: Vec<Value> = self
             .updates
             .iter()
+            .skip(usize::from(template.is_some()))
             .map(|(status, body, notify)| {
                 let mut update = json!({"status": words[usize::from(*status)], "body": text(*body)});
                 if !notify {
@@ -744,6 +770,10 @@ impl Incident {
             })
             .collect();
         let mut spec = json!({"name": incident_name(self.name), "updates": updates});
+        if let Some(template) = template {
+            let variables = json!({"what": incident_name(self.name)});
+            spec = json!({"templateRef": {"name": template, "variables": variables}, "updates": spec["updates"]});
+        }
         let components: Map<String, Value> = self
             .components
             .iter()
