@@ -1,14 +1,13 @@
 //! What a driver looks at before it plans: the store, and how the page is reached.
 
 use std::collections::HashSet;
-use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
 use super::{PageDriver, PageOptions, Seen, described, organization};
 use crate::api::{Kind, Reason};
 use crate::driver::{Access, Store, View};
-use crate::engine::{self, Declaration, Gate, ObjectKey, REQUEST_LIFE, SealKey, Spec, Status};
+use crate::engine::{self, Declaration, Gate, ObjectKey, REQUEST_LIFE, SealKey, Spec};
 use crate::statuspage::{Client, CollectionKind, Error, Lag, Snapshot};
 
 /// Which remote page is meant: with another one, nothing that was known is true.
@@ -103,13 +102,12 @@ impl<S: Store> PageDriver<S> {
         let Some(known) = self.knowledge.get(&declaration.key) else {
             return;
         };
-        let status = with_conditions_of(&known.status, &declaration.stored);
-        let stored = status == declaration.status && known.id_annotation == declaration.id_annotation;
+        let stored = known.status == declaration.status && known.id_annotation == declaration.id_annotation;
         if stored || known.uid != declaration.uid {
             // The store has caught up, or it is about another object: its word counts, changes by people included.
             self.knowledge.remove(&declaration.key);
         } else {
-            declaration.status = status;
+            declaration.status.clone_from(&known.status);
             declaration.id_annotation.clone_from(&known.id_annotation);
         }
     }
@@ -270,19 +268,6 @@ impl<S: Store> PageDriver<S> {
         let page = self.page_id.clone().unwrap_or_else(|| self.key.to_string());
         Some((client.for_page(&page), page))
     }
-}
-
-/// What a step has made known, with what the store says of the rest: a status that was stored without an answer is there
-/// already, and would be written again with other times.
-fn with_conditions_of(known: &Arc<Status>, stored: &Status) -> Arc<Status> {
-    let mut status = Arc::clone(known);
-    let (object, stored) = (Arc::make_mut(&mut status).object_mut(), stored.object());
-    object.conditions.clone_from(&stored.conditions);
-    object.observed_generation = stored.observed_generation;
-    object.drift.clone_from(&stored.drift);
-    object.last_sync_time.clone_from(&stored.last_sync_time);
-    object.last_handled_request.clone_from(&stored.last_handled_request);
-    status
 }
 
 fn client_for(options: &PageOptions, access: &Access) -> Result<Client, Error> {

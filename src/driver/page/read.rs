@@ -59,15 +59,16 @@ impl<S: Store> PageDriver<S> {
         interrupt: &Interrupt,
     ) {
         self.totals.reads += 1;
-        let (began, bookmark) = self.begun(&read.what);
+        let now = self.options.clock.steady();
         if self.is_going_in_circles(&read.what) {
             permit.release_unused();
             return;
         }
         if self.supposed.is_some() {
             permit.release_unused();
-            return self.read_supposed(view, read, began);
+            return self.read_supposed(view, read, now);
         }
+        let (began, bookmark) = self.begun(&read.what, now);
         self.unanswered.asked();
         let trace = Trace::default();
         let client = client
@@ -111,8 +112,7 @@ impl<S: Store> PageDriver<S> {
     }
 
     /// When a reading began, and what there is of it: that of one that was left off a short while ago, or a new one.
-    fn begun(&mut self, what: &ReadWhat) -> (Timestamp, Bookmark) {
-        let now = self.options.clock.steady();
+    fn begun(&mut self, what: &ReadWhat, now: Timestamp) -> (Timestamp, Bookmark) {
         let left = self.unfinished.remove(what);
         left.filter(|(began, _)| now.duration_since(*began) < GONE_ON_WITH)
             .unwrap_or_else(|| (now, Bookmark::default()))
