@@ -11,6 +11,7 @@
 
 mod directory;
 mod document;
+mod edit;
 mod editor_schema;
 mod export;
 mod incidents;
@@ -29,6 +30,7 @@ use jiff::{SignedDuration, Timestamp};
 
 pub use directory::{LOCK_FILE, ReadError, read_directory};
 pub use document::{Place, Positions};
+pub use edit::{Edit, EditError, edit, spec_field};
 pub use editor_schema::{SCHEMA_FILE, editor_schema, modeline};
 pub use export::{AlreadyDeclared, Export, ExportOptions, export};
 pub use object::Object;
