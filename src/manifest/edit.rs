@@ -94,8 +94,8 @@ fn find(documents: &[Value], kind: Kind, namespace: &str, name: &str) -> Option<
 }
 
 impl Edit {
-    /// Does the same to the object as a value.
-    fn apply(&self, object: &mut Value) -> Option<()> {
+    /// Does the same to the object as a value. None when it has something else in that place.
+    pub fn apply(&self, object: &mut Value) -> Option<()> {
         match self {
             Edit::Append { list, item } => match field(object, list)? {
                 Value::Array(items) => items.push(item.clone()),
@@ -295,7 +295,7 @@ impl Sheet<'_> {
     fn append(&mut self, list: &Node, item: &Value) -> Option<(Range<usize>, String)> {
         let Form::List(items) = &list.form else { return None };
         if list.is_flow(self.text) {
-            return Some(self.into_flow(list, items.last(), &self.flow(item)));
+            return Some(self.in_brackets(list, items.last(), &self.flow(item)));
         }
         let last = items.last()?;
         let before = self.text.get(..last.span.start)?;
@@ -335,14 +335,14 @@ impl Sheet<'_> {
             }
             None if flow => {
                 let last = entries.last().map(|(_, _, value)| value);
-                Some(self.into_flow(parent, last, &written))
+                Some(self.in_brackets(parent, last, &written))
             }
             None => self.below(parent.end(self.text), &written),
         }
     }
 
     /// Puts something behind the last part of a collection in brackets.
-    fn into_flow(&self, collection: &Node, last: Option<&Node>, written: &str) -> (Range<usize>, String) {
+    fn in_brackets(&self, collection: &Node, last: Option<&Node>, written: &str) -> (Range<usize>, String) {
         match last {
             Some(last) => {
                 let end = last.end(self.text);

@@ -11,10 +11,12 @@ mod object;
 mod state;
 #[cfg(test)]
 mod tests;
+pub mod urgent;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 pub use lock::LockError;
@@ -74,8 +76,9 @@ pub struct DirectoryStore {
     state: Arc<Mutex<State>>,
     /// None when nothing is to be written.
     disk: Option<Disk>,
-    /// Held until the store is dropped.
-    _exclusion: Option<File>,
+    /// Held until the store is dropped, or lets go.
+    exclusion: Option<File>,
+    let_go: AtomicBool,
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -122,7 +125,8 @@ impl DirectoryStore {
             options,
             state,
             disk,
-            _exclusion: exclusion,
+            exclusion,
+            let_go: AtomicBool::new(false),
         };
         store.take(&manifests);
         if interrupted {
@@ -141,15 +145,31 @@ impl DirectoryStore {
         Ok(manifests)
     }
 
+    /// Takes manifests as they will be once a file of them is written. What is foreseen from here on is of them; nothing
+    /// is written.
+    pub fn suppose(&self, manifests: &Manifests) {
+        self.take(manifests);
+    }
+
+    /// Reads one declaration again, or anew, and leaves all others as they were read.
+    ///
+    /// # Errors
+    /// The directory cannot be read.
+    pub fn take_along(&self, key: &ObjectKey) -> Result<(), DirectoryError> {
+        let manifests = read_directory(&self.root)?;
+        let now = self.options.clock.now();
+        if let Some(object) = object::read_all(&manifests).take(key) {
+            self.state().take_along(object, now);
+        }
+        Ok(())
+    }
+
     /// Writes what is not in the lock file yet.
     ///
     /// # Errors
     /// The file cannot be written.
     pub fn record(&self) -> Result<(), DirectoryError> {
-        match &self.disk {
-            Some(disk) => Ok(disk.save(Save::Whole)?),
-            None => Ok(()),
-        }
+        Ok(self.save(Save::Whole)?)
     }
 
     /// Bytes written to the lock file and to the journal beside it since the directory was opened.
@@ -160,6 +180,15 @@ impl DirectoryStore {
     /// From here on does something for these declarations only; the objects of the others stay theirs.
     pub fn narrow(&self, only: BTreeSet<ObjectKey>) {
         self.state().only = Some(only);
+    }
+
+    /// Gives the directory back to others while a person thinks. From here on this store writes nothing.
+    pub fn let_go(&self) {
+        self.let_go.store(true, Ordering::SeqCst);
+        if let Some(exclusion) = &self.exclusion {
+            // What cannot be given back now is given back at the end of the process.
+            let _ = exclusion.unlock();
+        }
     }
 
     /// The lock file in use.
@@ -233,6 +262,10 @@ impl DirectoryStore {
     /// Writes to the disk. Other tasks go on meanwhile, where the runtime has threads for them.
     fn save(&self, what: Save) -> Result<(), LockError> {
         let Some(disk) = &self.disk else { return Ok(()) };
+        if self.let_go.load(Ordering::SeqCst) {
+            let path = directory_of(&self.root).to_owned();
+            return Err(LockError::Busy { path });
+        }
         match Handle::try_current().map(|handle| handle.runtime_flavor()) {
             Ok(RuntimeFlavor::MultiThread) => block_in_place(|| disk.save(what)),
             _ => disk.save(what),
