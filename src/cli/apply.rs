@@ -138,6 +138,7 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<Outcome, Failur
             let consent = tokio::select! {
                 consent = consent(arguments, &order, &session, &mut drivers, out) => consent,
                 () = asked_to_end() => Ok(Answer::Interrupted),
+                () = session.asked_for() => Err(Failure::GaveWay),
                 unrecorded = session.unrecorded() => Err(Failure::Unrecorded(unrecorded)),
             };
             match consent {
@@ -152,7 +153,9 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<Outcome, Failur
                 }
             }
         }
-        work(arguments, &session, drivers, print).await.map(Worked::Until)
+        let limit = Duration::from_secs(arguments.timeout);
+        let worked = work(limit, &arguments.record, &session, drivers, print).await;
+        worked.map(Worked::Until)
     })?;
     let results = match worked {
         Worked::Until(results) => results,
@@ -181,14 +184,15 @@ enum Worked {
     Not(Answer),
 }
 
-async fn work(
-    arguments: &Arguments,
+/// Works on pages until nothing is left that time would mend, at most for `limit`.
+pub(super) async fn work(
+    limit: Duration,
+    record: &Record,
     session: &Session,
     drivers: Vec<PageDriver<DirectoryStore>>,
     print: Option<Lines>,
 ) -> Result<Vec<PageResult>, Failure> {
-    let limit = Duration::from_secs(arguments.timeout);
-    session.record(&arguments.record).await?;
+    session.record(record).await?;
     // One for each page: an outage ends the work on one of them.
     let triggers: Vec<Trigger> = drivers.iter().map(|_| Trigger::default()).collect();
     let work = futures::future::join_all(drivers.into_iter().zip(&triggers).map(|(driver, trigger)| {
@@ -207,6 +211,7 @@ async fn work(
         unrecorded = session.unrecorded() => format!("Stopping: {unrecorded}"),
         never = session.bar.show(&session.tally, print.as_ref()) => match never {},
         never = session.tell_of_used_window() => match never {},
+        never = session.take_along(&triggers, print.as_ref()) => match never {},
     };
     if let Some(print) = &print {
         print(&why);
@@ -221,7 +226,7 @@ async fn work(
 }
 
 /// After so long at the question, what was shown may not be true any more.
-const STILL_TRUE: Duration = Duration::from_secs(60);
+pub(super) const STILL_TRUE: Duration = Duration::from_secs(60);
 
 /// Finds out whether what would be done now is to be done: it is what was reviewed, or somebody says yes.
 async fn consent(

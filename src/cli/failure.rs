@@ -25,6 +25,9 @@ pub enum Failure {
     /// What is sent cannot be recorded.
     #[error("{0}")]
     Unrecorded(String),
+    /// A file was changed by somebody else.
+    #[error("{} was changed by somebody else a moment ago: nothing was written or sent, run this again", .0.display())]
+    Moved(PathBuf),
     /// A file is in the way.
     #[error("{} is there already and may be somebody's work: export into another directory; nothing was written", .0.display())]
     Exists(PathBuf),
@@ -102,6 +105,43 @@ pub enum Failure {
     /// What was reviewed is not what would be done now.
     #[error("this is not what was reviewed, and nothing was sent:{}\nPlan again and review it", lines(.0))]
     PlanMoved(Vec<String>),
+    /// A manifest cannot be changed by a command.
+    #[error("{}: {source}; nothing was sent. Add by hand, then `{then}`:\n{add}", path.display())]
+    Edit {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: crate::manifest::EditError,
+        /// What was to be added.
+        add: String,
+        /// What sends it.
+        then: String,
+    },
+    /// An incident is declared and not on the page.
+    #[error("{what} is declared in {}, and is not on the page as declared: {why}\nIt stays declared, and is sent by: {then}", path.display())]
+    NotSent {
+        /// The incident.
+        what: String,
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        why: String,
+        /// What sends it.
+        then: String,
+    },
+    /// An Incident of a cluster is not on the page.
+    #[error(
+        "{what} is not on the page as declared: {why}\nIt stays declared, and the operator sends it as soon as it can"
+    )]
+    NotReady {
+        /// The Incident.
+        what: String,
+        /// Why not.
+        why: String,
+    },
+    /// A question was open while somebody else declared an incident.
+    #[error("an incident was declared meanwhile and goes first: nothing was sent, run this again")]
+    GaveWay,
     /// There is no token.
     #[error("there is no API token: set STATUSPAGE_TOKEN, or give --token-file")]
     NoToken,

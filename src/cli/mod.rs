@@ -18,6 +18,7 @@ mod events_table;
 mod export;
 mod failure;
 mod http_api;
+mod incident;
 mod logging;
 mod name;
 mod only;
@@ -42,7 +43,7 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use anstream::AutoStream;
-use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
+use clap::{Parser, Subcommand, ValueEnum};
 
 pub use connection::Connection;
 pub use failure::Failure;
@@ -99,6 +100,8 @@ pub enum Command {
     Plan(plan::Arguments),
     /// Makes the page what a directory declares, then ends.
     Apply(apply::Arguments),
+    /// Opens, updates and resolves incidents: an outage in one line.
+    Incident(incident::Arguments),
     /// Applies a directory whenever it changes and keeps the page so, until it is stopped.
     Sync(sync::Arguments),
     /// Lists the pages that the token sees, with their ids.
@@ -156,6 +159,11 @@ impl From<Outcome> for ExitCode {
 
 /// Runs the command that `arguments` (with the program's name first) ask for and prints what it has to say.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    // A shell asks in this way what may come next.
+    if let Some(code) = completions::answer(&arguments) {
+        return code;
+    }
     let cli = match Cli::try_parse_from(arguments) {
         Ok(cli) => cli,
         // clap exits with 2 for wrong usage, which is taken: a plan with changes.
@@ -209,6 +217,7 @@ impl Command {
             Command::Dev(arguments) => dev::run(&arguments, out),
             Command::Plan(arguments) => plan::run(&arguments, out),
             Command::Apply(arguments) => apply::run(&arguments, out),
+            Command::Incident(arguments) => incident::run(&arguments, out),
             Command::Sync(arguments) => sync::run(&arguments, out),
             Command::Pages(arguments) => pages::run(&arguments, out),
             Command::Export(arguments) => export::run(&arguments, out),
@@ -221,7 +230,7 @@ impl Command {
             Command::Crds(arguments) => crds::run(&arguments, out),
             Command::Operator(arguments) => operator::run(*arguments, out),
             Command::Simulate(arguments) => simulate::run(&arguments, out),
-            Command::Completions(arguments) => completions::run(&arguments, &mut Cli::command(), out),
+            Command::Completions(arguments) => completions::run(&arguments, out),
             Command::Version(arguments) => version::run(&arguments, out),
         }
     }

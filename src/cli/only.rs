@@ -33,31 +33,33 @@ impl Only {
             return Ok(pages);
         }
         let views: Vec<View> = pages.iter().filter_map(|page| store.view(page)).collect();
-        let all: BTreeMap<&ObjectKey, &Declaration> = views
-            .iter()
-            .flat_map(|view| view.declarations.iter().chain([&view.page]))
-            .map(|declaration| (&declaration.key, declaration))
-            .collect();
-        let keys: Vec<ObjectKey> = all.keys().map(|key| (*key).clone()).collect();
+        let keys: BTreeSet<ObjectKey> = views.iter().flat_map(all_of).map(|one| one.key.clone()).collect();
+        let keys: Vec<ObjectKey> = keys.into_iter().collect();
         let mut wanted = Vec::new();
         for text in &self.only {
             wanted.push(Name::parse(text)?.find(&keys, directory)?.clone());
         }
-        let meant = with_dependencies(wanted, &all);
-        let has_some = |view: &&View| {
-            view.declarations
-                .iter()
-                .chain([&view.page])
-                .any(|one| meant.contains(&one.key))
-        };
-        let left = views
-            .iter()
-            .filter(has_some)
-            .map(|view| view.page.key.clone())
-            .collect();
-        store.narrow(meant);
-        Ok(left)
+        Ok(narrow_to(store, &views, wanted))
     }
+}
+
+/// Makes a store do nothing but for these declarations, and what they name that is not on the page yet; answers with the
+/// pages that are left of these.
+pub(super) fn narrow_to(store: &DirectoryStore, views: &[View], wanted: Vec<ObjectKey>) -> Vec<ObjectKey> {
+    let all = views.iter().flat_map(all_of).map(|one| (&one.key, one)).collect();
+    let meant = with_dependencies(wanted, &all);
+    let has_some = |view: &&View| all_of(view).any(|one| meant.contains(&one.key));
+    let left = views
+        .iter()
+        .filter(has_some)
+        .map(|view| view.page.key.clone())
+        .collect();
+    store.narrow(meant);
+    left
+}
+
+fn all_of(view: &View) -> impl Iterator<Item = &Declaration> {
+    view.declarations.iter().chain([&view.page])
 }
 
 /// Adds what these name, and what that names, as far as it is not on the page yet: what is there already serves as it is.

@@ -1,4 +1,4 @@
-//! The one question that a command asks on a terminal.
+//! Questions that a command asks on a terminal.
 
 use std::io::{self, BufRead, IsTerminal, Write};
 
@@ -15,6 +15,17 @@ pub(super) enum Answer {
     Interrupted,
 }
 
+/// What somebody typed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Line {
+    /// A line, without blanks around it.
+    Text(String),
+    /// The input has ended.
+    Ended,
+    /// Ctrl-C, or SIGTERM.
+    Interrupted,
+}
+
 /// True when there is somebody to ask: input and output are a terminal.
 pub(super) fn is_possible() -> bool {
     io::stdin().is_terminal() && io::stdout().is_terminal()
@@ -22,33 +33,45 @@ pub(super) fn is_possible() -> bool {
 
 /// Asks once; only a plain yes is one.
 pub(super) async fn ask(question: &str) -> Answer {
+    match line(&format!("{question} [y/N] ")).await {
+        Line::Text(text) if is_yes(&text) => Answer::Yes,
+        Line::Text(_) | Line::Ended => Answer::No,
+        Line::Interrupted => Answer::Interrupted,
+    }
+}
+
+/// Asks for a line.
+pub(super) async fn line(question: &str) -> Line {
     let (sender, answered) = tokio::sync::oneshot::channel();
     // Reading a line cannot be interrupted, and a thread of the runtime would be waited for at its end.
     let reads = std::thread::Builder::new().name("answer".to_owned()).spawn(move || {
         let mut line = String::new();
-        let read = io::stdin().lock().read_line(&mut line);
-        let _ = sender.send(read.is_ok() && is_yes(&line));
+        let _ = sender.send(match io::stdin().lock().read_line(&mut line) {
+            Ok(1..) => Line::Text(line.trim().to_owned()),
+            _ => Line::Ended,
+        });
     });
     if reads.is_err() {
-        return Answer::No;
+        return Line::Ended;
     }
+    let ended = asked_to_end();
+    tokio::pin!(ended);
+    // Looked at once before anybody sees the question: from here on Ctrl-C does not end the process by itself.
+    let _ = futures::poll!(ended.as_mut());
     {
         let _printing = printing();
         let mut to = io::stderr().lock();
         // Without a terminal to write to nobody has seen the question, and nobody answers.
-        let _ = write!(to, "{question} [y/N] ").and_then(|()| to.flush());
+        let _ = write!(to, "{question}").and_then(|()| to.flush());
     }
     tokio::select! {
         biased;
-        () = asked_to_end() => {
+        () = &mut ended => {
             let _printing = printing();
             let _ = writeln!(io::stderr());
-            Answer::Interrupted
+            Line::Interrupted
         }
-        answer = answered => match answer {
-            Ok(true) => Answer::Yes,
-            _ => Answer::No,
-        },
+        answer = answered => answer.unwrap_or(Line::Ended),
     }
 }
 

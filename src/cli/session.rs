@@ -17,7 +17,7 @@ use crate::driver::{Clock, Event, PATIENCE, PageDriver, PageOptions, PassEnd, Se
 use crate::engine::{self, Declaration, Finding, ObjectKey, State};
 use crate::manifest::Manifests;
 use crate::statuspage::{BudgetRegistry, Token};
-use crate::store::directory::{DirectoryOptions, DirectoryStore, local_state};
+use crate::store::directory::{DirectoryOptions, DirectoryStore, local_state, urgent};
 
 /// A directory that is being applied.
 pub(super) struct Session {
@@ -30,6 +30,8 @@ pub(super) struct Session {
     pub(super) bar: Bar,
     /// False when the pages are not those of Statuspage itself, whose public addresses would mislead.
     pub(super) public: bool,
+    /// Where the manifests are.
+    directory: PathBuf,
     /// Where it is recorded what was sent.
     local_state: PathBuf,
     log: OnceLock<AuditLog>,
@@ -89,6 +91,7 @@ impl Session {
             tally,
             bar: Bar::default(),
             public: connection.is_public()?,
+            directory: directory.to_owned(),
             local_state: local_state(directory),
             log: OnceLock::new(),
         })
@@ -114,6 +117,7 @@ impl Session {
             tally: Tally::default(),
             bar: Bar::default(),
             public: connection.is_public()?,
+            directory: directory.to_owned(),
             local_state: local_state(directory),
             log: OnceLock::new(),
         })
@@ -209,6 +213,30 @@ impl Session {
         format!("requests cannot be recorded in {directory}: make room on its disk, and run this again")
     }
 
+    /// Returns when another command wants something sent.
+    pub(super) async fn asked_for(&self) {
+        while !urgent::is_asked(&self.directory) {
+            tokio::time::sleep(URGENT_CHECK).await;
+        }
+    }
+
+    /// Takes along what other commands declare meanwhile and cannot send themselves: incidents, which go first.
+    pub(super) async fn take_along(&self, triggers: &[Trigger], print: Option<&Lines>) -> Infallible {
+        loop {
+            tokio::time::sleep(URGENT_CHECK).await;
+            for key in urgent::asked(&self.directory) {
+                match (self.store.take_along(&key), print) {
+                    (Ok(()), Some(print)) => print(&format!("· {key}: declared meanwhile, goes first")),
+                    (Err(error), Some(print)) => {
+                        print(&format!("! {key}: declared meanwhile, and cannot be read: {error}"))
+                    }
+                    _ => {}
+                }
+                triggers.iter().for_each(Trigger::changed);
+            }
+        }
+    }
+
     /// Stores what is still to be stored; the log says what is left.
     pub(super) async fn close_record(&self) {
         if let Err(error) = self.options.budgets.settle().await {
@@ -220,6 +248,9 @@ impl Session {
         }
     }
 }
+
+/// How often it is looked whether another command wants something sent.
+const URGENT_CHECK: Duration = Duration::from_millis(250);
 
 /// How a page stands after its passes.
 pub(super) struct PageResult {

@@ -11,6 +11,7 @@
 
 mod directory;
 mod document;
+mod edit;
 mod editor_schema;
 mod export;
 mod incidents;
@@ -29,8 +30,9 @@ use jiff::{SignedDuration, Timestamp};
 
 pub use directory::{LOCK_FILE, ReadError, read_directory};
 pub use document::{Place, Positions};
+pub use edit::{Edit, EditError, edit, spec_field};
 pub use editor_schema::{SCHEMA_FILE, editor_schema, modeline};
-pub use export::{AlreadyDeclared, Export, ExportOptions, export};
+pub use export::{AlreadyDeclared, Export, ExportOptions, export, slug};
 pub use object::Object;
 pub use problem::{Problem, Severity, Source};
 pub use suggestion::nearest;
@@ -191,6 +193,19 @@ impl Manifests {
     /// The text of a file that was read.
     pub fn text(&self, file: &Path) -> Option<&str> {
         self.texts.get(file).map(String::as_str)
+    }
+
+    /// The same with a file as it will be.
+    #[must_use]
+    pub fn with_text(&self, file: &Path, text: &str) -> Manifests {
+        let mut texts = self.texts.clone();
+        texts.insert(file.to_owned(), text.trim_start_matches('\u{feff}').to_owned());
+        let mut manifests = Manifests::from_texts(texts);
+        // What could not be read still cannot.
+        let unread = |problem: &&Problem| !self.texts.contains_key(&problem.file) && problem.file != file;
+        manifests.problems.extend(self.problems.iter().filter(unread).cloned());
+        manifests.sort_problems();
+        manifests
     }
 
     fn sort_problems(&mut self) {

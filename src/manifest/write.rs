@@ -127,6 +127,11 @@ fn is_plain(text: &str) -> bool {
             .all(|character| character.is_alphanumeric() || " _-./@+()=&?,;:#'!".contains(character))
 }
 
+/// True for a text that needs no quotes between brackets.
+pub(super) fn is_plain_in_flow(text: &str) -> bool {
+    is_plain(text) && !text.contains([',', '?', ':', '#'])
+}
+
 /// A character that stands for itself in every reader.
 fn is_plain_character(character: char) -> bool {
     let code = u32::from(character);

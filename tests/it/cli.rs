@@ -142,9 +142,10 @@ fn prints_version_and_completions() {
     assert!(!version["commit"].as_str().unwrap().is_empty());
     assert!(text(&run(&["version"]).stdout).starts_with("statuspage "));
     for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
-        for command in ["validate", "adopt"] {
-            assert!(text(&run(&["completions", shell]).stdout).contains(command), "{shell}");
-        }
+        let output = run(&["completions", shell]);
+        assert_eq!(code(&output), 0, "{shell}");
+        // The script asks the program itself.
+        assert!(text(&output.stdout).contains("COMPLETE"), "{shell}");
     }
 }
 

@@ -32,6 +32,8 @@ mod export;
 #[cfg(test)]
 mod hostile;
 #[cfg(test)]
+mod incident;
+#[cfg(test)]
 mod manifest;
 #[cfg(test)]
 mod operator;

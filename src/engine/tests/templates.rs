@@ -166,7 +166,7 @@ fn what_was_sent_does_not_change_when_the_template_does() {
                 simulation.edit(Kind::Incident, "down", |declaration| {
                     let id = declaration.status.object().id.clone();
                     declaration.status = std::sync::Arc::new(Status::empty(Kind::Incident));
-                    declaration.status.object_mut().id = id;
+                    declaration.status_mut().object_mut().id = id;
                     declaration.stored = declaration.status.clone();
                 });
             }

@@ -21,7 +21,8 @@ use serde_json::{Map, Value, json};
 use crate::api::{GROUP, ID, Kind, ManagementPolicy, VERSION};
 use crate::engine::declared_settings;
 use crate::statuspage::{CollectionKind, Page, Snapshot};
-use names::{Names, Titled, names, slug};
+pub use names::slug;
+use names::{Names, Titled, names};
 
 /// What to write down.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

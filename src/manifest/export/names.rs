@@ -63,7 +63,7 @@ fn with_id(noun: &str, object: &Titled<'_>) -> String {
 }
 
 /// Lower-case letters, digits and single dashes; letters with accents lose them.
-pub(super) fn slug(text: &str) -> String {
+pub fn slug(text: &str) -> String {
     let mut slug = String::new();
     for character in DecomposingNormalizerBorrowed::new_nfkd().normalize_iter(text.chars()) {
         let character = character.to_ascii_lowercase();

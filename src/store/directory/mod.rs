@@ -20,10 +20,12 @@ mod report;
 mod state;
 #[cfg(test)]
 mod tests;
+pub mod urgent;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 pub use error::{Difference, LockError, Place};
@@ -85,8 +87,9 @@ pub struct DirectoryStore {
     disk: Option<Disk>,
     /// True when no object of any page was on record.
     blank: bool,
-    /// Held until the store is dropped.
-    _exclusion: Option<File>,
+    /// Held until the store is dropped, or lets go.
+    exclusion: Option<File>,
+    let_go: AtomicBool,
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -143,7 +146,8 @@ impl DirectoryStore {
             state,
             disk,
             blank,
-            _exclusion: exclusion,
+            exclusion,
+            let_go: AtomicBool::new(false),
         };
         store.take(&manifests);
         if interrupted {
@@ -162,15 +166,31 @@ impl DirectoryStore {
         Ok(manifests)
     }
 
+    /// Takes manifests as they will be once a file of them is written. What is foreseen from here on is of them; nothing
+    /// is written.
+    pub fn suppose(&self, manifests: &Manifests) {
+        self.take(manifests);
+    }
+
+    /// Reads one declaration again, or anew, and leaves all others as they were read.
+    ///
+    /// # Errors
+    /// The directory cannot be read.
+    pub fn take_along(&self, key: &ObjectKey) -> Result<(), DirectoryError> {
+        let manifests = read_directory(&self.root)?;
+        let now = self.options.clock.now();
+        if let Some(object) = object::read_all(&manifests).take(key) {
+            self.state().take_along(object, now, |spec| self.address_of(spec));
+        }
+        Ok(())
+    }
+
     /// Writes what is not in the lock file yet.
     ///
     /// # Errors
     /// The file cannot be written.
     pub fn record(&self) -> Result<(), DirectoryError> {
-        match &self.disk {
-            Some(disk) => Ok(disk.save(Save::Whole)?),
-            None => Ok(()),
-        }
+        Ok(self.save(Save::Whole)?)
     }
 
     /// Bytes written to the lock file, the journal beside it and the reports since the directory was opened.
@@ -187,6 +207,15 @@ impl DirectoryStore {
     /// file was lost.
     pub fn was_blank(&self) -> bool {
         self.blank
+    }
+
+    /// Gives the directory back to others while a person thinks. From here on this store writes nothing.
+    pub fn let_go(&self) {
+        self.let_go.store(true, Ordering::SeqCst);
+        if let Some(exclusion) = &self.exclusion {
+            // What cannot be given back now is given back at the end of the process.
+            let _ = exclusion.unlock();
+        }
     }
 
     /// The lock file in use.
@@ -254,15 +283,22 @@ impl DirectoryStore {
         // Of one file it is not known what the others declare.
         let complete = self.root.is_dir() && !manifests.has_errors();
         let objects = object::read_all(manifests);
-        // A lock file of another address lies apart, and its name says so.
-        let address_of = |spec: &StatusPageSpec| self.options.base_url.is_none().then(|| address(spec));
-        self.state()
-            .take(objects, complete, self.options.clock.now(), address_of);
+        let now = self.options.clock.now();
+        self.state().take(objects, complete, now, |spec| self.address_of(spec));
+    }
+
+    /// Where the ids of a page are good. A lock file of another address lies apart, and its name says so.
+    fn address_of(&self, spec: &StatusPageSpec) -> Option<String> {
+        self.options.base_url.is_none().then(|| address(spec))
     }
 
     /// Writes to the disk. Other tasks go on meanwhile, where the runtime has threads for them.
     fn save(&self, what: Save) -> Result<(), LockError> {
         let Some(disk) = &self.disk else { return Ok(()) };
+        if self.let_go.load(Ordering::SeqCst) {
+            let path = directory_of(&self.root).to_owned();
+            return Err(LockError::Busy { path });
+        }
         match Handle::try_current().map(|handle| handle.runtime_flavor()) {
             Ok(RuntimeFlavor::MultiThread) => block_in_place(|| disk.save(what)),
             _ => disk.save(what),

@@ -40,6 +40,23 @@ impl Objects {
         self.all.get(*self.by_key.get(key)?)
     }
 
+    /// Takes one of them out.
+    pub(super) fn take(mut self, key: &ObjectKey) -> Option<Read> {
+        let index = *self.by_key.get(key)?;
+        Some(self.all.swap_remove(index))
+    }
+
+    /// Puts one in the place of what was read of it before, if anything was.
+    pub(super) fn put(&mut self, object: Read) {
+        match self.by_key.get(&object.key) {
+            Some(index) => self.all[*index] = object,
+            None => {
+                self.by_key.insert(object.key.clone(), self.all.len());
+                self.all.push(object);
+            }
+        }
+    }
+
     pub(super) fn iter(&self) -> impl Iterator<Item = &Read> {
         self.all.iter()
     }

@@ -101,6 +101,21 @@ impl State {
         names.iter().for_each(|name| self.refresh(name));
     }
 
+    /// Takes one declaration that was read, beside those that are there.
+    pub(super) fn take_along(
+        &mut self,
+        object: Read,
+        now: Timestamp,
+        address_of: impl Fn(&StatusPageSpec) -> Option<String>,
+    ) {
+        if let Some(only) = &mut self.only {
+            only.insert(object.key.clone());
+        }
+        let mut objects = std::mem::take(&mut self.objects);
+        objects.put(object);
+        self.take(objects, self.complete, now, address_of);
+    }
+
     /// Takes note of a changed entry.
     pub(super) fn refresh(&mut self, name: &str) {
         let Texts { line, report } = match self.entries.get(name) {

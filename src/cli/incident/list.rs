@@ -1,0 +1,168 @@
+//! `incident list`: what is open.
+
+use std::io::Write;
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::declared::DeclaredIncident;
+use super::directory::Desk;
+use super::{Format, ListArguments};
+use crate::cli::progress::note;
+use crate::cli::{Failure, Outcome};
+use crate::statuspage::{Incident, IncidentStatus};
+
+/// So many requests of 100 incidents each are sent for all of them.
+const MOST: usize = 10;
+
+/// An incident as it is listed.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct Row {
+    /// Name of the manifest; none for an incident that nobody declares.
+    pub(super) name: Option<String>,
+    pub(super) page: String,
+    pub(super) title: String,
+    /// None while it is not on the page.
+    pub(super) id: Option<String>,
+    pub(super) status: String,
+    pub(super) impact: Option<String>,
+    pub(super) since: Option<Timestamp>,
+    pub(super) components: Vec<Affected>,
+    pub(super) url: Option<String>,
+}
+
+/// A component and its status.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct Affected {
+    pub(super) name: String,
+    pub(super) status: String,
+}
+
+impl Row {
+    /// One that the page shows.
+    pub(super) fn of(page: &str, remote: &Incident, declared: Option<&DeclaredIncident>) -> Row {
+        let component = |row: &crate::statuspage::Component| Affected {
+            name: row.name.clone().unwrap_or_else(|| row.id.clone()),
+            status: row.status.as_ref().map(ToString::to_string).unwrap_or_default(),
+        };
+        Row {
+            name: declared.map(|one| one.key.name.clone()),
+            page: page.to_owned(),
+            title: remote.name.clone().unwrap_or_default(),
+            id: Some(remote.id.clone()),
+            status: remote.status.as_ref().map(ToString::to_string).unwrap_or_default(),
+            impact: remote.impact.as_ref().map(ToString::to_string),
+            since: remote.started_at.or(remote.created_at),
+            components: remote.components.iter().map(component).collect(),
+            url: remote.shortlink.clone(),
+        }
+    }
+
+    /// One as it is declared, with what is recorded of it.
+    pub(super) fn declared(one: &DeclaredIncident, since: Option<Timestamp>) -> Row {
+        let components = one.spec.components.iter().map(|(name, status)| Affected {
+            name: name.clone(),
+            status: status.as_str().to_owned(),
+        });
+        let status = one.known.status.clone();
+        Row {
+            name: Some(one.key.name.clone()),
+            page: one.page.name.clone(),
+            title: one.title().to_owned(),
+            id: one.id.clone(),
+            status: status.unwrap_or_else(|| "not on the page".to_owned()),
+            impact: one.known.impact.clone(),
+            since,
+            components: components.collect(),
+            url: one.known.object.url.clone(),
+        }
+    }
+}
+
+pub(super) async fn directory(arguments: &ListArguments, out: &mut dyn Write) -> Result<Outcome, Failure> {
+    let desk = Desk::open(&arguments.place, true)?;
+    let pages = match &arguments.place.page {
+        Some(name) => vec![desk.declared.page(Some(name), &[])?],
+        None if desk.declared.pages.is_empty() => vec![desk.declared.page(None, &[])?],
+        None => desk.declared.pages.clone(),
+    };
+    let mut rows = Vec::new();
+    for page in pages {
+        let incidents = desk.page(&page).await?.incidents();
+        let listing = incidents
+            .newest(if arguments.all { MOST } else { 1 })
+            .await
+            .map_err(Failure::Statuspage)?;
+        let is_over = |incident: &Incident| incident.status.as_ref().is_some_and(IncidentStatus::is_over);
+        let of_page = || desk.declared.incidents.iter().filter(|one| one.page == page);
+        for remote in listing.items.iter().filter(|remote| arguments.all || !is_over(remote)) {
+            let declared = of_page().find(|one| one.id.as_deref() == Some(remote.id.as_str()));
+            rows.push(Row::of(&page.name, remote, declared));
+        }
+        let listed = |one: &DeclaredIncident| {
+            one.id
+                .as_ref()
+                .is_some_and(|id| listing.items.iter().any(|remote| remote.id == *id))
+        };
+        rows.extend(
+            of_page()
+                .filter(|one| one.is_open() && !listed(one))
+                .map(|one| Row::declared(one, None)),
+        );
+        if !listing.complete && arguments.all {
+            note(&format!(
+                "page {}: the newest {} incidents are listed",
+                page.name,
+                listing.items.len()
+            ));
+        }
+    }
+    desk.session.close_record().await;
+    print(&rows, arguments.all, arguments.output, out)
+}
+
+pub(super) fn print(rows: &[Row], all: bool, output: Format, out: &mut dyn Write) -> Result<Outcome, Failure> {
+    let printed = match output {
+        Format::Json => serde_json::to_writer_pretty(&mut *out, rows)
+            .map_err(Into::into)
+            .and_then(|()| writeln!(out)),
+        Format::Text if rows.is_empty() && all => writeln!(out, "There is no incident."),
+        Format::Text if rows.is_empty() => writeln!(out, "No incident is open."),
+        Format::Text => rows.iter().try_for_each(|row| text(row, out)),
+    };
+    printed.map_err(Failure::Output)?;
+    Ok(Outcome::Success)
+}
+
+fn text(row: &Row, out: &mut dyn Write) -> std::io::Result<()> {
+    let bold = anstyle::Style::new().bold();
+    writeln!(
+        out,
+        "{bold}{}{bold:#}  {}",
+        row.name.as_deref().unwrap_or("(not declared)"),
+        row.title
+    )?;
+    let impact = row
+        .impact
+        .as_deref()
+        .map(|impact| format!(", impact {impact}"))
+        .unwrap_or_default();
+    let since = row
+        .since
+        .map(|since| format!(", since {}", since.strftime("%Y-%m-%d %H:%M UTC")))
+        .unwrap_or_default();
+    writeln!(out, "  {}{impact}{since}", row.status)?;
+    let components: Vec<String> = row
+        .components
+        .iter()
+        .map(|one| format!("{} {}", one.name, one.status))
+        .collect();
+    if !components.is_empty() {
+        writeln!(out, "  {}", components.join(", "))?;
+    }
+    let parts: Vec<&str> = [row.url.as_deref(), row.id.as_deref()].into_iter().flatten().collect();
+    if !parts.is_empty() {
+        writeln!(out, "  {}", parts.join("  "))?;
+    }
+    Ok(())
+}
