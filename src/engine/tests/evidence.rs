@@ -432,7 +432,7 @@ fn what_is_written_on_was_read_a_moment_ago_and_after_the_declaration() {
     let mut declaration = component("c", json!({}));
     let now = later(start(), 100);
     declaration.spec_seen = later(start(), 85);
-    let mut fresh = |read_at: Option<i64>| {
+    let fresh = |read_at: Option<i64>| {
         let mut answer = false;
         simulation.plan_where(|world| {
             world.now = now;

@@ -120,7 +120,9 @@ fn what_the_mark_counts_is_bound_by_text_then_by_status_then_as_told() {
     let uid = Simulation::new(vec![incident("down", declared(&STORY, json!({})))]).declarations[0]
         .uid
         .clone();
-    let cases: [(&[(&str, &str)], [&str; 3]); 3] = [
+    /// What the page shows, and the ids of the updates that are recorded then.
+    type Case<'c> = (&'c [(&'c str, &'c str)], [&'c str; 3]);
+    let cases: [Case<'_>; 3] = [
         (&[STORY[0], STORY[1], STORY[2]], ["old-u0", "old-u1", "old-u2"]),
         // The first was edited, so that nothing can be paired in order.
         (
