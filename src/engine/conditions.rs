@@ -204,7 +204,7 @@ mod tests {
 
     #[test]
     fn whatever_changes_is_written() {
-        let mut status = ObjectStatus::default();
+        let mut status = Arc::new(Status::empty(Kind::Component));
         apply(
             &mut status,
             State::Progressing,
@@ -231,18 +231,18 @@ mod tests {
         ];
         for (number, status) in other.iter().enumerate() {
             assert_ne!(*status, first, "{number}");
-            let ready = find(status, READY).unwrap();
+            let ready = find(status.object(), READY).unwrap();
             assert_eq!(ready.last_transition_time.0, at(10), "Ready stayed False");
         }
-        assert_eq!(find(&other[0], READY).unwrap().message, "still on it");
-        assert_eq!(find(&other[1], READY).unwrap().reason, "Unreachable");
-        assert_eq!(find(&other[4], READY).unwrap().observed_generation, Some(2));
+        assert_eq!(find(other[0].object(), READY).unwrap().message, "still on it");
+        assert_eq!(find(other[1].object(), READY).unwrap().reason, "Unreachable");
+        assert_eq!(find(other[4].object(), READY).unwrap().observed_generation, Some(2));
     }
 
     #[test]
     fn a_message_is_cut_where_nobody_reads_on() {
         for (length, shown) in [(1, 1), (1023, 1023), (1024, 1024), (1025, 1025), (5000, 1025)] {
-            let mut status = ObjectStatus::default();
+            let mut status = Arc::new(Status::empty(Kind::Component));
             apply(
                 &mut status,
                 State::Stalled,
@@ -252,7 +252,7 @@ mod tests {
                 1,
                 at(10),
             );
-            let message = &find(&status, READY).unwrap().message;
+            let message = &find(status.object(), READY).unwrap().message;
             assert_eq!(message.chars().count(), shown);
             assert_eq!(message.ends_with('…'), length > 1024);
         }
@@ -261,10 +261,10 @@ mod tests {
     #[test]
     fn of_several_differences_the_first_is_told_and_the_others_are_counted() {
         for (count, more) in [(1, ""), (2, " and 1 more"), (3, " and 2 more")] {
-            let mut status = ObjectStatus::default();
+            let mut status = Arc::new(Status::empty(Kind::Component));
             let differences = (0..count).map(|number| drift(&format!("field{number}"))).collect();
             apply(&mut status, State::InSync, Reason::Synced, "ok", differences, 1, at(10));
-            let message = &find(&status, SYNCED).unwrap().message;
+            let message = &find(status.object(), SYNCED).unwrap().message;
             assert_eq!(
                 *message,
                 format!("field0 is \"b\" on the page, declared is \"a\"{more}")

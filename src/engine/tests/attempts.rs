@@ -26,7 +26,7 @@ fn begun(simulation: &mut Simulation) {
     let declaration = &mut simulation.declarations[0];
     declaration.finalizer = true;
     declaration.attempt_seen = Some(now);
-    declaration.status.object_mut().journal = Some(Journal {
+    declaration.status_mut().object_mut().journal = Some(Journal {
         operation: "create".into(),
         attempt: "a".into(),
         at: Time(now),
@@ -35,7 +35,7 @@ fn begun(simulation: &mut Simulation) {
         beside: Vec::new(),
         replaces: None,
     });
-    declaration.stored = Arc::new(declaration.status.clone());
+    declaration.stored = Arc::clone(&declaration.status);
 }
 
 fn reads(plan: &Plan) -> Vec<ReadWhat> {
@@ -317,7 +317,7 @@ fn what_is_found_does_not_depend_on_the_order_of_the_declarations() {
             declaration.id_annotation = None;
             let kept = declaration.key.kind == Kind::MetricsProvider || declaration.key.kind == Kind::ComponentGroup;
             if !kept {
-                declaration.status.object_mut().id = None;
+                declaration.status_mut().object_mut().id = None;
             }
         }
         if reversed {

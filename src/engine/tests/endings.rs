@@ -30,7 +30,7 @@ fn steps(plan: &Plan) -> Vec<String> {
 fn attempted(simulation: &mut Simulation, kind: Kind, name: &str, operation: &str) {
     let (now, key) = (simulation.now, key(kind, name));
     for declaration in simulation.declarations.iter_mut().filter(|one| one.key == key) {
-        declaration.status.object_mut().journal = Some(Journal {
+        declaration.status_mut().object_mut().journal = Some(Journal {
             operation: operation.into(),
             attempt: "a".into(),
             at: Time(now),
@@ -40,7 +40,7 @@ fn attempted(simulation: &mut Simulation, kind: Kind, name: &str, operation: &st
             replaces: None,
         });
         declaration.attempt_seen = Some(now);
-        declaration.stored = Arc::new(declaration.status.clone());
+        declaration.stored = Arc::clone(&declaration.status);
     }
 }
 

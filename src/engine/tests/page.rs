@@ -130,8 +130,9 @@ fn what_waits_for_others_is_counted_from_the_beginning() {
 /// What the status of the page says.
 fn page_status(plan: &Plan) -> StatusPageStatus {
     let mut statuses = plan.statuses.iter();
-    match statuses.find(|(key, _)| key.kind == Kind::StatusPage) {
-        Some((_, Status::StatusPage(status))) => status.clone(),
+    let found = statuses.find(|(key, _)| key.kind == Kind::StatusPage);
+    match found.map(|(_, status)| &**status) {
+        Some(Status::StatusPage(status)) => status.clone(),
         _ => panic!("the page says nothing"),
     }
 }
@@ -198,7 +199,7 @@ fn the_page_counts_what_it_manages_and_what_is_not_as_declared() {
         component("c", json!({"suspend": true})),
     ]);
     simulation.settle();
-    let Status::StatusPage(status) = &simulation.page.status else {
+    let Status::StatusPage(status) = &*simulation.page.status else {
         panic!()
     };
     assert_eq!((status.managed, status.pending), (Some(3), Some(2)));

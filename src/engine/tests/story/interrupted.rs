@@ -31,7 +31,7 @@ fn interrupted(last: usize, known: usize, index: usize, remote: Incident) -> Sim
     declaration.finalizer = true;
     declaration.id_annotation = Some("old".into());
     declaration.attempt_seen = Some(now);
-    let Status::Incident(status) = &mut declaration.status else {
+    let Status::Incident(status) = declaration.status_mut() else {
         panic!("an incident")
     };
     status.object.id = Some("old".into());
@@ -45,7 +45,7 @@ fn interrupted(last: usize, known: usize, index: usize, remote: Incident) -> Sim
         beside: Vec::new(),
         replaces: None,
     });
-    declaration.stored = Arc::new(declaration.status.clone());
+    declaration.stored = Arc::clone(&declaration.status);
     simulation.remote.put_incident(remote);
     simulation
 }
@@ -73,8 +73,8 @@ fn what_stood_there_before_an_attempt_is_not_taken_for_its_trace() {
     let mut simulation = interrupted(2, 0, 1, foreign_incident("old", "Down", &story));
     let after = Some("old-u1".to_owned());
     let declaration = &mut simulation.declarations[0];
-    declaration.status.object_mut().journal.as_mut().unwrap().after = after;
-    declaration.stored = Arc::new(declaration.status.clone());
+    declaration.status_mut().object_mut().journal.as_mut().unwrap().after = after;
+    declaration.stored = Arc::clone(&declaration.status);
     let begun = simulation.now;
     simulation.pass();
     assert_eq!(stands(&simulation), (State::Progressing, Reason::Progressing));

@@ -52,7 +52,7 @@ fn shown(simulation: &Simulation) -> Vec<String> {
 
 /// The ids of the updates that are recorded as published.
 fn recorded(simulation: &Simulation) -> Vec<String> {
-    let Status::Incident(status) = &simulation.get(Kind::Incident, "down").status else {
+    let Status::Incident(status) = &*simulation.get(Kind::Incident, "down").status else {
         panic!("an incident")
     };
     status.updates.iter().map(|update| update.id.clone()).collect()
