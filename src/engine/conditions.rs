@@ -193,4 +193,82 @@ mod tests {
         );
         assert!(synced.message.contains("name"));
     }
+
+    fn drift(field: &str) -> Drift {
+        Drift {
+            field: field.into(),
+            desired: "\"a\"".into(),
+            observed: "\"b\"".into(),
+        }
+    }
+
+    #[test]
+    fn whatever_changes_is_written() {
+        let mut status = Arc::new(Status::empty(Kind::Component));
+        apply(
+            &mut status,
+            State::Progressing,
+            Reason::Progressing,
+            "on it",
+            vec![],
+            1,
+            at(10),
+        );
+        let first = status.clone();
+        let after = |state, reason, message, drift, generation| {
+            let mut status = first.clone();
+            apply(&mut status, state, reason, message, drift, generation, at(99));
+            status
+        };
+        let (state, reason) = (State::Progressing, Reason::Progressing);
+        assert_eq!(after(state, reason, "on it", vec![], 1), first);
+        let other = [
+            after(state, reason, "still on it", vec![], 1),
+            after(state, Reason::Unreachable, "on it", vec![], 1),
+            after(State::Stalled, reason, "on it", vec![], 1),
+            after(state, reason, "on it", vec![drift("name")], 1),
+            after(state, reason, "on it", vec![], 2),
+        ];
+        for (number, status) in other.iter().enumerate() {
+            assert_ne!(*status, first, "{number}");
+            let ready = find(status.object(), READY).unwrap();
+            assert_eq!(ready.last_transition_time.0, at(10), "Ready stayed False");
+        }
+        assert_eq!(find(other[0].object(), READY).unwrap().message, "still on it");
+        assert_eq!(find(other[1].object(), READY).unwrap().reason, "Unreachable");
+        assert_eq!(find(other[4].object(), READY).unwrap().observed_generation, Some(2));
+    }
+
+    #[test]
+    fn a_message_is_cut_where_nobody_reads_on() {
+        for (length, shown) in [(1, 1), (1023, 1023), (1024, 1024), (1025, 1025), (5000, 1025)] {
+            let mut status = Arc::new(Status::empty(Kind::Component));
+            apply(
+                &mut status,
+                State::Stalled,
+                Reason::Rejected,
+                &"é".repeat(length),
+                vec![],
+                1,
+                at(10),
+            );
+            let message = &find(status.object(), READY).unwrap().message;
+            assert_eq!(message.chars().count(), shown);
+            assert_eq!(message.ends_with('…'), length > 1024);
+        }
+    }
+
+    #[test]
+    fn of_several_differences_the_first_is_told_and_the_others_are_counted() {
+        for (count, more) in [(1, ""), (2, " and 1 more"), (3, " and 2 more")] {
+            let mut status = Arc::new(Status::empty(Kind::Component));
+            let differences = (0..count).map(|number| drift(&format!("field{number}"))).collect();
+            apply(&mut status, State::InSync, Reason::Synced, "ok", differences, 1, at(10));
+            let message = &find(status.object(), SYNCED).unwrap().message;
+            assert_eq!(
+                *message,
+                format!("field0 is \"b\" on the page, declared is \"a\"{more}")
+            );
+        }
+    }
 }

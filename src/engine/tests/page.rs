@@ -1,12 +1,15 @@
 //! The page's own settings.
 
+use std::collections::BTreeMap;
+
+use jiff::SignedDuration;
 use serde_json::json;
 
-use super::builders::{component, declare, group, incident, page, start, updates};
+use super::builders::{component, declare, foreign_component, group, incident, page, start, updates};
 use super::simulation::Simulation;
-use crate::api::{Kind, Reason};
-use crate::engine::{READY, Request, State, find_condition};
-use crate::statuspage::BudgetStats;
+use crate::api::{Kind, Reason, StatusPageStatus};
+use crate::engine::{Failure, Gate, Plan, READY, ReadWhat, Request, State, Status, find_condition};
+use crate::statuspage::{BudgetStats, CollectionKind};
 
 #[test]
 fn declared_settings_are_owned_and_the_others_are_not() {
@@ -122,4 +125,172 @@ fn what_waits_for_others_is_counted_from_the_beginning() {
     simulation.pass();
     assert_eq!(simulation.sent.len(), 8, "{:?}", simulation.summaries());
     assert_eq!(simulation.plan().backlog.changes, 0);
+}
+
+/// What the status of the page says.
+fn page_status(plan: &Plan) -> StatusPageStatus {
+    let mut statuses = plan.statuses.iter();
+    let found = statuses.find(|(key, _)| key.kind == Kind::StatusPage);
+    match found.map(|(_, status)| &**status) {
+        Some(Status::StatusPage(status)) => status.clone(),
+        _ => panic!("the page says nothing"),
+    }
+}
+
+#[test]
+fn the_page_says_where_visitors_find_it() {
+    for (domain, subdomain, expected) in [
+        (None, Some("page"), Some("https://page.statuspage.io")),
+        (None, Some("page.statuspage.io"), Some("https://page.statuspage.io")),
+        (
+            Some("status.example.com"),
+            Some("page"),
+            Some("https://status.example.com"),
+        ),
+        (Some(""), Some("page"), Some("https://page.statuspage.io")),
+        (Some(""), Some(""), None),
+    ] {
+        let mut simulation = Simulation::new(vec![]);
+        let page = simulation.remote.page.as_mut().unwrap();
+        page.domain = domain.map(str::to_owned);
+        page.subdomain = subdomain.map(str::to_owned);
+        simulation.known = simulation.remote.clone();
+        let status = page_status(&simulation.plan());
+        assert_eq!(status.object.url.as_deref(), expected);
+    }
+}
+
+#[test]
+fn the_page_shows_the_status_of_the_worst_component() {
+    use crate::statuspage::ComponentStatus::{self, DegradedPerformance, MajorOutage, Operational, UnderMaintenance};
+    let cases: [(&[ComponentStatus], &str); 4] = [
+        (&[], "operational"),
+        (&[Operational, Operational], "operational"),
+        (&[UnderMaintenance, Operational], "under_maintenance"),
+        (
+            &[UnderMaintenance, DegradedPerformance, Operational],
+            "degraded_performance",
+        ),
+    ];
+    for (statuses, expected) in cases {
+        let mut simulation = Simulation::new(vec![]);
+        for (number, status) in statuses.iter().enumerate() {
+            simulation.remote.put_component(crate::statuspage::Component {
+                status: Some(status.clone()),
+                ..foreign_component(&format!("c{number}"), "x")
+            });
+        }
+        // What a group shows is what its members say.
+        simulation.remote.put_component(crate::statuspage::Component {
+            group: true,
+            status: Some(MajorOutage),
+            ..foreign_component("g", "group")
+        });
+        simulation.known = simulation.remote.clone();
+        assert_eq!(page_status(&simulation.plan()).status.as_deref(), Some(expected));
+    }
+}
+
+#[test]
+fn the_page_counts_what_it_manages_and_what_is_not_as_declared() {
+    let mut simulation = Simulation::new(vec![
+        component("a", json!({})),
+        component("b", json!({"managementPolicy": "ObserveOnly"})),
+        component("c", json!({"suspend": true})),
+    ]);
+    simulation.settle();
+    let Status::StatusPage(status) = &*simulation.page.status else {
+        panic!()
+    };
+    assert_eq!((status.managed, status.pending), (Some(3), Some(2)));
+}
+
+#[test]
+fn a_request_for_a_look_is_done_once_something_is_known_again() {
+    let mut simulation = Simulation::new(vec![component("api", json!({}))]);
+    simulation.settle();
+    simulation.edit(Kind::Component, "api", |declaration| {
+        declaration.requested_at = Some("now".into());
+        declaration.seen = start().saturating_add(SignedDuration::from_secs(5000)).unwrap();
+    });
+    let handled = |plan: &Plan| {
+        let mut statuses = plan.statuses.iter();
+        let found = statuses.find(|(key, _)| key.kind == Kind::Component);
+        found.and_then(|(_, status)| status.object().last_handled_request.clone())
+    };
+    // Nothing was read yet.
+    let known = std::mem::take(&mut simulation.known);
+    assert_eq!(handled(&simulation.plan()), None);
+    simulation.known = known;
+    assert_eq!(handled(&simulation.plan()).as_deref(), Some("now"));
+}
+
+#[test]
+fn a_list_that_cannot_be_read_is_named_and_everything_else_goes_on() {
+    let mut simulation = Simulation::new(vec![
+        component("api", json!({})),
+        declare(Kind::Metric, "latency", json!({})),
+    ]);
+    simulation.settle();
+    let message = |terminal: bool, what: ReadWhat| {
+        let failure = Failure {
+            terminal,
+            reason: Reason::Unreachable,
+            message: "the page says no".into(),
+            at: simulation.now,
+            attempts: 1,
+            generation: 0,
+            jitter: 0.0,
+            reading: true,
+        };
+        let failures: &'static BTreeMap<ReadWhat, Failure> = Box::leak(Box::new([(what, failure)].into()));
+        let plan = simulation.plan_where(|world| world.read_failures = failures);
+        let mut findings = plan.findings.into_iter();
+        findings.find(|finding| finding.key.kind == Kind::StatusPage).unwrap()
+    };
+    let list = |kind| ReadWhat::Collection(kind);
+    let passing = message(false, list(CollectionKind::Metrics));
+    assert_eq!(
+        (passing.state, passing.reason),
+        (State::Progressing, Reason::Unreachable)
+    );
+    assert_eq!(
+        passing.message,
+        "the list of metrics cannot be read, everything else goes on: the page says no"
+    );
+    // A matter of whoever needs the list.
+    let refused = message(true, list(CollectionKind::Subscribers));
+    assert_eq!((refused.state, refused.reason), (State::InSync, Reason::Synced));
+    assert!(refused.message.starts_with("the list of subscribers cannot be read"));
+    // A matter of one object.
+    let object = message(false, ReadWhat::Uptime("id1".into()));
+    assert_eq!((object.state, object.reason), (State::InSync, Reason::Synced));
+    assert!(!object.message.contains("cannot be read"));
+}
+
+#[test]
+fn while_nothing_else_can_be_sent_incidents_are_tried_all_the_same() {
+    let mut simulation = Simulation::new(vec![
+        component("api", json!({})),
+        incident("down", json!({"updates": updates(&[("investigating", "Looking")])})),
+    ]);
+    simulation.gate = Some(Gate {
+        reason: Reason::Unreachable,
+        message: "no answer".into(),
+        stalled: false,
+        lets_incidents_pass: true,
+        until: Some(start().saturating_add(SignedDuration::from_secs(77)).unwrap()),
+    });
+    let plan = simulation.plan();
+    let reads: Vec<&ReadWhat> = plan.reads.iter().map(|read| &read.what).collect();
+    assert!(reads.contains(&&ReadWhat::Collection(CollectionKind::Incidents)));
+    assert!(!reads.contains(&&ReadWhat::Collection(CollectionKind::Components)));
+    simulation.known = simulation.remote.clone();
+    let plan = simulation.plan();
+    let kinds: Vec<Kind> = plan.remote_steps().map(|step| step.key.kind).collect();
+    assert_eq!(kinds, [Kind::Incident]);
+    assert_eq!(plan.wake, simulation.gate.as_ref().unwrap().until, "and no earlier");
+    assert_eq!(plan.proof_at, None);
+    simulation.gate.as_mut().unwrap().lets_incidents_pass = false;
+    assert_eq!(simulation.plan().remote_steps().count(), 0);
 }

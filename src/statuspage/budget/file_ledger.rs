@@ -282,6 +282,15 @@ mod tests {
         assert!(ledger.load(&key()).await.unwrap().is_some(), "and is written anew");
     }
 
+    #[tokio::test]
+    async fn what_cannot_be_looked_at_is_told_from_nothing() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("file");
+        fs::write(&file, "").unwrap();
+        let error = FileLedger::new(file).load(&key()).await.unwrap_err();
+        assert!(matches!(error, LedgerError::Unavailable(_)), "{error}");
+    }
+
     /// Several processes at once, each with files of its own open: together they give what the window allows.
     #[tokio::test(flavor = "multi_thread")]
     async fn processes_at_the_same_time_share_one_window() {

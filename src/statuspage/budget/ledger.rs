@@ -232,3 +232,63 @@ impl Ledger for MemoryLedger {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn moment(wall: i64, boot: &str, milliseconds: u64) -> Moment {
+        Moment {
+            wall: Timestamp::from_second(1_000_000 + wall).unwrap(),
+            uptime: Some(Uptime {
+                boot: boot.to_owned(),
+                milliseconds,
+            }),
+        }
+    }
+
+    #[test]
+    fn a_clock_that_was_set_is_told_by_the_uptime_of_the_same_run_of_the_machine() {
+        let then = moment(0, "a", 20_000);
+        for (now, set) in [
+            (moment(10, "a", 30_000), 0),
+            (moment(3610, "a", 30_000), 3600),
+            (moment(-3590, "a", 30_000), -3600),
+            (moment(10, "a", 20_000), 10),
+            // Nothing can be said of another run, nor of one whose uptime goes back.
+            (moment(3610, "b", 30_000), 0),
+            (moment(3610, "b", 10_000), 0),
+            (moment(3610, "a", 19_999), 0),
+        ] {
+            assert_eq!(now.set_since(&then), SignedDuration::from_secs(set), "{now:?}");
+        }
+    }
+
+    #[test]
+    fn what_a_process_has_sent_counts_for_a_minute_and_its_pause_until_it_ends() {
+        let now = moment(0, "a", 0);
+        let at = |ago: i64| moment(-ago, "a", 0).wall;
+        let of = |usage: Usage| usage.brought_up_to(&now);
+        let ended = |ago| Usage {
+            ended: vec![Spent {
+                at: at(ago),
+                requests: 3,
+            }],
+            ..Usage::default()
+        };
+        assert!(of(ended(59)).is_some() && of(ended(60)).is_none());
+        let open = |open, ago| Usage {
+            open,
+            open_until: Some(at(ago)),
+            ..Usage::default()
+        };
+        assert!(of(open(2, 59)).is_some_and(|usage| (usage.open, usage.open_until) == (2, Some(at(59)))));
+        assert!(of(open(2, 60)).is_none(), "what was under way has ended a minute ago");
+        assert!(of(open(0, 10)).is_none(), "nothing was under way");
+        let paused = |ago| Usage {
+            paused_until: Some(at(ago)),
+            ..Usage::default()
+        };
+        assert!(of(paused(-1)).is_some() && of(paused(0)).is_none());
+    }
+}

@@ -417,8 +417,8 @@ impl Budget {
     /// the ledger.
     pub fn try_acquire(&self, priority: Priority, page: &str) -> Result<Permit, Duration> {
         let mut state = self.shared.state();
+        // Behind everybody who waits, and nobody's ticket: it does not wait itself.
         let ticket = state.next_ticket;
-        state.next_ticket += 1;
         match state.step(Instant::now(), priority, page, ticket) {
             Step::Go { recorded } => {
                 drop(state);

@@ -281,3 +281,16 @@ impl Budget {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_end_is_put_on_record_no_earlier_than_it_was() {
+        for (nanosecond, second) in [(0, 7), (1, 8), (999_999_999, 8)] {
+            let at = Timestamp::new(7, nanosecond).unwrap();
+            assert_eq!(up_to_the_second(at), Timestamp::from_second(second).unwrap());
+        }
+    }
+}

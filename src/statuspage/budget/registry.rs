@@ -73,6 +73,7 @@ impl BudgetRegistry {
 
 #[cfg(test)]
 mod tests {
+    use super::super::{MemoryLedger, Priority};
     use super::*;
 
     #[test]
@@ -88,5 +89,32 @@ mod tests {
         assert!(!budget.is_same(&registry.budget(&other, &url)));
         assert!(!budget.is_same(&registry.budget(&token, &local)));
         assert_eq!(registry.all().len(), 3);
+    }
+
+    #[tokio::test]
+    async fn what_every_budget_has_given_is_written_down() {
+        let ledger = MemoryLedger::default();
+        let registry = BudgetRegistry::new(60).recorded_in(Arc::new(ledger.clone()), Clock::System);
+        let url = BaseUrl::parse("https://api.statuspage.io/v1", false).unwrap();
+        for name in ["first", "second"] {
+            let token = Token::new(name.to_owned()).unwrap();
+            drop(registry.budget(&token, &url).acquire(Priority::Write, "page").await);
+        }
+        registry.settle().await.unwrap();
+        for (token, address, _) in registry.all() {
+            let book = ledger.book(&LedgerKey { token, address }).unwrap();
+            let usages: Vec<_> = book
+                .processes
+                .values()
+                .map(|usage| (usage.open, usage.ended.len()))
+                .collect();
+            assert_eq!(
+                usages,
+                [(0, 1)],
+                "exactly what was sent, and nothing that is only reserved"
+            );
+        }
+        ledger.fail(Some(LedgerError::Unavailable("full".to_owned())));
+        assert!(registry.settle().await.is_err());
     }
 }

@@ -400,6 +400,29 @@ async fn live(life: &Life, limit: usize, memory: &MemoryLedger, clock: &Clock) -
     arrived.lock().unwrap().clone()
 }
 
+#[tokio::test(start_paused = true)]
+async fn what_was_not_used_needs_no_other_record() {
+    let (ledger, clock) = (SlowLedger::default(), Clock::with_the_runtime(noon()));
+    let budget = recorded(60, &ledger, &clock);
+    budget.acquire(Priority::Write, "page").await.release_unused();
+    // Ten were put on record beside it.
+    let mut permits = Vec::new();
+    for (number, stores) in (1..=12).zip([1; 11].into_iter().chain([2])) {
+        permits.push(budget.acquire(Priority::Write, "page").await);
+        assert_eq!(ledger.stores.load(Ordering::Relaxed), stores, "{number}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_budget_without_a_limit_keeps_no_record() {
+    let (ledger, clock) = (SlowLedger::default(), Clock::with_the_runtime(noon()));
+    let budget = recorded(0, &ledger, &clock);
+    drop(budget.acquire(Priority::Write, "page").await);
+    budget.settle().await.unwrap();
+    assert_eq!(ledger.stores.load(Ordering::Relaxed), 0);
+    assert_eq!(ledger.memory.book(&key()), None);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(300))]
 

@@ -212,3 +212,28 @@ async fn requests_refused_together_halve_the_share_once() {
     }
     assert_eq!((budget.stats().share, budget.stats().pauses), (30, 10));
 }
+
+#[tokio::test(start_paused = true)]
+async fn only_a_refusal_although_there_was_room_says_that_others_use_the_token() {
+    for (sent, share) in [(4, 4), (3, 2)] {
+        let budget = Budget::with_reserve(4, 0);
+        for _ in 0..sent {
+            drop(budget.try_acquire(Priority::Incident, "page").unwrap());
+        }
+        budget.refused(Instant::now(), None);
+        assert_eq!(budget.stats().share, share, "{sent} of 4 were ours");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_ends_a_row_of_refusals() {
+    for (answered, expected) in [(false, 10), (true, 5)] {
+        let budget = Budget::new(60);
+        assert_eq!(budget.refused(Instant::now(), None), seconds(5));
+        tokio::time::advance(seconds(5)).await;
+        if answered {
+            budget.answered(Instant::now());
+        }
+        assert_eq!(budget.refused(Instant::now(), None), seconds(expected));
+    }
+}

@@ -279,8 +279,10 @@ mod tests {
         let mut window = Window::new(0, 5);
         for _ in 0..1000 {
             assert!(window.start(now, false));
+            assert!(!window.is_overdrawn(now, false));
             window.end(now);
         }
+        assert_eq!(window.used(now), 0, "nothing is kept in mind for ever");
         assert_eq!(window.wait(now, false, 5000), Duration::ZERO);
     }
 
@@ -290,6 +292,8 @@ mod tests {
         let mut window = Window::new(60, 5);
         assert_eq!(window.wait(now, false, 55), Duration::ZERO);
         assert_eq!(window.wait(now, false, 56), seconds(60));
+        assert_eq!(window.wait(now, false, 110), seconds(60));
+        assert_eq!(window.wait(now, false, 111), seconds(120));
         assert_eq!(window.wait(now, false, 212), seconds(180));
         assert_eq!(window.wait(now, true, 60), Duration::ZERO);
     }
@@ -301,6 +305,9 @@ mod tests {
         assert!(window.start(now, false));
         window.cancel();
         assert!(window.start(now, false));
+        window.cancel();
+        window.end(now);
+        assert_eq!(window.used(now), 0, "what never started does not end");
     }
 
     proptest! {

@@ -230,9 +230,15 @@ impl Simulation {
 
     /// The plan with this much of a request budget.
     pub(super) fn plan_within(&self, budget: Option<crate::statuspage::BudgetStats>) -> Plan {
+        self.plan_where(|world| world.budget = budget)
+    }
+
+    /// The plan in a world that differs in something.
+    pub(super) fn plan_where(&self, differ: impl FnOnce(&mut World<'_>)) -> Plan {
         static KEY: LazyLock<SealKey> =
             LazyLock::new(|| SealKey::of_token(&Token::new("token".to_owned()).expect("a token")));
-        engine::plan(&World {
+        let nothing_failed = BTreeMap::new();
+        let mut world = World {
             now: self.now,
             wall: self.now,
             remote_now: Some(self.now),
@@ -243,13 +249,15 @@ impl Simulation {
             declarations: &self.filled(),
             snapshot: &self.known,
             page_read_at: self.page_read_at,
-            read_failures: &BTreeMap::new(),
+            read_failures: &nothing_failed,
             failures: &self.failures,
             gate: self.gate.as_ref(),
-            budget,
+            budget: None,
             seal_key: Some(&KEY),
             single_points: false,
-        })
+        };
+        differ(&mut world);
+        engine::plan(&world)
     }
 
     /// The first step with a request, once all was read that it needs.

@@ -51,7 +51,7 @@ fn object(remote: &Snapshot, kind: ObjectKind, id: &str) -> Option<Object> {
 }
 
 impl Simulation {
-    pub(super) fn read(&mut self, what: &ReadWhat) {
+    pub(in crate::engine::tests) fn read(&mut self, what: &ReadWhat) {
         self.reads += 1;
         let (now, remote, known) = (self.now, &self.remote, &mut self.known);
         let newest = now.saturating_sub(self.lag).unwrap();
@@ -76,8 +76,14 @@ impl Simulation {
                 known.store_user_metrics(user, Dated { value, read_at: now });
                 return;
             }
+            ReadWhat::IncidentSubscribers(incident) => {
+                let value = remote.incident_subscribers.get(incident);
+                let value = value.map(|known| known.value.clone()).unwrap_or_default();
+                known.store_incident_subscribers(incident, Dated { value, read_at: now });
+                return;
+            }
             // The simulated page has none of these.
-            ReadWhat::IncidentSubscribers(_) | ReadWhat::Uptime(_) | ReadWhat::GroupUptime(_) => return,
+            ReadWhat::Uptime(_) | ReadWhat::GroupUptime(_) => return,
             // Its lists are never cut.
             ReadWhat::Search(_) => return,
             ReadWhat::Object(kind, id) => {
