@@ -171,7 +171,7 @@ impl<T: Identified + DeserializeOwned> ListReader<T> {
             call = call.query("page", first + self.progress.pages);
         }
         for name in self.paging.size_parameters {
-            call = call.query(name, self.paging.size);
+            call = call.query(*name, self.paging.size);
         }
         let rows: Vec<T> = client.fetch_rows(call).await?;
         let count = rows.len();
