@@ -1,5 +1,6 @@
 //! The directory front end: the real program, as a process, against the local server on loopback.
 
+mod api;
 mod apply;
 mod bad_input;
 mod comes_back;
@@ -13,6 +14,7 @@ mod plan;
 mod removals;
 mod review;
 mod serve;
+mod status;
 mod window;
 
 use std::io::{BufRead, BufReader};
