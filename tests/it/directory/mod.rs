@@ -10,6 +10,7 @@ mod examples;
 mod interruptions;
 mod lock_file;
 mod outage;
+mod pictures;
 mod plan;
 mod removals;
 mod review;
