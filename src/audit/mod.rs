@@ -16,6 +16,7 @@
 //! - **No secrets, and nobody's address.** Events are made from the engine's changes, which carry `(secret)` in their
 //!   place; addresses of people and webhooks are masked unless [`AuditOptions::personal_data`] says otherwise.
 
+mod by_hand;
 mod catalog;
 mod database_url;
 mod event;
@@ -41,6 +42,7 @@ mod writer;
 
 use std::path::PathBuf;
 
+pub use by_hand::{ByHand, HandWritten};
 pub use database_url::DatabaseUrl;
 pub use event::{AuditEvent, TEXT_LIMIT, Trait, UNKNOWN, kind_of};
 pub use filter::{Filter, Operator, Sort, SortKey, TraitFilter};

@@ -55,7 +55,15 @@ impl Masks {
             }
             _ => {}
         }
-        let mut declared: Vec<String> = declared.into_iter().flatten().filter(|text| !text.is_empty()).collect();
+        Masks {
+            urls,
+            ..Masks::of_texts(declared.into_iter().flatten().collect())
+        }
+    }
+
+    /// What is to be masked where these texts occur.
+    pub(super) fn of_texts(mut declared: Vec<String>) -> Self {
+        declared.retain(|text| !text.is_empty());
         // Numbers come back as people do not write them.
         let digits = |text: &String| text.chars().filter(char::is_ascii_digit).collect::<String>();
         let numbers: Vec<String> = declared
@@ -69,7 +77,7 @@ impl Masks {
         Masks {
             on: true,
             declared,
-            urls,
+            urls: false,
         }
     }
 
@@ -122,7 +130,7 @@ impl Masks {
 }
 
 /// A whole value, whatever it is.
-fn masked(value: &str) -> String {
+pub(super) fn masked(value: &str) -> String {
     let bare = value.trim_matches('"');
     if bare.is_empty() {
         return value.to_owned();

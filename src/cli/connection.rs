@@ -65,6 +65,14 @@ impl Connection {
             .transpose()
     }
 
+    /// The address, or that of Statuspage itself.
+    pub fn base_url_or_default(&self) -> Result<BaseUrl, Failure> {
+        match self.base_url()? {
+            Some(base_url) => Ok(base_url),
+            None => BaseUrl::parse(BaseUrl::DEFAULT, false).map_err(Failure::Statuspage),
+        }
+    }
+
     /// True when the pages are those of Statuspage itself, as far as the options tell.
     pub fn is_public(&self) -> Result<bool, Failure> {
         let address = self.base_url()?;

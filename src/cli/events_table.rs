@@ -1,9 +1,10 @@
 //! Events as lines for people.
 
-use std::io::{IsTerminal, Write};
+use std::io::Write;
 
 use serde_json::Value;
 
+use super::columns::{cut, harmless, line_width, padded, width};
 use crate::audit::AuditEvent;
 
 /// No column but the last takes more than this.
@@ -87,12 +88,7 @@ pub(super) struct Table {
 impl Table {
     /// A table for the terminal; elsewhere lines are as long as they are.
     pub(super) fn new(wide: bool) -> Self {
-        let line = std::io::stdout()
-            .is_terminal()
-            .then(terminal_size::terminal_size)
-            .flatten()
-            .map(|(width, _)| usize::from(width.0));
-        Table::of(wide, line.filter(|_| !wide))
+        Table::of(wide, line_width().filter(|_| !wide))
     }
 
     fn of(wide: bool, line: Option<usize>) -> Self {
@@ -119,7 +115,7 @@ impl Table {
             rows.insert(0, self.columns.iter().map(|column| column.head.to_owned()).collect());
             self.widths = (0..self.columns.len())
                 .map(|at| {
-                    let lengths = rows.iter().filter_map(|row| Some(row.get(at)?.chars().count()));
+                    let lengths = rows.iter().filter_map(|row| row.get(at).map(|cell| width(cell)));
                     lengths.max().unwrap_or(0).min(WIDEST)
                 })
                 .collect();
@@ -136,16 +132,14 @@ impl Table {
             if at + 1 == row.len() {
                 line.push_str(cell);
             } else {
-                line.push_str(&format!("{cell:<width$}  "));
+                line.push_str(&padded(cell, *width));
+                line.push_str("  ");
             }
         }
         let line = line.trim_end();
         match self.line {
-            Some(length) if line.chars().count() > length => {
-                let cut: String = line.chars().take(length.saturating_sub(1)).collect();
-                format!("{}…", cut.trim_end())
-            }
-            _ => line.to_owned(),
+            Some(columns) => cut(line, columns),
+            None => line.to_owned(),
         }
     }
 }
@@ -191,13 +185,6 @@ fn joined(one: &str, other: &str) -> String {
         (false, false) => format!("{one}: {other}"),
         _ => format!("{one}{other}"),
     }
-}
-
-/// A text from elsewhere cannot steer the terminal.
-fn harmless(text: &str) -> String {
-    text.chars()
-        .map(|letter| if letter.is_control() { ' ' } else { letter })
-        .collect()
 }
 
 #[cfg(test)]

@@ -96,10 +96,7 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<Outcome, Failur
         return export_missing(arguments, directory, out);
     }
     let token = arguments.connection.token()?.ok_or(Failure::NoToken)?;
-    let base_url = match arguments.connection.base_url()? {
-        Some(base_url) => base_url,
-        None => BaseUrl::parse(BaseUrl::DEFAULT, false).map_err(Failure::Statuspage)?,
-    };
+    let base_url = arguments.connection.base_url_or_default()?;
     let page = arguments.page.clone().unwrap_or_default();
     let options = ExportOptions {
         namespace: arguments.namespace.clone(),

@@ -148,6 +148,31 @@ pub enum Failure {
     /// There is no such page.
     #[error("there is no page with id {0}")]
     UnknownPage(String),
+    /// The token does not see a page.
+    #[error("the token sees no page with {0}; `statuspage pages` lists those that it sees")]
+    UnseenPage(String),
+    /// How a declared page is reached is not known.
+    #[error("{page}: {message}")]
+    Unreachable {
+        /// The declaration.
+        page: String,
+        /// What to do.
+        message: String,
+    },
+    /// A public page cannot be read, in words that say what to do.
+    #[error("{0}")]
+    PublicPage(String),
+    /// What is to be sent cannot be read.
+    #[error("cannot read {}", path.display())]
+    Input {
+        /// The file; `-` is standard input.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// A request was refused or lost, in words that say what to do.
+    #[error("{0}")]
+    Request(String),
     /// It was interrupted a second time.
     #[error("ended in the middle of a request; the next apply finds out what became of it")]
     Interrupted,

@@ -1,12 +1,15 @@
 //! The command line: one file per command, presentation only.
 //!
-//! Exit codes: 0 success, 1 error (wrong usage too), 2 changes found by `plan`, 130 Ctrl-C at a question.
+//! Exit codes: 0 success, 1 error (wrong usage too), 2 changes found by `plan` or something wrong with the page of `status`,
+//! 130 Ctrl-C at a question.
 
 mod access_key;
 mod access_key_secret;
 mod adopt;
+mod api;
 mod apply;
 mod bar;
+mod columns;
 mod completions;
 mod connection;
 mod crds;
@@ -34,9 +37,11 @@ mod screen;
 mod serve;
 mod session;
 mod simulate;
+mod status;
 mod sync;
 mod validate;
 mod version;
+mod window;
 
 use std::ffi::OsString;
 use std::io::Write;
@@ -106,6 +111,10 @@ pub enum Command {
     Sync(sync::Arguments),
     /// Lists the pages that the token sees, with their ids.
     Pages(pages::Arguments),
+    /// Shows a page as its visitors see it. Exits with 0 when all is well, 2 when something is not, 1 on errors.
+    Status(status::Arguments),
+    /// Sends one request to the Statuspage API, with the token, inside its request window, and on record.
+    Api(api::Arguments),
     /// Writes an existing page down as manifests; applying them changes nothing.
     Export(export::Arguments),
     /// Binds a declaration to an object that is on the page already; writes nothing to the page.
@@ -140,7 +149,7 @@ pub enum Outcome {
     Success,
     /// The command worked and found something that is wrong.
     Problems,
-    /// A plan has changes.
+    /// A plan has changes, or a page is not all operational.
     Changes,
     /// Ctrl-C, before anything was done.
     Interrupted,
@@ -220,6 +229,8 @@ impl Command {
             Command::Incident(arguments) => incident::run(&arguments, out),
             Command::Sync(arguments) => sync::run(&arguments, out),
             Command::Pages(arguments) => pages::run(&arguments, out),
+            Command::Status(arguments) => status::run(&arguments, out),
+            Command::Api(arguments) => api::run(&arguments, out),
             Command::Export(arguments) => export::run(&arguments, out),
             Command::Adopt(arguments) => adopt::run(&arguments, out),
             Command::Events(arguments) => events::run(&arguments, out),

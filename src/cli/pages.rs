@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::connection::Connection;
 use super::session::block_on;
 use super::{Failure, Outcome};
-use crate::statuspage::{BaseUrl, Client, Page};
+use crate::statuspage::{Client, Page};
 
 /// Options of `pages`.
 #[derive(Clone, Debug, Args)]
@@ -41,14 +41,10 @@ struct Line<'a> {
 
 impl<'a> Line<'a> {
     fn of(page: &'a Page) -> Self {
-        let given = |text: &'a Option<String>| text.as_deref().filter(|text| !text.is_empty());
-        let below = |label: &str| format!("{}.statuspage.io", label.trim_end_matches(".statuspage.io"));
         Line {
             id: &page.id,
             name: page.name.as_deref().unwrap_or_default(),
-            host: given(&page.domain)
-                .map(str::to_owned)
-                .or_else(|| given(&page.subdomain).map(below)),
+            host: page.host(),
         }
     }
 }
@@ -56,10 +52,7 @@ impl<'a> Line<'a> {
 /// Lists the pages that the token sees, in one request.
 pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<Outcome, Failure> {
     let token = arguments.connection.token()?.ok_or(Failure::NoToken)?;
-    let base_url = match arguments.connection.base_url()? {
-        Some(base_url) => base_url,
-        None => BaseUrl::parse(BaseUrl::DEFAULT, false).map_err(Failure::Statuspage)?,
-    };
+    let base_url = arguments.connection.base_url_or_default()?;
     let pages = block_on(async {
         let budget = arguments.connection.budgets().budget(&token, &base_url);
         let client = Client::builder(base_url, token)

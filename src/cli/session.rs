@@ -8,8 +8,9 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::bar::Bar;
-use super::progress::{Lines, Tally, event_line, note, waiting_line};
+use super::progress::{Lines, Tally, event_line, waiting_line};
 use super::record::Record;
+use super::window::{self, WORTH_A_LINE, recorded_budgets};
 use super::{Connection, Failure};
 use crate::admin::Serving;
 use crate::audit::AuditLog;
@@ -43,7 +44,7 @@ const LAST_EVENTS: Duration = Duration::from_secs(10);
 impl Session {
     /// Opens a directory for writing. Each event becomes a line.
     pub(super) fn open(directory: &Path, connection: &Connection, lines: Option<Lines>) -> Result<Session, Failure> {
-        let budgets = recorded_budgets(directory, connection);
+        let budgets = recorded_budgets(&local_state(directory), connection);
         Session::start(directory, connection, connection.token()?, budgets, lines)
     }
 
@@ -110,7 +111,7 @@ impl Session {
             store: Arc::new(store),
             manifests,
             options: PageOptions {
-                budgets: recorded_budgets(directory, connection),
+                budgets: recorded_budgets(&local_state(directory), connection),
                 clock: Clock::System,
                 transport: None,
             },
@@ -177,40 +178,14 @@ impl Session {
         tokio::join!(served, self.close_record());
     }
 
-    /// Tells, soon after the start, when everything waits because the window is used up: a command before this one has
-    /// sent what may be sent in a minute.
+    /// Tells when everything waits because the window is used up.
     pub(super) async fn tell_of_used_window(&self) -> Infallible {
-        tokio::time::sleep(WORTH_A_LINE).await;
-        for (_, _, budget) in self.options.budgets.all() {
-            let wait = budget.estimate(1);
-            if budget.stats().waiting > 0 && !wait.is_zero() {
-                note(&format!(
-                    "the request budget of the token is used up, resuming in {} s",
-                    wait.as_secs() + 1
-                ));
-            }
-        }
-        std::future::pending().await
+        window::tell_of_used_window(&self.options.budgets).await
     }
 
-    /// Returns, with what to say, when everything waits because requests cannot be put on record: a disk that became full.
+    /// Returns, with what to say, when everything waits because requests cannot be put on record.
     pub(super) async fn unrecorded(&self) -> String {
-        let mut for_so_long = Duration::ZERO;
-        while for_so_long < UNRECORDED_FOR {
-            tokio::time::sleep(RECORD_CHECK).await;
-            let budgets = self.options.budgets.all();
-            let stuck = budgets.iter().any(|(_, _, budget)| {
-                let stats = budget.stats();
-                stats.unrecorded && stats.waiting > 0
-            });
-            for_so_long = if stuck {
-                for_so_long + RECORD_CHECK
-            } else {
-                Duration::ZERO
-            };
-        }
-        let directory = self.local_state.display();
-        format!("requests cannot be recorded in {directory}: make room on its disk, and run this again")
+        window::unrecorded(&self.options.budgets, &self.local_state).await
     }
 
     /// Returns when another command wants something sent.
@@ -269,13 +244,6 @@ impl PageResult {
             .filter(|finding| !matches!(finding.state, State::InSync | State::Suspended))
     }
 }
-
-/// So long it is tried to put requests on record.
-const UNRECORDED_FOR: Duration = Duration::from_secs(30);
-const RECORD_CHECK: Duration = Duration::from_secs(1);
-
-/// Who waits longer than this wants to know why.
-const WORTH_A_LINE: Duration = Duration::from_secs(2);
 
 /// Runs a page until nothing is left that time would mend, or nothing succeeds for a while.
 pub(super) async fn settle(
@@ -336,33 +304,6 @@ pub(super) fn result(driver: &mut PageDriver<DirectoryStore>, stopped: bool) -> 
         totals: driver.totals(),
         stopped,
     }
-}
-
-/// The budgets of all tokens, on record in the directory if that is possible: what only looks at a page may be run where
-/// nothing can be written.
-fn recorded_budgets(directory: &Path, connection: &Connection) -> Arc<BudgetRegistry> {
-    let state = local_state(directory);
-    if connection.requests_per_minute == 0 {
-        return connection.budgets();
-    }
-    match probe(&state) {
-        Ok(()) => connection.budgets_recorded_in(state),
-        Err(error) => {
-            let directory = state.display();
-            tracing::warn!(%directory, %error, "requests of the last minute are not counted across commands");
-            connection.budgets()
-        }
-    }
-}
-
-/// Fails when no file can be written in a directory, which is made if it is not there.
-fn probe(directory: &Path) -> std::io::Result<()> {
-    std::fs::create_dir_all(directory)?;
-    let file = directory.join("requests.new");
-    // A full disk takes a file, and nothing into it.
-    let written = std::fs::write(&file, [b' '; 4096]);
-    let removed = std::fs::remove_file(&file);
-    written.and(removed)
 }
 
 /// Time left until a point in the time of this process.

@@ -50,6 +50,16 @@ impl BaseUrl {
         is_loopback(&self.0)
     }
 
+    /// What stands behind this address in another one, from the slash on; none when that is not below it.
+    pub(super) fn below(&self, address: &str) -> Option<String> {
+        let url = Url::parse(address).ok()?;
+        let bare = url.username().is_empty() && url.password().is_none();
+        let rest = url.path().strip_prefix(self.0.path().trim_end_matches('/'))?;
+        let query = url.query().map(|query| format!("?{query}")).unwrap_or_default();
+        let below = bare && url.origin() == self.0.origin() && rest.starts_with('/');
+        below.then(|| format!("{rest}{query}"))
+    }
+
     /// The address of a resource, from path segments that need no escaping.
     pub(super) fn join(&self, path: &str) -> Url {
         let mut url = self.0.clone();

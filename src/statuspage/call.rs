@@ -1,5 +1,7 @@
 //! One request of the API before it is sent.
 
+use std::borrow::Cow;
+
 use reqwest::Method;
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -12,7 +14,7 @@ pub(super) struct Call {
     pub(super) path: Result<String, String>,
     /// The page that is named in the path.
     pub(super) page: String,
-    pub(super) query: Vec<(&'static str, String)>,
+    pub(super) query: Vec<(Cow<'static, str>, String)>,
     pub(super) body: Option<Result<Value, String>>,
     pub(super) effectful: bool,
     /// The field that names the object of a reply, and the object that was asked for.
@@ -60,8 +62,8 @@ impl Call {
     }
 
     /// Adds a query parameter.
-    pub(super) fn query(mut self, name: &'static str, value: impl ToString) -> Self {
-        self.query.push((name, value.to_string()));
+    pub(super) fn query(mut self, name: impl Into<Cow<'static, str>>, value: impl ToString) -> Self {
+        self.query.push((name.into(), value.to_string()));
         self
     }
 

@@ -23,7 +23,8 @@ pub fn install_crypto() {
 /// Settings of a [`Client`] before it is made.
 #[derive(Clone)]
 pub struct ClientBuilder {
-    token: Token,
+    /// None for what everybody may read.
+    token: Option<Token>,
     base_url: BaseUrl,
     budget: Option<Budget>,
     transport: Option<Arc<dyn Transport>>,
@@ -67,15 +68,15 @@ impl ClientBuilder {
     /// # Errors
     /// The TLS stack or the proxy settings of the system cannot be used.
     pub fn build(self) -> Result<Client, Error> {
-        let mut authorization =
-            HeaderValue::try_from(format!("OAuth {}", self.token.expose())).map_err(|_| Error::InvalidToken {
+        let mut headers = HeaderMap::from_iter([(USER_AGENT, HeaderValue::from_static(USER_AGENT_VALUE))]);
+        if let Some(token) = &self.token {
+            let authorization = HeaderValue::try_from(format!("OAuth {}", token.expose()));
+            let mut authorization = authorization.map_err(|_| Error::InvalidToken {
                 reason: "it holds characters that no header may hold",
             })?;
-        authorization.set_sensitive(true);
-        let headers = HeaderMap::from_iter([
-            (AUTHORIZATION, authorization),
-            (USER_AGENT, HeaderValue::from_static(USER_AGENT_VALUE)),
-        ]);
+            authorization.set_sensitive(true);
+            headers.insert(AUTHORIZATION, authorization);
+        }
         let transport = match self.transport {
             Some(transport) => transport,
             None => {
@@ -87,11 +88,11 @@ impl ClientBuilder {
             connection: Arc::new(Connection {
                 transport,
                 headers,
-                credentials: Arc::new(Credentials::new([self.token.expose()])),
+                credentials: Arc::new(Credentials::new(self.token.iter().map(Token::expose))),
                 timeout: self.timeout,
                 clock: self.clock,
                 base_url: self.base_url,
-                fingerprint: self.token.fingerprint(),
+                fingerprint: self.token.as_ref().map(Token::fingerprint).unwrap_or_default(),
             }),
             budget: self.budget.unwrap_or_default(),
             priority: Priority::default(),
@@ -160,7 +161,16 @@ impl Client {
     #[must_use]
     pub fn builder(base_url: BaseUrl, token: Token) -> ClientBuilder {
         ClientBuilder {
-            token,
+            token: Some(token),
+            ..Self::anonymous(base_url)
+        }
+    }
+
+    /// Begins a client without a token, for what everybody may read.
+    #[must_use]
+    pub fn anonymous(base_url: BaseUrl) -> ClientBuilder {
+        ClientBuilder {
+            token: None,
             base_url,
             budget: None,
             transport: None,

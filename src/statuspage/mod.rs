@@ -15,6 +15,8 @@ mod error_body;
 mod headers;
 mod operations;
 mod paging;
+mod public_page;
+mod raw;
 mod read;
 mod redaction;
 mod reply;
@@ -37,7 +39,10 @@ pub use operations::{
     SubscriberQuery, SubscriberSelection, Subscribers, UptimeRange,
 };
 pub use paging::{Bookmark, ListReader, Listing};
+pub use public_page::PublicPage;
+pub use raw::{PathError, RawReply, RawRequest, RawRow};
 pub use read::MeantSubscribers;
+pub(crate) use redaction::is_secret;
 pub use snapshot::{
     Addressed, Collection, CollectionKind, Dated, Examined, Items, Lag, Missing, Object, ObjectKind, Outline, Reading,
     SPACING, Search, Snapshot, Vanished, spaced_since,

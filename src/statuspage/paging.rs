@@ -248,7 +248,7 @@ impl<T: Identified + DeserializeOwned + Send + 'static> ListReader<T> {
             call = call.query("page", first + self.part.progress.pages);
         }
         for name in self.paging.size_parameters {
-            call = call.query(name, self.paging.size);
+            call = call.query(*name, self.paging.size);
         }
         let rows: Vec<T> = client.fetch_rows(call).await?;
         let count = rows.len();

@@ -162,7 +162,7 @@ fn collect<'a>(value: &'a Value, secret: bool, found: &mut Vec<&'a str>) {
 }
 
 /// Whether a field of this name holds a credential.
-fn is_secret(name: &str) -> bool {
+pub(crate) fn is_secret(name: &str) -> bool {
     ["password", "token", "key", "secret"]
         .iter()
         .any(|word| name.ends_with(word))

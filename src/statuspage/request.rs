@@ -7,7 +7,7 @@ use bytes::Bytes;
 use futures::StreamExt;
 use futures::stream::BoxStream;
 use reqwest::Method;
-use reqwest::header::{CONTENT_TYPE, HeaderValue};
+use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION};
 use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::Value;
 use tokio::time::Instant;
@@ -16,7 +16,7 @@ use super::call::Call;
 use super::error::RequestIds;
 use super::redaction::Credentials;
 use super::reply::{Asked, Reply};
-use super::{Client, Error, ErrorClass, Outgoing, TransportError, TransportErrorKind, error_body, headers};
+use super::{Client, Error, Outgoing, TransportError, TransportErrorKind, error_body, headers};
 
 /// Most bytes of a reply that are read; the largest honest one, 1,100 components or 100 long incidents, stays below.
 const REPLY_LIMIT: usize = 64 << 20;
@@ -63,6 +63,11 @@ impl Client {
     }
 
     async fn send(&self, call: Call) -> Result<Reply, Error> {
+        self.exchange(call).await?.judged()
+    }
+
+    /// Sends a call, once, and takes what comes, whatever its status.
+    pub(super) async fn exchange(&self, call: Call) -> Result<Received, Error> {
         let operation = call.operation;
         let path = call
             .path
@@ -108,29 +113,80 @@ impl Client {
             Ok(reply) => tracing::debug!(
                 %method, path, status = reply.status, duration_ms, operation,
                 request_id = reply.request_ids.request_id, trace_id = reply.request_ids.trace_id,
-                "request"
+                "{}", if reply.is_success() { "request" } else { "request failed" }
             ),
-            Err(error) => {
-                let ids = error.request_ids();
-                tracing::debug!(
-                    %method, path, status = error.status(), duration_ms, operation,
-                    request_id = ids.and_then(|ids| ids.request_id.as_deref()),
-                    trace_id = ids.and_then(|ids| ids.trace_id.as_deref()),
-                    "request failed"
-                );
-            }
+            Err(_) => tracing::debug!(%method, path, duration_ms, operation, "request failed"),
         }
-        match outcome.as_ref().map_err(|error| (error.class(), error.status())) {
-            Err((ErrorClass::Throttled { retry_after }, _)) => {
-                let pause = self.budget.refused(started, retry_after);
+        match outcome.as_ref().map(|reply| reply.status) {
+            Ok(420 | 429) => {
+                let asked = outcome.as_ref().ok().and_then(|reply| reply.retry_after);
+                let pause = self.budget.refused(started, asked);
                 tracing::debug!(operation, ?pause, "too many requests with this token");
                 self.budget.record_pause().await;
             }
             // It looked at the request, whatever it thinks of it.
-            Ok(_) | Err((_, Some(..500))) => self.budget.answered(started),
-            Err(_) => {}
+            Ok(..500) => self.budget.answered(started),
+            Ok(_) | Err(_) => {}
         }
         outcome
+    }
+}
+
+/// What came back, with no credential of its request left in it.
+pub(super) struct Received {
+    operation: &'static str,
+    effectful: bool,
+    asked: Asked,
+    pub(super) credentials: Arc<Credentials>,
+    pub(super) status: u16,
+    pub(super) headers: HeaderMap,
+    /// Of an error only the beginning.
+    pub(super) body: Vec<u8>,
+    retry_after: Option<Duration>,
+    pub(super) request_ids: RequestIds,
+}
+
+impl Received {
+    pub(super) fn is_success(&self) -> bool {
+        (200..300).contains(&self.status)
+    }
+
+    /// The words of the remote service, if it refuses.
+    pub(super) fn message(&self) -> String {
+        // Cleaned once more: decoding and joining could put together what was apart.
+        let body = String::from_utf8_lossy(&self.body);
+        self.credentials.text(&error_body::message(&body))
+    }
+
+    /// Where it sends whoever asks.
+    pub(super) fn moved_to(&self) -> Option<String> {
+        let location = self.headers.get(LOCATION)?.to_str().ok()?;
+        matches!(self.status, 301 | 302 | 303 | 307 | 308).then(|| location.to_owned())
+    }
+
+    /// A success to be read, or the error that it is.
+    pub(super) fn judged(self) -> Result<Reply, Error> {
+        if self.is_success() {
+            return Ok(Reply {
+                operation: self.operation,
+                effectful: self.effectful,
+                status: self.status,
+                body: self.body,
+                request_ids: self.request_ids,
+                credentials: self.credentials,
+                asked: self.asked,
+            });
+        }
+        let body = String::from_utf8_lossy(&self.body);
+        Err(Error::Status {
+            operation: self.operation,
+            effectful: self.effectful,
+            status: self.status,
+            message: self.message(),
+            body: error_body::kept(&self.credentials.text(&body)),
+            retry_after: self.retry_after,
+            request_ids: Box::new(self.request_ids),
+        })
     }
 }
 
@@ -146,7 +202,7 @@ struct Exchange {
 
 impl Exchange {
     /// Sends a request and reads its reply, all within a limit of time.
-    async fn within(self, limit: Duration, client: &Client, request: Outgoing) -> Result<Reply, Error> {
+    async fn within(self, limit: Duration, client: &Client, request: Outgoing) -> Result<Received, Error> {
         match tokio::time::timeout(limit, self.perform(client, request)).await {
             Ok(outcome) => outcome,
             Err(_) => {
@@ -156,58 +212,55 @@ impl Exchange {
         }
     }
 
-    async fn perform(&self, client: &Client, request: Outgoing) -> Result<Reply, Error> {
+    async fn perform(&self, client: &Client, request: Outgoing) -> Result<Received, Error> {
         let sent = client.connection.transport.exchange(request).await;
         let reply = sent.map_err(|error| self.broken_off(error))?;
-        let (operation, effectful, status) = (self.operation, self.effectful, reply.status);
         let request_ids = headers::request_ids(&reply.headers, &self.credentials);
         client.trace(&request_ids);
-        if (200..300).contains(&status) {
-            let too_large = |limit, unit| Error::TooLarge {
-                operation,
-                effectful,
-                limit,
-                unit,
-            };
-            let body = match read(reply.body, REPLY_LIMIT).await {
-                (_, Some(error)) => return Err(self.broken_off(error)),
-                (body, None) => body,
-            };
-            if body.len() > REPLY_LIMIT {
-                return Err(too_large(REPLY_LIMIT, "bytes"));
-            }
-            if body.iter().filter(|byte| b",[{".contains(byte)).count() > VALUE_LIMIT {
-                return Err(too_large(VALUE_LIMIT, "values"));
-            }
-            let body = self.credentials.body(body);
-            return Ok(Reply {
-                operation,
-                effectful,
-                status,
-                body,
-                request_ids,
-                credentials: Arc::clone(&self.credentials),
-                asked: self.asked.clone(),
-            });
-        }
         // A date is meant by the clock of whoever wrote it.
         let now = request_ids.date.unwrap_or_else(|| client.connection.clock.now());
-        let retry_after = headers::retry_after(&reply.headers, now);
-        // What arrived of an error text is better than nothing.
-        let (mut body, _) = read(reply.body, ERROR_LIMIT).await;
-        body.truncate(ERROR_LIMIT);
-        let body = self.credentials.body(body);
-        let body = String::from_utf8_lossy(&body);
-        Err(Error::Status {
-            operation,
-            effectful,
-            status,
-            // Cleaned once more: decoding and joining could put together what was apart.
-            message: self.credentials.text(&error_body::message(&body)),
-            body: error_body::kept(&self.credentials.text(&body)),
-            retry_after,
-            request_ids: Box::new(request_ids),
-        })
+        let mut received = Received {
+            operation: self.operation,
+            effectful: self.effectful,
+            asked: self.asked.clone(),
+            credentials: Arc::clone(&self.credentials),
+            status: reply.status,
+            retry_after: headers::retry_after(&reply.headers, now),
+            headers: reply.headers,
+            body: Vec::new(),
+            request_ids,
+        };
+        let body = if received.is_success() {
+            self.whole(reply.body).await?
+        } else {
+            // What arrived of an error text is better than nothing.
+            let (mut body, _) = read(reply.body, ERROR_LIMIT).await;
+            body.truncate(ERROR_LIMIT);
+            body
+        };
+        received.body = self.credentials.body(body);
+        Ok(received)
+    }
+
+    /// The whole body of a success.
+    async fn whole(&self, body: BoxStream<'static, Result<Bytes, TransportError>>) -> Result<Vec<u8>, Error> {
+        let too_large = |limit, unit| Error::TooLarge {
+            operation: self.operation,
+            effectful: self.effectful,
+            limit,
+            unit,
+        };
+        let body = match read(body, REPLY_LIMIT).await {
+            (_, Some(error)) => return Err(self.broken_off(error)),
+            (body, None) => body,
+        };
+        if body.len() > REPLY_LIMIT {
+            return Err(too_large(REPLY_LIMIT, "bytes"));
+        }
+        if body.iter().filter(|byte| b",[{".contains(byte)).count() > VALUE_LIMIT {
+            return Err(too_large(VALUE_LIMIT, "values"));
+        }
+        Ok(body)
     }
 
     /// What it means that there is no whole reply.

@@ -14,9 +14,11 @@ mod postmortems;
 mod status_embed;
 mod subscribers;
 
+use std::future::IntoFuture;
+
 use super::call::Call;
 use super::paging::{ListReader, Paging};
-use super::types::{Page, PageWrite};
+use super::types::{Indicator, Page, PageWrite, Summary, SummaryPage};
 use super::{Client, Error};
 
 pub use component_groups::ComponentGroups;
@@ -158,6 +160,35 @@ impl PageHandle {
             .about(&self.page)
             .enveloped("page", page);
         self.client.fetch_one(call).await
+    }
+
+    /// The page as its visitors see it, from four lists that are read at the same time; `about` is what the list of pages
+    /// says of it.
+    ///
+    /// # Errors
+    /// A list cannot be read.
+    pub async fn summary(&self, about: &Page) -> Result<Summary, Error> {
+        let incidents = self.incidents();
+        let view = |view| incidents.view(view).into_future();
+        let (components, open, running, ahead) = futures::try_join!(
+            self.components().list().into_future(),
+            view(IncidentView::Unresolved),
+            view(IncidentView::ActiveMaintenance),
+            view(IncidentView::Scheduled),
+        )?;
+        let mut scheduled_maintenances = running.items;
+        scheduled_maintenances.extend(ahead.items);
+        Ok(Summary {
+            page: SummaryPage {
+                id: self.page.clone(),
+                name: about.name.clone(),
+                url: about.host().map(|host| format!("https://{host}")),
+            },
+            status: Indicator::of(&components.items),
+            components: components.items,
+            incidents: open.items,
+            scheduled_maintenances,
+        })
     }
 
     /// The components.

@@ -19,6 +19,7 @@ mod secret;
 mod status_embed;
 mod strict;
 mod subscriber;
+mod summary;
 
 pub use component::{Component, ComponentStatus, ComponentWrite, Uptime};
 pub use component_group::{ComponentGroup, ComponentGroupWrite};
@@ -39,6 +40,7 @@ pub use subscriber::{
     Subscriber, SubscriberCount, SubscriberHistogram, SubscriberMode, SubscriberState, SubscriberStates,
     SubscriberWrite,
 };
+pub use summary::{Indicator, Summary, SummaryPage};
 
 #[cfg(test)]
 mod tests;

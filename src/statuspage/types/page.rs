@@ -141,6 +141,16 @@ pub struct Page {
     pub activity_score: Option<f64>,
 }
 
+impl Page {
+    /// The host at which visitors find it: its own, or the one below `statuspage.io`.
+    #[must_use]
+    pub fn host(&self) -> Option<String> {
+        let given = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
+        let below = |label: String| format!("{}.statuspage.io", label.trim_end_matches(".statuspage.io"));
+        given(&self.domain).or_else(|| given(&self.subdomain).map(below))
+    }
+}
+
 /// Changes to the settings of a page.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]

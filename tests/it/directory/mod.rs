@@ -1,5 +1,6 @@
 //! The directory front end: the real program, as a process, against the local server on loopback.
 
+mod api;
 mod apply;
 mod bad_input;
 mod comes_back;
@@ -9,10 +10,12 @@ mod examples;
 mod interruptions;
 mod lock_file;
 mod outage;
+mod pictures;
 mod plan;
 mod removals;
 mod review;
 mod serve;
+mod status;
 mod templates;
 mod window;
 

@@ -24,7 +24,7 @@ fn incident(name: &str, text: &str) -> String {
 }
 
 /// The same command on a terminal, where somebody types this at the question.
-fn on_a_terminal(command: &Command, answer: &str) -> Command {
+pub(super) fn on_a_terminal(command: &Command, answer: &str) -> Command {
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/directory/terminal.py");
     let mut terminal = Command::new("python3");
     terminal

@@ -1,14 +1,21 @@
 """Runs a command on a terminal of its own, answers its question, and ends as it ended.
 
-terminal.py ANSWER COMMAND...: ANSWER is typed once "[y/N]" stands on the terminal; "^C" is Ctrl-C.
+terminal.py ANSWER COMMAND...: ANSWER is typed once "[y/N]" stands on the terminal; "^C" is Ctrl-C. The terminal has as many
+columns as COLUMNS says, and no size without it.
 """
+import fcntl
 import os
 import pty
+import struct
 import sys
+import termios
 
 answer = b"\x03" if sys.argv[1] == "^C" else sys.argv[1].encode() + b"\r"
 child, terminal = pty.fork()
 if child == 0:
+    if "COLUMNS" in os.environ:
+        size = struct.pack("HHHH", 24, int(os.environ["COLUMNS"]), 0, 0)
+        fcntl.ioctl(0, termios.TIOCSWINSZ, size)
     os.execvp(sys.argv[2], sys.argv[2:])
 shown, asked = b"", False
 while True:

@@ -5,6 +5,7 @@ pub(crate) mod binaries;
 pub(crate) mod clients;
 pub(crate) mod control_plane;
 pub(crate) mod in_process;
+pub(crate) mod picture;
 pub(crate) mod process;
 pub(crate) mod programs;
 pub(crate) mod small_disk;

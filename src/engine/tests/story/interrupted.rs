@@ -25,6 +25,7 @@ fn interrupted(last: usize, known: usize, index: usize, remote: Incident) -> Sim
             id: format!("old-u{index}"),
             status: Some(STORY[index].0.into()),
             applied: String::new(),
+            from_template: false,
         })
         .collect();
     let declaration = &mut simulation.declarations[0];

@@ -1,0 +1,229 @@
+//! `statuspage status`: a page in the terminal, as its visitors see it.
+
+mod render;
+mod shown;
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use clap::{Args, ValueEnum};
+use serde::Serialize;
+
+use super::columns::line_width;
+use super::connection::Connection;
+use super::progress::print_problems;
+use super::session::{Session, block_on};
+use super::window::{recorded_budgets, tell_of_used_window, unrecorded, user_state};
+use super::{Failure, Outcome};
+use crate::driver::{Access, Store};
+use crate::engine::Spec;
+use crate::statuspage::{BaseUrl, BudgetRegistry, Client, Error, Page, PublicPage, Summary};
+use crate::store::directory::local_state;
+use render::{Look, text};
+use shown::PageStatus;
+
+const EXAMPLES_HELP: &str = "\
+Examples:
+  statuspage status pages/                              the pages that a directory declares
+  statuspage status --page 4kx9q2m7vt1b                 one that the token sees
+  statuspage status --url https://status.example.com    any public page; needs no token and none of its requests
+
+JSON (--output json): one object
+  version             1; grows when a field changes its meaning or goes away
+  pages[]             id, name, url (null: not known), indicator (none, maintenance, minor, major, critical), description
+    components[]      in the order of the page: id, name, status, group, group_id (null: in no group)
+    hidden            number of components that visitors see only while they are degraded, and that are not
+    incidents[]       open: id, name, status, impact, url, components (names),
+                      latest_update {status, at, body}
+    maintenances[]    under way or ahead: the same, with scheduled_for and scheduled_until
+
+With a token a look takes one request, and four for each page.
+
+Exit code: 0 all operational, no incident open, no maintenance under way; 2 something is; 1 an error.
+";
+
+/// Options of `status`.
+#[derive(Clone, Debug, Args)]
+#[command(after_long_help = EXAMPLES_HELP)]
+pub struct Arguments {
+    /// What is shown.
+    #[command(flatten)]
+    pub source: Source,
+    /// Form of the output.
+    #[arg(short, long, value_enum, value_name = "FORMAT", default_value_t = Format::Text)]
+    pub output: Format,
+    /// How Statuspage is reached.
+    #[command(flatten)]
+    pub connection: Connection,
+}
+
+/// Which pages are shown.
+#[derive(Clone, Debug, Args)]
+#[group(required = true, multiple = false)]
+pub struct Source {
+    /// Directory with the manifests, whose pages are shown.
+    #[arg(value_name = "DIR")]
+    pub directory: Option<PathBuf>,
+    /// Id of the page; read with the token.
+    #[arg(long, value_name = "ID")]
+    pub page: Option<String>,
+    /// Address of a page, whose public API is read without a token, in one request.
+    #[arg(long, value_name = "URL")]
+    pub url: Option<String>,
+}
+
+/// Form of the output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people.
+    Text,
+    /// One JSON object.
+    Json,
+}
+
+#[derive(Serialize)]
+struct Report {
+    version: u32,
+    pages: Vec<PageStatus>,
+}
+
+/// Which page of a token is meant.
+enum Wanted {
+    Id(String),
+    Subdomain(String),
+}
+
+impl Wanted {
+    fn is(&self, page: &Page) -> bool {
+        let label = |text: &str| text.trim_end_matches(".statuspage.io").to_ascii_lowercase();
+        match self {
+            Wanted::Id(id) => page.id == *id,
+            Wanted::Subdomain(subdomain) => {
+                let known = page.subdomain.as_deref().unwrap_or_default();
+                label(known) == label(subdomain)
+            }
+        }
+    }
+}
+
+impl std::fmt::Display for Wanted {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Wanted::Id(id) => write!(formatter, "id {id}"),
+            Wanted::Subdomain(subdomain) => write!(formatter, "subdomain {subdomain}"),
+        }
+    }
+}
+
+/// Shows pages as they are now.
+pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<Outcome, Failure> {
+    let summaries = match &arguments.source {
+        Source { url: Some(url), .. } => vec![block_on(public(url))?],
+        Source { page: Some(id), .. } => {
+            let access = Access {
+                token: arguments.connection.token()?.ok_or(Failure::NoToken)?,
+                base_url: arguments.connection.base_url_or_default()?,
+            };
+            let state = user_state().unwrap_or_default();
+            let budgets = recorded_budgets(&state, &arguments.connection);
+            block_on(read(&[(access, Wanted::Id(id.clone()))], &budgets, &state))?
+        }
+        Source { directory, .. } => declared(&directory.clone().unwrap_or_default(), &arguments.connection)?,
+    };
+    let pages: Vec<PageStatus> = summaries.iter().map(PageStatus::of).collect();
+    let is_fine = pages.iter().all(PageStatus::is_fine);
+    match arguments.output {
+        Format::Text => {
+            let look = Look {
+                symbols: anstream::AutoStream::choice(&std::io::stdout()) != anstream::ColorChoice::Never,
+                width: line_width(),
+            };
+            text(&pages, look, out)
+        }
+        Format::Json => serde_json::to_writer_pretty(&mut *out, &Report { version: 1, pages })
+            .map_err(Into::into)
+            .and_then(|()| writeln!(out)),
+    }
+    .map_err(Failure::Output)?;
+    Ok(if is_fine { Outcome::Success } else { Outcome::Changes })
+}
+
+/// The page at an address, as everybody may see it.
+async fn public(address: &str) -> Result<Summary, Failure> {
+    let page = PublicPage::at(address).map_err(Failure::Statuspage)?;
+    page.summary().await.map_err(|error| match error.status() {
+        Some(401 | 403) => Failure::PublicPage(format!(
+            "the page at {page} is not for everybody: read it with the token (`statuspage status --page ID`)"
+        )),
+        Some(404) => Failure::PublicPage(format!(
+            "there is no page of Statuspage at {page}: give the address that visitors use, such as \
+             https://status.example.com"
+        )),
+        _ => Failure::Statuspage(error),
+    })
+}
+
+/// The pages that a directory declares.
+fn declared(directory: &Path, connection: &Connection) -> Result<Vec<Summary>, Failure> {
+    let session = Session::read_only(directory, connection)?;
+    print_problems(&session.manifests);
+    let mut wanted = Vec::new();
+    for key in session.pages(directory)? {
+        let Some(view) = session.store.view(&key) else { continue };
+        let Spec::StatusPage(spec) = &*view.page.spec else {
+            continue;
+        };
+        let page = match (&spec.page_id, &spec.subdomain) {
+            (Some(id), _) => Wanted::Id(id.clone()),
+            (None, subdomain) => Wanted::Subdomain(subdomain.clone().unwrap_or_default()),
+        };
+        let access = view.access.map_err(|(_, message)| Failure::Unreachable {
+            page: key.to_string(),
+            message,
+        })?;
+        wanted.push((access, page));
+    }
+    block_on(read(&wanted, &session.options.budgets, &local_state(directory)))
+}
+
+/// Reads pages, those of one token one after the other.
+async fn read(wanted: &[(Access, Wanted)], budgets: &BudgetRegistry, state: &Path) -> Result<Vec<Summary>, Failure> {
+    let read = tokio::select! {
+        read = read_all(wanted, budgets) => read,
+        unrecorded = unrecorded(budgets, state) => Err(Failure::Unrecorded(unrecorded)),
+        never = tell_of_used_window(budgets) => match never {},
+    };
+    if let Err(error) = budgets.settle().await {
+        // What is on record counts more than was sent: the next command waits longer than it had to.
+        tracing::debug!(%error, "the number of requests of the last minute is not on record");
+    }
+    read
+}
+
+async fn read_all(wanted: &[(Access, Wanted)], budgets: &BudgetRegistry) -> Result<Vec<Summary>, Failure> {
+    // What each token sees, asked for once.
+    let mut seen: BTreeMap<(String, String), Vec<Page>> = BTreeMap::new();
+    let mut summaries = Vec::new();
+    for (access, wanted) in wanted {
+        let budget = budgets.budget(&access.token, &access.base_url);
+        let client = Client::builder(access.base_url.clone(), access.token.clone()).budget(budget);
+        let client = client.build().map_err(Failure::Statuspage)?;
+        let key = (client.token_fingerprint().to_owned(), access.base_url.to_string());
+        let pages = match seen.remove(&key) {
+            Some(pages) => pages,
+            None => client.pages().list().await.map_err(Failure::Statuspage)?.items,
+        };
+        let about = pages.iter().find(|page| wanted.is(page)).cloned();
+        seen.insert(key, pages);
+        let about = about.ok_or_else(|| Failure::UnseenPage(wanted.to_string()))?;
+        let read: Result<Summary, Error> = client.page(&about.id).summary(&about).await;
+        let mut summary = read.map_err(Failure::Statuspage)?;
+        if access.base_url.to_string() != BaseUrl::DEFAULT {
+            // Another server's pages are not at Statuspage's addresses.
+            summary.page.url = None;
+        }
+        summaries.push(summary);
+    }
+    Ok(summaries)
+}
