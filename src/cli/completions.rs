@@ -7,8 +7,14 @@ use clap_complete::Shell;
 
 use super::{Failure, Outcome};
 
+const EXAMPLES: &str = "\
+Examples:
+  statuspage completions bash > /etc/bash_completion.d/statuspage
+  statuspage completions zsh > ~/.zfunc/_statuspage";
+
 /// Options of `completions`.
 #[derive(Clone, Debug, Args)]
+#[command(after_help = EXAMPLES)]
 pub struct Arguments {
     /// The shell.
     pub shell: Shell,

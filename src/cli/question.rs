@@ -3,7 +3,7 @@
 use std::io::{self, BufRead, IsTerminal, Write};
 
 use super::screen::printing;
-use super::session::asked_to_end;
+use super::signal::asked_to_end;
 
 /// How a question was answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,7 +40,7 @@ pub(super) async fn ask(question: &str) -> Answer {
     }
     tokio::select! {
         biased;
-        () = asked_to_end() => {
+        _ = asked_to_end() => {
             let _printing = printing();
             let _ = writeln!(io::stderr());
             Answer::Interrupted

@@ -8,8 +8,9 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::bar::Bar;
-use super::progress::{Lines, Tally, event_line, note, waiting_line};
+use super::progress::{Lines, Tally, event_line, is_summed_up, note, waiting_line};
 use super::record::Record;
+use super::signal::asked_to_end;
 use super::{Connection, Failure};
 use crate::admin::Serving;
 use crate::audit::AuditLog;
@@ -67,7 +68,7 @@ impl Session {
         let counted = tally.clone();
         let observer = move |page: &str, declaration: &Declaration, event: &Event| {
             counted.count(page, &declaration.key, event);
-            if let Some(lines) = &lines {
+            if let Some(lines) = lines.as_ref().filter(|_| !is_summed_up(&declaration.key, event)) {
                 lines(&event_line(&declaration.key, event));
             }
         };
@@ -181,7 +182,7 @@ impl Session {
             let wait = budget.estimate(1);
             if budget.stats().waiting > 0 && !wait.is_zero() {
                 note(&format!(
-                    "the request budget of the token is used up, resuming in {} s",
+                    "the token's request budget is used up, resuming in {} s",
                     wait.as_secs() + 1
                 ));
             }
@@ -206,7 +207,7 @@ impl Session {
             };
         }
         let directory = self.local_state.display();
-        format!("requests cannot be recorded in {directory}: make room on its disk, and run this again")
+        format!("cannot record requests in {directory}: free space on its disk, then run this again")
     }
 
     /// Stores what is still to be stored; the log says what is left.
@@ -254,6 +255,7 @@ pub(super) async fn settle(
     print: Option<&Lines>,
 ) -> PageResult {
     let mut settling = Settling::begin(driver.now(), limit);
+    let mut told = String::new();
     let mut interrupt = trigger.interrupt();
     loop {
         let outage = driver.outage();
@@ -264,7 +266,7 @@ pub(super) async fn settle(
                 end = &mut pass => end,
                 () = outage => {
                     if let Some(print) = print {
-                        print(&format!("Nothing was answered for {} s: stopping.", PATIENCE.as_secs()));
+                        print(&format!("No answer for {} s: stopping.", PATIENCE.as_secs()));
                     }
                     trigger.stop();
                     pass.await;
@@ -277,7 +279,7 @@ pub(super) async fn settle(
             return result(driver, stopped);
         };
         if let (Some(print), true) = (print, pause >= WORTH_A_LINE) {
-            print(&waiting_line(&result(driver, false), pause));
+            print(&waiting_line(&result(driver, false), pause, &mut told));
         }
         tokio::select! {
             () = tokio::time::sleep(pause) => {}
@@ -339,6 +341,16 @@ pub(super) fn until(at: Timestamp) -> Duration {
     at.duration_since(Clock::System.steady()).try_into().unwrap_or_default()
 }
 
+/// Runs a command that only reads, which ends at once when it is asked to.
+pub(super) fn block_on_reading<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    block_on(async {
+        tokio::select! {
+            result = work => result,
+            asked = asked_to_end() => Err(Failure::Asked(asked)),
+        }
+    })
+}
+
 /// Starts the asynchronous runtime and runs a command in it.
 pub(super) fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
     crate::statuspage::install_crypto();
@@ -347,22 +359,6 @@ pub(super) fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Res
         .build()
         .map_err(Failure::Runtime)?
         .block_on(work)
-}
-
-/// Returns when the process is asked to end: Ctrl-C or SIGTERM.
-pub(super) async fn asked_to_end() {
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
-            tokio::select! {
-                _ = tokio::signal::ctrl_c() => {}
-                _ = terminate.recv() => {}
-            }
-            return;
-        }
-    }
-    let _ = tokio::signal::ctrl_c().await;
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@
 //! - no clock: what depends on the time is in [`Manifests::check_times`], which is given it;
 //! - the text of a document that may hold a Secret is never shown.
 
+mod calendar;
 mod directory;
 mod document;
 mod editor_schema;
@@ -19,6 +20,7 @@ mod reader;
 mod references;
 mod schema;
 mod suggestion;
+mod syntax;
 mod write;
 
 use std::collections::BTreeMap;
@@ -32,6 +34,7 @@ pub use editor_schema::{SCHEMA_FILE, editor_schema, modeline};
 pub use export::{AlreadyDeclared, Export, ExportOptions, export};
 pub use object::Object;
 pub use problem::{Problem, Severity, Source};
+pub use reader::page_id_in;
 pub use suggestion::nearest;
 pub use write::to_yaml;
 

@@ -79,6 +79,7 @@ impl Client {
                 identity: call.identity,
             },
             credentials: Arc::clone(&connection.credentials),
+            address: connection.base_url.to_string(),
         };
         let mut request = Outgoing {
             method: call.method,
@@ -142,6 +143,8 @@ struct Exchange {
     asked: Asked,
     /// What the reply may not repeat.
     credentials: Arc<Credentials>,
+    /// Where the API is.
+    address: String,
 }
 
 impl Exchange {
@@ -200,6 +203,7 @@ impl Exchange {
         let body = String::from_utf8_lossy(&body);
         Err(Error::Status {
             operation,
+            address: self.address.clone(),
             effectful,
             status,
             // Cleaned once more: decoding and joining could put together what was apart.
@@ -212,15 +216,20 @@ impl Exchange {
 
     /// What it means that there is no whole reply.
     fn broken_off(&self, error: TransportError) -> Error {
-        let operation = self.operation;
+        let (operation, address) = (self.operation, self.address.clone());
         let source = TransportError {
             message: self.credentials.text(&error.message),
             ..error
         };
         match source.kind {
-            TransportErrorKind::Setup | TransportErrorKind::Connect => Error::Unreachable { operation, source },
+            TransportErrorKind::Setup | TransportErrorKind::Connect => Error::Unreachable {
+                operation,
+                address,
+                source,
+            },
             TransportErrorKind::Timeout | TransportErrorKind::Broken => Error::Lost {
                 operation,
+                address,
                 effectful: self.effectful,
                 timed_out: source.kind == TransportErrorKind::Timeout,
                 source,

@@ -15,6 +15,7 @@ mod status_embed;
 mod subscribers;
 
 use super::call::Call;
+use super::error::LIST_PAGES;
 use super::paging::{ListReader, Paging};
 use super::types::{Page, PageWrite};
 use super::{Client, Error};
@@ -58,7 +59,7 @@ pub struct Pages {
 impl Pages {
     /// All of them, with their settings; the list has no pages.
     pub fn list(&self) -> ListReader<Page> {
-        self.client.list(Paging::NONE, Call::get("list pages", &["pages"]))
+        self.client.list(Paging::NONE, Call::get(LIST_PAGES, &["pages"]))
     }
 }
 

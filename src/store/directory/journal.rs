@@ -74,7 +74,7 @@ pub(super) fn replay(path: &Path, lock: &mut LockFile) -> Result<bool, LockError
     for line in lines {
         let Some(line) = line.strip_suffix(b"\n") else { break };
         let Ok(entries) = serde_json::from_slice::<BTreeMap<String, Option<Entry>>>(line) else {
-            tracing::warn!(path = %path.display(), "the rest of what an interrupted command has noted cannot be read");
+            tracing::warn!(path = %path.display(), "the last notes of an interrupted command cannot be read");
             break;
         };
         for (name, entry) in entries {

@@ -252,14 +252,24 @@ impl DirectoryStore {
             None => {
                 let reference = &page.api.token_secret_ref;
                 let value = object::secret(&reference.name, reference.key());
-                let value = value.ok_or_else(|| {
-                    let message = "there is no API token: set STATUSPAGE_TOKEN, or give --token-file";
-                    (Reason::SecretNotFound, message.to_owned())
-                })?;
-                Token::new(value).map_err(|error| (Reason::Invalid, error.to_string()))?
+                let value = value.ok_or_else(|| (Reason::SecretNotFound, missing_token().to_owned()))?;
+                Token::new(value).map_err(|error| {
+                    let variable = object::secret_variable(&reference.name, reference.key());
+                    (Reason::Invalid, format!("{variable}: {error}"))
+                })?
             }
         };
         Ok(Access { base_url, token })
+    }
+}
+
+/// What to say when nothing holds a token.
+pub fn missing_token() -> &'static str {
+    // A CI system sets a secret that it does not have, to nothing.
+    if std::env::var_os("STATUSPAGE_TOKEN").is_some() {
+        "STATUSPAGE_TOKEN is empty: put the API token into it, or give --token-file"
+    } else {
+        "there is no API token: set STATUSPAGE_TOKEN, or give --token-file"
     }
 }
 

@@ -14,6 +14,7 @@ mod removals;
 mod review;
 mod serve;
 mod window;
+mod words;
 
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
