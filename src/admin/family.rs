@@ -219,7 +219,7 @@ impl Problem {
             Problem::Throttled(seconds) => {
                 format!("Request was throttled. Expected available in {seconds} seconds.")
             }
-            Problem::Overloaded => "Too many requests are at work; try again.".to_owned(),
+            Problem::Overloaded => "Too many requests are in progress; try again.".to_owned(),
             Problem::Timeout => "The answer took too long; try again.".to_owned(),
             Problem::Unavailable => "The credentials cannot be checked now; try again.".to_owned(),
             Problem::Internal => "Internal server error.".to_owned(),
@@ -323,8 +323,8 @@ mod tests {
             (
                 Problem::Overloaded,
                 503,
-                "Too many requests are at work; try again.",
-                (503, "Too many requests are at work; try again."),
+                "Too many requests are in progress; try again.",
+                (503, "Too many requests are in progress; try again."),
             ),
             (
                 Problem::Timeout,

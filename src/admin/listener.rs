@@ -24,7 +24,7 @@ pub enum TlsError {
         source: io::Error,
     },
     /// A file holds no certificate or key.
-    #[error("{} holds no {what} in PEM", path.display())]
+    #[error("{} has no {what} in PEM", path.display())]
     Pem {
         /// The file.
         path: PathBuf,
@@ -80,10 +80,10 @@ impl TlsFiles {
             match load(&self.certificate, &self.key) {
                 Ok(config) => {
                     current.config = config;
-                    tracing::info!(certificate = %self.certificate.display(), "the certificate was read again");
+                    tracing::info!(certificate = %self.certificate.display(), "reloaded the certificate");
                 }
                 Err(error) => {
-                    tracing::error!(%error, "the changed certificate cannot be used; the last one stays in force");
+                    tracing::error!(%error, "the changed certificate cannot be used; still using the last one");
                 }
             }
         }

@@ -338,7 +338,7 @@ pub fn document(operations: &[Operation]) -> String {
         },
         "tags": [
             {"name": "resources", "description": "What runs and what is managed"},
-            {"name": "process", "description": "How the process does"},
+            {"name": "process", "description": "Health of the process"},
             {"name": "events", "description": "What happened"},
             {"name": "probes", "description": "Probes, metrics, this document"},
         ],

@@ -126,7 +126,7 @@ pub(super) fn table() -> Vec<Route> {
         Route {
             operation: Operation::get("/api/v1/ready/", "Whether it works")
                 .answers::<Readiness>(200, "It works")
-                .answers::<Readiness>(503, "It waits for something"),
+                .answers::<Readiness>(503, "It is waiting for something"),
             handler: || get(status::ready),
         },
         Route {
@@ -164,11 +164,11 @@ pub(super) fn table() -> Vec<Route> {
             handler: || get(resources::one),
         },
         Route {
-            operation: Operation::get("/api/v2/status", "How the process does")
+            operation: Operation::get("/api/v2/status", "Health of the process")
                 .describe("Numbers of declarations and queues are those of what the caller may see.")
                 .access(Access::Required)
                 .needs(Verb::Read)
-                .answers::<WebitelStatus>(200, "How the process does"),
+                .answers::<WebitelStatus>(200, "Health of the process"),
             handler: || get(status::webitel_status),
         },
         Route {

@@ -1,5 +1,7 @@
 //! Annotations and the finalizer, all under the group's name.
 
+use super::Kind;
+
 /// The id of the remote object: written after a create, given by hand or by `export` to adopt.
 pub const ID: &str = "statuspage-operator.io/id";
 /// Any new value asks for a reconcile now.
@@ -21,3 +23,14 @@ pub const RESET_DATA: &str = "statuspage-operator.io/reset-data";
 pub const ASKED_BESIDE: [&str; 4] = [ALLOW_RECREATES, RESEND_CONFIRMATION, REACTIVATE, RESET_DATA];
 /// Keeps a declaration until its deletion policy was carried out.
 pub const FINALIZER: &str = "statuspage-operator.io/finalizer";
+
+/// All annotations that have a meaning, each with the only kind that it has one on.
+pub const ANNOTATIONS: [(&str, Option<Kind>); 7] = [
+    (ID, None),
+    (REQUESTED_AT, None),
+    (ALLOW_DELETES, Some(Kind::StatusPage)),
+    (ALLOW_RECREATES, Some(Kind::StatusPage)),
+    (RESEND_CONFIRMATION, Some(Kind::Subscriber)),
+    (REACTIVATE, Some(Kind::Subscriber)),
+    (RESET_DATA, Some(Kind::Metric)),
+];

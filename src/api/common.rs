@@ -10,7 +10,7 @@ use super::{AdoptionPolicy, DriftPolicy, ManagementPolicy, PageReference};
 #[serde(rename_all = "camelCase")]
 pub struct CommonSpec {
     /// The StatusPage that this declaration belongs to. Cannot be changed.
-    #[x_kube(validation = Rule::new("self == oldSelf").message("pageRef cannot be changed: delete the declaration with deletionPolicy: Orphan and create it anew under the other page"))]
+    #[x_kube(validation = Rule::new("self == oldSelf").message("pageRef cannot be changed: delete the declaration with deletionPolicy: Orphan and create it again under the other page"))]
     pub page_ref: PageReference,
     /// Full (default): read and write the remote object. ObserveOnly: only read it.
     #[serde(default, skip_serializing_if = "Option::is_none")]

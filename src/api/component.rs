@@ -78,7 +78,7 @@ pub struct ComponentSpec {
     /// Fields of every declaration.
     #[serde(flatten)]
     pub common: CommonSpec,
-    /// Name that people see; metadata.name when absent.
+    /// Name that visitors see; metadata.name when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 255))]
     pub name: Option<String>,
@@ -99,8 +99,7 @@ pub struct ComponentSpec {
     pub only_show_if_degraded: Option<bool>,
     /// First day of the uptime shown, as YYYY-MM-DD.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 10))]
-    #[x_kube(validation = Rule::new("self.matches('^[0-9]{4}-[0-9]{2}-[0-9]{2}$')").message("startDate is a day such as 2026-01-31"))]
+    #[schemars(length(max = 10), extend("format" = "date"))]
     pub start_date: Option<String>,
     /// What is read of the component although nothing needs it.
     #[serde(default, skip_serializing_if = "Option::is_none")]

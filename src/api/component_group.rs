@@ -48,7 +48,7 @@ pub struct ComponentGroupSpec {
     /// Fields of every declaration.
     #[serde(flatten)]
     pub common: CommonSpec,
-    /// Name that people see; metadata.name when absent.
+    /// Name that visitors see; metadata.name when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 255))]
     pub name: Option<String>,

@@ -18,7 +18,7 @@ pub enum IncidentStatusName {
     Investigating,
     /// Real-time: the cause is known.
     Identified,
-    /// Real-time: mended, being watched.
+    /// Real-time: fixed, being watched.
     Monitoring,
     /// Real-time: over.
     Resolved,
@@ -269,12 +269,12 @@ pub struct IncidentSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub postmortem: Option<PostmortemSpec>,
     /// People who hear about this incident alone. Each is subscribed once while the incident is open, and unsubscribed
-    /// when the entry goes. Who unsubscribes is not subscribed again. Entries are personal data.
+    /// when the entry is removed. Who unsubscribes is not subscribed again. Entries are personal data.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 100))]
     #[x_kube(merge_strategy = ListMerge::Atomic)]
     pub subscribers: Vec<IncidentSubscriber>,
-    /// Deletes this declaration, never the remote incident, so long after the incident was resolved. A duration such
+    /// Deletes this declaration, never the remote incident, this long after the incident was resolved: a duration such
     /// as 72h or 30m.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 32))]

@@ -51,7 +51,7 @@ pub struct DataPoint {
     /// Time of the value. Statuspage keeps 28 days and moves the time to the nearest 30 seconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at: Option<Time>,
-    /// Time of the value as its age when it is sent, a duration such as 90m; for examples and first fillings.
+    /// Time of the value as its age when it is sent, a duration such as 90m; for examples and for filling a new metric.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 32))]
     #[x_kube(validation = Rule::new("self.matches('^([0-9]+h)?([0-9]+m)?([0-9]+s)?$') && self != ''").message("ago is a duration such as 90m or 1h30m"))]
@@ -109,7 +109,7 @@ pub struct MetricSpec {
     /// The MetricsProvider that gives the values; the page's provider of type Self when absent. Cannot be changed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub provider_ref: Option<LocalReference>,
-    /// Name that people see; metadata.name when absent.
+    /// Name that visitors see; metadata.name when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 255))]
     pub name: Option<String>,
@@ -122,7 +122,7 @@ pub struct MetricSpec {
     /// Application, for NewRelic. Only used when the metric is created.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub application_id: Option<String>,
-    /// Unit behind the values, such as ms.
+    /// Unit shown after the values, such as ms.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 255))]
     pub suffix: Option<String>,
@@ -138,7 +138,7 @@ pub struct MetricSpec {
     /// False hides the metric from the page.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub display: Option<bool>,
-    /// Digits behind the point.
+    /// Decimal places.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0, max = 20))]
     pub decimal_places: Option<i64>,

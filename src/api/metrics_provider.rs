@@ -113,9 +113,10 @@ pub struct MetricsProviderSpec {
     /// Default: Delete, but Orphan for an adopted one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deletion_policy: Option<DeletionPolicy>,
-    /// What to do when a declared change, such as another key in a Secret, can only be made by deleting the remote provider
-    /// and creating it again: Never (default) reports it, WhenNeeded does it. Only where deletionPolicy is Delete, and where
-    /// every metric of the provider is declared with replacePolicy: WhenNeeded, because they go and come with it.
+    /// What to do when a declared change, such as another key in a Secret, can only be made by deleting the remote
+    /// provider and creating it again: Never (default) reports it, WhenNeeded does it. Only where deletionPolicy is
+    /// Delete, and where every metric of the provider is declared with replacePolicy: WhenNeeded, because they are
+    /// deleted and created with it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replace_policy: Option<ReplacePolicy>,
 }

@@ -31,8 +31,8 @@ mod status_page;
 mod subscriber;
 
 pub use annotation::{
-    ALLOW_DELETES, ALLOW_RECREATES, ASKED_BESIDE, FINALIZER, ID, REACTIVATE, REQUESTED_AT, RESEND_CONFIRMATION,
-    RESET_DATA,
+    ALLOW_DELETES, ALLOW_RECREATES, ANNOTATIONS, ASKED_BESIDE, FINALIZER, ID, REACTIVATE, REQUESTED_AT,
+    RESEND_CONFIRMATION, RESET_DATA,
 };
 pub use common::CommonSpec;
 pub use component::{Component, ComponentObservation, ComponentSpec, ComponentStatus, ComponentStatusName, Uptime};

@@ -18,13 +18,13 @@ pub struct PagePermission {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 64))]
     pub page_id: Option<String>,
-    /// True allows to change the page.
+    /// True allows changing the page.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub page_configuration: Option<bool>,
-    /// True allows to manage incidents.
+    /// True allows managing incidents.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub incident_manager: Option<bool>,
-    /// True allows to manage maintenances.
+    /// True allows managing maintenances.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub maintenance_manager: Option<bool>,
 }
@@ -74,7 +74,7 @@ pub struct OrganizationUserSpec {
     /// Fields of every declaration.
     #[serde(flatten)]
     pub common: CommonSpec,
-    /// E-mail address, by which the member is recognised; upper and lower case are one. Cannot be changed.
+    /// E-mail address, by which the member is recognised; case does not matter. Cannot be changed.
     #[schemars(length(min = 3, max = 320))]
     #[x_kube(validation = Rule::new("self.matches('^[^@ ]+@[^@ ]+$')").message("email is an address such as jo@example.com"))]
     pub email: String,

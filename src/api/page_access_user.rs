@@ -51,7 +51,7 @@ pub struct PageAccessUserSpec {
     /// Fields of every declaration.
     #[serde(flatten)]
     pub common: CommonSpec,
-    /// E-mail address, by which the user is recognised; upper and lower case are one.
+    /// E-mail address, by which the user is recognised; case does not matter.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 3, max = 320))]
     #[x_kube(validation = Rule::new("self.matches('^[^@ ]+@[^@ ]+$')").message("email is an address such as team@example.com"))]
@@ -63,14 +63,14 @@ pub struct PageAccessUserSpec {
     /// True subscribes the user to the components that are granted. Only used when the user is created.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub subscribe_to_components: Option<bool>,
-    /// The Components (by metadata.name) that the user may see beside those of its groups. An empty list takes all of
-    /// them away. Costs a request per resyncInterval; groups cost none.
+    /// The Components (by metadata.name) that the user may see in addition to those of its groups. An empty list takes
+    /// all of them away. Costs a request per resyncInterval; groups cost none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 1000))]
     #[x_kube(merge_strategy = ListMerge::Set)]
     pub components: Option<Vec<String>>,
-    /// The Metrics (by metadata.name) that the user may see beside those of its groups. An empty list takes all of
-    /// them away. Costs a request per resyncInterval; groups cost none.
+    /// The Metrics (by metadata.name) that the user may see in addition to those of its groups. An empty list takes all
+    /// of them away. Costs a request per resyncInterval; groups cost none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 1000))]
     #[x_kube(merge_strategy = ListMerge::Set)]

@@ -41,14 +41,14 @@ pub enum IncidentDeletionPolicy {
 }
 
 /// What to do when the page already has an object of the same identity that no declaration owns: `Refuse` (default)
-/// stops and names its id, `ByName` takes it over when exactly one matches, `CreateNew` creates another one.
+/// stops and names its id, `ByName` adopts it when exactly one matches, `CreateNew` creates another one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[schemars(transform = super::schema::left_to_the_field)]
 pub enum AdoptionPolicy {
     /// Stop and name the id.
     #[default]
     Refuse,
-    /// Take the only match over.
+    /// Adopt the only match.
     ByName,
     /// Create another one.
     CreateNew,

@@ -58,15 +58,15 @@ reasons! {
     Unauthorized: "Statuspage refused the token.",
         "Put a valid token into the Secret; it is noticed at once.";
     RemotePageNotFound: "The token sees no page with this id or subdomain.",
-        "Correct pageId or subdomain, or use a token of a user who may see the page.";
+        "Correct pageId or subdomain (the message names the pages that the token sees), or use a token of a user who may see the page.";
     Unreachable: "Statuspage cannot be reached, or answers with server errors.",
-        "Nothing: it is tried again, more slowly each time.";
+        "Nothing: the operator, `sync` and `apply` retry, more slowly each time.";
     Rejected: "Statuspage refused the request; its words are in the message.",
-        "Correct the declaration. It is examined again on every change and once an hour.";
+        "Correct the declaration. It is retried on every change and once an hour.";
     NotHonoured: "Statuspage accepted the request but did not keep a field, or the field cannot be changed any more.",
         "Remove the field, change it in the console, or set replacePolicy: WhenNeeded where the kind has it.";
     AlreadyExists: "The page has an object of this identity that no declaration owns.",
-        "Set adoptionPolicy: ByName or the id annotation to take it over, or adoptionPolicy: CreateNew.";
+        "Set adoptionPolicy: ByName or the id annotation to adopt it, or adoptionPolicy: CreateNew to create another one.";
     Unsubscribed: "The address of the subscriber has unsubscribed from the page, by itself or by a deleted declaration.",
         "Delete the declaration. If its owner agrees, give the annotation statuspage-operator.io/reactivate a new value.";
     Ambiguous: "Several objects match, or the outcome of an interrupted attempt cannot be told.",
@@ -82,12 +82,12 @@ reasons! {
     Invalid: "The declaration cannot be used.",
         "Correct what the message names.";
     Suspended: "suspend is true, on the object or on its page.",
-        "Set suspend to false to go on.";
+        "Set suspend to false to resume.";
     ObserveOnly: "managementPolicy is ObserveOnly and the page differs.",
         "Change the page, or set managementPolicy: Full.";
-    ManyMissing: "Many objects that were on the page are missing from it at once; none is created again without a word.",
+    ManyMissing: "Many objects that were on the page are missing from it at once; none is created again until you say so.",
         "If they were deleted on purpose, annotate the StatusPage with statuspage-operator.io/allow-recreates. If not, look at the page and at what answers for it.";
-    DeletionCapped: "More deletions are asked for than the page's deletionCap allows.",
+    DeletionCapped: "More deletions are pending than the page's deletionCap allows.",
         "If they are meant, annotate the StatusPage with statuspage-operator.io/allow-deletes.";
     Deleting: "The remote object is being deleted.",
         "Wait.";

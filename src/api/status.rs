@@ -40,7 +40,7 @@ pub struct ObjectStatus {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["field".into()]))]
     pub drift: Vec<Drift>,
-    /// True when the object existed before this declaration and was taken over; such an object is orphaned on deletion
+    /// True when the object existed before this declaration and was adopted; such an object is orphaned on deletion
     /// unless the manifest says deletionPolicy: Delete.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub adopted: bool,

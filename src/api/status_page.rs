@@ -248,7 +248,7 @@ pub struct PageSettings {
     pub notifications_email_footer: Option<String>,
 }
 
-/// A page of Atlassian Statuspage. It is never created nor deleted remotely.
+/// A page of Atlassian Statuspage. It is never created or deleted on Statuspage.
 #[derive(CustomResource, KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[kube(
     group = "statuspage-operator.io",
@@ -297,10 +297,12 @@ pub struct StatusPageSpec {
     /// Id of the page: the 12 characters in the address of its management console.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 64))]
+    #[x_kube(validation = Rule::new("self == '' || self.matches('^[a-zA-Z0-9_-]+$')").message("pageId is the id alone, the 12 characters after /pages/ in the address of the management console"))]
     pub page_id: Option<String>,
     /// Subdomain of the page, without .statuspage.io.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 63))]
+    #[x_kube(validation = Rule::new("self.matches('^[a-zA-Z0-9]([a-zA-Z0-9-]*[a-zA-Z0-9])?([.]statuspage[.]io)?$')").message("subdomain is the label before .statuspage.io, such as acme; a page at a domain of its own is found by pageId"))]
     pub subdomain: Option<String>,
     /// Id of the organization that owns the page; needed for OrganizationUsers.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -96,7 +96,7 @@ pub struct SubscriberSpec {
     /// True subscribes at once, without a message that asks for confirmation. Needs a paid page.
     #[serde(default)]
     pub skip_confirmation: bool,
-    /// True says nothing to the subscriber when the declaration is deleted.
+    /// True does not notify the subscriber when the declaration is deleted.
     #[serde(default)]
     pub skip_unsubscription_notification: bool,
     /// What happens to the remote subscriber when this declaration is deleted: Delete or Orphan. Default: Delete, but

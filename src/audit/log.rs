@@ -164,8 +164,8 @@ impl AuditLog {
         match tokio::time::timeout(START_LIMIT, writer.open()).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) if !(is_outage(&error) || store.postgres && options.patient) => return Err(error),
-            Ok(Err(error)) => tracing::warn!(?error, "the event log cannot be used; events wait"),
-            Err(_) => tracing::warn!("the event log does not answer; events wait"),
+            Ok(Err(error)) => tracing::warn!(?error, "the event log cannot be used; keeping events"),
+            Err(_) => tracing::warn!("the event log does not answer; keeping events"),
         }
         let shared = Arc::new(Shared {
             store,
@@ -211,7 +211,7 @@ impl AuditLog {
 
     /// Takes an event that is about to happen: when this returns, no end of the process loses it any more, unless the
     /// journal cannot be written. Writes one line to the journal and waits for the disk, not for the store.
-    #[must_use = "an event that is not completed is stored with the outcome unknown"]
+    #[must_use = "an event that was not completed is stored with the outcome unknown"]
     pub fn begin(&self, mut event: AuditEvent) -> Pending {
         event.normalise();
         self.shared.with_journal(|journal| journal.begin(&event));
@@ -219,7 +219,7 @@ impl AuditLog {
     }
 
     /// Takes an event that is about to happen in a store of its own: [`AuditLog::begin`] without waiting for the disk.
-    #[must_use = "an event of which nothing more is said is stored with the outcome unknown"]
+    #[must_use = "an event without an outcome is stored with the outcome unknown"]
     pub(super) fn expect(&self, mut event: AuditEvent, telling: Telling) -> Pending {
         event.normalise();
         self.shared
@@ -315,14 +315,14 @@ impl AuditLog {
                 let count = remains.kept;
                 tracing::warn!(
                     count,
-                    "events are not stored yet: the next process with this log stores them"
+                    "some events are not stored yet: the next process with this log stores them"
                 );
             }
             if remains.lost > 0 {
                 let count = remains.lost;
                 tracing::warn!(
                     count,
-                    "events are lost: they could be written neither to the store nor to a journal"
+                    "events are lost: neither the store nor a journal could be written"
                 );
             }
             *self.shared.remains.lock().unwrap_or_else(PoisonError::into_inner) = remains;
@@ -407,7 +407,7 @@ impl Shared {
             Err(error) => self.journal_failed(&error),
             Ok(()) => {
                 if self.journal_trouble.is_over().is_some() {
-                    tracing::warn!("the journal of the event log can be written again: all that waits is in it");
+                    tracing::warn!("the journal of the event log can be written again: all pending events are in it");
                 }
             }
         }
@@ -471,14 +471,14 @@ impl Shared {
                 let dropped = self.counts.dropped.load(Ordering::Relaxed);
                 tracing::warn!(
                     dropped,
-                    "the event log takes events again; those that did not fit are lost"
+                    "the event log accepts events again; those that did not fit are lost"
                 );
             }
             self.wake.notify_one();
         } else {
             self.counts.dropped.fetch_add(1, Ordering::Relaxed);
             if self.full.is_news("full") {
-                tracing::warn!("too many events wait for the store: until it is back further ones are lost");
+                tracing::warn!("too many events are pending: until the store is back, further ones are lost");
             }
         }
     }

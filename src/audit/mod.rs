@@ -80,15 +80,14 @@ pub enum AuditError {
     UnknownMarker(String),
     /// The answer is too far away.
     #[error(
-        "more than {0} events would have to be looked at: give start_timestamp and end_timestamp, or a condition that \
-         fewer events meet"
+        "more than {0} events would have to be examined: give start_timestamp and end_timestamp, or a narrower condition"
     )]
     TooMany(i64),
     /// An older version of this program has made the log.
-    #[error("the event log is of an older version: the next command that records in it brings it up to date")]
+    #[error("the event log has an older version: the next command that records in it upgrades it")]
     OldTables,
     /// Events were stored in a file that is gone.
-    #[error("the file of the event log was removed or replaced meanwhile")]
+    #[error("the file of the event log was removed or replaced")]
     Replaced,
     /// The log is closed.
     #[error("the event log is closed")]
@@ -97,6 +96,6 @@ pub enum AuditError {
     #[error("the event log's database failed")]
     Database(#[from] sqlx::Error),
     /// The tables cannot be brought up to date.
-    #[error("the event log's tables cannot be brought up to date")]
+    #[error("the event log's tables cannot be upgraded")]
     Migrate(#[from] sqlx::migrate::MigrateError),
 }

@@ -78,7 +78,7 @@ pub(super) fn keep_private(file: &fs::File) -> io::Result<()> {
     if mode & 0o077 != 0
         && let Err(error) = file.set_permissions(Permissions::from_mode(PRIVATE))
     {
-        tracing::warn!(%error, "others may read the event log: its permissions cannot be changed");
+        tracing::warn!(%error, "other users may be able to read the event log: its permissions cannot be changed");
     }
     Ok(())
 }

@@ -60,7 +60,7 @@ async fn store(shared: &Shared, writer: &mut Writer) {
                 if let Some(lasted) = trouble.is_over() {
                     tracing::warn!(
                         seconds = lasted.as_secs(),
-                        "events are stored again: the store was away"
+                        "events are stored again: the store was unavailable"
                     );
                 }
                 if let Some(chore) = chore {
@@ -70,7 +70,7 @@ async fn store(shared: &Shared, writer: &mut Writer) {
             Err(error) => {
                 shared.counts.store_failures.fetch_add(1, Ordering::Relaxed);
                 if trouble.is_news(&format!("{error:?}")) {
-                    tracing::warn!(?error, "events cannot be stored; they wait");
+                    tracing::warn!(?error, "events cannot be stored; keeping them");
                 }
                 if let Some(chore) = chore {
                     chore.answer(Err(error));
@@ -129,7 +129,7 @@ async fn do_a_piece(shared: &Shared, writer: &mut Writer, mut chore: Chore) {
         }
         Err(error) => {
             if chore.reply.is_none() {
-                tracing::warn!(?error, "old events cannot be deleted; it is tried again in an hour");
+                tracing::warn!(?error, "old events cannot be deleted; retrying in an hour");
             }
             chore.answer(Err(error));
         }

@@ -17,8 +17,15 @@ use crate::admin::caller::{Scope, Verb};
 use crate::admin::identity::access_keys::{AccessKeyError, AccessKeys};
 use crate::admin::identity::key_ring::{IssuedKey, KeyRingError, NewKey, StoredKey};
 
+const EXAMPLES: &str = "\
+Examples:
+  statuspage access-key create --file keys.json --user ann --namespace team-a
+  statuspage access-key list --file keys.json
+  statuspage access-key revoke --file keys.json 3f9a1c2b";
+
 /// Options of `access-key`.
 #[derive(Clone, Debug, Args)]
+#[command(after_help = EXAMPLES)]
 pub struct Arguments {
     /// What to do.
     #[command(subcommand)]
@@ -100,8 +107,15 @@ enum Kept {
     Secret(KeySecret),
 }
 
+const CREATE_EXAMPLES: &str = "\
+Examples:
+  statuspage access-key create --file keys.json --user ann --namespace team-a
+  statuspage access-key create --file keys.json --user ci --all-namespaces
+  statuspage access-key create --secret status/keys --user ann --namespace a";
+
 /// Options of `create`.
 #[derive(Clone, Debug, Args)]
+#[command(after_help = CREATE_EXAMPLES)]
 pub struct Create {
     /// Where the keys are.
     #[command(flatten)]
@@ -138,8 +152,14 @@ pub struct Create {
     pub output: Format,
 }
 
+const LIST_EXAMPLES: &str = "\
+Examples:
+  statuspage access-key list --file keys.json
+  statuspage access-key list --secret status/keys --output json";
+
 /// Options of `list`.
 #[derive(Clone, Debug, Args)]
+#[command(after_help = LIST_EXAMPLES)]
 pub struct List {
     /// Where the keys are.
     #[command(flatten)]
@@ -149,8 +169,13 @@ pub struct List {
     pub output: Format,
 }
 
+const REVOKE_EXAMPLES: &str = "\
+Examples:
+  statuspage access-key revoke --file keys.json 3f9a1c2b";
+
 /// Options of `revoke`.
 #[derive(Clone, Debug, Args)]
+#[command(after_help = REVOKE_EXAMPLES)]
 pub struct Revoke {
     /// Where the keys are.
     #[command(flatten)]

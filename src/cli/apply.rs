@@ -15,24 +15,39 @@ use super::progress::{
 };
 use super::question::{self, Answer};
 use super::record::Record;
-use super::session::{PageResult, Session, asked_to_end, block_on, settle};
+use super::session::{PageResult, Session, block_on, settle};
+use super::signal::{Asked, asked_to_end};
 use super::{Connection, Failure, Outcome};
 use crate::api::Reason;
 use crate::driver::{PageDriver, Trigger};
 use crate::engine::State;
 use crate::store::directory::DirectoryStore;
 
+const EXAMPLES: &str = "\
+Examples:
+  statuspage apply pages/
+  statuspage apply pages/ --yes
+  statuspage apply pages/ --only incident/database-down
+  statuspage apply reviewed.plan";
+
+const EXIT_HELP: &str = "\
+Exit code: 0 everything is as declared, 1 something is not or failed, 130
+Ctrl-C, 143 SIGTERM. The next apply goes on where this one stopped.";
+
 /// Options of `apply`.
 #[derive(Clone, Debug, Args)]
-#[command(after_long_help = super::connection::SECRETS_HELP)]
+#[command(
+    after_help = EXAMPLES,
+    after_long_help = format!("{EXAMPLES}\n\n{EXIT_HELP}\n\n{}", super::connection::SECRETS_HELP)
+)]
 pub struct Arguments {
-    /// Directory with the manifests, or one file. What is missing in a directory is deleted by its policy; one file
-    /// deletes nothing. Or a file of `plan --out`: exactly what it says is done, or nothing when the page or the files
-    /// have moved.
+    /// Directory with the manifests, or one file. Objects whose manifests were removed from a directory are deleted as
+    /// their deletionPolicy says; one file deletes nothing. Or a file of `plan --out`: does exactly what it says, or
+    /// nothing if the page or the files have changed.
     #[arg(value_name = "DIR")]
     pub directory: PathBuf,
-    /// Does not ask. On a terminal, what will be published, deleted or taken over is shown first, and asked for once;
-    /// without a terminal nobody is asked.
+    /// Does not ask for confirmation. On a terminal, apply shows what it will publish, delete or adopt and asks once;
+    /// without a terminal it never asks.
     #[arg(short, long)]
     pub yes: bool,
     /// What is applied.
@@ -41,8 +56,8 @@ pub struct Arguments {
     /// Form of the output.
     #[arg(short, long, value_enum, value_name = "FORMAT", default_value_t = Format::Text)]
     pub output: Format,
-    /// Ends after so many seconds, done or not; what is under way is finished, and the next apply goes on. An outage is
-    /// not waited for longer than two minutes.
+    /// Stops after this many seconds, done or not; the next apply resumes. If Statuspage does not answer at all, apply
+    /// gives up after two minutes.
     #[arg(long, value_name = "SECONDS", default_value_t = 3600)]
     pub timeout: u64,
     /// How Statuspage is reached.
@@ -110,7 +125,7 @@ impl Order {
                 reviewed: None,
             }),
             Some(_) if !arguments.only.only.is_empty() => Err(Failure::Usage(
-                "a plan file says itself what it is about: give --only to `plan --out`".to_owned(),
+                "a plan file has its own --only: give it to `plan --out`".to_owned(),
             )),
             Some(file) => Ok(Order {
                 directory: file.directory.clone(),
@@ -137,7 +152,7 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<Outcome, Failur
         if order.reviewed.is_some() || asks {
             let consent = tokio::select! {
                 consent = consent(arguments, &order, &session, &mut drivers, out) => consent,
-                () = asked_to_end() => Ok(Answer::Interrupted),
+                _ = asked_to_end() => Ok(Answer::Interrupted),
                 () = session.asked_for() => Err(Failure::GaveWay),
                 unrecorded = session.unrecorded() => Err(Failure::Unrecorded(unrecorded)),
             };
@@ -154,11 +169,11 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<Outcome, Failur
             }
         }
         let limit = Duration::from_secs(arguments.timeout);
-        let worked = work(limit, &arguments.record, &session, drivers, print).await;
-        worked.map(Worked::Until)
+        let (results, asked) = work(limit, &arguments.record, &session, drivers, print).await?;
+        Ok(Worked::Until(results, asked))
     })?;
-    let results = match worked {
-        Worked::Until(results) => results,
+    let (results, asked) = match worked {
+        Worked::Until(results, asked) => (results, asked),
         Worked::Not(Answer::Interrupted) => return Ok(Outcome::Interrupted),
         Worked::Not(_) => {
             writeln!(out, "Nothing was sent.").map_err(Failure::Output)?;
@@ -168,6 +183,9 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<Outcome, Failur
     session.store.record()?;
     let stranded = session.store.stranded();
     report(arguments, &session, &results, &stranded, out).map_err(Failure::Output)?;
+    if let Some(asked) = asked {
+        return Ok(asked.unfinished());
+    }
     let done = results.iter().all(is_complete) && stranded.is_empty();
     Ok(if done && !session.manifests.has_errors() {
         Outcome::Success
@@ -178,8 +196,8 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<Outcome, Failur
 
 /// How far a command came.
 enum Worked {
-    /// To the end, with how each page stands.
-    Until(Vec<PageResult>),
+    /// To the end, or until it was asked to stop, with how each page stands.
+    Until(Vec<PageResult>, Option<Asked>),
     /// Nowhere: somebody said no.
     Not(Answer),
 }
@@ -191,7 +209,7 @@ pub(super) async fn work(
     session: &Session,
     drivers: Vec<PageDriver<DirectoryStore>>,
     print: Option<Lines>,
-) -> Result<Vec<PageResult>, Failure> {
+) -> Result<(Vec<PageResult>, Option<Asked>), Failure> {
     session.record(record).await?;
     // One for each page: an outage ends the work on one of them.
     let triggers: Vec<Trigger> = drivers.iter().map(|_| Trigger::default()).collect();
@@ -201,14 +219,18 @@ pub(super) async fn work(
         async move { settle(&mut driver, trigger, limit, print.as_ref()).await }
     }));
     tokio::pin!(work);
-    let why = tokio::select! {
+    let (asked, why) = tokio::select! {
         results = &mut work => {
             session.close_record().await;
-            return Ok(results);
+            return Ok((results, None));
         }
-        () = asked_to_end() => "Stopping: what is under way is finished. Ctrl-C again ends at once.".to_owned(),
-        () = tokio::time::sleep(limit) => "The time is up: what is under way is finished.".to_owned(),
-        unrecorded = session.unrecorded() => format!("Stopping: {unrecorded}"),
+        asked = asked_to_end() => {
+            (Some(asked), "Stopping: finishing the request that is under way. Ctrl-C again ends at once.".to_owned())
+        }
+        () = tokio::time::sleep(limit) => {
+            (None, format!("{} s are over (--timeout): finishing the request that is under way.", limit.as_secs()))
+        }
+        unrecorded = session.unrecorded() => (None, format!("Stopping: {unrecorded}")),
         never = session.bar.show(&session.tally, print.as_ref()) => match never {},
         never = session.tell_of_used_window() => match never {},
         never = session.take_along(&triggers, print.as_ref()) => match never {},
@@ -218,8 +240,8 @@ pub(super) async fn work(
     }
     triggers.iter().for_each(Trigger::stop);
     let ended = tokio::select! {
-        results = &mut work => Ok(results),
-        () = asked_to_end() => Err(Failure::Interrupted),
+        results = &mut work => Ok((results, asked)),
+        _ = asked_to_end() => Err(Failure::Interrupted),
     };
     session.close_record().await;
     ended

@@ -30,6 +30,8 @@ struct Standing {
     left: usize,
     /// How long the rest waits for the request budget.
     wait: Duration,
+    /// How long the next request waits for it.
+    next: Duration,
 }
 
 /// Takes the line away, however the work ends.
@@ -51,8 +53,8 @@ impl Bar {
         self.drivers().push(driver);
     }
 
-    /// What is left to do, and how long it takes: the pages of one token one after the other.
-    fn left(&self) -> (usize, Duration) {
+    /// What is left to do, how long it takes, with the pages of one token one after the other, and when it goes on.
+    fn left(&self) -> (usize, Duration, Duration) {
         let mut drivers = self.drivers();
         drivers.retain(|driver| driver.has_changed().is_ok());
         let all: Vec<Pending> = drivers.iter().map(|driver| driver.borrow().clone()).collect();
@@ -64,7 +66,13 @@ impl Bar {
             Some(budget.estimate(same.map(|other| other.changes).sum()))
         };
         let left = all.iter().map(|pending| pending.changes).sum();
-        (left, all.iter().filter_map(wait).max().unwrap_or_default())
+        // The soonest of those that have something to do: the others do not stand still.
+        let busy = all.iter().filter(|pending| pending.changes > 0);
+        let next = busy
+            .filter_map(|pending| Some(pending.budget.as_ref()?.estimate(1)))
+            .min();
+        let wait = all.iter().filter_map(wait).max();
+        (left, wait.unwrap_or_default(), next.unwrap_or_default())
     }
 
     /// Shows how far the work is, as long as this is polled.
@@ -75,7 +83,7 @@ impl Bar {
         let mut told: Option<Instant> = None;
         loop {
             ticks.tick().await;
-            let (left, wait) = self.left();
+            let (left, wait, next) = self.left();
             if left == 0 {
                 // The next work begins at nothing again.
                 before = tally.writes();
@@ -86,6 +94,7 @@ impl Bar {
                 done: tally.writes() - before,
                 left,
                 wait,
+                next,
             };
             match (screen::bar_width(), lines) {
                 (Some(width), _) => screen::show(Some(drawn(standing, width))),
@@ -105,7 +114,13 @@ fn drawn(standing: Standing, width: usize) -> String {
     let all = standing.done.saturating_add(standing.left as u64).max(1);
     let full = usize::try_from(standing.done.saturating_mul(BAR as u64) / all).unwrap_or(BAR);
     let line = format!("[{}{}] {words}", "=".repeat(full), " ".repeat(BAR - full));
-    let line = if line.chars().count() > width { words } else { line };
+    // What happens next is worth more than how long all of it takes.
+    let short = self::words(Standing {
+        wait: Duration::ZERO,
+        ..standing
+    });
+    let fits = |line: &&String| line.chars().count() <= width;
+    let line = [&line, &words].into_iter().find(fits).unwrap_or(&short);
     line.chars().take(width).collect()
 }
 
@@ -119,7 +134,11 @@ fn words(standing: Standing) -> String {
         seconds @ 2..=90 => format!(", about {seconds} seconds left"),
         seconds => format!(", about {} minutes left", seconds.div_ceil(60)),
     };
-    format!("{} of {} {unit}{time}", thousands(standing.done), thousands(all))
+    let next = match standing.next.as_secs_f64().ceil() as u64 {
+        0 | 1 => String::new(),
+        seconds => format!("; waiting for the request budget, next in {seconds} s"),
+    };
+    format!("{} of {} {unit}{time}{next}", thousands(standing.done), thousands(all))
 }
 
 /// A number with a comma for each thousand.
@@ -144,6 +163,7 @@ mod tests {
             done,
             left,
             wait: Duration::from_secs(seconds),
+            next: Duration::ZERO,
         }
     }
 
@@ -163,6 +183,22 @@ mod tests {
     }
 
     #[test]
+    fn a_bar_that_stands_still_says_why() {
+        let waiting = Standing {
+            next: Duration::from_millis(40_200),
+            ..standing(54, 1_107, 1_260)
+        };
+        assert_eq!(
+            words(waiting),
+            "54 of 1,161 changes, about 21 minutes left; waiting for the request budget, next in 41 s"
+        );
+        assert_eq!(
+            drawn(waiting, 79),
+            "54 of 1,161 changes; waiting for the request budget, next in 41 s"
+        );
+    }
+
+    #[test]
     fn the_bar_grows_and_fits() {
         let line = |done, left| drawn(standing(done, left, 0), 79);
         assert_eq!(line(0, 4), "[                        ] 0 of 4 changes");
@@ -170,6 +206,7 @@ mod tests {
         assert_eq!(line(4, 0), "[========================] 4 of 4 changes");
         let narrow = standing(54, 1_107, 1_260);
         assert_eq!(drawn(narrow, 45), words(narrow), "42 characters, and 69 with the bar");
+        assert_eq!(drawn(narrow, 30), "54 of 1,161 changes");
         assert_eq!(drawn(narrow, 10), "54 of 1,16");
         assert_eq!(drawn(narrow, 0), "");
         assert_eq!(

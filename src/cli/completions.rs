@@ -45,8 +45,14 @@ _statuspage() {
 complete -o nospace -o bashdefault -F _statuspage statuspage
 "#;
 
+const EXAMPLES: &str = "\
+Examples:
+  statuspage completions bash > /etc/bash_completion.d/statuspage
+  statuspage completions zsh > ~/.zfunc/_statuspage";
+
 /// Options of `completions`.
 #[derive(Clone, Debug, Args)]
+#[command(after_help = EXAMPLES)]
 pub struct Arguments {
     /// The shell. The script asks the program itself for what may come next, so that names of components and incidents
     /// are completed too: in bash, `source <(statuspage completions bash)`.

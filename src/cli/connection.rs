@@ -13,16 +13,20 @@ use crate::statuspage::{BaseUrl, BudgetRegistry, FileLedger, Token};
 /// Where the values of Secrets come from in a directory; for the help of the commands.
 pub(super) const SECRETS_HELP: &str = "\
 Secrets:
-  A directory has no Secrets: an environment variable stands in for each key of one,
-  STATUSPAGE_SECRET_<NAME>_<KEY> in capitals, every other character as an underscore. For
+  A directory has no Secrets. The API token is in STATUSPAGE_TOKEN or in
+  --token-file. For other values an environment variable stands in for each key
+  of a Secret: STATUSPAGE_SECRET_<NAME>_<KEY> in capitals, with an underscore
+  for every other character. For
     passwordSecretRef: {name: pingdom-login, key: password}
-  set STATUSPAGE_SECRET_PINGDOM_LOGIN_PASSWORD. The API token of a StatusPage is STATUSPAGE_TOKEN or
-  --token-file; with several pages of different tokens, set the variable of each tokenSecretRef instead.
+  set STATUSPAGE_SECRET_PINGDOM_LOGIN_PASSWORD. Where the pages of a directory
+  have different tokens, set the variable of each tokenSecretRef instead.
 
 Files:
-  statuspage.lock.json    ids and hashes of what was applied, beside the manifests: commit it
-  .statuspage/            how the objects stand, what this machine has sent in the last minute, ids at other
-                          servers (--api-url), and data of `dev`: do not commit it";
+  statuspage.lock.json  ids and hashes of what was applied, beside the
+                        manifests: commit it
+  .statuspage/          how the objects stand, what was sent in the last minute,
+                        ids at other servers (--api-url) and data of `dev`: do
+                        not commit it";
 
 /// How Statuspage is reached.
 #[derive(Clone, Debug, Args)]
@@ -43,17 +47,27 @@ pub struct Connection {
 impl Connection {
     /// The token of the file or of STATUSPAGE_TOKEN, if either is given.
     pub fn token(&self) -> Result<Option<Token>, Failure> {
-        let text = match &self.token_file {
-            Some(path) => Some(std::fs::read_to_string(path).map_err(|source| Failure::TokenFile {
-                path: path.clone(),
-                source,
-            })?),
-            None => std::env::var("STATUSPAGE_TOKEN")
-                .ok()
-                .filter(|token| !token.trim().is_empty()),
+        let (place, text) = match &self.token_file {
+            Some(path) => {
+                let failed = |source| Failure::TokenFile {
+                    path: path.clone(),
+                    source,
+                };
+                (
+                    path.display().to_string(),
+                    std::fs::read_to_string(path).map_err(failed)?,
+                )
+            }
+            None => match std::env::var("STATUSPAGE_TOKEN") {
+                Ok(token) if !token.trim().is_empty() => ("STATUSPAGE_TOKEN".to_owned(), token),
+                _ => return Ok(None),
+            },
         };
-        text.map(|text| Token::new(SecretString::from(text)).map_err(Failure::Statuspage))
-            .transpose()
+        let token = Token::new(SecretString::from(text)).map_err(|error| Failure::Token {
+            place,
+            error: Box::new(error),
+        })?;
+        Ok(Some(token))
     }
 
     /// The address, if one is given.

@@ -9,8 +9,14 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomRe
 use super::{Failure, Outcome};
 use crate::api::Kind;
 
+const EXAMPLES: &str = "\
+Examples:
+  statuspage crds
+  statuspage crds --output crds/";
+
 /// Options of `crds`.
 #[derive(Clone, Debug, Args)]
+#[command(after_help = EXAMPLES)]
 pub struct Arguments {
     /// Writes one file per kind to this directory instead of printing; may be repeated.
     #[arg(short, long, value_name = "DIR")]

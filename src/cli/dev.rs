@@ -9,15 +9,22 @@ use clap::Args;
 use super::progress::lines;
 use super::record::Record;
 use super::serve::{listen, location};
-use super::session::{Session, asked_to_end, block_on};
+use super::session::{Session, block_on};
+use super::signal::asked_to_end;
 use super::sync::watch;
 use super::{Connection, Failure, HttpApi, Outcome};
 use crate::manifest::{Manifests, Object, read_directory};
 use crate::server::{DataLocation, PageSeed, Server, ServerOptions};
 use crate::store::directory::LOCAL_STATE;
 
+const EXAMPLES: &str = "\
+Examples:
+  statuspage dev pages/
+  statuspage dev pages/ --listen 127.0.0.1:9000 --data :memory:";
+
 /// Options of `dev`.
 #[derive(Clone, Debug, Args)]
+#[command(after_help = EXAMPLES)]
 pub struct Arguments {
     /// Directory with the manifests.
     #[arg(value_name = "DIR")]
@@ -85,7 +92,7 @@ pub fn run(arguments: &Arguments, _out: &mut dyn Write) -> Result<Outcome, Failu
         let directory = arguments.directory.display();
         let mut hint = vec![
             String::new(),
-            "Look from another terminal:".to_owned(),
+            "In another terminal:".to_owned(),
             format!("  export STATUSPAGE_API_URL={api_url} STATUSPAGE_TOKEN={TOKEN}"),
             format!("  statuspage plan {directory}"),
         ];
@@ -102,7 +109,9 @@ pub fn run(arguments: &Arguments, _out: &mut dyn Write) -> Result<Outcome, Failu
                 page.id
             )
         }));
-        hint.push(format!("Watching {directory}: change a file and see. Ctrl-C ends."));
+        hint.push(format!(
+            "Watching {directory}: edit a file to see what happens. Ctrl-C stops."
+        ));
         hint.push(String::new());
         let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
         let serving = tokio::spawn(server.clone().serve(listener, async {
@@ -115,9 +124,8 @@ pub fn run(arguments: &Arguments, _out: &mut dyn Write) -> Result<Outcome, Failu
         drop(stop);
         let _ = serving.await;
         server.close().await;
-        worked
-    })?;
-    Ok(Outcome::Success)
+        Ok(worked?.of_service())
+    })
 }
 
 /// The event log beside the data; none beside data that are not kept.

@@ -10,7 +10,8 @@ use serde_json::Value;
 use super::events_filter::{asks_for_conditions, condition, instant, nothing, without_conditions};
 use super::events_remote::Remote;
 use super::events_table::Table;
-use super::session::{asked_to_end, block_on};
+use super::session::block_on;
+use super::signal::asked_to_end;
 use super::{Failure, Outcome};
 use crate::audit::{
     self, AuditError, AuditEvent, EventStore, Filter, Follower, Location, Sort, SortKey, TraitFilter, View,
@@ -18,11 +19,18 @@ use crate::audit::{
 use crate::manifest::nearest;
 use crate::store::directory::LOCAL_STATE;
 
+const EXAMPLES: &str = "\
+Examples:
+  statuspage events --from pages/.statuspage/events.db
+  statuspage events --from events.db --since 2h --type incident.publish
+  statuspage events --from events.db --filter name=api --conditions
+  statuspage events --from http://127.0.0.1:8082 --follow";
+
 /// Options of `events`.
 #[derive(Clone, Debug, Args)]
-#[command(args_conflicts_with_subcommands = true)]
+#[command(args_conflicts_with_subcommands = true, after_help = EXAMPLES)]
 pub struct Arguments {
-    /// Something else than showing them.
+    /// What to do instead of showing events.
     #[command(subcommand)]
     pub command: Option<Command>,
     /// The log: a SQLite file, a postgres:// URL, or the http:// address of an operator.
@@ -31,7 +39,7 @@ pub struct Arguments {
     /// File with the token for the operator, in place of STATUSPAGE_EVENTS_TOKEN.
     #[arg(long, value_name = "FILE")]
     pub token_file: Option<PathBuf>,
-    /// Only events of this type, such as incident.publish.
+    /// Only events of this type: a kind and what happened, such as incident.publish, component.update or page.condition.
     #[arg(long = "type", value_name = "TYPE")]
     pub event_type: Option<String>,
     /// Only events with this trait, such as name=web, outcome!=succeeded or generation>=3. Repeatable.
@@ -43,7 +51,7 @@ pub struct Arguments {
     /// Not after.
     #[arg(long, value_name = "TIME", value_parser = instant)]
     pub until: Option<Timestamp>,
-    /// The newest so many.
+    /// How many of the newest events to show.
     #[arg(long, value_name = "NUMBER", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub limit: u32,
     /// Shows changes of conditions too; json and yaml always have them.
@@ -52,7 +60,7 @@ pub struct Arguments {
     /// Asks an operator for the events of all namespaces, which only an admin may.
     #[arg(long)]
     pub all_namespaces: bool,
-    /// Goes on with what happens from now on, until it is stopped.
+    /// Keeps printing new events until stopped.
     #[arg(long, short)]
     pub follow: bool,
     /// Form of the output.
@@ -67,8 +75,13 @@ pub enum Command {
     Purge(Purge),
 }
 
+const PURGE_EXAMPLES: &str = "\
+Examples:
+  statuspage events purge --from events.db --namespace team-a";
+
 /// Options of `purge`.
 #[derive(Clone, Debug, Args)]
+#[command(after_help = PURGE_EXAMPLES)]
 pub struct Purge {
     /// The log: a SQLite file or a postgres:// URL.
     #[arg(long, value_name = "PLACE", env = "STATUSPAGE_EVENTS", hide_env_values = true)]
@@ -108,13 +121,13 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<Outcome, Failur
     block_on(async {
         match &arguments.command {
             Some(Command::Purge(purge)) => self::purge(purge, out).await?,
-            None => show(arguments, out).await?,
+            None => return show(arguments, out).await,
         }
         Ok(Outcome::Success)
     })
 }
 
-async fn show(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failure> {
+async fn show(arguments: &Arguments, out: &mut dyn Write) -> Result<Outcome, Failure> {
     let from = arguments.from.as_deref().ok_or(Failure::NoEvents)?;
     let source = if is_address(from) {
         Source::Remote(Remote::open(from, arguments.token_file.as_deref())?)
@@ -167,11 +180,11 @@ async fn show(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failure>
     }
     if arguments.follow {
         tokio::select! {
-            () = asked_to_end() => {}
+            asked = asked_to_end() => return Ok(asked.of_service()),
             result = follow(&source, follower.as_mut(), newest, &filter, arguments, &events, &mut printer, out) => result?,
         }
     }
-    Ok(())
+    Ok(Outcome::Success)
 }
 
 fn is_address(from: &str) -> bool {
@@ -204,16 +217,16 @@ fn unreadable(from: &str, location: &Location, error: AuditError) -> Failure {
     let help = match (&error, code.as_deref()) {
         (AuditError::File { .. }, _) if path.is_dir() => match inside(path) {
             Some(file) => format!("{from} is a directory: the log in it is {}", file.display()),
-            None => format!("{from} is a directory, and there is no log in it: give the file that --events names"),
+            None => format!("{from} is a directory without an event log: give the file that --events names"),
         },
         (AuditError::NoFile(_), _) => {
             format!("there is no event log at {from}: the first command with --events {from} makes it")
         }
         // SQLite: not a database, no such table.
         (_, Some("26")) => {
-            format!("{from} is no event log: it is not even a SQLite database; give the file that --events names")
+            format!("{from} is not an event log, nor any SQLite database: give the file that --events names")
         }
-        (_, Some("1")) => format!("{from} is no event log but another database: give the file that --events names"),
+        (_, Some("1")) => format!("{from} is another database, not an event log: give the file that --events names"),
         _ => return error.into(),
     };
     Failure::EventsPlace(help)
@@ -222,7 +235,7 @@ fn unreadable(from: &str, location: &Location, error: AuditError) -> Failure {
 async fn purge(purge: &Purge, out: &mut dyn Write) -> Result<(), Failure> {
     let (from, namespace) = (purge.from.as_str(), purge.namespace.as_str());
     if is_address(from) {
-        let help = "an operator's API deletes nothing: give the file or the postgres:// URL of its log";
+        let help = "an operator's API cannot delete events: give the file or the postgres:// URL of its log";
         return Err(Failure::EventsPlace(help.to_owned()));
     }
     let location: Location = from.parse()?;

@@ -15,7 +15,7 @@ pub(super) fn instant(text: &str) -> Result<Timestamp, String> {
     if let Some(at) = read_time(text) {
         return Ok(at);
     }
-    let wrong = || format!("`{text}` is no time: write 2024-03-01T10:00:00Z, or 30m, 2h or 7d for so long ago");
+    let wrong = || format!("`{text}` is not a time: write 2024-03-01T10:00:00Z, or 30m, 2h or 7d for how long ago");
     let unit = text.chars().last().ok_or_else(wrong)?;
     let seconds = match unit {
         's' => 1,
@@ -34,7 +34,7 @@ pub(super) fn instant(text: &str) -> Result<Timestamp, String> {
 /// `name=value`, with other operators. Numbers compare as numbers: traits of ours have their types, and of others a
 /// number that is compared by size is one.
 pub(super) fn condition(text: &str) -> Result<TraitFilter, String> {
-    let wrong = || format!("`{text}` is no condition: write name=web, outcome!=succeeded or generation>=3");
+    let wrong = || format!("`{text}` is not a condition: write name=web, outcome!=succeeded or generation>=3");
     let at = text.find(['=', '!', '<', '>']).ok_or_else(wrong)?;
     let (name, rest) = text.split_at(at);
     let (operator, value) = [
@@ -111,10 +111,18 @@ pub(super) fn nothing(
         let known: BTreeSet<&str> = ours.iter().chain(types_in_use).map(String::as_str).collect();
         if !known.contains(word) {
             text.push_str(&format!("; there is no type `{word}`"));
+            // A kind or a verb alone: the types that it is half of.
+            let halves: Vec<&str> = known
+                .iter()
+                .copied()
+                .filter(|known| known.split('.').any(|half| half == word))
+                .collect();
             // One that has events comes first.
             let near = nearest(word, types_in_use.iter().map(String::as_str)).or_else(|| nearest(word, known));
-            if let Some(near) = near {
-                text.push_str(&format!(": did you mean {near}?"));
+            match (halves.as_slice(), near) {
+                ([], Some(near)) => text.push_str(&format!(": did you mean {near}?")),
+                ([], None) => {}
+                (halves, _) => text.push_str(&format!(": use one of {}", halves.join(", "))),
             }
         }
     }
@@ -208,6 +216,8 @@ mod tests {
                 "did you mean component.updated?",
             ),
             (Some("nonsense"), Vec::new(), &[], "there is no type `nonsense`"),
+            (Some("condition"), Vec::new(), &[], "use one of component.condition, "),
+            (Some("incident"), Vec::new(), &[], "incident.publish"),
             (
                 None,
                 filter("nmae=web"),

@@ -160,7 +160,7 @@ impl Stream<'_> {
                     }
                     Err(failure) if is_outage(&failure) => {
                         if !std::mem::replace(&mut self.away, true) {
-                            tracing::warn!(error = %failure, "the event log is away: trying until it is back");
+                            tracing::warn!(error = %failure, "the event log is unavailable: retrying until it is back");
                         }
                         tokio::time::sleep(AGAIN).await;
                     }
@@ -210,7 +210,7 @@ fn read(event: &Value) -> Result<AuditEvent, Failure> {
 fn no_events() -> Failure {
     Failure::EventsRefused {
         status: 200,
-        message: "the answer is no list of events".to_owned(),
+        message: "the answer is not a list of events".to_owned(),
         help: "; is this the address of an operator's HTTP API?",
     }
 }

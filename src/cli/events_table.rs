@@ -9,6 +9,10 @@ use crate::audit::AuditEvent;
 
 /// No column but the last takes more than this.
 const WIDEST: usize = 40;
+/// No column is made narrower than this to fit the terminal.
+const NARROWEST: usize = 12;
+/// What the last column should have at least, which says what happened.
+const ABOUT_AT_LEAST: usize = 32;
 
 /// A column: its head, and what it shows of an event.
 struct Column {
@@ -119,6 +123,9 @@ impl Table {
                     lengths.max().unwrap_or(0).min(WIDEST)
                 })
                 .collect();
+            if let Some(line) = self.line {
+                make_room(&mut self.widths, line);
+            }
         }
         for row in rows {
             writeln!(out, "{}", self.line(&row))?;
@@ -132,7 +139,9 @@ impl Table {
             if at + 1 == row.len() {
                 line.push_str(cell);
             } else {
-                line.push_str(&padded(cell, *width));
+                // Elsewhere than on a terminal nothing is cut.
+                let cell = self.line.map_or_else(|| cell.clone(), |_| cut(cell, *width));
+                line.push_str(&padded(&cell, *width));
                 line.push_str("  ");
             }
         }
@@ -140,6 +149,21 @@ impl Table {
         match self.line {
             Some(columns) => cut(line, columns),
             None => line.to_owned(),
+        }
+    }
+}
+
+/// Takes from the widest columns what the last one needs. Times stay whole.
+fn make_room(widths: &mut [usize], line: usize) {
+    loop {
+        let Some((_, others)) = widths.split_last_mut() else {
+            return;
+        };
+        let taken: usize = others.iter().map(|width| width + 2).sum();
+        let widest = others.iter_mut().skip(1).max();
+        match widest.filter(|widest| **widest > NARROWEST && taken + ABOUT_AT_LEAST > line) {
+            Some(widest) => *widest -= 1,
+            None => return,
         }
     }
 }
@@ -173,7 +197,7 @@ fn about(event: &AuditEvent) -> String {
 fn drifted(drift: &Value) -> String {
     let text = |name: &str| drift.get(name).and_then(Value::as_str).unwrap_or_default();
     format!(
-        "{} is {} on the page, declared is {}",
+        "{} is {} on the page, declared as {}",
         text("field"),
         text("observed"),
         text("desired")
@@ -229,7 +253,7 @@ mod tests {
                 "2024-03-01T10:00:05Z  component.update     team/web  failed   argocd  update component \"Web\": 422: [31m no",
                 "2024-03-01T10:00:05Z  component.condition  team/web                   Ready=False Rejected: no such group",
                 "2024-03-01T10:00:05Z  component.drift      team/web                   description is \"b\" on the page, \
-                 declared is \"a\"; name is \"d\" on the page, declared is \"c\"",
+                 declared as \"a\"; name is \"d\" on the page, declared as \"c\"",
             ]
         );
         // One head, and the same columns for what follows.
@@ -237,6 +261,15 @@ mod tests {
         assert!(printed(&mut Table::of(false, None), &[]).is_empty());
         let cut = printed(&mut Table::of(false, Some(70)), std::slice::from_ref(&update));
         assert!(cut[1].ends_with('…') && cut[1].chars().count() <= 70, "{cut:?}");
+        let long = event("component_group.condition")
+            .tenant("a-namespace-of-a-team")
+            .text("who", "kubectl-client-side-apply")
+            .raw(json!({"summary": "what was done, in words"}));
+        let lines = printed(&mut Table::of(false, Some(100)), std::slice::from_ref(&long));
+        assert_eq!(
+            lines[1],
+            "2024-03-01T10:00:05Z  component_g…  a-namespace…           kubectl-cli…  what was done, in words"
+        );
         let wide = update
             .with("duration", TraitValue::Float(0.12345))
             .with("generation", TraitValue::Integer(3))

@@ -7,29 +7,41 @@ use clap::{Args, ValueEnum};
 use serde_json::Value;
 
 use super::progress::{note, print_problems};
-use super::session::{Session, block_on};
+use super::session::{Session, block_on_reading};
 use super::{Connection, Failure, Outcome};
 use crate::api::{Kind, ManagementPolicy};
-use crate::driver::View;
 use crate::driver::preview::Preview;
+use crate::driver::{View, pages_seen};
 use crate::engine::ObjectKey;
-use crate::manifest::{AlreadyDeclared, Export, ExportOptions, SCHEMA_FILE, editor_schema, export, modeline, to_yaml};
+use crate::manifest::{
+    AlreadyDeclared, Export, ExportOptions, SCHEMA_FILE, editor_schema, export, modeline, page_id_in, to_yaml,
+};
 use crate::statuspage::{
     BaseUrl, Client, CollectionKind, Dated, Error, ErrorClass, IncidentStatus, Listing, PageHandle, Snapshot,
 };
 
+const EXAMPLES: &str = "\
+Examples:
+  statuspage export --page 4kx9q2m7vt1b
+  statuspage export --page 4kx9q2m7vt1b --directory pages/
+  statuspage export --missing pages/";
+
 /// What happens after an export; for the help.
 const NEXT_HELP: &str = "\
 Then:
-  statuspage validate DIR     the manifests are good
-  statuspage plan DIR         nothing to do: the page is as they say
-  statuspage apply DIR        records the ids in statuspage.lock.json; sends nothing
-The manifests say managementPolicy: ObserveOnly, in one place, the StatusPage: nothing is written to the page until
-you take it out. What was taken over stays on the page when its manifest goes.
+  statuspage validate pages/    the manifests are good
+  statuspage plan pages/        nothing to do: the page is as they say
+  statuspage apply pages/       records the ids in statuspage.lock.json; sends
+                                nothing
 
-Left out, because the Statuspage API does not show it or cannot declare it: the order of components, credentials of
-metrics providers, values of metrics, drafts of postmortems. The status of a component belongs to incidents and people
-and is not declared.";
+The StatusPage says managementPolicy: ObserveOnly: nothing is written to the
+page until you remove that. What was adopted stays on the page when its
+manifest is removed.
+
+Left out, because the Statuspage API does not show it or cannot declare it:
+the order of components, credentials of metrics providers, values of metrics,
+drafts of postmortems. The status of a component belongs to incidents and
+people, and is not declared.";
 
 /// Above the StatusPage of an export that only observes.
 const OBSERVED: &str = "\
@@ -39,10 +51,10 @@ const OBSERVED: &str = "\
 
 /// Options of `export`.
 #[derive(Clone, Debug, Args)]
-#[command(after_long_help = NEXT_HELP)]
+#[command(after_help = EXAMPLES, after_long_help = format!("{EXAMPLES}\n\n{NEXT_HELP}"))]
 pub struct Arguments {
     /// Id of the page.
-    #[arg(long, value_name = "ID", required_unless_present = "missing")]
+    #[arg(long, value_name = "ID", required_unless_present = "missing", value_parser = page_id)]
     pub page: Option<String>,
     /// Adds manifests to this directory for what is on the page and not declared there, each with the id of its object.
     /// Files that are there stay as they are. The page is the one that the directory declares; of several, --page says
@@ -68,7 +80,7 @@ pub struct Arguments {
     /// With --personal-data: what is granted to each page access user beside its groups too. Takes two requests a user.
     #[arg(long, requires = "personal_data")]
     pub user_grants: bool,
-    /// Exports incidents that are over too, as far as the newest 100 reach.
+    /// Exports closed incidents too, among the newest 100.
     #[arg(long)]
     pub closed_incidents: bool,
     /// Whether the manifests may be written to the page at once.
@@ -77,6 +89,15 @@ pub struct Arguments {
     /// How Statuspage is reached.
     #[command(flatten)]
     pub connection: Connection,
+}
+
+/// An id as it is, and what to give in place of an address.
+fn page_id(text: &str) -> Result<String, String> {
+    let is_id = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
+    match text.bytes().all(is_id) {
+        true => Ok(text.to_owned()),
+        false => Err(page_id_in(text).unwrap_or_else(|| "it is not the id of a page".to_owned())),
+    }
 }
 
 /// What the manifests say about writing.
@@ -114,7 +135,7 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<Outcome, Failur
     let budget = arguments.connection.budgets().budget(&token, &base_url);
     let client = Client::builder(base_url, token).budget(budget);
     let client = client.build().map_err(Failure::Statuspage)?;
-    let (exported, notes) = block_on(exported(&client, &page, &options, arguments.user_grants))?;
+    let (exported, notes) = block_on_reading(exported(&client, &page, &options, arguments.user_grants))?;
     match &arguments.directory {
         None => {
             for (kind, objects) in &exported.objects {
@@ -142,10 +163,15 @@ async fn exported(
 ) -> Result<(Export, Vec<String>), Failure> {
     let handle = client.page(page).in_organization(options.organization.clone());
     let (snapshot, mut notes) = read(&handle, options, user_grants).await?;
-    let Some(page) = &snapshot.page else {
-        return Err(Failure::UnknownPage(page.to_owned()));
+    let found = snapshot.and_then(|snapshot| Some((snapshot.page.clone()?, snapshot)));
+    let Some((page, snapshot)) = found else {
+        let pages = client.pages().list().await.map_err(Failure::Statuspage)?;
+        return Err(Failure::UnknownPage {
+            id: page.to_owned(),
+            seen: pages_seen(&pages.items),
+        });
     };
-    let mut exported = export(page, &snapshot, options);
+    let mut exported = export(&page, &snapshot, options);
     notes.append(&mut exported.notes);
     if options.personal_data && options.organization.is_none() {
         notes.push("members of the organization are left out: give --organization with its id".to_owned());
@@ -156,16 +182,16 @@ async fn exported(
 /// Adds to a directory what is on its page and not declared there.
 fn export_missing(arguments: &Arguments, directory: &Path, out: &mut dyn Write) -> Result<Outcome, Failure> {
     if !directory.is_dir() {
-        return Err(Failure::Usage(format!("{} is no directory", directory.display())));
+        return Err(Failure::Usage(format!("{} is not a directory", directory.display())));
     }
     let session = Session::read_only(directory, &arguments.connection)?;
     print_problems(&session.manifests);
     if session.manifests.has_errors() {
-        let message = "what has errors may declare what seems to be missing: mend the manifests first";
+        let message = "a manifest with errors may declare what seems to be missing: fix the manifests first";
         return Err(Failure::Usage(message.to_owned()));
     }
     let pages = session.pages(directory)?;
-    let (exported, options, notes) = block_on(async {
+    let (exported, options, notes) = block_on_reading(async {
         let mut meant = None;
         for page in pages {
             let mut driver = session.driver(page);
@@ -187,7 +213,9 @@ fn export_missing(arguments: &Arguments, directory: &Path, out: &mut dyn Write) 
             }
         }
         let Some((view, shown, id)) = meant else {
-            return Err(Failure::UnknownPage(arguments.page.clone().unwrap_or_default()));
+            let page = arguments.page.as_deref().unwrap_or_default();
+            let message = format!("{} declares no page with id {page}", directory.display());
+            return Err(Failure::Usage(message));
         };
         let access = view.access.as_ref().map_err(|(_, why)| Failure::Usage(why.clone()))?;
         let namespace = &view.page.key.namespace;
@@ -286,7 +314,7 @@ async fn read(
     page: &PageHandle,
     options: &ExportOptions,
     user_grants: bool,
-) -> Result<(Snapshot, Vec<String>), Failure> {
+) -> Result<(Option<Snapshot>, Vec<String>), Failure> {
     let mut snapshot = Snapshot::default();
     let mut notes = Vec::new();
     for kind in CollectionKind::ALL {
@@ -296,7 +324,7 @@ async fn read(
         match patiently(async || page.read(kind).await).await {
             Ok(reading) => snapshot.store(reading),
             Err(error) if kind == CollectionKind::Page && error.is_not_found() => {
-                return Err(Failure::UnknownPage(page.id().to_owned()));
+                return Ok((None, notes));
             }
             Err(error) if is_left_out(kind, &error) => {
                 notes.push(format!("{} are left out: {}", noun(kind), described(&error)));
@@ -343,7 +371,7 @@ async fn read(
             }
         }
     }
-    Ok((snapshot, notes))
+    Ok((Some(snapshot), notes))
 }
 
 /// What each page access user may see beside its groups is in no list.
@@ -364,7 +392,7 @@ async fn patiently<T>(ask: impl AsyncFn() -> Result<T, Error>) -> Result<T, Erro
     loop {
         match ask().await {
             Err(error) if matches!(error.class(), ErrorClass::Throttled { .. }) => {
-                note("other programs use this token too; waiting as Statuspage asks");
+                note("other programs use this token too; waiting as long as Statuspage asks");
             }
             answer => return answer,
         }

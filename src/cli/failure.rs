@@ -3,7 +3,10 @@
 use std::error::Error;
 use std::io::{self, Write};
 use std::path::PathBuf;
+use std::process::ExitCode;
 
+use super::Outcome;
+use super::signal::Asked;
 use crate::manifest::ReadError;
 use crate::operator::OperatorError;
 use crate::store::directory::DirectoryError;
@@ -29,7 +32,7 @@ pub enum Failure {
     #[error("{} was changed by somebody else a moment ago: nothing was written or sent, run this again", .0.display())]
     Moved(PathBuf),
     /// A file is in the way.
-    #[error("{} is there already and may be somebody's work: export into another directory; nothing was written", .0.display())]
+    #[error("{} exists already, and nothing was written: export into another directory, or remove it", .0.display())]
     Exists(PathBuf),
     /// The manifests cannot be read.
     #[error(transparent)]
@@ -62,7 +65,7 @@ pub enum Failure {
     #[error(transparent)]
     Refused(#[from] crate::driver::binding::Refusal),
     /// A manifest says something else.
-    #[error("{place}: the manifest names {annotated}, which wins over what is recorded: write {id} there instead")]
+    #[error("{place}: the manifest has id {annotated}, which wins over what is recorded: write {id} there instead")]
     Annotated {
         /// File, line and column.
         place: String,
@@ -92,7 +95,7 @@ pub enum Failure {
     #[error(transparent)]
     Directory(#[from] DirectoryError),
     /// No StatusPage is declared.
-    #[error("no StatusPage is declared in {}: nothing says which page is meant", .0.display())]
+    #[error("no StatusPage is declared in {}: declare one with the pageId (`statuspage pages` lists them)", .0.display())]
     NoPage(PathBuf),
     /// A plan file cannot be made or used.
     #[error("{}: {why}", path.display())]
@@ -103,7 +106,7 @@ pub enum Failure {
         why: String,
     },
     /// What was reviewed is not what would be done now.
-    #[error("this is not what was reviewed, and nothing was sent:{}\nPlan again and review it", lines(.0))]
+    #[error("this is no longer what was reviewed; nothing was sent:{}\nPlan again and review it", lines(.0))]
     PlanMoved(Vec<String>),
     /// A manifest cannot be changed by a command.
     #[error("{}: {source}; nothing was sent. Add by hand, then `{then}`:\n{add}", path.display())]
@@ -128,6 +131,8 @@ pub enum Failure {
         why: String,
         /// What sends it.
         then: String,
+        /// Who asked to end before it was sent, if so.
+        asked: Option<Asked>,
     },
     /// An Incident of a cluster is not on the page.
     #[error(
@@ -138,16 +143,31 @@ pub enum Failure {
         what: String,
         /// Why not.
         why: String,
+        /// Who asked to end before it was there, if so.
+        asked: Option<Asked>,
     },
     /// A question was open while somebody else declared an incident.
     #[error("an incident was declared meanwhile and goes first: nothing was sent, run this again")]
     GaveWay,
     /// There is no token.
-    #[error("there is no API token: set STATUSPAGE_TOKEN, or give --token-file")]
+    #[error("{}", crate::store::directory::missing_token())]
     NoToken,
+    /// The token cannot be used.
+    #[error("{place}: {error}")]
+    Token {
+        /// The file or the variable that holds it.
+        place: String,
+        /// What is wrong with it.
+        error: Box<crate::statuspage::Error>,
+    },
     /// There is no such page.
-    #[error("there is no page with id {0}")]
-    UnknownPage(String),
+    #[error("the token sees no page with id {id}, {seen}")]
+    UnknownPage {
+        /// The id.
+        id: String,
+        /// The pages that it sees.
+        seen: String,
+    },
     /// The token does not see a page.
     #[error("the token sees no page with {0}; `statuspage pages` lists those that it sees")]
     UnseenPage(String),
@@ -174,8 +194,11 @@ pub enum Failure {
     #[error("{0}")]
     Request(String),
     /// It was interrupted a second time.
-    #[error("ended in the middle of a request; the next apply finds out what became of it")]
+    #[error("stopped in the middle of a request; the next apply finds out what became of it")]
     Interrupted,
+    /// It was asked to end before it was done.
+    #[error("stopped")]
+    Asked(Asked),
     /// The token file cannot be read.
     #[error("cannot read the token file {}", path.display())]
     TokenFile {
@@ -191,7 +214,7 @@ pub enum Failure {
     #[error(transparent)]
     Events(Box<crate::audit::AuditError>),
     /// Nothing says where the event log is.
-    #[error("nothing says where the event log is: give --from, or set STATUSPAGE_EVENTS")]
+    #[error("where is the event log? Give --from, or set STATUSPAGE_EVENTS")]
     NoEvents,
     /// The event log is not where it is looked for, in words that say what to do.
     #[error("{0}")]
@@ -205,7 +228,7 @@ pub enum Failure {
         source: reqwest::Error,
     },
     /// The operator does not show its event log.
-    #[error("the event log was not shown ({status}): {message}{help}")]
+    #[error("cannot read the event log ({status}): {message}{help}")]
     EventsRefused {
         /// HTTP status.
         status: u16,
@@ -232,7 +255,7 @@ pub enum Failure {
     #[error(transparent)]
     AccessKeys(#[from] crate::admin::identity::access_keys::AccessKeyError),
     /// Nothing says where the access keys are.
-    #[error("give --file or --secret: nothing says where the access keys are")]
+    #[error("where are the access keys? Give --file or --secret")]
     NoKeys,
     /// A Secret cannot be read or written.
     #[error("cannot use Secret {secret}")]
@@ -243,7 +266,7 @@ pub enum Failure {
         source: Box<kube::Error>,
     },
     /// A Secret holds something else.
-    #[error("Secret {secret} holds something else than access keys under keys.json")]
+    #[error("Secret {secret} has something other than access keys under keys.json")]
     NoKeysInSecret {
         /// Its namespace and name.
         secret: String,
@@ -251,7 +274,7 @@ pub enum Failure {
         source: serde_json::Error,
     },
     /// A secret is empty, so everybody would know it.
-    #[error("{} is empty: a secret that everybody knows is none", .0.display())]
+    #[error("{} is empty: write the secret into it", .0.display())]
     EmptySecret(PathBuf),
     /// The directory cannot be watched.
     #[error("cannot watch the directory")]
@@ -275,13 +298,32 @@ impl Failure {
         matches!(self, Failure::Output(error) if error.kind() == io::ErrorKind::BrokenPipe)
     }
 
+    /// The exit code of a command that failed so.
+    pub fn exit_code(&self) -> ExitCode {
+        match self {
+            Failure::Asked(asked)
+            | Failure::NotSent { asked: Some(asked), .. }
+            | Failure::NotReady { asked: Some(asked), .. } => asked.unfinished().into(),
+            Failure::Interrupted | Failure::Operator(OperatorError::Interrupted) => Outcome::Interrupted.into(),
+            _ => ExitCode::FAILURE,
+        }
+    }
+
     /// Prints the failure with all its causes on one line.
     pub fn print(&self, to: &mut dyn Write) {
+        if matches!(self, Failure::Asked(_)) {
+            // Whoever asked knows.
+            return;
+        }
         let mut message = self.to_string();
         let mut cause = self.source();
         while let Some(error) = cause {
-            message.push_str(": ");
-            message.push_str(&error.to_string());
+            let text = error.to_string();
+            // Some messages name their cause themselves.
+            if !message.contains(&text) {
+                message.push_str(": ");
+                message.push_str(&text);
+            }
             cause = error.source();
         }
         let style = anstyle::AnsiColor::Red.on_default().bold();

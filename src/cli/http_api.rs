@@ -42,11 +42,11 @@ pub struct HttpSettings {
     /// File of access keys, made with `statuspage access-key create`. Read again when it changes.
     #[arg(long, env = "STATUSPAGE_ACCESS_KEYS", value_name = "FILE")]
     pub access_keys: Option<PathBuf>,
-    /// File with the secret of a gateway whose x-rh-identity is believed.
+    /// File with the secret of a gateway whose x-rh-identity is trusted.
     #[arg(long, value_name = "FILE")]
     pub gateway_secret_file: Option<PathBuf>,
-    /// Address or network of the gateway, such as 10.0.7.0/24; may be repeated. With a secret it needs both; alone, every
-    /// process at these addresses is believed.
+    /// Address or network of the gateway, such as 10.0.7.0/24; may be repeated. With a secret it needs both; alone,
+    /// every process at these addresses is trusted.
     #[arg(long = "gateway-address", value_name = "ADDRESS")]
     pub gateway_addresses: Vec<Network>,
     /// Shows the details of /api/v1/status/ to callers without credentials too.
@@ -112,7 +112,7 @@ impl HttpApi {
             identity = identity.with_anonymous(Caller::new("local", true, everything));
         }
         if let Some(why) = identity.nobody_can_enter() {
-            print(&format!("! nobody can enter the HTTP API: {why}"));
+            print(&format!("! nobody can use the HTTP API: {why}"));
         }
         let listening = self.settings.listen(address).await?;
         let [listed, strays] = [Arc::clone(&session.store), Arc::clone(&session.store)];

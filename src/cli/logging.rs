@@ -15,14 +15,15 @@ pub struct LogOptions {
     /// Logs more: -v info, -vv debug, -vvv trace.
     #[arg(short, long, global = true, action = ArgAction::Count, conflicts_with = "log_level")]
     pub verbose: u8,
-    /// Form of the log.
+    /// Form of the log: text for people, or json with one object a line.
     #[arg(
         long,
         global = true,
         env = "STATUSPAGE_LOG_FORMAT",
         value_enum,
         value_name = "FORMAT",
-        default_value_t = LogFormat::Text
+        default_value_t = LogFormat::Text,
+        hide_possible_values = true
     )]
     pub log_format: LogFormat,
 }

@@ -1,7 +1,7 @@
 //! The command line: one file per command, presentation only.
 //!
 //! Exit codes: 0 success, 1 error (wrong usage too), 2 changes found by `plan` or something wrong with the page of `status`,
-//! 130 Ctrl-C at a question.
+//! 130 Ctrl-C, 143 SIGTERM before the end; a service ends with 0 on SIGTERM.
 
 mod access_key;
 mod access_key_secret;
@@ -36,6 +36,7 @@ mod schema;
 mod screen;
 mod serve;
 mod session;
+mod signal;
 mod simulate;
 mod status;
 mod sync;
@@ -80,8 +81,15 @@ pub struct GlobalOptions {
     /// What is logged, and how.
     #[command(flatten)]
     pub log: LogOptions,
-    /// Whether to colour the output; `auto` colours on a terminal unless NO_COLOR is set.
-    #[arg(long, global = true, value_enum, value_name = "WHEN", default_value_t = Color::Auto)]
+    /// Whether to colour the output: auto (on a terminal, unless NO_COLOR is set), always or never.
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        value_name = "WHEN",
+        default_value_t = Color::Auto,
+        hide_possible_values = true
+    )]
     pub color: Color,
 }
 
@@ -103,11 +111,11 @@ pub enum Command {
     Dev(dev::Arguments),
     /// Shows what apply would do. Exits with 0 when there is nothing to do, 2 when there are changes, 1 on errors.
     Plan(plan::Arguments),
-    /// Makes the page what a directory declares, then ends.
+    /// Makes the page match what a directory declares, then exits.
     Apply(apply::Arguments),
     /// Opens, updates and resolves incidents: an outage in one line.
     Incident(incident::Arguments),
-    /// Applies a directory whenever it changes and keeps the page so, until it is stopped.
+    /// Applies a directory whenever it changes and keeps the page in sync until stopped.
     Sync(sync::Arguments),
     /// Lists the pages that the token sees, with their ids.
     Pages(pages::Arguments),
@@ -115,26 +123,26 @@ pub enum Command {
     Status(status::Arguments),
     /// Sends one request to the Statuspage API, with the token, inside its request window, and on record.
     Api(api::Arguments),
-    /// Writes an existing page down as manifests; applying them changes nothing.
+    /// Writes an existing page as manifests; applying them changes nothing.
     Export(export::Arguments),
     /// Binds a declaration to an object that is on the page already; writes nothing to the page.
     Adopt(Box<adopt::Arguments>),
-    /// Shows who changed what on which page, when: the event log of a file, a database or an operator.
+    /// Shows who changed what on which page, and when, from the event log of a file, a database or an operator.
     Events(events::Arguments),
     /// Runs the local Statuspage-compatible server.
     Serve(serve::Arguments),
     /// Checks a directory of manifests, with no network.
     Validate(validate::Arguments),
-    /// Makes, lists and revokes the keys that open the HTTP API.
+    /// Creates, lists and revokes access keys for the HTTP API.
     AccessKey(access_key::Arguments),
-    /// Prints the JSON Schema of all kinds, by which editors complete, explain and check manifests.
+    /// Prints the JSON Schema of all kinds, with which editors complete, explain and check manifests.
     Schema(schema::Arguments),
     /// Prints the CustomResourceDefinitions, or writes them to directories.
     Crds(crds::Arguments),
     /// Keeps pages equal to the declarations in a Kubernetes cluster.
     Operator(Box<operator::Arguments>),
-    /// Runs the operator in a simulated world that lags, lies and forgets, and checks that it keeps its promises. Needs
-    /// nothing. Exits with 1 when a run breaks one.
+    /// Runs the operator against simulated faults and checks that it keeps its promises. Exits with 1 when a run breaks
+    /// one.
     Simulate(simulate::Arguments),
     /// Prints a completion script for a shell.
     Completions(completions::Arguments),
@@ -151,8 +159,10 @@ pub enum Outcome {
     Problems,
     /// A plan has changes, or a page is not all operational.
     Changes,
-    /// Ctrl-C, before anything was done.
+    /// Ctrl-C.
     Interrupted,
+    /// SIGTERM, before the end.
+    Terminated,
 }
 
 impl From<Outcome> for ExitCode {
@@ -162,6 +172,7 @@ impl From<Outcome> for ExitCode {
             Outcome::Problems => 1,
             Outcome::Changes => 2,
             Outcome::Interrupted => 130,
+            Outcome::Terminated => 143,
         })
     }
 }
@@ -198,7 +209,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Err(failure) if failure.is_broken_pipe() => ExitCode::SUCCESS,
         Err(failure) => {
             failure.print(&mut AutoStream::auto(std::io::stderr()).lock());
-            ExitCode::FAILURE
+            failure.exit_code()
         }
     }
 }
@@ -256,5 +267,74 @@ impl Color {
             Color::Never => anstream::ColorChoice::Never,
         }
         .write_global();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    /// All commands with the words that call them.
+    fn commands(of: &clap::Command, words: &[String]) -> Vec<(Vec<String>, clap::Command)> {
+        let subcommands = of.get_subcommands().filter(|command| command.get_name() != "help");
+        let all = subcommands.flat_map(|command| {
+            let words = [words, &[command.get_name().to_owned()]].concat();
+            let below = commands(command, &words);
+            [vec![(words, command.clone())], below].concat()
+        });
+        all.collect()
+    }
+
+    /// The words of a line as a shell without quotes reads them, up to a redirection.
+    fn words(line: &str) -> Vec<OsString> {
+        line.split_whitespace()
+            .take_while(|word| *word != ">")
+            .map(OsString::from)
+            .collect()
+    }
+
+    #[test]
+    fn every_command_has_an_example_that_it_understands() {
+        for (called, mut command) in commands(&Cli::command(), &["statuspage".to_owned()]) {
+            let help = command.render_long_help().to_string();
+            let examples: Vec<&str> = help
+                .lines()
+                .map(str::trim)
+                .filter(|line| line.starts_with("statuspage "))
+                .collect();
+            let called = called.join(" ");
+            assert!(help.contains("Examples:"), "{called} has no examples");
+            assert!(
+                examples
+                    .iter()
+                    .any(|line| format!("{line} ").starts_with(&format!("{called} "))),
+                "{called} has no example of its own: {examples:?}"
+            );
+            // What stands in a table has its meaning behind it.
+            for example in examples
+                .iter()
+                .filter(|line| !line.contains("  ") && !line.contains('['))
+            {
+                if let Err(error) = Cli::try_parse_from(words(example)) {
+                    panic!("{called}: {example}: {error}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn texts_behind_the_options_fit_into_eighty_columns() {
+        for (called, command) in commands(&Cli::command(), &["statuspage".to_owned()]) {
+            for text in [command.get_after_help(), command.get_after_long_help()]
+                .into_iter()
+                .flatten()
+            {
+                let text = text.to_string();
+                let wide: Vec<&str> = text.lines().filter(|line| line.chars().count() > 80).collect();
+                assert!(wide.is_empty(), "{called:?}: {wide:#?}");
+            }
+        }
     }
 }

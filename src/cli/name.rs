@@ -23,13 +23,13 @@ impl Name {
             [kind, name] => (*kind, None, *name),
             [kind, namespace, name] => (*kind, Some((*namespace).to_owned()), *name),
             _ => {
-                let message = format!("{text:?} is no declaration: write KIND/NAME, such as component/api");
+                let message = format!("{text:?} is not a declaration: write KIND/NAME, such as component/api");
                 return Err(Failure::Usage(message));
             }
         };
         let kind = kind_named(word).ok_or_else(|| {
             let kinds: Vec<&str> = Kind::ALL.into_iter().skip(1).map(Kind::as_str).collect();
-            Failure::Usage(format!("{word:?} is no kind: use one of {}", kinds.join(", ")))
+            Failure::Usage(format!("{word:?} is not a kind: use one of {}", kinds.join(", ")))
         })?;
         let name = name.to_owned();
         Ok(Name { kind, namespace, name })

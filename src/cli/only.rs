@@ -15,8 +15,8 @@ use crate::store::directory::DirectoryStore;
 /// Which declarations are meant.
 #[derive(Clone, Debug, Default, Args)]
 pub struct Only {
-    /// Does something for this declaration only, such as `incident/database-down`, and for what it names that is not on
-    /// the page yet. What else is pending, in the manifests or on the page, stays as it is. May be given several times.
+    /// Works on this declaration only, such as `incident/database-down`, and on what it refers to that is not on the
+    /// page yet. Everything else that is pending stays as it is. May be repeated.
     #[arg(long, value_name = "KIND/NAME")]
     pub only: Vec<String>,
 }

@@ -10,11 +10,20 @@ use clap::Args;
 use super::record::Record;
 use super::{Failure, HttpSettings, Outcome};
 use crate::audit::AuditOptions;
-use crate::operator::{self, ApiOptions, LeaderOptions, LeaseTimes, OperatorOptions};
+use crate::operator::{self, ApiOptions, Ended, LeaderOptions, LeaseTimes, OperatorOptions};
 use crate::statuspage::{BaseUrl, DEFAULT_LIMIT};
+
+const EXAMPLES: &str = "\
+Examples:
+  statuspage operator --kubeconfig ~/.kube/config --context staging
+  statuspage operator --leader-elect --watch-namespace status
+
+SIGTERM finishes the requests that are under way and ends with exit code 0,
+Ctrl-C does the same and ends with 130.";
 
 /// Options of `operator`.
 #[derive(Clone, Debug, Args)]
+#[command(after_help = EXAMPLES)]
 pub struct Arguments {
     /// Address of /healthz, /readyz and /metrics: plain HTTP without credentials, for the kubelet and Prometheus.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8081")]
@@ -121,8 +130,10 @@ pub fn run(arguments: Arguments, _out: &mut dyn Write) -> Result<Outcome, Failur
     let result = runtime.block_on(operator::run(options));
     // Nothing that is still running is worth waiting for: the pages have ended, or must not go on.
     runtime.shutdown_background();
-    result?;
-    Ok(Outcome::Success)
+    Ok(match result? {
+        Ended::Terminated => Outcome::Success,
+        Ended::Interrupted => Outcome::Interrupted,
+    })
 }
 
 /// Unique, even when two Pods of different clusters have the same name and one Lease.
@@ -136,6 +147,6 @@ fn identity() -> String {
 }
 
 fn seconds(text: &str) -> Result<Duration, String> {
-    let seconds: f64 = text.parse().map_err(|_| "it is a number of seconds".to_owned())?;
+    let seconds: f64 = text.parse().map_err(|_| "it must be a number of seconds".to_owned())?;
     Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())
 }

@@ -6,12 +6,18 @@ use clap::{Args, ValueEnum};
 use serde::Serialize;
 
 use super::connection::Connection;
-use super::session::block_on;
+use super::session::block_on_reading;
 use super::{Failure, Outcome};
 use crate::statuspage::{Client, Page};
 
+const EXAMPLES: &str = "\
+Examples:
+  statuspage pages
+  statuspage pages --output json";
+
 /// Options of `pages`.
 #[derive(Clone, Debug, Args)]
+#[command(after_help = EXAMPLES)]
 pub struct Arguments {
     /// Form of the output.
     #[arg(short, long, value_enum, value_name = "FORMAT", default_value_t = Format::Text)]
@@ -53,7 +59,7 @@ impl<'a> Line<'a> {
 pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<Outcome, Failure> {
     let token = arguments.connection.token()?.ok_or(Failure::NoToken)?;
     let base_url = arguments.connection.base_url_or_default()?;
-    let pages = block_on(async {
+    let pages = block_on_reading(async {
         let budget = arguments.connection.budgets().budget(&token, &base_url);
         let client = Client::builder(base_url, token)
             .budget(budget)

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::screen::printing;
 use super::session::PageResult;
-use crate::api::Reason;
+use crate::api::{Kind, Reason};
 use crate::driver::{Event, EventKind};
 use crate::engine::{Finding, ObjectKey, State};
 use crate::manifest::{Manifests, Problem};
@@ -91,7 +91,9 @@ impl Tally {
     /// Counts an event of a page (`namespace/name`).
     pub(super) fn count(&self, page: &str, key: &ObjectKey, event: &Event) {
         let mut told = self.inner();
-        told.recent.push_back((key.clone(), event.reason.clone()));
+        if !is_summed_up(key, event) {
+            told.recent.push_back((key.clone(), event.reason.clone()));
+        }
         if told.recent.len() > ON_SCREEN {
             told.recent.pop_front();
         }
@@ -129,6 +131,11 @@ impl Tally {
     }
 }
 
+/// True for what is said of many objects at once: the StatusPage says it with their number and their names.
+pub(super) fn is_summed_up(key: &ObjectKey, event: &Event) -> bool {
+    event.reason == Reason::DeletionCapped.as_str() && key.kind != Kind::StatusPage
+}
+
 /// The line about one event.
 pub(super) fn event_line(key: &ObjectKey, event: &Event) -> String {
     let (mark, style) = match (event.kind, event.reason.as_str()) {
@@ -144,23 +151,33 @@ pub(super) fn event_line(key: &ObjectKey, event: &Event) -> String {
     }
 }
 
-/// The findings that a person has to know of: the page's own first, and those that only wait for it as one line.
+/// So many objects of which the same is said are named.
+const NAMED: usize = 5;
+
+/// The findings that a person has to know of: the page's own first, what is the same of several objects once, and those
+/// that only wait for the page as one line.
 pub(super) fn finding_lines<'a>(page: &ObjectKey, findings: impl Iterator<Item = &'a Finding>) -> Vec<String> {
     let style = AnsiColor::Yellow.on_default();
     let (mut own, mut others, mut waiting) = (Vec::new(), Vec::new(), 0_usize);
     for finding in findings {
-        let line = format!(
-            "{style}!{style:#} {}: {}: {}",
-            finding.key, finding.reason, finding.message
-        );
         if finding.key == *page {
-            own.push(line);
+            own.push(finding);
         } else if finding.reason == Reason::PageNotReady {
             waiting += 1;
         } else {
-            others.push(line);
+            others.push(finding);
         }
     }
+    let line = |findings: &[&Finding]| {
+        let names = names(findings.iter().map(|finding| finding.key.to_string()));
+        let said = findings
+            .first()
+            .map(|finding| format!("{}: {}", finding.reason, finding.message));
+        format!("{style}!{style:#} {names}: {}", said.unwrap_or_default())
+    };
+    let same = |one: &&Finding, other: &&Finding| one.reason == other.reason && one.message == other.message;
+    let mut own: Vec<String> = alike(own, same).iter().map(|findings| line(findings)).collect();
+    let mut others: Vec<String> = alike(others, same).iter().map(|findings| line(findings)).collect();
     if waiting > 0 {
         let what = if waiting == 1 {
             "1 declaration waits".to_owned()
@@ -173,18 +190,57 @@ pub(super) fn finding_lines<'a>(page: &ObjectKey, findings: impl Iterator<Item =
     own
 }
 
-/// Why a page waits, and how long.
-pub(super) fn waiting_line(result: &PageResult, pause: Duration) -> String {
+/// Puts together what is alike, in the order of the first of each.
+pub(super) fn alike<T>(all: impl IntoIterator<Item = T>, same: impl Fn(&T, &T) -> bool) -> Vec<Vec<T>> {
+    let mut groups: Vec<Vec<T>> = Vec::new();
+    for one in all {
+        match groups
+            .iter_mut()
+            .find(|group| group.first().is_some_and(|first| same(first, &one)))
+        {
+            Some(group) => group.push(one),
+            None => groups.push(vec![one]),
+        }
+    }
+    groups
+}
+
+/// The names of objects of which the same is said: a few of many, with their number.
+pub(super) fn names(all: impl IntoIterator<Item = String>) -> String {
+    let all: Vec<String> = all.into_iter().collect();
+    match all.get(NAMED..) {
+        None | Some([]) => all.join(", "),
+        Some(more) => format!(
+            "{} objects ({} and {} more)",
+            all.len(),
+            all[..NAMED].join(", "),
+            more.len()
+        ),
+    }
+}
+
+/// Why a page waits, and how long. What the line before has said is not repeated.
+pub(super) fn waiting_line(result: &PageResult, pause: Duration, told: &mut String) -> String {
     let seconds = pause.as_secs_f64().ceil();
     // The page's own trouble stops everything; else the first object that time can help.
     let cause = result
         .open()
         .filter(|finding| matches!(finding.state, State::Progressing | State::Unknown))
         .max_by_key(|finding| finding.key == result.key);
-    match cause {
-        Some(finding) => format!("· {}: {}; looks again in {seconds} s", finding.key, finding.message),
-        None => format!("· {}: looks again in {seconds} s", result.key),
-    }
+    let next = match cause {
+        Some(finding) if finding.reason == Reason::Unreachable => format!("retrying in {seconds} s"),
+        _ => format!("checking again in {seconds} s"),
+    };
+    let cause = match cause {
+        Some(finding) => format!("{}: {}", finding.key, finding.message),
+        None => result.key.to_string(),
+    };
+    let line = match *told == cause {
+        true => format!("· {}: {next}", result.key),
+        false => format!("· {cause}; {next}"),
+    };
+    *told = cause;
+    line
 }
 
 /// One line about how a page stands after what was done: `counts` and `requests`.
@@ -219,7 +275,7 @@ pub(super) fn summary(result: &PageResult, counts: Counts, requests: u64, public
     )
 }
 
-/// What is said about recorded objects whose page is not declared any more.
+/// What is said about recorded objects whose page is no longer declared.
 pub(super) fn stranded_lines(stranded: &BTreeMap<String, usize>) -> Vec<String> {
     let style = AnsiColor::Yellow.on_default();
     stranded
@@ -230,8 +286,7 @@ pub(super) fn stranded_lines(stranded: &BTreeMap<String, usize>) -> Vec<String> 
                 more => format!("{more} recorded objects stay as they are"),
             };
             format!(
-                "{style}!{style:#} StatusPage {page} is not declared any more: its {objects}, nothing is deleted; declare \
-                 the page again to go on"
+                "{style}!{style:#} StatusPage {page} is no longer declared: its {objects}, nothing is deleted; declare the page again to resume"
             )
         })
         .collect()
@@ -267,7 +322,7 @@ pub(super) fn left_out(errors: usize) -> String {
         1 => "1 error".to_owned(),
         more => format!("{more} errors"),
     };
-    format!("{errors} in the manifests: what has them is left out, and nothing is deleted meanwhile.")
+    format!("{errors} in the manifests: those are left out, and nothing is deleted until they are fixed.")
 }
 
 const NOTE: anstyle::Style = anstyle::AnsiColor::Cyan.on_default();
@@ -315,3 +370,71 @@ pub(super) fn print_problems(manifests: &Manifests) {
 
 /// So many further places of one problem are listed.
 const PLACES: usize = 5;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn finding(kind: Kind, name: &str, reason: Reason, message: &str) -> Finding {
+        Finding {
+            key: ObjectKey::new(kind, "default", name),
+            state: State::Stalled,
+            reason,
+            message: message.to_owned(),
+        }
+    }
+
+    #[test]
+    fn what_is_said_of_many_objects_is_said_once() {
+        let page = ObjectKey::new(Kind::StatusPage, "default", "acme");
+        let mut findings = vec![finding(Kind::Component, "odd", Reason::Rejected, "no")];
+        for number in 0..50 {
+            findings.push(finding(
+                Kind::Component,
+                &format!("c{number}"),
+                Reason::DeletionCapped,
+                "not deleted",
+            ));
+        }
+        findings.push(finding(
+            Kind::StatusPage,
+            "acme",
+            Reason::DeletionCapped,
+            "50 deletions are pending",
+        ));
+        let lines: Vec<String> = finding_lines(&page, findings.iter())
+            .iter()
+            .map(|line| anstream::adapter::strip_str(line).to_string())
+            .collect();
+        assert_eq!(
+            lines,
+            [
+                "! StatusPage default/acme: DeletionCapped: 50 deletions are pending",
+                "! Component default/odd: Rejected: no",
+                "! 50 objects (Component default/c0, Component default/c1, Component default/c2, Component default/c3, \
+                 Component default/c4 and 45 more): DeletionCapped: not deleted",
+            ]
+        );
+        assert_eq!(names(["a".to_owned(), "b".to_owned()]), "a, b");
+    }
+
+    #[test]
+    fn a_wait_is_explained_once() {
+        let mut told = String::new();
+        let mut away = finding(Kind::StatusPage, "acme", Reason::Unreachable, "list pages: no reply");
+        away.state = State::Progressing;
+        let result = PageResult {
+            key: away.key.clone(),
+            address: None,
+            findings: vec![away],
+            totals: Default::default(),
+            stopped: false,
+        };
+        let mut line = |seconds| waiting_line(&result, Duration::from_millis(seconds), &mut told);
+        assert_eq!(
+            line(2500),
+            "· StatusPage default/acme: list pages: no reply; retrying in 3 s"
+        );
+        assert_eq!(line(5000), "· StatusPage default/acme: retrying in 5 s");
+    }
+}

@@ -3,7 +3,7 @@
 use std::io::{self, BufRead, IsTerminal, Write};
 
 use super::screen::printing;
-use super::session::asked_to_end;
+use super::signal::asked_to_end;
 
 /// How a question was answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,7 +66,7 @@ pub(super) async fn line(question: &str) -> Line {
     }
     tokio::select! {
         biased;
-        () = &mut ended => {
+        _ = &mut ended => {
             let _printing = printing();
             let _ = writeln!(io::stderr());
             Line::Interrupted

@@ -15,15 +15,15 @@ pub struct Record {
     /// Records every change as an event in this log: a SQLite file, or a postgres:// URL. `statuspage events` shows it.
     #[arg(long, value_name = "PLACE", env = "STATUSPAGE_EVENTS", hide_env_values = true)]
     pub events: Option<String>,
-    /// File for what is not in the log yet, so that no end of the process loses it; on a disk that outlives the process
+    /// File for events that are not in the log yet, so that a crash loses none; on a disk that outlives the process
     /// [default: beside a SQLite file; none with PostgreSQL].
     #[arg(long, value_name = "FILE")]
     pub events_journal: Option<PathBuf>,
     /// Deletes events that are older, such as 365d [default: none].
     #[arg(long, value_name = "DURATION", value_parser = quantity::duration)]
     pub events_max_age: Option<Duration>,
-    /// Deletes the oldest events when all of them take more, such as 500Mi; indexes take twice as much beside it
-    /// [default: no bound].
+    /// Deletes the oldest events when the log grows beyond this, such as 500Mi; indexes take twice as much on top
+    /// [default: no limit].
     #[arg(long, value_name = "BYTES", value_parser = quantity::bytes)]
     pub events_max_size: Option<u64>,
     /// Writes addresses of people and of webhooks into events as they are [default: masked, such as j…@example.com].

@@ -7,15 +7,17 @@ use clap::Args;
 use super::{Failure, Outcome};
 use crate::manifest::editor_schema;
 
-const USE: &str = "\
-Write it beside the manifests, and name it in the first line of each file:
+const EXAMPLES: &str = "\
+Examples:
   statuspage schema > pages/statuspage.jsonschema
+
+Name it in the first line of each manifest:
   # yaml-language-server: $schema=statuspage.jsonschema
-Files that `statuspage export` writes have both.";
+What `statuspage export` writes has both.";
 
 /// Options of `schema`.
 #[derive(Clone, Debug, Args)]
-#[command(after_help = USE)]
+#[command(after_help = EXAMPLES)]
 pub struct Arguments {}
 
 /// Prints the schema.

@@ -9,24 +9,25 @@ use clap::{Args, ValueEnum};
 use tokio::net::TcpListener;
 
 use super::progress::lines;
-use super::session::{asked_to_end, block_on};
+use super::session::block_on;
+use super::signal::{Asked, asked_to_end};
 use super::{Failure, Outcome};
 use crate::server::{
     Behaviour, DataLocation, ErrorShape, LoggedRequest, MetricPatch, OnRequest, PageSeed, Server, ServerOptions,
 };
 
-const EXAMPLES_HELP: &str = "\
+const EXAMPLES: &str = "\
 Examples:
   A page to try things on, which is gone in the end:
-    statuspage serve --data :memory: --token KEY --page 4kx9q2m7vt1b=Acme --log-requests
+    statuspage serve --data :memory: --token KEY --page 4kx9q2m7vt1b=Acme
   Another client:
-    curl -H 'Authorization: OAuth KEY' http://127.0.0.1:8080/v1/pages/4kx9q2m7vt1b/components
-  What everybody sees of the page:
+    curl -H 'Authorization: OAuth KEY' http://127.0.0.1:8080/v1/pages
+  What visitors see of the page:
     curl http://127.0.0.1:8080/api/v2/summary.json";
 
 /// Options of `serve`.
 #[derive(Clone, Debug, Args)]
-#[command(after_long_help = EXAMPLES_HELP)]
+#[command(after_help = EXAMPLES)]
 pub struct Arguments {
     /// Address to listen on; port 0 takes a free one.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
@@ -34,7 +35,7 @@ pub struct Arguments {
     /// File with the data, made when absent; `:memory:` keeps nothing.
     #[arg(long, value_name = "FILE", default_value = "statuspage.db")]
     pub data: PathBuf,
-    /// Token that is let in; may be repeated. Without any, one is made and printed.
+    /// Token to accept; may be repeated. Without any, one is generated and printed.
     #[arg(
         long = "token",
         value_name = "KEY",
@@ -42,16 +43,16 @@ pub struct Arguments {
         hide_env_values = true
     )]
     pub tokens: Vec<String>,
-    /// Page that has to exist, as ID=NAME or NAME; may be repeated. An absent one is created.
+    /// Page to serve, as ID=NAME or NAME; may be repeated. It is created if it does not exist.
     #[arg(long = "page", value_name = "ID=NAME")]
     pub pages: Vec<PageSeed>,
-    /// Id of the organization; without one, one is made.
+    /// Id of the organization; generated when absent.
     #[arg(long, value_name = "ID")]
     pub organization: Option<String>,
     /// Requests of one token in any 60 seconds; 0 turns every limit off.
     #[arg(long, value_name = "NUMBER", default_value_t = 60)]
     pub rate_limit: u32,
-    /// YAML file that fills blank pages.
+    /// YAML file to fill empty pages from.
     #[arg(long, value_name = "FILE")]
     pub seed: Option<PathBuf>,
     /// Print a line for every request: when, the status of the answer, method and path.
@@ -108,7 +109,7 @@ fn throttle_status(text: &str) -> Result<u16, String> {
     match text {
         "420" => Ok(420),
         "429" => Ok(429),
-        _ => Err("it is 420 or 429".to_owned()),
+        _ => Err("it must be 420 or 429".to_owned()),
     }
 }
 
@@ -167,9 +168,14 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<Outcome, Failur
             out.flush()
         };
         say(out).map_err(Failure::Output)?;
-        server.clone().serve(listener, asked_to_end()).await?;
+        let (sender, asked) = tokio::sync::oneshot::channel();
+        let end = async {
+            // Nobody hears it when the server has failed before.
+            let _ = sender.send(asked_to_end().await);
+        };
+        server.clone().serve(listener, end).await?;
         server.close().await;
-        Ok(Outcome::Success)
+        Ok(asked.await.map_or(Outcome::Success, Asked::of_service))
     })
 }
 

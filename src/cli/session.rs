@@ -8,8 +8,9 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::bar::Bar;
-use super::progress::{Lines, Tally, event_line, waiting_line};
+use super::progress::{Lines, Tally, event_line, is_summed_up, waiting_line};
 use super::record::Record;
+use super::signal::asked_to_end;
 use super::window::{self, WORTH_A_LINE, recorded_budgets};
 use super::{Connection, Failure};
 use crate::admin::Serving;
@@ -70,7 +71,7 @@ impl Session {
         let counted = tally.clone();
         let observer = move |page: &str, declaration: &Declaration, event: &Event| {
             counted.count(page, &declaration.key, event);
-            if let Some(lines) = &lines {
+            if let Some(lines) = lines.as_ref().filter(|_| !is_summed_up(&declaration.key, event)) {
                 lines(&event_line(&declaration.key, event));
             }
         };
@@ -253,6 +254,7 @@ pub(super) async fn settle(
     print: Option<&Lines>,
 ) -> PageResult {
     let mut settling = Settling::begin(driver.now(), limit);
+    let mut told = String::new();
     let mut interrupt = trigger.interrupt();
     loop {
         let outage = driver.outage();
@@ -263,7 +265,7 @@ pub(super) async fn settle(
                 end = &mut pass => end,
                 () = outage => {
                     if let Some(print) = print {
-                        print(&format!("Nothing was answered for {} s: stopping.", PATIENCE.as_secs()));
+                        print(&format!("No answer for {} s: stopping.", PATIENCE.as_secs()));
                     }
                     trigger.stop();
                     pass.await;
@@ -276,7 +278,7 @@ pub(super) async fn settle(
             return result(driver, stopped);
         };
         if let (Some(print), true) = (print, pause >= WORTH_A_LINE) {
-            print(&waiting_line(&result(driver, false), pause));
+            print(&waiting_line(&result(driver, false), pause, &mut told));
         }
         tokio::select! {
             () = tokio::time::sleep(pause) => {}
@@ -311,6 +313,16 @@ pub(super) fn until(at: Timestamp) -> Duration {
     at.duration_since(Clock::System.steady()).try_into().unwrap_or_default()
 }
 
+/// Runs a command that only reads, which ends at once when it is asked to.
+pub(super) fn block_on_reading<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    block_on(async {
+        tokio::select! {
+            result = work => result,
+            asked = asked_to_end() => Err(Failure::Asked(asked)),
+        }
+    })
+}
+
 /// Starts the asynchronous runtime and runs a command in it.
 pub(super) fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
     crate::statuspage::install_crypto();
@@ -319,22 +331,6 @@ pub(super) fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Res
         .build()
         .map_err(Failure::Runtime)?
         .block_on(work)
-}
-
-/// Returns when the process is asked to end: Ctrl-C or SIGTERM.
-pub(super) async fn asked_to_end() {
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
-            tokio::select! {
-                _ = tokio::signal::ctrl_c() => {}
-                _ = terminate.recv() => {}
-            }
-            return;
-        }
-    }
-    let _ = tokio::signal::ctrl_c().await;
 }
 
 #[cfg(test)]

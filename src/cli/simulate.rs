@@ -7,8 +7,14 @@ use clap::Args;
 use super::{Failure, Outcome};
 use crate::simulation::{self, Report};
 
+const EXAMPLES: &str = "\
+Examples:
+  statuspage simulate --seed 7
+  statuspage simulate --runs 1000 --keep-going";
+
 /// Options of `simulate`.
 #[derive(Clone, Debug, Args)]
+#[command(after_help = EXAMPLES)]
 pub struct Arguments {
     /// The seed of the run, or of the first of several.
     #[arg(long, value_name = "NUMBER", default_value_t = 1)]

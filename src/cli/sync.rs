@@ -13,16 +13,29 @@ use super::progress::{
     Lines, Tally, finding_lines, lines, print_problems, stranded_lines, summary, unrecorded, warning_line,
 };
 use super::record::Record;
-use super::session::{Session, asked_to_end, block_on, result, until};
+use super::session::{Session, block_on, result, until};
+use super::signal::{Asked, asked_to_end};
 use super::{Connection, Failure, HttpApi, Outcome};
 use crate::api::Reason;
 use crate::driver::{PageDriver, PassEnd, Trigger};
 use crate::engine::ObjectKey;
 use crate::store::directory::{DirectoryStore, LOCAL_STATE};
 
+const EXAMPLES: &str = "\
+Examples:
+  statuspage sync pages/
+  statuspage sync pages/ --http-listen 127.0.0.1:9090";
+
+const EXIT_HELP: &str = "\
+Ctrl-C or SIGTERM finishes the request that is under way and ends with exit
+code 130 or 0.";
+
 /// Options of `sync`.
 #[derive(Clone, Debug, Args)]
-#[command(after_long_help = super::connection::SECRETS_HELP)]
+#[command(
+    after_help = EXAMPLES,
+    after_long_help = format!("{EXAMPLES}\n\n{EXIT_HELP}\n\n{}", super::connection::SECRETS_HELP)
+)]
 pub struct Arguments {
     /// Directory with the manifests.
     #[arg(value_name = "DIR")]
@@ -47,13 +60,12 @@ pub fn run(arguments: &Arguments, _out: &mut dyn Write) -> Result<Outcome, Failu
     let session = Session::open(&arguments.directory, &arguments.connection, Some(Arc::clone(&print)))?;
     block_on(async {
         session.record(&arguments.record).await?;
-        let hint = format!("Watching {}. Ctrl-C ends.", arguments.directory.display());
+        let hint = format!("Watching {}. Ctrl-C stops.", arguments.directory.display());
         let serving = arguments.http.serve(&session, &print, false).await?;
         let watched = watch(&session, &arguments.directory, &print, vec![hint], asked_to_end()).await;
         session.end(serving).await;
-        watched
-    })?;
-    Ok(Outcome::Success)
+        Ok(watched?.of_service())
+    })
 }
 
 /// Runs all pages of a session until `end`, reading the directory again when it changes. The hint is printed once the
@@ -63,8 +75,8 @@ pub(super) async fn watch(
     directory: &Path,
     print: &Lines,
     hint: Vec<String>,
-    end: impl Future<Output = ()>,
-) -> Result<(), Failure> {
+    end: impl Future<Output = Asked>,
+) -> Result<Asked, Failure> {
     let (sender, mut changes) = mpsc::channel(1);
     let mut watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
         if event.is_ok_and(|event| concerns_manifests(&event)) {
@@ -81,15 +93,12 @@ pub(super) async fn watch(
     let mut running: Vec<(ObjectKey, tokio::task::JoinHandle<()>)> = Vec::new();
     let hint = Arc::new(Mutex::new(hint));
     if session.store.pages().is_empty() {
-        print(&format!(
-            "! no StatusPage can be read in {}: waiting for one",
-            directory.display()
-        ));
+        print(&format!("! no StatusPage in {}: waiting for one", directory.display()));
     }
     let bar = session.bar.show(&session.tally, Some(print));
     let used = session.tell_of_used_window();
     tokio::pin!(end, bar, used);
-    loop {
+    let asked = loop {
         for line in stranded_lines(&session.store.stranded()) {
             print(&line);
         }
@@ -101,7 +110,7 @@ pub(super) async fn watch(
             }
         }
         tokio::select! {
-            () = &mut end => break,
+            asked = &mut end => break asked,
             Some(()) = changes.recv() => {}
             never = &mut bar => match never {},
             never = &mut used => match never {},
@@ -109,16 +118,16 @@ pub(super) async fn watch(
         while tokio::time::timeout(QUIET, changes.recv()).await.is_ok() {}
         match session.store.reload() {
             Ok(manifests) => print_problems(&manifests),
-            Err(error) => print(&format!("! {error}; the last version stays in force")),
+            Err(error) => print(&format!("! {error}; still using the last version")),
         }
         trigger.changed();
-    }
+    };
     trigger.stop();
     for (_, task) in running {
         // A page that panicked has said so; the others still end in order.
         let _ = task.await;
     }
-    Ok(())
+    Ok(asked)
 }
 
 fn concerns_manifests(event: &notify::Event) -> bool {

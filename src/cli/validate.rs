@@ -10,8 +10,14 @@ use super::{Failure, Outcome};
 use crate::manifest::{Manifests, Problem, Source, read_directory};
 use crate::store::directory::{LockError, lock_path, published_updates};
 
+const EXAMPLES: &str = "\
+Examples:
+  statuspage validate pages/
+  statuspage validate pages/ --output github";
+
 /// Options of `validate`.
 #[derive(Clone, Debug, Args)]
+#[command(after_help = EXAMPLES)]
 pub struct Arguments {
     /// Directory with the manifests, or one file.
     #[arg(value_name = "DIR")]
@@ -105,7 +111,7 @@ fn text(manifests: &Manifests, arguments: &Arguments, out: &mut dyn Write) -> st
     if declarations == 0 && manifests.problems.is_empty() {
         return writeln!(
             out,
-            "no declaration in {}: files end in .yaml, .yml or .json and have objects of {}",
+            "no declaration in {}: manifests end in .yaml, .yml or .json and have an apiVersion of {}",
             arguments.directory.display(),
             crate::api::GROUP
         );

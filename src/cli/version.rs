@@ -8,8 +8,14 @@ use super::{Failure, Outcome};
 use crate::admin::status::{commit, rust_version};
 use crate::api::{GROUP, VERSION};
 
+const EXAMPLES: &str = "\
+Examples:
+  statuspage version
+  statuspage version --output json";
+
 /// Options of `version`.
 #[derive(Clone, Debug, Args)]
+#[command(after_help = EXAMPLES)]
 pub struct Arguments {
     /// Form of the output.
     #[arg(short, long, value_enum, value_name = "FORMAT", default_value_t = Format::Text)]

@@ -61,7 +61,7 @@ pub(super) async fn tell_of_used_window(budgets: &BudgetRegistry) -> Infallible 
         let wait = budget.estimate(1);
         if budget.stats().waiting > 0 && !wait.is_zero() {
             note(&format!(
-                "the request budget of the token is used up, resuming in {} s",
+                "the token's request budget is used up, resuming in {} s",
                 wait.as_secs() + 1
             ));
         }
@@ -86,5 +86,5 @@ pub(super) async fn unrecorded(budgets: &BudgetRegistry, state: &Path) -> String
         };
     }
     let directory = state.display();
-    format!("requests cannot be recorded in {directory}: make room on its disk, and run this again")
+    format!("cannot record requests in {directory}: free space on its disk, then run this again")
 }

@@ -36,7 +36,7 @@ pub struct Binding {
 #[derive(Debug, thiserror::Error)]
 pub enum Refusal {
     /// There is no such declaration.
-    #[error("{key} is no declaration of StatusPage {page}")]
+    #[error("{key} is not a declaration of StatusPage {page}")]
     NotDeclared {
         /// The declaration.
         key: ObjectKey,
@@ -47,7 +47,7 @@ pub enum Refusal {
     #[error("{0} is being deleted")]
     Deleting(ObjectKey),
     /// The page cannot be read.
-    #[error("the page cannot be looked at: {0}")]
+    #[error("cannot read the page: {0}")]
     Unreadable(String),
     /// It has another one.
     #[error("{key} is bound to {id} already, which is on the page: {description}")]
@@ -82,7 +82,7 @@ pub enum Refusal {
         id: String,
     },
     /// Nothing is called like that.
-    #[error("page {page} has nothing that {key} would be{hint}")]
+    #[error("nothing on page {page} matches {key}{hint}")]
     Unmatched {
         /// Id of the page.
         page: String,
@@ -92,7 +92,7 @@ pub enum Refusal {
         hint: String,
     },
     /// Several are called like that.
-    #[error("page {page} has several that {key} may be; run again with the id of one of them:{list}")]
+    #[error("several objects on page {page} match {key}; run again with the id of one of them:{list}")]
     Several {
         /// Id of the page.
         page: String,
@@ -168,7 +168,7 @@ pub async fn propose<S: Store>(
         match free.len() {
             0 => String::new(),
             count => format!(
-                "; without a declaration are{}{}",
+                "; not declared:{}{}",
                 free.iter().take(LISTED).cloned().collect::<String>(),
                 if count > LISTED {
                     format!("\n  and {} more", count - LISTED)

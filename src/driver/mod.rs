@@ -9,6 +9,7 @@
 pub mod binding;
 mod interrupt;
 mod page;
+mod pages_seen;
 mod perform;
 pub mod preview;
 mod recorder;
@@ -17,5 +18,6 @@ mod store;
 pub use crate::clock::Clock;
 pub use interrupt::{Interrupt, Trigger};
 pub use page::{PATIENCE, PageDriver, PageOptions, PassEnd, Pending, Settling, Totals};
+pub use pages_seen::pages_seen;
 pub use recorder::{Conclusion, Effect, Expectation, Happening, Recorder, Ticket};
 pub use store::{Access, Event, EventKind, Store, StoreChange, StoreError, View};

@@ -21,7 +21,7 @@ pub const RECONCILING: &str = "Reconciling";
 /// Condition type: somebody has to do something.
 pub const STALLED: &str = "Stalled";
 
-const ALL_AS_DECLARED: &str = "every declared field has its declared value";
+const ALL_AS_DECLARED: &str = "every declared field matches";
 
 /// The status that follows from a finding. Everything but conditions, generation, drift and sync time is kept; one that says
 /// all of it already stays shared.
@@ -108,7 +108,7 @@ fn drift_message(first: &Drift, count: usize) -> String {
         String::new()
     };
     let message = format!(
-        "{} is {} on the page, declared is {}{more}",
+        "{} is {} on the page, declared as {}{more}",
         first.field, first.observed, first.desired
     );
     shortened(&message).into_owned()

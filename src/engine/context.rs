@@ -44,7 +44,7 @@ impl Blocked {
         Blocked {
             state: State::Unknown,
             reason: Reason::Progressing,
-            message: format!("{what} were not read yet"),
+            message: format!("not read yet: {what}"),
         }
     }
 
@@ -335,11 +335,11 @@ impl<'a> Context<'a> {
         }
         let message = match self.index.get(&key) {
             Some(_) if self.claims.is_unproven(&key) => {
-                format!("waits for {kind} {name}: looking whether it is on the page")
+                format!("waiting for {kind} {name}: checking whether it is on the page")
             }
-            Some(_) => format!("waits for {kind} {name}, which is not on the page yet"),
+            Some(_) => format!("waiting for {kind} {name}, which is not on the page yet"),
             None => format!(
-                "waits for {kind} {name}: no such declaration in namespace {} for this page; create it or correct the name",
+                "waiting for {kind} {name}: no such declaration in namespace {} for this page; create it or correct the name",
                 self.declaration.key.namespace
             ),
         };

@@ -38,7 +38,7 @@ impl<'a> Planner<'a> {
                 declaration,
                 State::Suspended,
                 Reason::Suspended,
-                "suspend is true: nothing is done for this object",
+                "suspend is true: this object is left alone",
             );
             self.record(declaration, outcome);
             return;
@@ -148,7 +148,7 @@ impl<'a> Planner<'a> {
         match planned {
             Ok((request, found)) => {
                 if let Some(pursuit) = evidence::renewal::<K>(context) {
-                    let message = "looking again whether the object is gone from the page";
+                    let message = "checking again whether the object is gone from the page";
                     let outcome = Outcome::new(declaration, State::Progressing, Reason::Progressing, message);
                     self.follow(declaration, pursuit, K::PRIORITY);
                     return self.record(declaration, outcome);
@@ -244,7 +244,7 @@ impl<'a> Planner<'a> {
             let pursuit = pursue(self.world, what);
             match pursuit.says.clone() {
                 Some(blocked) => outcome.stop(blocked.state, blocked.reason, blocked.message),
-                None => outcome.progress("reading what the change must leave as it is"),
+                None => outcome.progress("reading what the change must not touch"),
             }
             self.follow(declaration, pursuit, K::PRIORITY);
             return self.record(declaration, outcome);
@@ -324,7 +324,7 @@ impl<'a> Planner<'a> {
                 Kind::IncidentTemplate => {
                     "edit the template in the console to match, or declare another one".to_owned()
                 }
-                _ => "delete the declaration and create it anew".to_owned(),
+                _ => "delete the declaration and create it again".to_owned(),
             });
             outcome.message = format!(
                 "{} can only be given when the {} is created: change it back, or {way_out}",
@@ -411,7 +411,7 @@ impl<'a> Planner<'a> {
                 || declaration.is_to_take_over() && declaration.spec.own_deletion().is_none())
             && policies.management == ManagementPolicy::Full
         {
-            let hold = step(declaration, Action::Hold, Priority::Incident, "put the finalizer on");
+            let hold = step(declaration, Action::Hold, Priority::Incident, "add the finalizer");
             self.plan.steps.push(hold);
         }
         let annotated = declaration.id_annotation.as_deref();

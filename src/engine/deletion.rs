@@ -14,7 +14,7 @@ use super::fields::Change;
 use super::identity::{Identity, shown_time};
 use super::journal::{journalled_list, open_creation};
 use super::kinds;
-use super::plan::{Action, ReadWhat, State};
+use super::plan::{Action, ReadWhat, State, Step};
 use super::planner::{Outcome, Planner, step};
 use super::request::Request;
 use crate::api::{ComponentGroupSpec, IncidentSpec, Kind, Reason};
@@ -55,7 +55,7 @@ pub(super) fn plan<'a>(planner: &mut Planner<'a>, declaration: &'a Declaration) 
             return planner.record(declaration, outcome);
         }
         (None, None) => {
-            let message = "its creation was interrupted and its manifest is gone, so its outcome cannot be told: restore the manifest, apply, then remove it again";
+            let message = "its creation was interrupted and its manifest is gone, so nobody knows whether it succeeded: restore the manifest, apply, then remove it again";
             return planner.record(
                 declaration,
                 Outcome::new(declaration, State::Stalled, Reason::Ambiguous, message),
@@ -161,7 +161,7 @@ fn let_go<'a>(planner: &mut Planner<'a>, declaration: &'a Declaration) {
 
 fn wait_for_attempt(planner: &mut Planner<'_>, declaration: &Declaration, at: Timestamp) {
     let message = format!(
-        "its last request got no clear answer, and may be carried out until {}; goes then",
+        "its last request got no clear answer and may still take effect until {}: it is released then",
         shown_time(planner.world, at)
     );
     planner.wait_for_proof(at);
@@ -307,7 +307,7 @@ fn group_ends_by_itself<'a>(planner: &mut Planner<'a>, declaration: &'a Declarat
     };
     let members = planner.index.remote_members(id);
     if !members.is_empty() && members.iter().all(|member| ends_with_us(member)) {
-        let message = "waits for its components, with the last of which it disappears";
+        let message = "waiting for its components: it disappears with the last one";
         planner.record(
             declaration,
             Outcome::new(declaration, State::Progressing, Reason::Deleting, message),
@@ -330,28 +330,44 @@ pub(super) fn cap(planner: &mut Planner<'_>) {
     if planned == 0 || planned.saturating_add(world.recent_deletions()) <= allowed {
         return;
     }
-    let message = format!(
-        "{planned} deletions are asked for and {} were done in the last ten minutes, the deletionCap of StatusPage {} is {allowed}: if they are meant, annotate the StatusPage with {}={}",
-        world.recent_deletions(),
-        world.page.key.name,
-        crate::api::ALLOW_DELETES,
-        planned.saturating_add(world.recent_deletions())
-    );
-    let (held, kept) = std::mem::take(&mut planner.plan.steps)
+    let (held, kept): (Vec<Step>, Vec<Step>) = std::mem::take(&mut planner.plan.steps)
         .into_iter()
         .partition(|step| step.action.is_deletion());
     planner.plan.steps = kept;
-    let held: Vec<super::plan::Step> = held;
-    let keys = held
+    let page = &world.page.key;
+    let done = match world.recent_deletions() {
+        0 => String::new(),
+        done => format!(" and {done} were done in the last ten minutes"),
+    };
+    let message = format!(
+        "{planned} deletions are pending ({}){done}; the deletionCap of StatusPage {} is {allowed}, so nothing is deleted. If they are meant, annotate the StatusPage with {}={}",
+        named(held.iter().map(|step| &step.key)),
+        page.name,
+        crate::api::ALLOW_DELETES,
+        planned.saturating_add(world.recent_deletions())
+    );
+    let held_back = format!("not deleted: see the deletionCap of StatusPage {}", page.name);
+    let messages = held
         .iter()
-        .map(|step| &step.key)
-        .chain(std::iter::once(&world.page.key));
-    for key in keys {
+        .map(|step| (&step.key, &held_back))
+        .chain([(page, &message)]);
+    for (key, message) in messages {
         if let Some(outcome) = planner.outcomes.get_mut(key) {
             outcome.state = State::Stalled;
             outcome.reason = Reason::DeletionCapped;
-            outcome.message.clone_from(&message);
+            outcome.message.clone_from(message);
         }
+    }
+}
+
+/// The first of many objects, by name.
+fn named<'a>(keys: impl Iterator<Item = &'a ObjectKey>) -> String {
+    const NAMED: usize = 5;
+    let mut names: Vec<String> = keys.map(|key| format!("{} {}", key.kind, key.name)).collect();
+    names.sort_unstable();
+    match names.len() {
+        0..=NAMED => names.join(", "),
+        all => format!("{} and {} more", names[..NAMED].join(", "), all - NAMED),
     }
 }
 

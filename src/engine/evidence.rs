@@ -172,7 +172,7 @@ pub(super) fn presence<'w, K: Rules>(context: &Context<'w>, id: &str) -> Presenc
         return Presence::Gone;
     }
     let noun = context.declaration.key.kind.noun();
-    let looking = format!("the page does not show {noun} {id}; looking whether it is gone");
+    let looking = format!("the page does not show {noun} {id}; checking whether it is gone");
     let from = missing.confirmable_from();
     let pursuit = if world.now < from {
         Pursuit::waking(from)
@@ -396,7 +396,7 @@ impl Census {
             let pause = CONTRADICTION_PAUSE.saturating_mul(1_i32 << list.contradictions.min(6));
             let due = after(list.read_at, pause.min(SignedDuration::from_mins(10)));
             let message = format!(
-                "the list of the page lacks {many} of {} recorded objects, and some of those are there: it is not believed, and read again",
+                "the page's list lacks {many} of {} recorded objects, but some of those exist: the list is not trusted and is read again",
                 self.recorded
             );
             let pursuit = if world.now < due {

@@ -69,7 +69,7 @@ impl Identified {
         Identified::stop(
             State::Unknown,
             Reason::Progressing,
-            "it is not known yet whether it is on the page",
+            "not known yet whether it is on the page",
         )
     }
 
@@ -458,7 +458,7 @@ fn recover<K: Rules>(
             State::Stalled,
             Reason::Ambiguous,
             format!(
-                "an attempt to create the {noun} was interrupted, and the page has one with id {} that seems to be older than the attempt: put its id into the annotation {} to take it over, or delete it",
+                "an attempt to create the {noun} was interrupted, and the page has one with id {} that seems to be older than the attempt: put its id into the annotation {} to adopt it, or delete it",
                 K::id(found),
                 crate::api::ID
             ),
@@ -483,7 +483,7 @@ fn recover<K: Rules>(
                 State::Progressing,
                 Reason::Progressing,
                 format!(
-                    "an earlier attempt to create the {noun} {why}; looking whether it succeeded, until {}",
+                    "an earlier attempt to create the {noun} {why}; checking until {} whether it succeeded",
                     shown_time(world, settled)
                 ),
             );
@@ -556,7 +556,7 @@ fn adopt<K: Rules>(context: &Context<'_>, rules: &K, candidates: &[&K::Remote]) 
                 State::Stalled,
                 Reason::AlreadyExists,
                 format!(
-                    "the page already has {} {:?} with id {id}, {whose}: to take it over set {by_name}the annotation {annotation}={id}, to create another one set adoptionPolicy: CreateNew",
+                    "the page already has {} {:?} with id {id}, {whose}: to adopt it, set {by_name}the annotation {annotation}={id}; to create another one, set adoptionPolicy: CreateNew",
                     context.declaration.key.kind.with_article(),
                     rules.title(context),
                 ),

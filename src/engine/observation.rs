@@ -67,7 +67,7 @@ impl Planner<'_> {
             return Err(Blocked {
                 state: State::Unknown,
                 reason: Reason::Progressing,
-                message: "the status embed was not read yet".to_owned(),
+                message: "the status embed is not read yet".to_owned(),
             });
         };
         let fields = kinds::embed_fields(declared, &known.value);

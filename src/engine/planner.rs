@@ -177,7 +177,7 @@ impl<'a> Planner<'a> {
                     page,
                     State::Suspended,
                     Reason::Suspended,
-                    "suspend is true: nothing is done for this page and its declarations",
+                    "suspend is true: this page and its declarations are left alone",
                 ),
             );
             if page.deleting && world.around.ending.contains_key(&page.key.namespace) {
@@ -204,7 +204,7 @@ impl<'a> Planner<'a> {
         };
         if !page.deleting && !page.finalizer && self.held_declarations() > 0 {
             // Its declarations need it to the end: they cannot be deleted on a page whose token nobody knows.
-            let hold = step(page, Action::Hold, Priority::Incident, "put the finalizer on");
+            let hold = step(page, Action::Hold, Priority::Incident, "add the finalizer");
             self.plan.steps.push(hold);
         }
         let read_at = world.page_read_at.unwrap_or(world.now);
@@ -231,12 +231,12 @@ impl<'a> Planner<'a> {
             let left = self.held_declarations();
             outcome.state = State::Progressing;
             outcome.reason = Reason::Deleting;
-            outcome.message = format!("waits until its {left} declarations are gone; the page on Statuspage stays");
+            outcome.message = format!("waiting until its {left} declarations are gone; the page itself stays");
             self.record(page, outcome);
             return Open::All;
         }
         if let Some((what, failure)) = self.failing_list() {
-            let message = format!("{what} cannot be read, everything else goes on: {}", failure.message);
+            let message = format!("cannot read {what}, everything else continues: {}", failure.message);
             if failure.terminal {
                 // A matter of whoever needs the list; the page itself is well.
                 outcome.message = message;
@@ -245,7 +245,7 @@ impl<'a> Planner<'a> {
             }
         }
         if page.set_aside {
-            "its settings were not looked at".clone_into(&mut outcome.message);
+            "its settings were not checked".clone_into(&mut outcome.message);
             self.record(page, outcome);
             return Open::All;
         }
@@ -349,12 +349,12 @@ impl<'a> Planner<'a> {
                 declaration,
                 State::Suspended,
                 Reason::Suspended,
-                "suspend is true: nothing is done for this object",
+                "suspend is true: this object is left alone",
             )
         } else if self.world.gate.is_none() {
             return;
         } else {
-            let message = format!("waits for StatusPage {page}: see its conditions");
+            let message = format!("waiting for StatusPage {page}: see its conditions");
             Outcome::new(declaration, State::Progressing, Reason::PageNotReady, message)
         };
         self.record(declaration, outcome);

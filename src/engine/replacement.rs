@@ -79,7 +79,7 @@ impl<'a> Planner<'a> {
             Err(blocked) => return Replacement::Blocked(blocked),
         };
         if status.object().applied.get(REPLACED) == Some(&values) {
-            let way_out = "remove it: the page did not take it from an object that was created for it either";
+            let way_out = "remove it: the page did not keep it in an object that was created with it either";
             return Replacement::Not(Some(way_out.to_owned()));
         }
         let id = K::id(remote).to_owned();

@@ -8,6 +8,8 @@ use std::sync::Arc;
 use serde_json::Value;
 use serde_yaml::granit_parser::{Event, Parser, Span};
 
+use super::syntax::{self, SyntaxError};
+
 /// A part of a file between two `---` lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Piece<'a> {
@@ -26,15 +28,6 @@ pub struct Place {
     pub column: usize,
     /// Number of characters.
     pub length: usize,
-}
-
-/// Why a document cannot be read.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SyntaxError {
-    /// Where.
-    pub place: Place,
-    /// What.
-    pub message: String,
 }
 
 /// A document as a value, with the place of every key and value.
@@ -164,7 +157,7 @@ pub fn read(piece: Piece<'_>) -> Result<Option<Document>, SyntaxError> {
     };
     let mut value: Value = match serde_yaml::from_str_with_options(piece.text, options) {
         Ok(value) => value,
-        Err(error) => return Err(syntax_error(&error, piece)),
+        Err(error) => return Err(syntax::explain(&error, piece)),
     };
     if value.is_null() {
         return Ok(None);
@@ -174,43 +167,6 @@ pub fn read(piece: Piece<'_>) -> Result<Option<Document>, SyntaxError> {
         value,
         positions: positions(piece),
     }))
-}
-
-fn syntax_error(error: &serde_yaml::Error, piece: Piece<'_>) -> SyntaxError {
-    let error = error.without_snippet();
-    let mut place = Place {
-        line: piece.line,
-        column: 1,
-        length: 0,
-    };
-    if let Some(location) = error.location() {
-        place.line += usize::try_from(location.line().saturating_sub(1)).unwrap_or_default();
-        place.column = usize::try_from(location.column().max(1)).unwrap_or(1);
-    }
-    SyntaxError {
-        place,
-        message: without_location(&error.to_string()),
-    }
-}
-
-/// The reader's message without the position that it carries inside the document: ours is inside the file.
-fn without_location(message: &str) -> String {
-    let first = message.lines().next().unwrap_or_default();
-    let end = ["at line ", "line "]
-        .iter()
-        .filter_map(|mark| first.rfind(mark))
-        .find(|start| first[*start..].contains("column"))
-        .unwrap_or(first.len());
-    let tail = first[end..].split_once(": ").map_or("", |(_, tail)| tail);
-    let head = first[..end]
-        .trim_end_matches([' ', ',', '('])
-        .trim_end_matches(" at")
-        .trim_start_matches("error: ");
-    match (head.is_empty(), tail.is_empty()) {
-        (_, true) => head.to_owned(),
-        (true, false) => tail.to_owned(),
-        (false, false) => format!("{head}: {tail}"),
-    }
 }
 
 /// `1.0` and `1e3` reach an apiserver as integers, since JSON does not know the difference.
@@ -389,7 +345,7 @@ mod tests {
         })
         .unwrap_err();
         assert_eq!((error.place.line, error.place.column), (13, 1), "{}", error.message);
-        assert!(error.message.contains("duplicate"), "{}", error.message);
+        assert!(error.message.contains("twice"), "{}", error.message);
         assert!(!error.message.contains("line"), "{}", error.message);
     }
 }

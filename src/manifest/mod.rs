@@ -9,6 +9,7 @@
 //! - no clock: what depends on the time is in [`Manifests::check_times`], which is given it;
 //! - the text of a document that may hold a Secret is never shown.
 
+mod calendar;
 mod directory;
 mod document;
 mod edit;
@@ -21,6 +22,7 @@ mod reader;
 mod references;
 mod schema;
 mod suggestion;
+mod syntax;
 mod write;
 
 use std::collections::BTreeMap;
@@ -35,6 +37,7 @@ pub use editor_schema::{SCHEMA_FILE, editor_schema, modeline};
 pub use export::{AlreadyDeclared, Export, ExportOptions, export, slug};
 pub use object::Object;
 pub use problem::{Problem, Severity, Source};
+pub use reader::page_id_in;
 pub use suggestion::nearest;
 pub use write::to_yaml;
 

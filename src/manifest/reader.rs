@@ -7,8 +7,9 @@ use serde_json::{Map, Value};
 
 use super::document::{self, Place, Positions, child};
 use super::schema::{Finding, KindSchema, Side};
+use super::syntax::RENDER_FIRST;
 use super::{Declared, Manifest, Manifests, Object, Other, Problem, Source, suggestion};
-use crate::api::{GROUP, Kind, VERSION};
+use crate::api::{ANNOTATIONS, GROUP, Kind, VERSION};
 
 /// Fields of metadata that only a server writes; `kubectl get -o yaml` prints them, so they may be in a manifest.
 const SERVER_METADATA: [&str; 9] = [
@@ -57,13 +58,14 @@ pub fn read_file(file: &Path, text: &str, into: &mut Manifests) {
                     line: error.place.line,
                     column: error.place.column,
                 };
-                // The reader's message may quote the text that it stumbled over.
-                let message = match confidential {
-                    true => "not valid YAML".to_owned(),
-                    false => format!("not valid YAML: {}", error.message),
+                // Message and help may quote the text that the reader stumbled over.
+                let (message, help) = match confidential {
+                    true => ("not valid YAML".to_owned(), None),
+                    false => (format!("not valid YAML: {}", error.message), error.help),
                 };
                 into.problems.push(Problem {
                     confidential,
+                    help,
                     ..Problem::error(source, error.place.length, message)
                 });
             }
@@ -94,7 +96,14 @@ impl Reader<'_> {
     }
 
     fn error(&mut self, place: Place, message: impl Into<String>, help: Option<String>) {
-        let problem = Problem::error(self.source(place), place.length, message);
+        self.problem(Problem::error(self.source(place), place.length, message), help);
+    }
+
+    fn warning(&mut self, place: Place, message: impl Into<String>, help: Option<String>) {
+        self.problem(Problem::warning(self.source(place), place.length, message), help);
+    }
+
+    fn problem(&mut self, problem: Problem, help: Option<String>) {
         self.into.problems.push(Problem {
             help,
             confidential: self.confidential,
@@ -127,12 +136,14 @@ impl Reader<'_> {
             return;
         }
         if group != GROUP {
-            if Kind::parse(&kind_name).is_some() && suggestion::nearest(group, [GROUP]).is_some() {
-                let help = format!("did you mean `{GROUP}/{VERSION}`?");
+            if kind_meant(&kind_name).is_some() && is_meant_as_ours(group) {
                 return self.error(
                     positions.value("/apiVersion"),
-                    format!("unknown API group `{group}`"),
-                    Some(help),
+                    format!(
+                        "`{}` is not an apiVersion of a {kind_name}",
+                        super::schema::shortened(&api_version)
+                    ),
+                    Some(format!("write `{GROUP}/{VERSION}`")),
                 );
             }
             self.into.other.push(Other {
@@ -144,8 +155,12 @@ impl Reader<'_> {
             return;
         }
         let Some(kind) = Kind::parse(&kind_name) else {
-            let help = suggestion::advice(&kind_name, Kind::ALL.map(Kind::as_str));
-            return self.error(positions.value("/kind"), format!("unknown kind `{kind_name}`"), help);
+            let help = match kind_meant(&kind_name) {
+                Some(kind) => Some(format!("did you mean `{kind}`?")),
+                None => suggestion::advice(&kind_name, Kind::ALL.map(Kind::as_str)),
+            };
+            let shown = super::schema::shortened(&kind_name);
+            return self.error(positions.value("/kind"), format!("unknown kind `{shown}`"), help);
         };
         if version != VERSION {
             let help = Some(format!("write `{GROUP}/{VERSION}`"));
@@ -163,18 +178,24 @@ impl Reader<'_> {
         match fields.get(name) {
             Some(Value::String(word)) if !word.is_empty() => Some(word.clone()),
             Some(_) => {
-                self.error(positions.value(&child("", name)), format!("{name} is a text"), None);
+                self.error(
+                    positions.value(&child("", name)),
+                    format!("{name} must be a string"),
+                    None,
+                );
                 None
             }
             None => {
-                let help = suggestion::nearest(name, fields.keys().map(String::as_str))
-                    .map(|near| format!("`{near}` is written `{name}`"))
-                    .unwrap_or_else(|| "keep files that are not manifests out of this directory".to_owned());
-                self.error(
-                    positions.value(""),
-                    format!("not a manifest: {name} is missing"),
-                    Some(help),
-                );
+                let near = suggestion::nearest(name, fields.keys().map(String::as_str));
+                let (message, help) = match (near, what_is_missing(name, fields)) {
+                    (Some(near), _) => (format!("{name} is missing"), format!("`{near}` is written `{name}`")),
+                    (None, Some(help)) => (format!("{name} is missing"), help),
+                    (None, None) => (
+                        format!("not a manifest: {name} is missing"),
+                        "keep files that are not manifests out of this directory".to_owned(),
+                    ),
+                };
+                self.error(positions.value(""), message, Some(help));
                 None
             }
         }
@@ -211,9 +232,10 @@ impl Reader<'_> {
                 confidential: self.confidential,
             });
         }
-        let broken = !findings.is_empty();
+        let broken = !findings.is_empty() | self.annotations(kind, &value, positions);
         for finding in findings {
-            self.error(place_of(positions, &finding), finding.message, finding.help);
+            let help = advice(&finding, &value);
+            self.error(place_of(positions, &finding), finding.message, help);
         }
         let (false, Some(name)) = (broken, name) else { return };
         match Object::from_value(kind, value) {
@@ -236,6 +258,137 @@ impl Reader<'_> {
             }
         }
     }
+}
+
+impl Reader<'_> {
+    /// Says what is wrong with the annotations; true when one of them must be mended first: nobody would read it.
+    fn annotations(&mut self, kind: Kind, value: &Value, positions: &Positions) -> bool {
+        let mut broken = false;
+        let annotations = value.pointer("/metadata/annotations").and_then(Value::as_object);
+        for name in annotations.into_iter().flat_map(Map::keys) {
+            let Some((group, word)) = name.split_once('/') else {
+                continue;
+            };
+            let place = positions.key(&child("/metadata/annotations", name));
+            let shown = super::schema::shortened(name);
+            let known = ANNOTATIONS.iter().find(|(known, _)| known == name);
+            match known {
+                Some((_, Some(only))) if *only != kind => {
+                    let help = format!("it belongs on a {only}");
+                    self.warning(
+                        place,
+                        format!("annotation `{shown}` has no effect on a {kind}"),
+                        Some(help),
+                    );
+                }
+                Some(_) => {}
+                None if group == GROUP => {
+                    broken = true;
+                    let known = ANNOTATIONS.map(|(known, _)| known);
+                    // What all of them begin with makes none of them likely.
+                    let words = known.iter().filter_map(|known| Some(known.split_once('/')?.1));
+                    let help = match suggestion::nearest(word, words) {
+                        Some(near) => format!("did you mean `{GROUP}/{near}`?"),
+                        None => format!("known: {}", known.join(", ")),
+                    };
+                    self.error(place, format!("unknown annotation `{shown}`"), Some(help));
+                }
+                None => {
+                    let ours = format!("{GROUP}/{word}");
+                    if ANNOTATIONS.iter().any(|(known, _)| *known == ours) && is_meant_as_ours(group) {
+                        let help = format!("did you mean `{ours}`?");
+                        self.warning(place, format!("annotation `{shown}` has no effect"), Some(help));
+                    }
+                }
+            }
+        }
+        broken
+    }
+}
+
+/// The kind that a word means which is none: another case, the plural, or what Statuspage calls it.
+fn kind_meant(word: &str) -> Option<Kind> {
+    let plain: String = word.chars().filter(|letter| letter.is_alphanumeric()).collect();
+    let plain = plain.to_lowercase();
+    let is = |name: &str| {
+        let name = name.replace(' ', "").to_lowercase();
+        name == plain || plain.strip_suffix('s') == Some(name.as_str())
+    };
+    let by_name = Kind::ALL.into_iter().find(|kind| is(kind.as_str()) || is(kind.noun()));
+    by_name.or_else(|| {
+        ["maintenance", "scheduledmaintenance"]
+            .into_iter()
+            .any(is)
+            .then_some(Kind::Incident)
+    })
+}
+
+/// True when a group that is not ours can only have been meant as ours. Other groups have kinds of the same
+/// names (Backstage has a Component), and those are left alone.
+fn is_meant_as_ours(group: &str) -> bool {
+    match group {
+        // No kind of ours is in the core group.
+        "" => true,
+        _ => group.to_lowercase().contains("statuspage") || suggestion::nearest(group, [GROUP]).is_some(),
+    }
+}
+
+/// What to write for `apiVersion` or `kind` when the rest says that it is one of ours.
+fn what_is_missing(name: &str, fields: &Map<String, Value>) -> Option<String> {
+    let word = |name: &str| fields.get(name).and_then(Value::as_str);
+    match name {
+        "apiVersion" => {
+            let kind = kind_meant(word("kind")?)?;
+            Some(format!("write `apiVersion: {GROUP}/{VERSION}` for a {kind}"))
+        }
+        _ => {
+            let (group, _) = word("apiVersion")?.rsplit_once('/')?;
+            let kinds = Kind::ALL.map(Kind::as_str).join(", ");
+            is_meant_as_ours(group).then(|| format!("write `kind:` with one of {kinds}"))
+        }
+    }
+}
+
+/// What to do about a finding: its own help, or what its value tells.
+fn advice(finding: &Finding, value: &Value) -> Option<String> {
+    let Some(Value::String(text)) = value.pointer(&finding.pointer) else {
+        return finding.help.clone();
+    };
+    if text.contains("{{") && text.contains("}}") {
+        return Some(RENDER_FIRST.to_owned());
+    }
+    match finding.pointer.as_str() {
+        "/spec/pageId" => page_id_in(text).or_else(|| finding.help.clone()),
+        "/spec/subdomain" => subdomain_in(text)
+            .map(|subdomain| format!("write `subdomain: {subdomain}`"))
+            .or_else(|| finding.help.clone()),
+        _ => finding.help.clone(),
+    }
+}
+
+/// What to write for the address of a page.
+pub fn page_id_in(address: &str) -> Option<String> {
+    let trimmed = address.trim().trim_matches(['"', '\'']).trim();
+    let is_id = |part: &str| !part.is_empty() && part.chars().all(|letter| letter.is_ascii_alphanumeric());
+    let after = trimmed.split_once("pages/").map(|(_, after)| after);
+    let id = after.map(|after| after.split(['/', '?', '#', '.']).next().unwrap_or_default());
+    match id.or(Some(trimmed)).filter(|id| is_id(id)) {
+        Some(id) => Some(format!("the id is `{id}`")),
+        None => Some(format!(
+            "write `subdomain: {}` instead of pageId",
+            subdomain_in(trimmed)?
+        )),
+    }
+}
+
+/// The subdomain in the address of a page below statuspage.io.
+fn subdomain_in(address: &str) -> Option<&str> {
+    let address = address.trim();
+    let host = address.split_once("://").map_or(address, |(_, host)| host);
+    let host = host.split(['/', '?', '#']).next()?;
+    let label = host.strip_suffix(".statuspage.io")?;
+    let is_label = !label.is_empty() && !["manage", "api", "www"].contains(&label) && !label.contains('.');
+    is_label.then_some(label)
 }
 
 fn text_at<'a>(value: &'a Value, pointer: &str) -> Option<&'a str> {
@@ -269,10 +422,7 @@ fn name_finding(pointer: &str, name: &str, most: usize, dots: bool) -> Option<Fi
     let message = match name {
         "" => "a name is needed".to_owned(),
         _ if name.len() > most => format!("the name has {} characters, at most {most} are allowed", name.len()),
-        _ if !valid => format!(
-            "`{}` is not a name that Kubernetes takes",
-            super::schema::shortened(name)
-        ),
+        _ if !valid => format!("`{}` is not a valid name in Kubernetes", super::schema::shortened(name)),
         _ => return None,
     };
     let help = match dots {

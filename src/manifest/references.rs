@@ -8,6 +8,7 @@ use crate::api::{Kind, NamespaceGrant};
 /// Adds what is wrong with the manifests as a set.
 pub fn check(manifests: &mut Manifests) {
     let mut problems = duplicates(&manifests.declared);
+    problems.extend(same_pages(&manifests.manifests));
     let set = Set::new(manifests);
     for manifest in &manifests.manifests {
         set.check_page(manifest, &mut problems);
@@ -46,6 +47,45 @@ fn duplicates(declared: &[Declared]) -> Vec<Problem> {
                 });
             }
         }
+    }
+    problems
+}
+
+/// StatusPages that stand for one page: each has the lists of the page read, and both may own a setting.
+fn same_pages(manifests: &[Manifest]) -> Vec<Problem> {
+    let mut first: HashMap<(Option<&str>, String), &Manifest> = HashMap::new();
+    let mut problems = Vec::new();
+    for manifest in manifests {
+        let Object::StatusPage(page) = &manifest.object else {
+            continue;
+        };
+        let spec = &page.spec;
+        let (identity, shown, pointer) = match (&spec.page_id, &spec.subdomain) {
+            (Some(id), _) => (format!("id {id}"), format!("pageId {id}"), "/spec/pageId"),
+            (None, Some(subdomain)) => {
+                let label = subdomain.trim_end_matches(".statuspage.io").to_ascii_lowercase();
+                (
+                    format!("subdomain {label}"),
+                    format!("subdomain {label}"),
+                    "/spec/subdomain",
+                )
+            }
+            (None, None) => continue,
+        };
+        let other = *first.entry((spec.api.url.as_deref(), identity)).or_insert(manifest);
+        if std::ptr::eq(other, manifest) || other.name == manifest.name && other.namespace == manifest.namespace {
+            continue;
+        }
+        let help = match other.namespace == manifest.namespace {
+            true => format!("let every pageRef name `{}`, and remove this one", other.name),
+            false => format!(
+                "one is enough: let `{}` allow namespace {} in spec.allowedNamespaces",
+                other.name, manifest.namespace
+            ),
+        };
+        let message = format!("StatusPage `{}` is the same page ({shown})", other.name);
+        let problem = manifest.warning_at(pointer, message);
+        problems.push(problem.with_related(other.source.clone()).with_help(help));
     }
     problems
 }
@@ -100,7 +140,7 @@ impl<'a> Set<'a> {
                 format!("no StatusPage `{name}` is declared in namespace {namespace}"),
             );
             problem.help = self.page_elsewhere(name, namespace).or_else(|| match names {
-                [] => Some("declare it, with its pageId and the Secret of its token, or correct pageRef".to_owned()),
+                [] => Some("declare it, with its pageId and the Secret with its token, or correct pageRef".to_owned()),
                 names => suggestion::advice(name, names.iter().copied()),
             });
             problems.push(problem);
@@ -136,9 +176,9 @@ impl<'a> Set<'a> {
                 manifest
                     .warning_at(
                         "/spec/pageRef",
-                        format!("whether StatusPage `{name}` allows namespace {own} depends on the labels of the namespace"),
+                        format!("whether StatusPage `{name}` allows namespace {own} depends on the labels of that namespace"),
                     )
-                    .with_help("the labels are looked at in the cluster, not here"),
+                    .with_help("only the cluster knows the labels"),
             ),
         }
     }
@@ -285,7 +325,7 @@ fn equal_identities(manifests: &[Manifest]) -> Vec<Problem> {
                 format!("another {noun} of this page is {shown} too: `{}`", other.name),
             )
             .with_related(source(other))
-            .with_help("people cannot tell them apart: change one of them");
+            .with_help("visitors cannot tell them apart: change one of them");
         problems.push(problem);
     }
     problems

@@ -6,7 +6,7 @@ use kube::core::cel::{CompiledSchema, Validator, compile_schema};
 use serde_json::{Map, Value};
 
 use super::document::child;
-use super::suggestion;
+use super::{calendar, suggestion};
 use crate::api::Kind;
 
 /// Whether a finding is about the key or the value of a field.
@@ -178,7 +178,7 @@ fn check(schema: &Value, value: &Value, pointer: &str, findings: &mut Vec<Findin
         if schema.get("enum").is_some() {
             findings.push(
                 Finding::value(pointer, format!("{} cannot be null", name_of(pointer)))
-                    .with_help(Some("leave the field out to not declare it".to_owned())),
+                    .with_help(Some("leave the field out if you do not want to set it".to_owned())),
             );
         }
         return;
@@ -216,7 +216,7 @@ fn check_type(schema: &Value, value: &Value, pointer: &str, findings: &mut Vec<F
         return true;
     }
     let expected_words = match expected {
-        "string" => "a text",
+        "string" => "a string",
         "integer" => "a whole number",
         "number" => "a number",
         "boolean" => "true or false",
@@ -225,27 +225,51 @@ fn check_type(schema: &Value, value: &Value, pointer: &str, findings: &mut Vec<F
     };
     let found = match value {
         Value::Null => "nothing (null)".to_owned(),
-        Value::Bool(value) => format!("the boolean {value}"),
+        Value::Bool(value) => value.to_string(),
         Value::Number(number) => format!("the number {number}"),
-        Value::String(text) => format!("the text {}", shown(text)),
+        Value::String(text) => format!("the string {}", shown(text)),
         Value::Array(_) => "a list".to_owned(),
         Value::Object(_) => "a map".to_owned(),
     };
     let help = match (expected, value) {
-        ("string", Value::Bool(_) | Value::Number(_)) => {
-            Some("put it in quotes: YAML reads it as something else than a text".to_owned())
-        }
+        ("string", Value::Bool(_)) => Some("put it in quotes: YAML reads it as true or false".to_owned()),
+        ("string", Value::Number(_)) => Some("put it in quotes: YAML reads it as a number".to_owned()),
         ("integer" | "number" | "boolean", Value::String(_)) => Some("write it without quotes".to_owned()),
+        ("object", _) => right_form(schema, value, pointer),
+        ("array", Value::Object(_)) => Some("begin each item with `- `".to_owned()),
+        ("array", Value::String(text)) => Some(format!("write `[{text}]`")),
         _ => None,
     };
     findings.push(
         Finding::value(
             pointer,
-            format!("{} is {expected_words}, not {found}", name_of(pointer)),
+            format!("{} must be {expected_words}, not {found}", name_of(pointer)),
         )
         .with_help(help),
     );
     false
+}
+
+/// How a map is written that was written as a name or a list of names.
+fn right_form(schema: &Value, value: &Value, pointer: &str) -> Option<String> {
+    let name = match value {
+        Value::String(name) => name.as_str(),
+        Value::Array(items) => items.first()?.as_str()?,
+        _ => return None,
+    };
+    let is_short = !name.is_empty() && name.len() <= 63 && !name.contains(['\n', '{', '}', ',', '#', ':']);
+    if !is_short {
+        return None;
+    }
+    let field = name_of(pointer);
+    if let Some(words) = schema.pointer("/additionalProperties/enum").and_then(Value::as_array) {
+        let word = words.last().and_then(Value::as_str)?;
+        return Some(format!(
+            "write `{field}: {{{name}: {word}}}`, with the status that it has"
+        ));
+    }
+    let needs_name = schema.get("required")?.as_array()?.iter().any(|field| field == "name");
+    needs_name.then(|| format!("write `{field}: {{name: {name}}}`"))
 }
 
 fn check_text(schema: &Value, text: &str, pointer: &str, findings: &mut Vec<Finding>) {
@@ -267,9 +291,12 @@ fn check_text(schema: &Value, text: &str, pointer: &str, findings: &mut Vec<Find
             (0, _) => format!("{name} is empty"),
             _ => format!("{name} has {length} characters, at least {least} are needed"),
         };
-        findings.push(Finding::value(pointer, message).with_help(
-            (length == 0 && flag(schema, "nullable")).then(|| "leave the field out to not declare it".to_owned()),
-        ));
+        findings.push(
+            Finding::value(pointer, message).with_help(
+                (length == 0 && flag(schema, "nullable"))
+                    .then(|| "leave the field out if you do not want to set it".to_owned()),
+            ),
+        );
     }
     if let Some(most) = limit(schema, "maxLength")
         && length > most
@@ -279,11 +306,13 @@ fn check_text(schema: &Value, text: &str, pointer: &str, findings: &mut Vec<Find
             format!("{name} has {length} characters, at most {most} are allowed"),
         ));
     }
-    if schema.get("format").and_then(Value::as_str) == Some("date-time") && !is_time(text) {
-        findings.push(
-            Finding::value(pointer, format!("{} is not a time", shown(text)))
-                .with_help(Some("write it like 2030-01-31T14:00:00Z".to_owned())),
-        );
+    let wrong = match schema.get("format").and_then(Value::as_str) {
+        Some("date-time") => calendar::check_time(&name, text),
+        Some("date") => calendar::check_date(&name, text),
+        _ => None,
+    };
+    if let Some((message, help)) = wrong {
+        findings.push(Finding::value(pointer, message).with_help(Some(help)));
     }
 }
 
@@ -322,7 +351,7 @@ fn check_list(schema: &Value, items: &[Value], pointer: &str, findings: &mut Vec
     {
         findings.push(Finding::key(
             pointer,
-            format!("{name} has {} items, at least {least} needed", items.len()),
+            format!("{name} has {} items, at least {least} are needed", items.len()),
         ));
     }
     if let Some(most) = limit(schema, "maxItems")
@@ -422,21 +451,6 @@ fn limit(schema: &Value, keyword: &str) -> Option<usize> {
         .and_then(|limit| usize::try_from(limit).ok())
 }
 
-/// The RFC 3339 form that an apiserver takes; the ranges are left to the parser of times.
-fn is_time(text: &str) -> bool {
-    let bytes = text.as_bytes();
-    let shape = bytes.len() >= 20
-        && bytes.iter().take(19).enumerate().all(|(index, byte)| match index {
-            4 | 7 => *byte == b'-',
-            // Lower case is RFC 3339 too, but the rules of an apiserver cannot read it.
-            10 => *byte == b'T',
-            13 | 16 => *byte == b':',
-            _ => byte.is_ascii_digit(),
-        });
-    let zone = text.ends_with('Z') || (bytes.len() >= 25 && bytes.get(bytes.len() - 3) == Some(&b':'));
-    shape && zone && text.parse::<jiff::Timestamp>().is_ok()
-}
-
 /// The last name in a pointer, for messages.
 fn name_of(pointer: &str) -> String {
     let mut segments = pointer.rsplit('/').filter(|segment| !segment.is_empty());
@@ -448,7 +462,7 @@ fn name_of(pointer: &str) -> String {
 }
 
 /// A text for a message, in quotes and shortened.
-fn shown(text: &str) -> String {
+pub fn shown(text: &str) -> String {
     format!("`{}`", shortened(text))
 }
 

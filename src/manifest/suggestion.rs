@@ -10,11 +10,13 @@ pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) ->
             let whole = normalise(candidate);
             // A shortened name, such as `degraded` for `degraded_performance`, is far by edits and still meant.
             let shortened = plain.chars().count() >= 4 && whole.starts_with(&plain);
-            (if shortened { 0 } else { distance(&plain, &whole) }, candidate)
+            let edits = if shortened { 0 } else { distance(&plain, &whole) };
+            (edits, whole.chars().count().abs_diff(plain.chars().count()), candidate)
         })
-        .filter(|(distance, _)| *distance <= allowed)
-        .min_by_key(|(distance, _)| *distance)
-        .map(|(_, candidate)| candidate)
+        .filter(|(edits, ..)| *edits <= allowed)
+        // Of several the one that is most like it in length: a whole word before one that only begins so.
+        .min_by_key(|(edits, difference, _)| (*edits, *difference))
+        .map(|(.., candidate)| candidate)
 }
 
 /// The advice for a wrong word: the nearest right one, or else all of them when they are few.
@@ -25,8 +27,8 @@ pub fn advice<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str> + Cl
     let all: Vec<&str> = candidates.into_iter().collect();
     match all.len() {
         0 => None,
-        1..=12 => Some(format!("known here: {}", all.join(", "))),
-        more => Some(format!("known here: {} and {} more", all[..10].join(", "), more - 10)),
+        1..=12 => Some(format!("known: {}", all.join(", "))),
+        more => Some(format!("known: {} and {} more", all[..10].join(", "), more - 10)),
     }
 }
 
@@ -82,14 +84,12 @@ mod tests {
             Some("degraded_performance")
         );
         assert_eq!(nearest("", fields), None);
+        assert_eq!(nearest("component", ["ComponentGroup", "Component"]), Some("Component"));
     }
 
     #[test]
     fn lists_the_words_when_none_is_near() {
-        assert_eq!(
-            advice("purple", ["Same", "All"]).as_deref(),
-            Some("known here: Same, All")
-        );
+        assert_eq!(advice("purple", ["Same", "All"]).as_deref(), Some("known: Same, All"));
         assert_eq!(advice("purple", []), None);
     }
 }

@@ -118,8 +118,8 @@ impl Tenants {
             if recorded.0.is_none_or(|since| since.elapsed() >= KEPT) {
                 match tokio::time::timeout(TENANTS_LIMIT, log.store().tenant_kinds()).await {
                     Ok(Ok(found)) => recorded.1 = found,
-                    Ok(Err(error)) => tracing::warn!(?error, "the event log does not tell whose events it has"),
-                    Err(_) => tracing::warn!("the event log does not tell in time whose events it has"),
+                    Ok(Err(error)) => tracing::warn!(?error, "cannot list the namespaces of the event log"),
+                    Err(_) => tracing::warn!("cannot list the namespaces of the event log in time"),
                 }
                 // After a failure too: nobody waits for a log that is down with each request.
                 recorded.0 = Some(Instant::now());
@@ -159,7 +159,7 @@ async fn watch_cluster(client: Client, cluster: Arc<Mutex<Cluster>>) {
     }
 }
 
-/// How the process does.
+/// Health of the process.
 struct Health {
     store: KubernetesStore,
     figures: Arc<Figures>,

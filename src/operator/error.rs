@@ -39,9 +39,9 @@ pub enum OperatorError {
     #[error("the supervisor of the pages failed: {0}")]
     Supervisor(String),
     /// What was under way did not end in time; the Lease was not released.
-    #[error("what was under way did not end within {0:?}")]
+    #[error("requests under way did not end within {0:?}")]
     Unfinished(Duration),
     /// A second signal.
-    #[error("ended at once by a second signal")]
+    #[error("stopped at once by a second signal")]
     Interrupted,
 }

@@ -49,14 +49,14 @@ pub(super) async fn serve(listener: TcpListener, monitor: Monitor) {
         .fallback(not_found)
         .with_state(monitor);
     if let Err(error) = axum::serve(listener, router).await {
-        tracing::error!(%error, "health and metrics are not served any more");
+        tracing::error!(%error, "health and metrics are no longer served");
     }
 }
 
 async fn healthz(State(monitor): State<Monitor>) -> Response {
     let mut problems = Vec::new();
     if !monitor.figures.is_alive() {
-        problems.push("tasks do not get their turn");
+        problems.push("tasks are starved");
     }
     if monitor.leadership.is_overdue() {
         problems.push("the Lease was not renewed in time");
@@ -112,7 +112,7 @@ impl Monitor {
         counter(
             &mut registry,
             "statuspage_reconcile_panics",
-            "Drivers that panicked and began anew",
+            "Drivers that panicked and restarted",
             [(vec![], self.figures.panics())],
         );
         counter(
@@ -124,7 +124,7 @@ impl Monitor {
         counter(
             &mut registry,
             "statuspage_watch_failures",
-            "Watches of the API server that failed and began anew",
+            "Watches of the API server that failed and restarted",
             [(vec![], self.store.watch_failures())],
         );
         self.budgets(&mut registry);
@@ -190,7 +190,7 @@ impl Monitor {
         gauge(
             registry,
             "statuspage_event_log_waiting",
-            "Events that wait for the store of the event log",
+            "Events waiting to be stored in the event log",
             [(vec![], i64::try_from(log.waiting()).unwrap_or(i64::MAX))],
         );
         gauge(
@@ -240,7 +240,7 @@ impl Monitor {
         gauge(
             registry,
             "statuspage_requests_waiting",
-            "Requests that wait for their turn",
+            "Requests waiting for their turn",
             of(|stats| stats.waiting),
         );
         let counted = |value: fn(&BudgetStats) -> u64| -> Vec<(Labels, u64)> {

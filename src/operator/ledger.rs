@@ -70,7 +70,7 @@ impl ClusterLedger {
             let known = self.leases.get_opt(&self.name).await.map_err(unavailable)?;
             // The record belongs to the leader.
             if !self.leadership.leads() {
-                return Err(LedgerError::Unavailable("this process does not lead".to_owned()));
+                return Err(LedgerError::Unavailable("this process is not the leader".to_owned()));
             }
             let result = match known {
                 Some(mut lease) => {
@@ -94,7 +94,7 @@ impl ClusterLedger {
                 Err(error) => return Err(unavailable(error)),
             }
         }
-        Err(LedgerError::Unavailable("others write it all the time".to_owned()))
+        Err(LedgerError::Unavailable("others keep writing it".to_owned()))
     }
 }
 

@@ -78,11 +78,20 @@ pub struct OperatorOptions {
     pub identity: String,
 }
 
-/// Runs until told to end by SIGTERM or SIGINT.
+/// What told the operator to end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// SIGTERM, as a kubelet sends it.
+    Terminated,
+    /// SIGINT: Ctrl-C.
+    Interrupted,
+}
+
+/// Runs until told to end by SIGTERM or SIGINT; answers with which of them.
 ///
 /// # Errors
 /// It cannot start, it lost the Lease, or it could not end in order.
-pub async fn run(options: OperatorOptions) -> Result<(), OperatorError> {
+pub async fn run(options: OperatorOptions) -> Result<Ended, OperatorError> {
     statuspage::install_crypto();
     let mut signals = Signals::install()?;
     let clients = Clients::connect(&options).await?;
@@ -170,7 +179,7 @@ pub async fn run(options: OperatorOptions) -> Result<(), OperatorError> {
     };
     if matches!(result, Err(OperatorError::LeaseLost)) {
         close(log.as_ref(), LAST_EVENTS_OF_A_LOSER).await;
-        return result;
+        return result.map(|()| signals.ended);
     }
     let release = async {
         // Not after a failure: what is under way may go on until the process is gone.
@@ -188,7 +197,7 @@ pub async fn run(options: OperatorOptions) -> Result<(), OperatorError> {
         close(log.as_ref(), LAST_EVENTS),
         serving.end(),
     );
-    result
+    result.map(|()| signals.ended)
 }
 
 /// Writes down exactly what was sent, so that the next leader has all the rest of the minute.
@@ -249,7 +258,7 @@ impl Work<'_> {
             () = signals.next() => {}
             result = &mut work => return Err(OperatorError::Supervisor(describe_end(result))),
         }
-        tracing::info!("told to end: finishing what is under way");
+        tracing::info!("asked to stop: finishing requests under way");
         stop.send_replace(true);
         let ended = with_second_signal(tokio::time::timeout(SHUTDOWN_LIMIT, work), signals).await?;
         match ended {
@@ -278,6 +287,7 @@ async fn with_second_signal<T>(work: impl Future<Output = T>, signals: &mut Sign
 struct Signals {
     terminate: Signal,
     interrupt: Signal,
+    ended: Ended,
 }
 
 impl Signals {
@@ -286,13 +296,14 @@ impl Signals {
         Ok(Signals {
             terminate: install(SignalKind::terminate())?,
             interrupt: install(SignalKind::interrupt())?,
+            ended: Ended::Terminated,
         })
     }
 
     async fn next(&mut self) {
         tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => self.ended = Ended::Terminated,
+            _ = self.interrupt.recv() => self.ended = Ended::Interrupted,
         }
     }
 }

@@ -112,7 +112,7 @@ async fn drive(
         // A new driver knows nothing: it reads everything again, and finds what was under way by its journal.
         figures.panicked();
         before = figures::sum(before, driver.totals());
-        tracing::error!(%page, pause = ?pause, "the driver of a page panicked; it begins anew after a pause");
+        tracing::error!(%page, pause = ?pause, "the driver of a page panicked; restarting it after a pause");
         tokio::select! {
             () = tokio::time::sleep(pause) => {}
             () = until_stopped(interrupt.clone()) => return page,

@@ -41,7 +41,7 @@ pub(super) async fn with_namespaces(client: Client, log: AuditLog, leadership: A
         let recorded = match log.store().tenants().await {
             Ok(recorded) => recorded,
             Err(error) => {
-                tracing::warn!(?error, "the event log does not tell whose events it has");
+                tracing::warn!(?error, "cannot list the namespaces of the event log");
                 continue;
             }
         };

@@ -20,26 +20,35 @@ impl BaseUrl {
     /// # Errors
     /// The address cannot be used; the error says why.
     pub fn parse(address: &str, allow_plain_http: bool) -> Result<Self, Error> {
-        let mut url = match Url::parse(address.trim()) {
+        let address = address.trim();
+        // What has credentials in it is not repeated.
+        let shown = if address.contains(['@', '?', '#']) { "" } else { address };
+        if !address.contains("://") {
+            return Err(refused(shown, without_scheme(shown)));
+        }
+        let mut url = match Url::parse(address) {
             Ok(url) => url,
-            Err(_) => return Err(refused(String::new(), "it is not a URL")),
+            Err(error) => return Err(refused(shown, format!("it is not a URL ({error})"))),
         };
         if !url.username().is_empty() || url.password().is_some() {
-            return Err(refused(String::new(), "credentials do not belong in it"));
+            return Err(refused("", "credentials do not belong in it"));
         }
         let problem = match url.scheme() {
             _ if url.query().is_some() || url.fragment().is_some() => Some("it must end with the path, such as /v1"),
             "https" => None,
             "http" if allow_plain_http || is_loopback(&url) => None,
-            "http" => Some("plain http would send the token in the clear; use https or allow plain http explicitly"),
-            _ => Some("only https and http can be used"),
+            "http" => Some("plain http would send the token in the clear; begin it with https://"),
+            _ => Some("it must begin with https://"),
         };
         if let Some(reason) = problem {
             url.set_query(None);
             url.set_fragment(None);
-            return Err(refused(url.to_string(), reason));
+            return Err(refused(url.as_str(), reason));
         }
         let path = url.path().trim_end_matches('/').to_owned();
+        if url.host_str() == Some("api.statuspage.io") && path != "/v1" {
+            return Err(refused(shown, format!("the API of Statuspage is at {}", Self::DEFAULT)));
+        }
         url.set_path(&path);
         Ok(Self(url))
     }
@@ -75,8 +84,23 @@ impl std::fmt::Display for BaseUrl {
     }
 }
 
-fn refused(url: String, reason: &'static str) -> Error {
-    Error::InvalidBaseUrl { url, reason }
+fn refused(url: &str, reason: impl Into<String>) -> Error {
+    Error::InvalidBaseUrl {
+        url: url.to_owned(),
+        reason: reason.into(),
+    }
+}
+
+fn without_scheme(address: &str) -> String {
+    if address.is_empty() {
+        return "it is not a URL; write it like https://api.statuspage.io/v1".to_owned();
+    }
+    // The scheme that it can have: see `BaseUrl::parse`.
+    let scheme = match Url::parse(&format!("http://{address}")) {
+        Ok(url) if is_loopback(&url) => "http",
+        _ => "https",
+    };
+    format!("it has no scheme; write {scheme}://{address}")
 }
 
 fn is_loopback(url: &Url) -> bool {
@@ -129,6 +153,27 @@ mod tests {
     }
 
     #[test]
+    fn what_is_missing_is_said() {
+        for (address, said) in [
+            ("api.statuspage.io/v1", "write https://api.statuspage.io/v1"),
+            ("localhost:8080/v1", "write http://localhost:8080/v1"),
+            ("127.0.0.1:8080/v1", "write http://127.0.0.1:8080/v1"),
+            ("", "write it like https://api.statuspage.io/v1"),
+            ("https://api.statuspage.io", "is at https://api.statuspage.io/v1"),
+            (
+                "https://api.statuspage.io/v1/pages",
+                "is at https://api.statuspage.io/v1",
+            ),
+            ("http://status.internal/v1", "begin it with https://"),
+            ("ftp://host/v1", "begin with https://"),
+            ("https://", "not a URL (empty host)"),
+        ] {
+            let error = BaseUrl::parse(address, false).unwrap_err().to_string();
+            assert!(error.contains(said) && error.contains(address), "{error}");
+        }
+    }
+
+    #[test]
     fn other_addresses_are_refused_without_repeating_credentials() {
         for address in [
             "",
@@ -136,10 +181,13 @@ mod tests {
             "ftp://host/v1",
             "file:///etc",
             "https://host/v1?api_key=x",
+            "me:hunter2@host/v1",
         ] {
             assert!(BaseUrl::parse(address, true).is_err(), "{address}");
         }
         let error = BaseUrl::parse("https://me:hunter2@host/v1", true).unwrap_err();
+        assert!(!format!("{error} {error:?}").contains("hunter2"));
+        let error = BaseUrl::parse("me:hunter2@host/v1", true).unwrap_err();
         assert!(!format!("{error} {error:?}").contains("hunter2"));
         let error = BaseUrl::parse("https://host/v1?api_key=hunter2", true).unwrap_err();
         assert!(!format!("{error} {error:?}").contains("hunter2"));

@@ -54,10 +54,10 @@ pub enum Error {
         /// The address as given, without credentials.
         url: String,
         /// What is wrong with it, and the way out.
-        reason: &'static str,
+        reason: String,
     },
     /// The token cannot be sent at all.
-    #[error("the API token cannot be used: {reason}; check the token in the Secret")]
+    #[error("the API token cannot be used: {reason}")]
     InvalidToken {
         /// What is wrong with it.
         reason: &'static str,
@@ -87,20 +87,22 @@ pub enum Error {
         reason: String,
     },
     /// No connection: the request was certainly not sent.
-    #[error(
-        "{operation}: the remote service cannot be reached: {source}; check the API address, DNS, the proxy and network policies"
-    )]
+    #[error("{operation}: cannot reach {address}: {source}")]
     Unreachable {
         /// What was asked.
         operation: &'static str,
+        /// The address of the API.
+        address: String,
         /// The cause.
         source: TransportError,
     },
     /// The request was sent, at least in part, and no complete reply came.
-    #[error("{operation}: {}: {}", if *timed_out { "no reply in time" } else { "the connection broke before the reply was complete" }, source)]
+    #[error("{operation}: no reply from {address}: {source}")]
     Lost {
         /// What was asked.
         operation: &'static str,
+        /// The address of the API.
+        address: String,
         /// Whether sending it twice would have effects twice.
         effectful: bool,
         /// Whether time ran out, as opposed to a connection that broke.
@@ -109,10 +111,12 @@ pub enum Error {
         source: TransportError,
     },
     /// The remote service answered with an error.
-    #[error("{operation}: the remote service answered {status}{}{}", quoted(message), advice(*status))]
+    #[error("{operation}: Statuspage answered {status}{}{}", quoted(message), advice(operation, address, *status))]
     Status {
         /// What was asked.
         operation: &'static str,
+        /// The address of the API.
+        address: String,
         /// Whether sending it twice would have effects twice.
         effectful: bool,
         /// HTTP status.
@@ -128,7 +132,7 @@ pub enum Error {
     },
     /// The remote service answered success, but not what was asked for.
     #[error(
-        "{operation}: the reply ({status}) is not what the API promises: {reason}; check that the API address is that of Statuspage and not of a proxy or a login page"
+        "{operation}: the reply ({status}) is not what the API promises: {reason}; check that the API address is that of Statuspage, not of a proxy or a login page"
     )]
     Undecodable {
         /// What was asked.
@@ -166,20 +170,31 @@ fn quoted(message: &str) -> String {
     }
 }
 
+/// The call that has an answer wherever the API is: one that is not found there is no page but the wrong address.
+pub(super) const LIST_PAGES: &str = "list pages";
+
 /// What to do about a status, for the person who reads it.
-fn advice(status: u16) -> &'static str {
-    match status {
-        300..=399 => "; redirects are not followed, check the API address",
-        401 => "; check the token in the Secret",
+fn advice(operation: &str, address: &str, status: u16) -> String {
+    let words = match status {
+        300..=399 => "; redirects are not followed: check the API address",
+        401 => "; check the API token",
         403 => "; give the token's user the role that this needs, or use another token",
+        404 if operation == LIST_PAGES => {
+            let hint = if address.ends_with("/v1") {
+                ""
+            } else {
+                ", which usually ends with /v1"
+            };
+            return format!("; check the API address {address}{hint}");
+        }
         404 => "; it was deleted or never existed, or the token cannot see its page",
-        405 => "; the object does not offer this, data points for example need a provider of type Self",
-        408 => "; it is tried again later",
-        420 | 429 => "; too many requests with this token, sending pauses by itself",
+        405 => "; the object does not offer this: data points, for example, need a provider of type Self",
+        420 | 429 => "; too many requests with this token",
         400 | 409 | 410 | 422 => "; correct the declaration",
-        500..=599 => "; it is tried again later, but an odd value can cause this as well",
+        500..=599 => "; this usually passes, but an odd value can cause it too",
         _ => "",
-    }
+    };
+    words.to_owned()
 }
 
 impl Error {
@@ -292,6 +307,7 @@ mod tests {
     fn answered(status: u16, effectful: bool) -> Error {
         Error::Status {
             operation: "create component",
+            address: "https://api.statuspage.io/v1".to_owned(),
             effectful,
             status,
             message: "Name can't be blank".to_owned(),
@@ -339,12 +355,31 @@ mod tests {
     fn the_text_has_the_words_of_the_remote_and_the_way_out() {
         assert_eq!(
             answered(422, true).to_string(),
-            "create component: the remote service answered 422: Name can't be blank; correct the declaration"
+            "create component: Statuspage answered 422: Name can't be blank; correct the declaration"
         );
-        assert!(
-            answered(401, false)
-                .to_string()
-                .ends_with("check the token in the Secret")
-        );
+        assert!(answered(401, false).to_string().ends_with("check the API token"));
+    }
+
+    #[test]
+    fn a_list_of_pages_that_is_not_found_is_a_wrong_address() {
+        for (address, advice) in [
+            (
+                "http://127.0.0.1:8080",
+                "; check the API address http://127.0.0.1:8080, which usually ends with /v1",
+            ),
+            (
+                "http://127.0.0.1:8080/v1",
+                "; check the API address http://127.0.0.1:8080/v1",
+            ),
+        ] {
+            let mut error = answered(404, false);
+            if let Error::Status {
+                operation, address: at, ..
+            } = &mut error
+            {
+                (*operation, *at) = (LIST_PAGES, address.to_owned());
+            }
+            assert!(error.to_string().ends_with(advice), "{error}");
+        }
     }
 }

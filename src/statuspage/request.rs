@@ -84,6 +84,7 @@ impl Client {
                 identity: call.identity,
             },
             credentials: Arc::clone(&connection.credentials),
+            address: connection.base_url.to_string(),
         };
         let mut request = Outgoing {
             method: call.method,
@@ -135,6 +136,7 @@ impl Client {
 /// What came back, with no credential of its request left in it.
 pub(super) struct Received {
     operation: &'static str,
+    address: String,
     effectful: bool,
     asked: Asked,
     pub(super) credentials: Arc<Credentials>,
@@ -177,12 +179,14 @@ impl Received {
                 asked: self.asked,
             });
         }
+        let message = self.message();
         let body = String::from_utf8_lossy(&self.body);
         Err(Error::Status {
             operation: self.operation,
+            address: self.address,
             effectful: self.effectful,
             status: self.status,
-            message: self.message(),
+            message,
             body: error_body::kept(&self.credentials.text(&body)),
             retry_after: self.retry_after,
             request_ids: Box::new(self.request_ids),
@@ -198,6 +202,8 @@ struct Exchange {
     asked: Asked,
     /// What the reply may not repeat.
     credentials: Arc<Credentials>,
+    /// Where the API is.
+    address: String,
 }
 
 impl Exchange {
@@ -221,6 +227,7 @@ impl Exchange {
         let now = request_ids.date.unwrap_or_else(|| client.connection.clock.now());
         let mut received = Received {
             operation: self.operation,
+            address: self.address.clone(),
             effectful: self.effectful,
             asked: self.asked.clone(),
             credentials: Arc::clone(&self.credentials),
@@ -265,15 +272,20 @@ impl Exchange {
 
     /// What it means that there is no whole reply.
     fn broken_off(&self, error: TransportError) -> Error {
-        let operation = self.operation;
+        let (operation, address) = (self.operation, self.address.clone());
         let source = TransportError {
             message: self.credentials.text(&error.message),
             ..error
         };
         match source.kind {
-            TransportErrorKind::Setup | TransportErrorKind::Connect => Error::Unreachable { operation, source },
+            TransportErrorKind::Setup | TransportErrorKind::Connect => Error::Unreachable {
+                operation,
+                address,
+                source,
+            },
             TransportErrorKind::Timeout | TransportErrorKind::Broken => Error::Lost {
                 operation,
+                address,
                 effectful: self.effectful,
                 timed_out: source.kind == TransportErrorKind::Timeout,
                 source,

@@ -24,15 +24,10 @@ impl Token {
         {
             bare = rest.trim_start();
         }
-        if bare.is_empty() || bare.eq_ignore_ascii_case("oauth") {
-            return Err(Error::InvalidToken { reason: "it is empty" });
+        match what_is_wrong(bare) {
+            Some(reason) => Err(Error::InvalidToken { reason }),
+            None => Ok(Self(SecretString::from(bare))),
         }
-        if !bare.bytes().all(|byte| byte.is_ascii_graphic()) {
-            return Err(Error::InvalidToken {
-                reason: "it holds spaces, line breaks or characters that are not ASCII",
-            });
-        }
-        Ok(Self(SecretString::from(bare)))
     }
 
     /// A short name for the token that does not give it away, for logs and metrics.
@@ -54,6 +49,27 @@ impl Token {
     pub(super) fn expose(&self) -> &str {
         self.0.expose_secret()
     }
+}
+
+/// Why a text is no token, without a letter of it.
+fn what_is_wrong(bare: &str) -> Option<&'static str> {
+    let quoted = |quote: char| bare.starts_with(quote) || bare.ends_with(quote);
+    let is_two_lines = bare.contains(['\n', '\r']);
+    Some(match bare {
+        "" => "it is empty",
+        _ if bare.eq_ignore_ascii_case("oauth") => "it is empty",
+        _ if quoted('"') || quoted('\'') => "it is in quotes, which are not part of it",
+        _ if is_two_lines => "it has a line break in the middle: give one token, on one line",
+        _ if bare
+            .get(..7)
+            .is_some_and(|scheme| scheme.eq_ignore_ascii_case("bearer ")) =>
+        {
+            "it begins with `Bearer`: give the token alone"
+        }
+        _ if bare.contains(char::is_whitespace) => "it has a space in the middle",
+        _ if !bare.bytes().all(|byte| byte.is_ascii_graphic()) => "it has a character that no token has",
+        _ => return None,
+    })
 }
 
 impl std::fmt::Debug for Token {
@@ -89,6 +105,22 @@ mod tests {
     fn what_cannot_be_sent_is_refused() {
         for text in ["", " \n", "OAuth ", "oauth", "a b", "a\nb", "tökén"] {
             assert!(Token::new(text.to_owned()).is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_without_the_token() {
+        for (text, said) in [
+            (" \n", "it is empty"),
+            ("\"hunter2\"", "in quotes"),
+            ("'hunter2'", "in quotes"),
+            ("hunter2 hunter3", "a space in the middle"),
+            ("hunter2\nhunter3", "a line break in the middle"),
+            ("Bearer hunter2", "`Bearer`"),
+            ("hünter2", "a character that no token has"),
+        ] {
+            let error = Token::new(text.to_owned()).unwrap_err().to_string();
+            assert!(error.contains(said) && !error.contains("nter"), "{error}");
         }
     }
 

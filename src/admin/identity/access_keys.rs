@@ -26,7 +26,7 @@ pub enum AccessKeyError {
         source: io::Error,
     },
     /// It is no such file.
-    #[error("{} is no file of access keys", path.display())]
+    #[error("{} is not a file of access keys", path.display())]
     Format {
         /// The file.
         path: PathBuf,

@@ -39,7 +39,7 @@ pub enum KeyRingError {
     #[error("the page {0} is in none of the namespaces of the key: give NAMESPACE/NAME and its namespace")]
     Page(String),
     /// An administrator is one of whole namespaces.
-    #[error("an administrator is one of whole namespaces: leave out either --admin or --page")]
+    #[error("--admin is for whole namespaces: leave out either --admin or --page")]
     AdminOfPages,
     /// A token cannot be written.
     #[error("the token cannot be written")]
@@ -138,7 +138,7 @@ impl KeyRing {
     pub fn from_json(json: &[u8]) -> Result<Self, serde_json::Error> {
         let document: Document = serde_json::from_slice(json)?;
         if !VERSIONS.contains(&document.version) {
-            let text = "the access keys are of a newer version of this program";
+            let text = "the access keys were written by a newer version of this program";
             return Err(serde::de::Error::custom(text));
         }
         let secret = STANDARD

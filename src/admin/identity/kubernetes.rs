@@ -237,8 +237,7 @@ impl KubernetesTokens {
                     kube::Error::Api(status) if status.code == 403 => {
                         tracing::warn!(
                             reason = status.message,
-                            "tokens of the cluster are not taken: this account may not create tokenreviews and \
-                             subjectaccessreviews"
+                            "tokens of the cluster are not accepted: this account may not create tokenreviews and subjectaccessreviews"
                         );
                         TokenError::Refused(Refusal::Malformed)
                     }

@@ -16,7 +16,8 @@ impl FromStr for Network {
 
     /// Reads `192.0.2.7`, `192.0.2.0/24`, `2001:db8::/32`.
     fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = || format!("`{text}` is no address or network: write 192.0.2.7, 192.0.2.0/24 or 2001:db8::/32");
+        let wrong =
+            || format!("`{text}` is not an address or a network: write 192.0.2.7, 192.0.2.0/24 or 2001:db8::/32");
         let (address, prefix) = match text.split_once('/') {
             Some((address, prefix)) => (address, Some(prefix.parse::<u32>().map_err(|_| wrong())?)),
             None => (text, None),

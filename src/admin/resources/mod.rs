@@ -100,7 +100,7 @@ pub struct RequestBudget {
     pub used: usize,
     /// Requests that could be made now; null without a limit.
     pub remaining: Option<usize>,
-    /// Requests that wait for their turn.
+    /// Requests waiting for their turn.
     pub waiting: usize,
 }
 

@@ -20,7 +20,7 @@ use crate::admin::resources::{Inventory, ManagedPage};
 use crate::admin::routes::Shared;
 use crate::api::Reason;
 
-/// How the process does.
+/// Health of the process.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct WebitelStatus {
     /// Version and commit.

@@ -84,10 +84,10 @@ pub(super) async fn adopt(arguments: &Arguments, wanted: Wanted, out: &mut dyn W
         let namespace = &key.namespace;
         let spelled = spelled(&key);
         if cluster.wait == 0 {
-            format!("The operator takes it over: kubectl -n {namespace} get {spelled}")
+            format!("The operator will adopt it: kubectl -n {namespace} get {spelled}")
         } else {
             format!(
-                "No operator has taken it over within {} s; it does as soon as one runs: kubectl -n {namespace} get {spelled}",
+                "No operator has adopted it within {} s; it will as soon as one runs: kubectl -n {namespace} get {spelled}",
                 cluster.wait
             )
         }
@@ -109,7 +109,7 @@ async fn wait(store: &KubernetesStore, page: &ObjectKey, binding: &Binding, limi
             let ready = find_condition(object, READY).filter(|ready| ready.reason != "Progressing");
             if let (Some(ready), true) = (ready, object.id.as_deref() == Some(binding.id.as_str())) {
                 return Some(format!(
-                    "The operator has taken it over: Ready={} {}: {}",
+                    "The operator has adopted it: Ready={} {}: {}",
                     ready.status, ready.reason, ready.message
                 ));
             }
@@ -159,7 +159,7 @@ async fn read(client: &Client, key: &ObjectKey) -> Result<DynamicObject, Failure
             hint: String::new(),
         }),
         Err(kube::Error::Api(status)) if status.code == 404 => Err(Failure::Cluster(
-            "it has no statuspage-operator: install its CustomResourceDefinitions first".to_owned(),
+            "statuspage-operator is not installed there: install its CustomResourceDefinitions first".to_owned(),
         )),
         Err(error) => Err(Failure::Cluster(error.to_string())),
     }

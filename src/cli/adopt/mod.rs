@@ -22,17 +22,21 @@ statuspage adopt [OPTIONS] DIR KIND/NAME [ID]
 
 const EXAMPLES: &str = "\
 Examples:
-  statuspage adopt pages/ component/api                 the only component on the page that is called like that
-  statuspage adopt pages/ component/api 2gcfmflvgs66    this one, whatever it is called
-  statuspage adopt -n status component/api 2gcfmflvgs66 the declaration in a cluster, as the kubeconfig says
+  The only component on the page with that name:
+    statuspage adopt pages/ component/api
+  This one, whatever its name is:
+    statuspage adopt pages/ component/api 2gcfmflvgs66
+  A declaration in a cluster, as the kubeconfig says:
+    statuspage adopt -n status component/api 2gcfmflvgs66
 
-The page is read and nothing on it is written: it is said what the next apply, or the operator, will change. The id
-goes into the lock file of the directory, or into the annotation statuspage-operator.io/id of the object in the
-cluster. An object that was taken over stays on the page when its declaration goes.";
+Nothing is written to the page: `adopt` shows what the next apply, or the
+operator, will change. The id goes into the lock file of the directory, or into
+the annotation statuspage-operator.io/id of the object in the cluster. What was
+adopted stays on the page when its declaration is removed.";
 
 /// Options of `adopt`.
 #[derive(Clone, Debug, Args)]
-#[command(override_usage = USAGE, after_long_help = EXAMPLES)]
+#[command(override_usage = USAGE, after_help = EXAMPLES)]
 pub struct Arguments {
     /// Directory with the manifests, unless --cluster; the declaration, such as component/api; the id of the object on
     /// the page. Without an id the only object of the same name is taken; of several the ids are listed.
@@ -66,7 +70,7 @@ pub struct ClusterOptions {
     /// Namespace of the declaration [default: that of the context].
     #[arg(short, long, value_name = "NAME")]
     pub namespace: Option<String>,
-    /// Waits so long until the operator has taken the object over; 0 does not wait.
+    /// Waits this many seconds for the operator to adopt the object; 0 does not wait.
     #[arg(long, value_name = "SECONDS", default_value_t = 30)]
     pub wait: u64,
 }
@@ -115,7 +119,7 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<Outcome, Failur
 fn wanted(object: &str, id: Option<&str>) -> Result<Wanted, Failure> {
     let Name { kind, namespace, name } = Name::parse(object)?;
     if kind == Kind::StatusPage {
-        let message = "a StatusPage says by pageId or subdomain which page it is: nothing is to be bound";
+        let message = "a StatusPage has its pageId or subdomain: there is nothing to adopt";
         return Err(Failure::Usage(message.to_owned()));
     }
     let id = id.map(str::to_owned);
@@ -131,9 +135,9 @@ fn wanted(object: &str, id: Option<&str>) -> Result<Wanted, Failure> {
 fn is_to_record(binding: &Binding, actor: &str, arguments: &Arguments, out: &mut dyn Write) -> std::io::Result<bool> {
     show(binding, actor, out)?;
     if arguments.dry_run {
-        writeln!(out, "Nothing was recorded: --dry-run.")?;
+        writeln!(out, "Dry run: nothing was recorded.")?;
     } else if binding.known {
-        writeln!(out, "That was recorded already.")?;
+        writeln!(out, "Already recorded.")?;
     }
     Ok(!arguments.dry_run && !binding.known)
 }
@@ -144,7 +148,7 @@ fn show(binding: &Binding, actor: &str, out: &mut dyn Write) -> std::io::Result<
     let key = &binding.declaration.key;
     writeln!(out, "{bold}{key}{bold:#} is {}  {}", binding.id, binding.description)?;
     if let Some(before) = &binding.instead_of {
-        writeln!(out, "It was bound to {before}, which is not on the page any more.")?;
+        writeln!(out, "It was bound to {before}, which is no longer on the page.")?;
     }
     if let Some(finding) = &binding.obstacle {
         writeln!(out, "{actor} writes nothing: {}", finding.message)?;
@@ -171,7 +175,7 @@ fn show_end(binding: &Binding, out: &mut dyn Write) -> std::io::Result<()> {
         Deletion::Delete => "it is deleted on the page, as deletionPolicy says",
         Deletion::Resolve => "it is resolved and stays on the page, as deletionPolicy says",
     };
-    writeln!(out, "When the declaration goes, {end}.")
+    writeln!(out, "When the declaration is removed, {end}.")
 }
 
 /// The name of a declaration as it is written on the command line.

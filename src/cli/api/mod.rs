@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use super::columns::harmless;
 use super::record::Record;
-use super::session::block_on;
+use super::session::{block_on, block_on_reading};
 use super::window::{tell_of_used_window, unrecorded};
 use super::{Connection, Failure, Outcome};
 use crate::audit::{AuditLog, HandWritten};
@@ -112,7 +112,7 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<Outcome, Failur
         return Err(Failure::Usage("--paginate reads lists: it goes with GET".to_owned()));
     }
     request.body = body;
-    let answer = block_on(async {
+    let exchange = async {
         let log = match arguments.record.options()? {
             Some(options) => Some(AuditLog::open(options).await?),
             None => None,
@@ -130,7 +130,11 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<Outcome, Failur
             log.close(LAST_EVENTS).await;
         }
         answer
-    })?;
+    };
+    let answer = match request.is_read() {
+        true => block_on_reading(exchange),
+        false => block_on(exchange),
+    }?;
     let shown = match &answer {
         Answer::One(reply) => print_reply(reply, arguments.include, out),
         Answer::List(rows) => print_json(&serde_json::to_value(rows).unwrap_or_default(), out),
@@ -256,7 +260,7 @@ fn refusal(request: &RawRequest, reply: &RawReply) -> String {
         _ => "",
     };
     format!(
-        "{} /{}: the remote service answered {}{words}{advice}",
+        "{} /{}: Statuspage answered {}{words}{advice}",
         request.method(),
         request.segments().join("/"),
         reply.status

@@ -17,6 +17,7 @@ use super::show::Shown;
 use super::{Command, OpenArguments, list, show};
 use crate::api::{Component, GROUP, ID, Incident, IncidentTemplate, Kind, PageReference, StatusPage, VERSION};
 use crate::cli::question::{self, Answer};
+use crate::cli::signal::asked_to_end;
 use crate::cli::{Failure, Outcome};
 use crate::engine::{ObjectKey, READY, find_condition};
 use crate::manifest::{Edit, to_yaml};
@@ -341,8 +342,16 @@ async fn finish(
     let not_sent = |why: String| Failure::NotReady {
         what: format!("Incident {namespace}/{name}"),
         why,
+        asked: None,
     };
-    let waited = tokio::time::timeout(PATIENCE, await_condition(api, &name, settled)).await;
+    let waited = tokio::select! {
+        waited = tokio::time::timeout(PATIENCE, await_condition(api, &name, settled)) => waited,
+        asked = asked_to_end() => return Err(Failure::NotReady {
+            what: format!("Incident {namespace}/{name}"),
+            why: "it was not waited for".to_owned(),
+            asked: Some(asked),
+        }),
+    };
     let incident = match waited {
         Ok(Ok(Some(incident))) => incident,
         Ok(Ok(None)) => return Err(not_sent("it was deleted meanwhile".to_owned())),

@@ -16,7 +16,8 @@ use crate::api::Reason;
 use crate::cli::only::narrow_to;
 use crate::cli::progress::{left_out, lines, note};
 use crate::cli::question;
-use crate::cli::session::{Session, asked_to_end};
+use crate::cli::session::Session;
+use crate::cli::signal::asked_to_end;
 use crate::cli::{Failure, Outcome};
 use crate::driver::{PageDriver, Store, View};
 use crate::engine::{Declaration, ObjectKey, Spec, Status};
@@ -205,7 +206,7 @@ async fn open(arguments: &OpenArguments, out: &mut dyn Write) -> Result<Outcome,
         true => Filled::Whole(Box::new(arguments.clone())),
         false if question::is_possible() => tokio::select! {
             biased;
-            () = asked_to_end() => Filled::Interrupted,
+            _ = asked_to_end() => Filled::Interrupted,
             filled = prompt::fill(&desk, arguments, out) => filled?,
         },
         false => return Err(usage("without a terminal, give the title and -m".to_owned())),

@@ -21,7 +21,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 use clap_complete::engine::ArgValueCompleter;
 
-use super::session::block_on;
+use super::session::{block_on, block_on_reading};
 use super::{Failure, Outcome};
 use crate::api::{ImpactName, IncidentStatusName};
 use place::{Place, Sending};
@@ -243,12 +243,16 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<Outcome, Failur
         Command::Show(arguments) => &arguments.place,
     };
     let in_cluster = place.is_cluster();
-    block_on(async {
+    let work = async {
         match in_cluster {
             true => cluster::run(&arguments.command, out).await,
             false => directory::run(&arguments.command, out).await,
         }
-    })
+    };
+    match &arguments.command {
+        Command::List(_) | Command::Show(_) => block_on_reading(work),
+        _ => block_on(work),
+    }
 }
 
 /// The text of a postmortem: of the file, or given.

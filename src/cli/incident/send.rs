@@ -15,7 +15,8 @@ use crate::cli::only::narrow_to;
 use crate::cli::plan::{self, differences, review, text};
 use crate::cli::progress::lines;
 use crate::cli::question::{self, Answer};
-use crate::cli::session::{PageResult, Session, asked_to_end};
+use crate::cli::session::{PageResult, Session};
+use crate::cli::signal::{Asked, asked_to_end};
 use crate::cli::{Failure, Outcome, apply};
 use crate::driver::{PageDriver, Store};
 use crate::engine::{Declaration, ObjectKey, READY, State, find_condition};
@@ -61,7 +62,7 @@ pub(super) async fn send(
     if sending.dry_run || asks {
         let answer = tokio::select! {
             answer = shown(&desk.session, &mut drivers, says, !sending.dry_run, out) => answer,
-            () = asked_to_end() => Ok(Answer::Interrupted),
+            _ = asked_to_end() => Ok(Answer::Interrupted),
             never = give_way(&desk.session, &mut busy), if !busy => match never {},
         };
         if sending.dry_run {
@@ -99,9 +100,9 @@ pub(super) async fn send(
     };
     match busy {
         false => {
-            let results = apply::work(LIMIT, &sending.record, &desk.session, drivers, Some(lines())).await?;
+            let worked = apply::work(LIMIT, &sending.record, &desk.session, drivers, Some(lines())).await?;
             desk.session.store.record()?;
-            told.result(&desk.session, &results, out)
+            told.result(&desk.session, worked, out)
         }
         true => {
             desk.session.close_record().await;
@@ -233,8 +234,13 @@ struct Told<'a> {
 }
 
 impl Told<'_> {
-    /// How it stands after the pages were worked on.
-    fn result(&self, session: &Session, results: &[PageResult], out: &mut dyn Write) -> Result<Outcome, Failure> {
+    /// How it stands after the pages were worked on, to the end or until somebody asked to stop.
+    fn result(
+        &self,
+        session: &Session,
+        (results, asked): (Vec<PageResult>, Option<Asked>),
+        out: &mut dyn Write,
+    ) -> Result<Outcome, Failure> {
         let findings = || results.iter().flat_map(|result| &result.findings);
         let finding = findings().find(|finding| finding.key == *self.key);
         let declaration = session.store.declaration(self.page, self.key);
@@ -248,7 +254,8 @@ impl Told<'_> {
                 let why = page
                     .or(finding)
                     .map(|finding| format!("{}: {}", finding.reason, finding.message));
-                Err(self.not_sent(why.unwrap_or_else(|| "it was stopped before the end".to_owned())))
+                let why = why.unwrap_or_else(|| "it was stopped before the end".to_owned());
+                Err(self.not_sent(why, asked))
             }
         }
     }
@@ -267,12 +274,13 @@ impl Told<'_> {
         Ok(Outcome::Success)
     }
 
-    fn not_sent(&self, why: String) -> Failure {
+    fn not_sent(&self, why: String, asked: Option<Asked>) -> Failure {
         Failure::NotSent {
             what: self.key.name.clone(),
             path: without_dot(self.path).to_owned(),
             why,
             then: command(self.directory, self.key),
+            asked,
         }
     }
 }
@@ -306,12 +314,12 @@ async fn hand_over(told: &Told<'_>, sending: &Sending, out: &mut dyn Write) -> R
                 drop(urgent::asked(told.directory));
                 narrow_to(&session.store, &views(&session.store), vec![told.key.clone()]);
                 let drivers = vec![session.driver(told.page.clone())];
-                let results = apply::work(LIMIT, &sending.record, &session, drivers, Some(lines())).await?;
+                let worked = apply::work(LIMIT, &sending.record, &session, drivers, Some(lines())).await?;
                 session.store.record()?;
-                return told.result(&session, &results, out);
+                return told.result(&session, worked, out);
             }
             Err(failure) if is_busy(&failure) => {}
-            Err(failure) => return Err(told.not_sent(failure.to_string())),
+            Err(failure) => return Err(told.not_sent(failure.to_string(), None)),
         }
         // The record of the one that works is being written: what cannot be read now can be in a moment.
         if let Ok(session) = Session::read_only(told.directory, connection)
@@ -320,19 +328,20 @@ async fn hand_over(told: &Told<'_>, sending: &Sending, out: &mut dyn Write) -> R
         {
             return match ready {
                 Ok(message) => told.there(&declaration, Some(&message), out),
-                Err(message) => Err(told.not_sent(message)),
+                Err(message) => Err(told.not_sent(message, None)),
             };
         }
         if begun.elapsed() > LIMIT {
-            return Err(told.not_sent(format!(
+            let why = format!(
                 "another statuspage has held {} for {} s",
                 told.directory.display(),
                 LIMIT.as_secs()
-            )));
+            );
+            return Err(told.not_sent(why, None));
         }
         tokio::select! {
             () = tokio::time::sleep(LOOK) => {}
-            () = asked_to_end() => return Err(told.not_sent("it was not waited for".to_owned())),
+            asked = asked_to_end() => return Err(told.not_sent("it was not waited for".to_owned(), Some(asked))),
         }
     }
 }

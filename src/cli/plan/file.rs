@@ -244,14 +244,14 @@ impl PlanFile {
         };
         if *version != VERSION {
             return Err(refused(format!(
-                "it is of version {version}, this program reads {VERSION}: plan again"
+                "it has version {version} and this program reads {VERSION}: plan again"
             )));
         }
         let file: PlanFile =
             serde_json::from_value(value).map_err(|error| refused(format!("it cannot be read: {error}")))?;
         if file.made_by != env!("CARGO_PKG_VERSION") {
             let why = format!(
-                "version {} of this program made it, this one may send something else: plan again",
+                "version {} of this program made it, and this one may send something else: plan again",
                 file.made_by
             );
             return Err(refused(why));
@@ -275,7 +275,7 @@ pub(in crate::cli) fn differences(then: &[PlannedPage], now: &[PlannedPage]) -> 
     for (name, before) in &then {
         match now.get(name) {
             Some(after) => lines.extend(page_differences(before, after)),
-            None => lines.push(format!("StatusPage {name} is not part of it any more")),
+            None => lines.push(format!("StatusPage {name} is no longer part of it")),
         }
     }
     let new = now.keys().filter(|name| !then.contains_key(*name));
@@ -291,7 +291,11 @@ fn page_differences(before: &PlannedPage, after: &PlannedPage) -> Vec<String> {
             let id = page.page_id.clone().unwrap_or_else(unknown);
             format!("page {id} at {}", page.address.clone().unwrap_or_else(unknown))
         };
-        lines.push(format!("it was made for {}, this is {}", place(before), place(after)));
+        lines.push(format!(
+            "it was made for {}, and this is {}",
+            place(before),
+            place(after)
+        ));
     }
     let same = before.steps.len() == after.steps.len()
         && before.steps.iter().zip(&after.steps).all(|(one, other)| one.is(other));
@@ -302,7 +306,7 @@ fn page_differences(before: &PlannedPage, after: &PlannedPage) -> Vec<String> {
         (true, true) => lines.push("the manifests (or the lock file) and the page have changed since".to_owned()),
         (true, false) => lines.push("the manifests, the lock file or a Secret have changed since".to_owned()),
         (false, true) => lines.push("the page has changed since".to_owned()),
-        (false, false) => lines.push("what is read of the page beside its lists has changed since".to_owned()),
+        (false, false) => lines.push("details of the page (beyond its lists) have changed since".to_owned()),
     }
     let count = lines.len();
     let unmatched = |these: &[PlannedStep], others: &[PlannedStep]| -> Vec<PlannedStep> {

@@ -11,7 +11,7 @@ use clap::{Args, ValueEnum};
 
 use super::only::Only;
 use super::progress::print_problems;
-use super::session::{Session, block_on};
+use super::session::{Session, block_on_reading};
 use super::{Connection, Failure, Outcome};
 use crate::driver::PageDriver;
 use crate::store::directory::DirectoryStore;
@@ -22,48 +22,69 @@ pub(super) use render::{change_line, text};
 use report::{Costs, page_report};
 pub(super) use report::{PageReport, Report};
 
+const EXAMPLES: &str = "\
+Examples:
+  statuspage plan pages/
+  statuspage plan pages/ --only incident/database-down
+  statuspage plan pages/ --output markdown
+  statuspage plan pages/ --out reviewed.plan";
+
 /// What the JSON is made of; for the help.
 const JSON_HELP: &str = "\
 JSON (--output json), one object:
-  version             1; grows when a field changes its meaning or goes away
-  manifest_errors     problems of manifests, which are explained on standard error
-  undeclared_pages    pages (namespace/name) with recorded objects whose StatusPage is not declared any more
-  nothing_recorded    true when the lock file has no object, and declared objects are on the page already
-  pages[]             in the order of the files
-    page, page_id     namespace/name of the StatusPage; its id, or null when it was not reached
+  version           1; grows when a field changes its meaning or goes away
+  manifest_errors   errors in manifests, which standard error explains
+  undeclared_pages  pages (namespace/name) with recorded objects whose
+                    StatusPage is no longer declared
+  nothing_recorded  true when the lock file has no object, and declared objects
+                    are on the page already
+  pages[]           in the order of the files:
+    page, page_id   namespace/name of the StatusPage; its id, or null when it
+                    was not reached
     create, update, delete, requests
-                      steps of each sort, and the requests that apply will send for them
-    seconds           how long the request budget makes them take
-    requests_to_plan  requests that this plan took
-    steps[]           in the order of apply: action (create, update, delete), kind, namespace, name, summary,
-                      changes[] of {field, from, to}; ids of declared objects appear as their names;
-                      publishes {status, body, notifies, subscribers}: what visitors will read, whether subscribers
-                      are told, and how many there are (null: not known);
-                      object and lost: what a deletion takes from the page, and what goes with it
-    moves[]           a declaration that was renamed, and would be deleted and created again: kind, namespace, from,
-                      to, id, annotation that keeps the object
-    left[]            objects whose manifests are gone and that stay on the page: kind, namespace, name, id, object
-    adopts[]          objects of the page that declarations take over and write to from then on: kind, namespace, name,
-                      id, object
-    undeclared        numbers of objects of the page that nobody declares, by kind
-    problems[]        what apply would not mend: kind, namespace, name, reason, message
+                    how many of each, and the requests that apply will send
+    seconds         how long the request budget makes them take
+    requests_to_plan
+                    requests that this plan took
+    steps[]         in the order of apply:
+      action        create, update or delete
+      kind, namespace, name, summary
+      changes[]     {field, from, to}; declared objects by their names
+      publishes     {status, body, notifies, subscribers}: what visitors will
+                    read, whether subscribers are told, and how many there
+                    are (null: not known)
+      object, lost  what a deletion removes, and what is lost with it
+      remark        what is odd about it, such as a maintenance that is over
+    moves[]         a renamed declaration, which would be deleted and created
+                    again: kind, namespace, from, to, id, and the annotation
+                    that keeps the object
+    left[]          objects that stay though their manifests are gone: kind,
+                    namespace, name, id, object
+    adopts[]        objects that declarations adopt: kind, namespace,
+                    name, id, object
+    undeclared      objects of the page that nobody declares, by kind
+    problems[]      what apply cannot fix: kind, namespace, name, reason,
+                    message
 
 Exit code: 0 nothing to do, 2 changes, 1 a problem or an error.
 ";
 
 /// Options of `plan`.
 #[derive(Clone, Debug, Args)]
-#[command(after_long_help = format!("{JSON_HELP}\n{}", super::connection::SECRETS_HELP))]
+#[command(
+    after_help = EXAMPLES,
+    after_long_help = format!("{EXAMPLES}\n\n{JSON_HELP}\n{}", super::connection::SECRETS_HELP)
+)]
 pub struct Arguments {
-    /// Directory with the manifests, or one file. What is missing in a directory is deleted by its policy; one file
-    /// deletes nothing.
+    /// Directory with the manifests, or one file. Objects whose manifests were removed from a directory are deleted as
+    /// their deletionPolicy says; one file deletes nothing.
     #[arg(value_name = "DIR")]
     pub directory: PathBuf,
     /// Form of the output.
     #[arg(short, long, value_enum, value_name = "FORMAT", default_value_t = Format::Text)]
     pub output: Format,
-    /// Writes the plan to a file, for `apply FILE` to do exactly this, or to refuse because the page or the files have
-    /// moved. It holds what is shown here, personal data included, and no secrets.
+    /// Writes the plan to a file, for `apply FILE` to do exactly this, or to refuse if the page or the files have
+    /// changed. It holds what is shown here, personal data included, and no secrets.
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
     /// What the plan is about.
@@ -127,7 +148,7 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<Outcome, Failur
     print_problems(&session.manifests);
     let pages = session.pages(&arguments.directory)?;
     let pages = arguments.only.narrow(&session.store, pages, &arguments.directory)?;
-    let reviewed = block_on(async {
+    let reviewed = block_on_reading(async {
         let mut drivers: Vec<_> = pages.into_iter().map(|page| session.driver(page)).collect();
         let reviewed = review(&session, &mut drivers).await;
         session.close_record().await;
@@ -147,7 +168,7 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<Outcome, Failur
         if report.has_problems() {
             return Err(Failure::PlanFile {
                 path: path.clone(),
-                why: "it was not written: mend what the plan says first".to_owned(),
+                why: "it was not written: fix the problems of the plan first".to_owned(),
             });
         }
         PlanFile::new(&arguments.directory, &arguments.only.only, planned).write(path)?;

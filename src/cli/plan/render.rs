@@ -4,8 +4,9 @@ use std::io::Write;
 
 use serde_json::Value;
 
-use super::report::{PageReport, Report, StepReport};
-use crate::cli::progress::{left_out, stranded_lines, warning_line};
+use super::report::{PageReport, ProblemReport, Report, StepReport};
+use crate::api::Reason;
+use crate::cli::progress::{alike, left_out, names, stranded_lines, warning_line};
 use crate::engine::Change;
 
 /// What is said of a step below its headline: what visitors will read, word for word, then the fields.
@@ -28,6 +29,7 @@ pub(in crate::cli) fn details(step: &StepReport) -> Vec<String> {
                 .map(|line| format!("| {line}")),
         );
     }
+    lines.extend(step.remark.iter().map(|remark| format!("note: {remark}")));
     let said = |change: &&Change| step.publishes.is_none() || !change.field.starts_with("updates");
     lines.extend(step.changes.iter().filter(said).map(change_line));
     lines
@@ -47,7 +49,7 @@ fn remarks(page: &PageReport) -> Vec<String> {
     }
     for one in &page.left {
         lines.push(format!(
-            "{} {}/{} is not declared any more and stays on the page: {} ({}). To delete it, restore its manifest with deletionPolicy: Delete (or set defaults.deletionPolicy of the StatusPage), apply, and remove it again",
+            "{} {}/{} is no longer declared and stays on the page: {} ({}). To delete it, restore its manifest with deletionPolicy: Delete (or set defaults.deletionPolicy of the StatusPage), apply, and remove it again",
             one.kind, one.namespace, one.name, one.object, one.id
         ));
     }
@@ -57,12 +59,12 @@ fn remarks(page: &PageReport) -> Vec<String> {
             object => format!(" ({object})"),
         };
         lines.push(format!(
-            "{} {}/{} takes over {}{object}, which is on the page already, and writes to it from then on",
+            "{} {}/{} adopts {}{object}, which is on the page already, and writes to it from then on",
             one.kind, one.namespace, one.name, one.id
         ));
     }
     if page.adopts.len() > LISTED {
-        lines.push(format!("… and {} more are taken over", page.adopts.len() - LISTED));
+        lines.push(format!("… and {} more are adopted", page.adopts.len() - LISTED));
     }
     if !page.undeclared.is_empty() {
         let counts: Vec<String> = page
@@ -107,6 +109,9 @@ pub(in crate::cli) fn text(report: &Report, out: &mut dyn Write) -> std::io::Res
             writeln!(out)?;
         }
         writeln!(out, "{}", totals(page))?;
+        if let Some(line) = unanswered(page) {
+            writeln!(out, "{line}")?;
+        }
     }
     for line in stranded_lines(&report.undeclared_pages) {
         writeln!(out, "{line}")?;
@@ -140,22 +145,20 @@ pub(in crate::cli) fn markdown(report: &Report, out: &mut dyn Write) -> std::io:
         for line in remarks(page) {
             writeln!(out, "- {}", line.replace('\n', " "))?;
         }
-        for problem in &page.problems {
-            writeln!(
-                out,
-                "- **{}** {} `{}/{}`: {}",
-                problem.reason,
-                problem.kind,
-                problem.namespace,
-                problem.name,
-                problem.message.replace('\n', " ")
-            )?;
+        let same =
+            |one: &&ProblemReport, other: &&ProblemReport| (one.reason, &one.message) == (other.reason, &other.message);
+        for problems in alike(&page.problems, same) {
+            let named = |one: &&ProblemReport| format!("{} `{}/{}`", one.kind, one.namespace, one.name);
+            let names = names(problems.iter().map(named));
+            let Some(first) = problems.first() else { continue };
+            let message = first.message.replace('\n', " ");
+            writeln!(out, "- **{}** {names}: {message}", first.reason)?;
         }
     }
     for (page, count) in &report.undeclared_pages {
         writeln!(
             out,
-            "- StatusPage `{page}` is not declared any more: its {count} recorded objects stay as they are"
+            "- StatusPage `{page}` is no longer declared: its {count} recorded objects stay as they are"
         )?;
     }
     if let Some(text) = &report.unrecorded {
@@ -165,6 +168,13 @@ pub(in crate::cli) fn markdown(report: &Report, out: &mut dyn Write) -> std::io:
         writeln!(out, "\n**{}**", left_out(report.manifest_errors))?;
     }
     Ok(())
+}
+
+/// What to do when Statuspage could not be asked: only `apply` and what goes on running try again.
+fn unanswered(page: &PageReport) -> Option<&'static str> {
+    let is_away = |problem: &ProblemReport| problem.reason == Reason::Unreachable.as_str();
+    let away = page.problems.iter().any(is_away);
+    away.then_some("`plan` does not retry: run it again once Statuspage answers.")
 }
 
 /// Backticks enough to enclose what is shown of a page.

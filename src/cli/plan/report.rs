@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
 use crate::api::{Kind, Reason};
 use crate::cli::progress::{finding_lines, unrecorded};
 use crate::cli::session::Session;
+use crate::clock::Clock;
 use crate::driver::View;
 use crate::driver::binding::description;
 use crate::driver::preview::Preview;
@@ -93,6 +95,8 @@ pub(in crate::cli) struct StepReport {
     pub(in crate::cli) object: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(in crate::cli) lost: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(in crate::cli) remark: Option<String>,
 }
 
 impl PageReport {
@@ -177,7 +181,10 @@ pub(in crate::cli) fn page_report(
             .map(|step| {
                 let recorded = view.declarations.iter().find(|declaration| declaration.key == step.key);
                 let id = recorded.and_then(Declaration::recorded_id).map(str::to_owned);
-                step_report(step, id.as_deref(), snapshot)
+                StepReport {
+                    remark: recorded.and_then(|declaration| remark(step, declaration, Clock::System.now())),
+                    ..step_report(step, id.as_deref(), snapshot)
+                }
             })
             .collect(),
     }
@@ -299,6 +306,26 @@ fn problem_report(finding: &Finding) -> ProblemReport {
     }
 }
 
+/// An incident that begins so long ago is news to nobody.
+const NO_NEWS: SignedDuration = SignedDuration::from_hours(24);
+
+/// What is odd about an incident that is to be created: subscribers are told of what is over.
+fn remark(step: &Step, declaration: &Declaration, now: Timestamp) -> Option<String> {
+    let (Action::Create(_), Spec::Incident(spec)) = (&step.action, &*declaration.spec) else {
+        return None;
+    };
+    if let Some(schedule) = &spec.schedule {
+        let end = schedule.end.0;
+        return (end < now).then(|| format!("this maintenance is over: it ended at {end}"));
+    }
+    if let Some(date) = &spec.backfill_date {
+        return (date.0 > now).then(|| format!("its backfillDate, {}, is still to come", date.0));
+    }
+    let began = spec.updates.first()?.at.as_ref()?.0;
+    let is_old = now.duration_since(began) > NO_NEWS;
+    is_old.then(|| format!("it began at {began}; an incident of the past has a backfillDate, and tells nobody"))
+}
+
 fn step_report(step: &Step, id: Option<&str>, snapshot: &Snapshot) -> StepReport {
     let deletes = step.action.is_deletion();
     let publication = step.action.request().and_then(Request::publication);
@@ -322,6 +349,7 @@ fn step_report(step: &Step, id: Option<&str>, snapshot: &Snapshot) -> StepReport
         lost: lost(step.key.kind).filter(|_| deletes),
         object: object.filter(|object| !object.is_empty()),
         publishes,
+        remark: None,
         namespace: step.key.namespace.clone(),
         name: step.key.name.clone(),
         summary: step.summary.clone(),

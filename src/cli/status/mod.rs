@@ -13,7 +13,7 @@ use serde::Serialize;
 use super::columns::line_width;
 use super::connection::Connection;
 use super::progress::print_problems;
-use super::session::{Session, block_on};
+use super::session::{Session, block_on_reading};
 use super::window::{recorded_budgets, tell_of_used_window, unrecorded, user_state};
 use super::{Failure, Outcome};
 use crate::driver::{Access, Store};
@@ -119,7 +119,7 @@ impl std::fmt::Display for Wanted {
 /// Shows pages as they are now.
 pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<Outcome, Failure> {
     let summaries = match &arguments.source {
-        Source { url: Some(url), .. } => vec![block_on(public(url))?],
+        Source { url: Some(url), .. } => vec![block_on_reading(public(url))?],
         Source { page: Some(id), .. } => {
             let access = Access {
                 token: arguments.connection.token()?.ok_or(Failure::NoToken)?,
@@ -127,7 +127,7 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<Outcome, Failur
             };
             let state = user_state().unwrap_or_default();
             let budgets = recorded_budgets(&state, &arguments.connection);
-            block_on(read(&[(access, Wanted::Id(id.clone()))], &budgets, &state))?
+            block_on_reading(read(&[(access, Wanted::Id(id.clone()))], &budgets, &state))?
         }
         Source { directory, .. } => declared(&directory.clone().unwrap_or_default(), &arguments.connection)?,
     };
@@ -184,7 +184,7 @@ fn declared(directory: &Path, connection: &Connection) -> Result<Vec<Summary>, F
         })?;
         wanted.push((access, page));
     }
-    block_on(read(&wanted, &session.options.budgets, &local_state(directory)))
+    block_on_reading(read(&wanted, &session.options.budgets, &local_state(directory)))
 }
 
 /// Reads pages, those of one token one after the other.

@@ -47,7 +47,7 @@ impl<S: Store> PageDriver<S> {
     pub(super) fn read_failed(&mut self, view: &View, what: &ReadWhat, error: &Error) {
         self.totals.failures += 1;
         let text = described(error);
-        tracing::info!(page = %self.key, ?what, error = text, "a reading failed");
+        tracing::info!(page = %self.key, ?what, error = text, "a read failed");
         match error.class() {
             // The client has paused the budget of the token. After the pause others come first: this one may be refused again.
             ErrorClass::Throttled { .. } => {
@@ -146,7 +146,7 @@ impl<S: Store> PageDriver<S> {
             .saturating_add(pause.mul_f64(1.0 + self.jitter() / 10.0))
             .unwrap_or(Timestamp::MAX);
         if self.gate.as_ref().is_none_or(|gate| gate.message != message) {
-            tracing::info!(page = %self.key, %reason, error = message, "nothing is sent to the page");
+            tracing::info!(page = %self.key, %reason, error = message, "sending to the page is paused");
         }
         self.gate = Some(Gate {
             reason,
@@ -177,7 +177,7 @@ impl<S: Store> PageDriver<S> {
             .saturating_mul(1 << attempts.saturating_sub(1).min(5))
             .min(LONGEST_STORE_PAUSE);
         if attempts == 1 {
-            tracing::warn!(page = %self.key, %error, "nothing can be recorded, so that nothing is sent; retrying");
+            tracing::warn!(page = %self.key, %error, "nothing can be recorded, so nothing is sent; retrying");
         }
         let pause = SignedDuration::try_from(pause).unwrap_or(SignedDuration::from_secs(1));
         let until = self

@@ -131,10 +131,10 @@ impl<S: Store> PageDriver<S> {
     }
 
     /// Reads something of the supposed page.
-    pub(super) fn read_supposed(&mut self, view: &View, read: &Read, began: Timestamp) {
+    pub(super) fn read_supposed(&mut self, read: &Read, began: Timestamp) {
         let Some(page) = &mut self.supposed else { return };
         match page.answer(&mut self.snapshot, read, began) {
-            Answer::Page(page) => self.take_page(view, Some(*page)),
+            Answer::Page(page) => self.take_page(*page),
             Answer::Taken => {}
             Answer::Unreadable(failure) => {
                 return self.fail_reading(&read.what, failure.terminal, failure.reason, failure.message);
@@ -150,6 +150,6 @@ impl<S: Store> PageDriver<S> {
 fn unsent() -> TransportError {
     TransportError {
         kind: TransportErrorKind::Setup,
-        message: "nothing is sent by who only looks ahead".to_owned(),
+        message: "nothing is sent while planning".to_owned(),
     }
 }

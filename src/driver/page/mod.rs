@@ -367,7 +367,7 @@ impl<S: Store> PageDriver<S> {
             }
             if quiet_rounds >= QUIET_ROUNDS {
                 release(held);
-                tracing::warn!(page = %self.key, rounds = quiet_rounds, "what is written to the store leads to more of the same; going on after a pause");
+                tracing::warn!(page = %self.key, rounds = quiet_rounds, "writes to the store keep leading to more of the same; pausing");
                 return PassEnd::Idle(now.saturating_add(QUIET_PAUSE).ok());
             }
         }

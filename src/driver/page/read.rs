@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::give_way::{Way, giving_way};
 use super::{PageDriver, described, organization};
 use crate::api::{Kind, Reason};
-use crate::driver::{Interrupt, Store, View};
+use crate::driver::{Interrupt, Store, View, pages_seen};
 use crate::engine::{Read, ReadWhat, Spec};
 use crate::statuspage::{
     Bookmark, Client, CollectionKind, Dated, Error, ErrorClass, MeantSubscribers, Object, Page, PageHandle, Permit,
@@ -66,7 +66,7 @@ impl<S: Store> PageDriver<S> {
         }
         if self.supposed.is_some() {
             permit.release_unused();
-            return self.read_supposed(view, read, now);
+            return self.read_supposed(read, now);
         }
         let (began, bookmark) = self.begun(&read.what, now);
         self.unanswered.asked();
@@ -90,10 +90,10 @@ impl<S: Store> PageDriver<S> {
             Err(_) => {
                 self.totals.failures += 1;
                 let message = format!(
-                    "no answer within {} s, and an incident waits; trying again",
+                    "no answer within {} s and an incident is waiting; retrying",
                     patience.as_secs()
                 );
-                tracing::info!(page = %self.key, what = ?read.what, message, "a reading was put aside");
+                tracing::info!(page = %self.key, what = ?read.what, message, "a read was put aside");
                 self.leave_off(&read.what, began, bookmark);
                 return self.fail_reading(&read.what, false, Reason::Unreachable, message);
             }
@@ -144,8 +144,8 @@ impl<S: Store> PageDriver<S> {
             return false;
         }
         *times = 0;
-        tracing::warn!(page = %self.key, ?what, "read again and again without getting any further; going on after a pause");
-        let message = "it was read again and again without getting any further".to_owned();
+        tracing::warn!(page = %self.key, ?what, "read again and again without progress; pausing");
+        let message = "it was read again and again without progress".to_owned();
         self.fail_reading(what, false, Reason::Progressing, message);
         true
     }
@@ -263,7 +263,7 @@ impl<S: Store> PageDriver<S> {
         let Spec::StatusPage(spec) = &*view.page.spec else {
             return Ok(());
         };
-        let pages = client.pages().list().await?.items;
+        let mut pages = client.pages().list().await?.items;
         self.reached();
         let label = |page: &Page| {
             page.subdomain
@@ -272,27 +272,13 @@ impl<S: Store> PageDriver<S> {
                 .trim_end_matches(".statuspage.io")
                 .to_ascii_lowercase()
         };
-        let found = pages.into_iter().find(|page| match (&spec.page_id, &spec.subdomain) {
+        let found = pages.iter().position(|page| match (&spec.page_id, &spec.subdomain) {
             (Some(id), _) => page.id == *id,
             (None, Some(subdomain)) => label(page) == subdomain.trim_end_matches(".statuspage.io").to_ascii_lowercase(),
             (None, None) => false,
         });
-        self.take_page(view, found);
-        Ok(())
-    }
-
-    /// Takes the page of those that the token sees, or that it is not among them.
-    pub(super) fn take_page(&mut self, view: &View, found: Option<Page>) {
-        let Spec::StatusPage(spec) = &*view.page.spec else {
-            return;
-        };
-        match found {
-            Some(page) => {
-                self.page_missed = 0;
-                self.page_id = Some(page.id.clone());
-                self.page_read_at = Some(self.options.clock.steady());
-                self.snapshot.page = Some(page);
-            }
+        match found.map(|found| pages.swap_remove(found)) {
+            Some(page) => self.take_page(page),
             None => {
                 self.page_missed = self.page_missed.saturating_add(1);
                 let wanted = match (&spec.page_id, &spec.subdomain) {
@@ -300,11 +286,21 @@ impl<S: Store> PageDriver<S> {
                     (None, subdomain) => format!("subdomain {}", subdomain.as_deref().unwrap_or_default()),
                 };
                 let message = format!(
-                    "the token sees no page with {wanted}: correct it, or use a token of a user who may see the page"
+                    "the token sees no page with {wanted}, {}: correct it, or use a token of a user who may see the page",
+                    pages_seen(&pages)
                 );
                 self.close(view, Reason::RemotePageNotFound, message, true);
             }
         }
+        Ok(())
+    }
+
+    /// Takes the page of those that the token sees.
+    pub(super) fn take_page(&mut self, page: Page) {
+        self.page_missed = 0;
+        self.page_id = Some(page.id.clone());
+        self.page_read_at = Some(self.options.clock.steady());
+        self.snapshot.page = Some(page);
     }
 
     /// Stores what belongs to one object. What cannot be read of it is a matter of its declaration alone.

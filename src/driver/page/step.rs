@@ -118,10 +118,10 @@ impl<S: Store> PageDriver<S> {
     /// what was decided may not be true any more, and another process may have taken over.
     fn is_too_late(&self, began: Timestamp) -> Option<&'static str> {
         if !self.store.may_write() {
-            return Some("this process does not lead any more");
+            return Some("this process is no longer the leader");
         }
         let late = self.options.clock.steady().duration_since(began) > SEND_WITHIN;
-        late.then_some("too much time has gone by since it was decided")
+        late.then_some("too much time has passed since it was planned")
     }
 
     /// Takes back what was put on record for a request that was not sent.
@@ -290,7 +290,7 @@ impl<S: Store> PageDriver<S> {
                 // Perhaps it names something that is not there any more, and that is not the declaration's fault.
                 if self.doubt_references(&step.key, request) {
                     let message = format!(
-                        "looking whether what it refers to is still on the page, because Statuspage refused it: {text}"
+                        "checking whether what it refers to is still on the page, because Statuspage refused it: {text}"
                     );
                     self.fail(view, &step.key, false, Reason::Progressing, message);
                 } else {

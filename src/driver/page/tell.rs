@@ -255,7 +255,7 @@ impl<S: Store> PageDriver<S> {
 
     /// Somebody else writes another status all the time.
     fn tell_contest(&self, declaration: &Declaration) {
-        let note = "another process keeps writing another status: it sees the page otherwise, or a second operator works for this page; writing less often";
+        let note = "another process keeps overwriting this status: a second operator may be managing this page; writing less often";
         tracing::warn!(object = %declaration.key, "{note}");
         let event = Event {
             kind: EventKind::Warning,
@@ -277,7 +277,7 @@ impl<S: Store> PageDriver<S> {
                 kind: EventKind::Warning,
                 reason: Reason::DriftDetected.to_string(),
                 note: format!(
-                    "{} is {} on the page, declared is {}",
+                    "{} is {} on the page, declared as {}",
                     first.field, first.observed, first.desired
                 ),
             };

@@ -79,7 +79,7 @@ impl Rules for ComponentGroupSpec {
         let mut writable = declared.iter().filter(|member| context.may_write(member));
         // A member that is gone would have the whole group refused.
         if let Some(member) = writable.find(|member| context.claims.is_unproven(&member.key)) {
-            let message = format!("waits until it is known whether {} is still on the page", member.key);
+            let message = format!("waiting until it is known whether {} is still on the page", member.key);
             return Err(Blocked::waiting(Reason::WaitingForReference, message));
         }
         let members: Vec<String> = declared

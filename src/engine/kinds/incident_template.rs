@@ -17,7 +17,7 @@ impl Rules for IncidentTemplateSpec {
     const COLLECTION: CollectionKind = CollectionKind::IncidentTemplates;
     const PRIORITY: Priority = Priority::Write;
     const OBJECT: Option<ObjectKind> = None;
-    const IN_SYNC: &'static str = "the page has this template; the Statuspage API can neither change nor delete it, so it stays when this declaration goes";
+    const IN_SYNC: &'static str = "the page has this template; the Statuspage API can neither change nor delete it, so it stays when this declaration is deleted";
 
     fn collection(snapshot: &Snapshot) -> Option<&Collection<IncidentTemplate>> {
         snapshot.incident_templates.as_ref()

@@ -146,7 +146,7 @@ impl Rules for MetricSpec {
             Some(provider) => Ok(Request::CreateMetric(provider, Box::new(write(body)?))),
             None => Err(Blocked::waiting(
                 Reason::WaitingForReference,
-                "waits for the page's metrics provider of type Self, which is being created",
+                "waiting for the page's metrics provider of type Self, which is being created",
             )),
         }
     }

@@ -86,7 +86,7 @@ impl Rules for MetricsProviderSpec {
                     return Err(Blocked::waiting(Reason::SecretNotFound, problem.clone()));
                 }
                 None => {
-                    let message = format!("waits for Secret {}", reference.name);
+                    let message = format!("waiting for Secret {}", reference.name);
                     return Err(Blocked::waiting(Reason::SecretNotFound, message));
                 }
             };

@@ -167,7 +167,7 @@ impl OrganizationUserSpec {
             Some(Ok(secret)) => json!(secret),
             Some(Err(problem)) => return Err(Blocked::waiting(Reason::SecretNotFound, problem.clone())),
             None => {
-                let message = format!("waits for Secret {}", reference.name);
+                let message = format!("waiting for Secret {}", reference.name);
                 return Err(Blocked::waiting(Reason::SecretNotFound, message));
             }
         };

@@ -157,6 +157,6 @@ impl Rules for PageAccessUserSpec {
 }
 
 fn ids(list: Value) -> Result<Vec<String>, Blocked> {
-    let not_ids = |error| Blocked::stalled(Reason::Invalid, format!("these are no ids: {error}"));
+    let not_ids = |error| Blocked::stalled(Reason::Invalid, format!("these are not ids: {error}"));
     serde_json::from_value(list).map_err(not_ids)
 }

@@ -49,8 +49,19 @@ fn more_deletions_than_the_cap_are_held_until_the_page_allows_them() {
     assert_eq!(simulation.remote.components.as_ref().unwrap().items.len(), 25);
     let held = simulation.finding(Kind::Component, "c0").clone();
     assert_eq!((held.state, held.reason), (State::Stalled, Reason::DeletionCapped));
-    assert!(held.message.contains("allow-deletes=25"), "{}", held.message);
-    assert_eq!(simulation.stands(Kind::StatusPage, "page").1, Reason::DeletionCapped);
+    assert!(
+        held.message.contains("deletionCap of StatusPage page"),
+        "{}",
+        held.message
+    );
+    let page = simulation.finding(Kind::StatusPage, "page");
+    assert_eq!(page.reason, Reason::DeletionCapped);
+    assert!(
+        page.message.contains("(Component c0, Component c1, "),
+        "{}",
+        page.message
+    );
+    assert!(page.message.contains("allow-deletes=25"), "{}", page.message);
     simulation.page.allow_deletes = Some("25".into());
     simulation.pass();
     assert!(simulation.remote.components.as_ref().unwrap().items.is_empty());

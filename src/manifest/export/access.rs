@@ -39,11 +39,7 @@ impl Exporter<'_> {
         for user in self.snapshot.page_access_users.iter().flat_map(|list| &list.items) {
             let (email, login) = (said(&user.email), said(&user.external_login));
             if email.is_none() && login.is_none() {
-                self.leave_out(
-                    Kind::PageAccessUser,
-                    &user.id,
-                    "it has neither an email nor an externalLogin",
-                );
+                self.leave_out(Kind::PageAccessUser, &user.id, "it has neither email nor externalLogin");
                 continue;
             }
             // Read only on request: nobody else's lists are owned.

@@ -49,7 +49,7 @@ impl Exporter<'_> {
         }
         if !with_credentials.is_empty() {
             self.note(format!(
-                "the credentials of MetricsProvider {} are in Secrets that do not exist, because Statuspage never shows them: needed only to create the provider anew",
+                "the credentials of MetricsProvider {} are in Secrets that do not exist, because Statuspage never shows them: needed only to create the provider again",
                 with_credentials.join(", ")
             ));
         }

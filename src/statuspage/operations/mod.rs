@@ -17,6 +17,7 @@ mod subscribers;
 use std::future::IntoFuture;
 
 use super::call::Call;
+use super::error::LIST_PAGES;
 use super::paging::{ListReader, Paging};
 use super::types::{Indicator, Page, PageWrite, Summary, SummaryPage};
 use super::{Client, Error};
@@ -60,7 +61,7 @@ pub struct Pages {
 impl Pages {
     /// All of them, with their settings; the list has no pages.
     pub fn list(&self) -> ListReader<Page> {
-        self.client.list(Paging::NONE, Call::get("list pages", &["pages"]))
+        self.client.list(Paging::NONE, Call::get(LIST_PAGES, &["pages"]))
     }
 }
 

@@ -1,6 +1,7 @@
 //! The transport of every day: HTTP over the network.
 
 use std::error::Error;
+use std::io::ErrorKind;
 use std::time::Duration;
 
 use futures::future::BoxFuture;
@@ -62,7 +63,8 @@ impl Transport for HttpTransport {
 }
 
 fn failure(error: reqwest::Error) -> TransportError {
-    // The address has the query in it and says nothing that the operation does not.
+    let is_plain = error.url().is_some_and(|url| url.scheme() == "http");
+    // The address has the query in it; the caller knows where the API is.
     let error = error.without_url();
     let kind = if error.is_connect() {
         TransportErrorKind::Connect
@@ -73,7 +75,85 @@ fn failure(error: reqwest::Error) -> TransportError {
     } else {
         TransportErrorKind::Broken
     };
-    TransportError::new(kind, causes(&error))
+    let message = known(&error, is_plain).unwrap_or_else(|| causes(&error));
+    TransportError::new(kind, message)
+}
+
+/// Where to look when there is no connection.
+const LOOK_AT: &str = "check the API address, the proxy and network policies";
+
+/// What usually goes wrong, and what to do about it.
+fn known(error: &reqwest::Error, is_plain: bool) -> Option<String> {
+    if let Some(error) = find::<rustls::Error>(error) {
+        return Some(tls(error));
+    }
+    let refused = |kind| find::<std::io::Error>(error).is_some_and(|error| error.kind() == kind);
+    let text = causes(error);
+    if refused(ErrorKind::ConnectionRefused) {
+        return Some(format!("connection refused; {LOOK_AT}"));
+    }
+    if text.contains("dns error") {
+        return Some(format!("its name cannot be resolved; {LOOK_AT}, and DNS"));
+    }
+    if error.is_connect() {
+        let text = if error.is_timeout() {
+            "no connection in time".to_owned()
+        } else {
+            text
+        };
+        return Some(format!("{text}; {LOOK_AT}"));
+    }
+    let is_no_http = text.contains("invalid HTTP") || text.contains("connection closed before message completed");
+    (is_plain && is_no_http).then(|| {
+        "the connection was closed without an HTTP reply; if the port speaks TLS, the address begins with https://"
+            .to_owned()
+    })
+}
+
+/// Why TLS failed.
+fn tls(error: &rustls::Error) -> String {
+    use rustls::{CertificateError, Error};
+    let give_ca = "set SSL_CERT_FILE to a PEM file with its CA";
+    match error {
+        Error::InvalidMessage(_) => {
+            "the port does not speak TLS; for plain HTTP the address begins with http://".to_owned()
+        }
+        Error::InvalidCertificate(CertificateError::UnknownIssuer) => {
+            format!("its certificate is signed by a CA that is not trusted here; {give_ca}")
+        }
+        Error::InvalidCertificate(CertificateError::Expired | CertificateError::ExpiredContext { .. }) => {
+            "its certificate has expired".to_owned()
+        }
+        Error::InvalidCertificate(CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. }) => {
+            "its certificate is not valid yet; check the clock of this machine".to_owned()
+        }
+        Error::InvalidCertificate(
+            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
+        ) => "its certificate is for another name; check the API address".to_owned(),
+        // The verifier has a word of its own for this, and no type.
+        Error::InvalidCertificate(CertificateError::Other(other))
+            if other.to_string().contains("CaUsedAsEndEntity") =>
+        {
+            format!("its certificate is that of a CA; serve one that the CA has signed, and {give_ca}")
+        }
+        other => format!("TLS failed: {other}"),
+    }
+}
+
+/// The cause of a type below an error. What is wrapped into an I/O error is not among its sources.
+fn find<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a E> {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if let Some(found) = error.downcast_ref() {
+            return Some(found);
+        }
+        let inside = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+        if let Some(found) = inside.and_then(|inside| find(inside)) {
+            return Some(found);
+        }
+        next = error.source();
+    }
+    None
 }
 
 /// An error with everything below it: the HTTP stack tells the cause only there.

@@ -1,7 +1,7 @@
 //! How the page of a StatusPage is reached, if what is on record is of that page.
 
 use super::lock::Entry;
-use super::{DirectoryStore, object};
+use super::{DirectoryStore, missing_token, object};
 use crate::api::{Kind, Reason, StatusPageSpec};
 use crate::driver::Access;
 use crate::statuspage::{BaseUrl, Token};
@@ -21,11 +21,11 @@ impl DirectoryStore {
             None => {
                 let reference = &page.api.token_secret_ref;
                 let value = object::secret(&reference.name, reference.key());
-                let value = value.ok_or_else(|| {
-                    let message = "there is no API token: set STATUSPAGE_TOKEN, or give --token-file";
-                    (Reason::SecretNotFound, message.to_owned())
-                })?;
-                Token::new(value).map_err(|error| (Reason::Invalid, error.to_string()))?
+                let value = value.ok_or_else(|| (Reason::SecretNotFound, missing_token().to_owned()))?;
+                Token::new(value).map_err(|error| {
+                    let variable = object::secret_variable(&reference.name, reference.key());
+                    (Reason::Invalid, format!("{variable}: {error}"))
+                })?
             }
         };
         Ok(Access { base_url, token })

@@ -84,7 +84,7 @@ pub(super) fn replay(path: &Path, entries: &mut Entries, now: Timestamp) -> Resu
     for line in lines {
         let Some(line) = line.strip_suffix(b"\n") else { break };
         let Some(notes) = read(line, now) else {
-            tracing::warn!(path = %path.display(), "the rest of what an interrupted command has noted cannot be read");
+            tracing::warn!(path = %path.display(), "the last notes of an interrupted command cannot be read");
             break;
         };
         for (name, entry) in notes {

@@ -306,6 +306,16 @@ impl DirectoryStore {
     }
 }
 
+/// What to say when nothing holds a token.
+pub fn missing_token() -> &'static str {
+    // A CI system sets a secret that it does not have, to nothing.
+    if std::env::var_os("STATUSPAGE_TOKEN").is_some() {
+        "STATUSPAGE_TOKEN is empty: put the API token into it, or give --token-file"
+    } else {
+        "there is no API token: set STATUSPAGE_TOKEN, or give --token-file"
+    }
+}
+
 impl Store for DirectoryStore {
     fn view(&self, page: &ObjectKey) -> Option<View> {
         let state = self.state();

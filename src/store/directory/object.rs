@@ -220,10 +220,10 @@ fn secrets(spec: &Spec) -> BTreeMap<&'static str, Result<Secret, String>> {
             field,
             value.map(Secret::from).ok_or_else(|| {
                 format!(
-                    "there is no value for key {} of Secret {}: set STATUSPAGE_SECRET_{}",
+                    "there is no value for key {} of Secret {}: set {}",
                     reference.key(),
                     reference.name,
-                    variable(&reference.name, reference.key())
+                    secret_variable(&reference.name, reference.key())
                 )
             }),
         );
@@ -233,12 +233,13 @@ fn secrets(spec: &Spec) -> BTreeMap<&'static str, Result<Secret, String>> {
 
 /// The value of a Secret: the environment variable that stands in for it in a directory.
 pub(super) fn secret(name: &str, key: &str) -> Option<String> {
-    std::env::var(format!("STATUSPAGE_SECRET_{}", variable(name, key)))
+    std::env::var(secret_variable(name, key))
         .ok()
         .filter(|value| !value.is_empty())
 }
 
-fn variable(name: &str, key: &str) -> String {
+/// The environment variable that stands in for a key of a Secret.
+pub(super) fn secret_variable(name: &str, key: &str) -> String {
     let upper = |text: &str| {
         text.chars()
             .map(|character| {
@@ -250,5 +251,5 @@ fn variable(name: &str, key: &str) -> String {
             })
             .collect::<String>()
     };
-    format!("{}_{}", upper(name), upper(key))
+    format!("STATUSPAGE_SECRET_{}_{}", upper(name), upper(key))
 }

@@ -118,7 +118,7 @@ async fn send(client: Client, instance: String, mut waiting: mpsc::Receiver<Mess
             Ok(Ok(())) => {}
             Ok(Err(error)) => {
                 let name = reference.name.unwrap_or_default();
-                tracing::warn!(name, error = super::watch::reason(&error), "cannot tell an Event");
+                tracing::warn!(name, error = super::watch::reason(&error), "cannot write an Event");
             }
             Err(_) => tracing::warn!("an Event was not accepted in time"),
         }

@@ -84,7 +84,7 @@ impl Object {
             None | Some(Value::Null) => Status::empty(kind),
             Some(value) => Status::from_json(kind, value).unwrap_or_else(|error| {
                 let name = metadata.name.as_deref().unwrap_or_default();
-                tracing::warn!(%kind, name, %error, "a status does not fit and is taken as empty");
+                tracing::warn!(%kind, name, %error, "a status cannot be read and counts as empty");
                 Status::empty(kind)
             }),
         };

@@ -217,7 +217,7 @@ impl Shared {
             *since = Some(Instant::now());
         }
         tracing::warn!(
-            "the API server shows an earlier state than before, as after a restore: everything is read anew"
+            "the API server shows an earlier state than before, as after a restore: reading everything again"
         );
         self.cache_mut().newest = 0;
         bump(&self.anew);

@@ -164,7 +164,7 @@ fn stray(cache: &Cache, key: &ObjectKey, object: &Object) -> Option<Stray> {
             // A declaration of the same name that comes after it would know nothing of what this one may have sent.
             stray.waits = true;
             stray.message = format!(
-                "{}; its last request got no clear answer, so that it stays until that cannot be carried out any more",
+                "{}; its last request got no clear answer, so it stays until that can no longer take effect",
                 stray.message
             );
             return Some(stray);
@@ -191,7 +191,7 @@ fn stray(cache: &Cache, key: &ObjectKey, object: &Object) -> Option<Stray> {
         }
         stray.state = State::Stalled;
         stray.message = format!(
-            "{}; until then {} {} cannot be deleted: set deletionPolicy: Orphan to leave it on the page and let this declaration go",
+            "{}; until then {} {} cannot be deleted: set deletionPolicy: Orphan to leave it on the page and delete this declaration",
             stray.message,
             key.kind.noun(),
             remote.unwrap_or("(its creation was not confirmed)"),
@@ -241,7 +241,7 @@ fn finding<'a>(
         Grant::Denied => {
             // The same words whether the page exists or not: what is in another namespace is not told.
             let message = format!(
-                "no StatusPage {namespace}/{name} admits declarations of namespace {}: whoever owns the page can admit it with spec.allowedNamespaces",
+                "no StatusPage {namespace}/{name} allows declarations in namespace {}: the owner of the page can allow it in spec.allowedNamespaces",
                 key.namespace
             );
             let spec = spec.and_then(Result::ok);

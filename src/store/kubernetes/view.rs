@@ -117,10 +117,7 @@ impl KubernetesStore {
         })?;
         let token = Token::new(value.expose().to_owned()).map_err(|error| {
             let key = reference.key();
-            (
-                Reason::SecretNotFound,
-                format!("the value under key {key} of {name} is no API token: {error}"),
-            )
+            (Reason::SecretNotFound, format!("key {key} of {name}: {error}"))
         })?;
         Ok(Access { base_url, token })
     }

@@ -111,7 +111,7 @@ pub(super) async fn watch_kind(
                 shared.watch_failed();
                 let reason = reason(&error);
                 if patience.is_fresh() {
-                    tracing::warn!(%kind, error = reason, "cannot watch; will try again");
+                    tracing::warn!(%kind, error = reason, "cannot watch; retrying");
                 }
                 let plural = &resource.plural;
                 shared.watching(
@@ -165,7 +165,7 @@ pub(super) async fn watch_namespaces(shared: Arc<Shared>, client: Client) {
                 if patience.is_fresh() {
                     tracing::warn!(
                         error = reason(&error),
-                        "cannot watch namespaces: until then no page admits namespaces by their labels, and the deletion of a namespace whose Secret is gone may need help"
+                        "cannot watch namespaces: until then no page allows namespaces by their labels, and the deletion of a namespace whose Secret is gone may need help"
                     );
                 }
                 patience.wait().await;

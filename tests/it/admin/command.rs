@@ -311,7 +311,7 @@ async fn a_server_that_nobody_can_enter_says_so() {
     let mut alone = sync(&[]);
     let said = alone.says("HTTP API at http://").await;
     assert!(
-        said.contains("nobody can enter the HTTP API") && said.contains("--access-keys"),
+        said.contains("nobody can use the HTTP API") && said.contains("--access-keys"),
         "{said}"
     );
     alone.signal("-TERM");
@@ -322,5 +322,5 @@ async fn a_server_that_nobody_can_enter_says_so() {
     let path = file.path().join("keys.json").display().to_string();
     let entered = sync(&["--access-keys", &path]);
     let said = entered.says("HTTP API at http://").await;
-    assert!(!said.contains("nobody can enter"), "{said}");
+    assert!(!said.contains("nobody can use the HTTP API"), "{said}");
 }

@@ -84,7 +84,7 @@ async fn the_only_one_of_the_name_is_bound_and_nothing_is_written() {
     running.server.log().clear();
 
     let shown = run(&running, &["adopt", directory.path(), "component/api", "--dry-run"], 0).await;
-    assert!(shown.contains("Nothing was recorded: --dry-run."), "{shown}");
+    assert!(shown.contains("Dry run: nothing was recorded."), "{shown}");
     assert_eq!(directory.recorded(), "");
 
     let shown = run(&running, &["adopt", directory.path(), "component/api"], 0).await;
@@ -92,7 +92,7 @@ async fn the_only_one_of_the_name_is_bound_and_nothing_is_written() {
         &format!("Component default/api is {api}  \"API\", since 2026-03-01\n"),
         "The next apply writes:\n  description: \"by hand\" → \"ours\"\n",
         "nothing was written to the page.\n",
-        "When the declaration goes, it stays on the page.\n",
+        "When the declaration is removed, it stays on the page.\n",
     ] {
         assert!(shown.contains(line), "{line}: {shown}");
     }
@@ -109,7 +109,7 @@ async fn the_only_one_of_the_name_is_bound_and_nothing_is_written() {
             0,
         )
         .await;
-        assert!(again.contains("That was recorded already."), "{again}");
+        assert!(again.contains("Already recorded."), "{again}");
     }
     let plan = run(&running, &["plan", directory.path()], 2).await;
     assert!(plan.contains("1 to create, 1 to update, 0 to delete"), "{plan}");
@@ -156,7 +156,7 @@ async fn of_several_the_ids_are_listed() {
         .refused(
             &running,
             &["component/api"],
-            &["without a declaration are", &inside_line, &outside_line],
+            &["not declared:", &inside_line, &outside_line],
         )
         .await;
     run(&running, &["adopt", directory.path(), "component/web", &inside], 0).await;
@@ -192,15 +192,19 @@ async fn a_wrong_id_or_name_is_refused_and_nothing_is_half_done() {
     .await;
     refused(
         &["api"],
-        &["\"api\" is no declaration: write KIND/NAME, such as component/api"],
+        &["\"api\" is not a declaration: write KIND/NAME, such as component/api"],
     )
     .await;
     refused(
         &["service/api"],
-        &["\"service\" is no kind: use one of ComponentGroup, Component"],
+        &["\"service\" is not a kind: use one of ComponentGroup, Component"],
     )
     .await;
-    refused(&["statuspage/acme"], &["says by pageId or subdomain which page it is"]).await;
+    refused(
+        &["statuspage/acme"],
+        &["has its pageId or subdomain: there is nothing to adopt"],
+    )
+    .await;
     refused(&["component/api", &api, "more"], &["unexpected"]).await;
     refused(&[], &["give DIR and KIND/NAME"]).await;
 
@@ -216,7 +220,7 @@ async fn a_wrong_id_or_name_is_refused_and_nothing_is_half_done() {
     running.ok("DELETE", &format!("/components/{api}"), Value::Null).await;
     let shown = run(&running, &["adopt", directory.path(), "component/api", &other], 0).await;
     assert!(
-        shown.contains(&format!("It was bound to {api}, which is not on the page any more.")),
+        shown.contains(&format!("It was bound to {api}, which is no longer on the page.")),
         "{shown}"
     );
 
@@ -229,7 +233,7 @@ async fn a_wrong_id_or_name_is_refused_and_nothing_is_half_done() {
     let place = "page.yaml:15:";
     refused(
         &["component/web", &web],
-        &[place, "the manifest names gone00000000", &format!("write {web} there")],
+        &[place, "the manifest has id gone00000000", &format!("write {web} there")],
     )
     .await;
     directory.write(&DECLARED.replace("name: Web}", "name: Web, suspend: true}"));

@@ -78,7 +78,7 @@ async fn the_time_limit_is_for_the_whole_call() {
     assert!(matches!(error, Error::Lost { timed_out: true, .. }), "{error:?}");
     assert_eq!(
         error.to_string(),
-        "create component: no reply in time: gave up after 30 s"
+        "create component: no reply from http://127.0.0.1:1/v1: gave up after 30 s"
     );
     assert_eq!(begin.elapsed().as_secs(), 30);
 }

@@ -91,7 +91,7 @@ async fn the_limit_of_the_token_is_never_exceeded() {
     assert_eq!(code(&output), 1, "{}", shown(&output));
     let said = stdout(&output);
     assert!(
-        said.contains("The time is up: what is under way is finished."),
+        said.contains("2 s are over (--timeout): finishing the request that is under way."),
         "{said}"
     );
     assert!(said.contains("Stopped before the end: apply again to go on."), "{said}");

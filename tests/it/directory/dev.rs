@@ -19,7 +19,7 @@ async fn dev(directory: &Directory) -> Dev {
     let mut command = program();
     command.args(["dev", directory.text(), "--listen", "127.0.0.1:0", "--rate-limit", "0"]);
     let running = Running::start(command);
-    let said = running.says("Ctrl-C ends.").await;
+    let said = running.says("Ctrl-C stops.").await;
     let url = said
         .split_whitespace()
         .find_map(|word| word.strip_prefix("STATUSPAGE_API_URL="))
@@ -60,7 +60,7 @@ async fn the_first_command_applies_everything_and_follows_changes() {
     assert!(said.contains("updated component \"API\": description"), "{said}");
 
     dev.running.signal("-INT");
-    assert_eq!(dev.running.ends(END).await.code(), Some(0));
+    assert_eq!(dev.running.ends(END).await.code(), Some(130));
 
     // Everything that was said to be done is in the event log, once.
     let log = directory.path().join(".statuspage/events.db");
@@ -119,14 +119,14 @@ async fn a_restart_finds_everything_as_it_was() {
         let mut command = program();
         command.args(["dev", directory.text(), "--listen", address, "--rate-limit", "0"]);
         let running = Running::start(command);
-        running.says("Ctrl-C ends.").await;
+        running.says("Ctrl-C stops.").await;
         running
     };
     let mut second = again().await;
     let said = second.said();
     assert!(said.contains("nothing to do; 22 of 22 as declared"), "{said}");
     second.signal("-INT");
-    assert_eq!(second.ends(END).await.code(), Some(0));
+    assert_eq!(second.ends(END).await.code(), Some(130));
 }
 
 #[tokio::test(flavor = "multi_thread")]

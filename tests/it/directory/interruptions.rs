@@ -97,14 +97,14 @@ async fn an_interrupted_apply_finishes_its_request_and_goes_on_next_time() {
     slow(&local);
     let directory = Directory::new();
     directory.write("components.yaml", &components(60));
-    for signal in ["-INT", "-TERM"] {
+    for (signal, exit) in [("-INT", 130), ("-TERM", 143)] {
         local.log().clear();
         let mut apply = Running::start(local.command(&["apply", directory.text()]));
         local.creates(10).await;
         apply.signal(signal);
-        assert_eq!(apply.ends(Duration::from_secs(20)).await.code(), Some(1));
+        assert_eq!(apply.ends(Duration::from_secs(20)).await.code(), Some(exit));
         let said = apply.says("Stopped before the end: apply again to go on.").await;
-        assert!(said.contains("what is under way is finished"), "{said}");
+        assert!(said.contains("finishing the request that is under way"), "{said}");
         let created = local.component_names().await.len();
         let lock = directory.lock();
         let recorded = lock["objects"]

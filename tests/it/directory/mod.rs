@@ -18,6 +18,7 @@ mod serve;
 mod status;
 mod templates;
 mod window;
+mod words;
 
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};

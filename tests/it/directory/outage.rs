@@ -91,31 +91,42 @@ impl Mute {
     }
 }
 
+/// The exit code that a shell shows: for one that a signal has ended, 128 and its number.
+fn as_in_a_shell(status: std::process::ExitStatus) -> i32 {
+    use std::os::unix::process::ExitStatusExt;
+    status.code().or_else(|| Some(128 + status.signal()?)).unwrap()
+}
+
 /// A request is given up after 30 s; whoever wants the end does not wait for that.
 const AT_ONCE: Duration = Duration::from_secs(20);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn who_wants_the_end_does_not_wait_for_a_reading_that_hangs() {
-    for (arguments, signal) in [
-        (&["apply"][..], Some("-INT")),
-        (&["apply"], Some("-TERM")),
-        (&["apply", "--timeout", "1"], None),
-        (&["sync"], Some("-TERM")),
-        (&["plan"], Some("-INT")),
+    for (arguments, signal, exit) in [
+        (&["apply"][..], Some("-INT"), 130),
+        (&["apply"], Some("-TERM"), 143),
+        (&["apply", "--timeout", "1"], None, 1),
+        (&["sync"], Some("-INT"), 130),
+        (&["sync"], Some("-TERM"), 0),
+        (&["plan"], Some("-INT"), 130),
+        (&["plan"], Some("-TERM"), 143),
+        (&["export", "--missing"], Some("-INT"), 130),
     ] {
         let mut mute = Mute::start().await;
         let directory = Directory::new();
         directory.write("components.yaml", &components(1));
         let mut all = arguments.to_vec();
-        all.insert(1, directory.text());
+        let place = if arguments.contains(&"--missing") { 2 } else { 1 };
+        all.insert(place, directory.text());
         let mut command = Running::start(mute.command(&all));
         mute.asked.wait_for(|asked| *asked > 0).await.unwrap();
         if let Some(signal) = signal {
             command.signal(signal);
         }
         let begun = std::time::Instant::now();
-        command.ends(AT_ONCE).await;
+        let status = command.ends(AT_ONCE).await;
         println!("{arguments:?} {signal:?}: {:?}", begun.elapsed());
+        assert_eq!(as_in_a_shell(status), exit, "{arguments:?} {signal:?}");
     }
 }
 

@@ -300,7 +300,7 @@ async fn a_deletion_says_what_goes_and_a_rename_how_it_stays() {
         "{text}"
     );
     assert!(
-        text.contains("Component default/kept is not declared any more and stays on the page"),
+        text.contains("Component default/kept is no longer declared and stays on the page"),
         "{text}"
     );
     assert!(

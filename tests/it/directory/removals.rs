@@ -71,7 +71,7 @@ async fn a_broken_manifest_deletes_nothing_and_stops_no_other() {
         "{}",
         shown(&output)
     );
-    assert!(stdout(&output).contains("1 error in the manifests: what has them is left out, and nothing is deleted"));
+    assert!(stdout(&output).contains("1 error in the manifests: those are left out, and nothing is deleted"));
     assert_eq!(local.component_names().await, ["a", "b", "c"]);
     directory.write("a.yaml", &declaration("Component", "a", &[]));
     local.apply(&directory).await;
@@ -105,7 +105,7 @@ async fn a_removed_page_deletes_nothing_and_says_so() {
     for command in ["plan", "apply"] {
         let output = local.run(command, &directory).await;
         assert_eq!(code(&output), 1);
-        let wanted = "StatusPage default/acme is not declared any more: its 3 recorded objects stay as they are";
+        let wanted = "StatusPage default/acme is no longer declared: its 3 recorded objects stay as they are";
         assert!(stdout(&output).contains(wanted), "{}", shown(&output));
     }
     assert_eq!(local.component_names().await.len(), 3);

@@ -101,7 +101,7 @@ async fn apply_on_a_terminal_asks_only_for_what_is_grave() {
     );
     let output = answered(&local, &directory, &[], "n").await;
     assert_eq!(code(&output), 1, "an adoption: {}", shown(&output));
-    assert!(stdout(&output).contains("takes over"), "{}", stdout(&output));
+    assert!(stdout(&output).contains("adopts"), "{}", stdout(&output));
     let output = answered(&local, &directory, &[], "y").await;
     assert_eq!(code(&output), 0, "{}", shown(&output));
 }

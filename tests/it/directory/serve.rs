@@ -38,6 +38,14 @@ async fn it_says_all_that_a_client_needs() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn ctrl_c_is_130() {
+    let mut running = Running::start(serve(&["--data", ":memory:", "--page", "Acme"]));
+    running.says("organization ").await;
+    running.signal("-INT");
+    assert_eq!(running.ends(Duration::from_secs(20)).await.code(), Some(130));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_given_token_is_not_printed() {
     let running = Running::start(serve(&[
         "--data",

@@ -42,7 +42,7 @@ async fn a_kill_and_a_second_apply_stay_inside_one_window() {
     // Whatever is left of the window is given to a third one, which has to wait then and says so.
     let third = finish(limited(&local, &["apply", directory.text(), "--timeout", "6"])).await;
     assert!(
-        stderr(&third).contains("the request budget of the token is used up, resuming in "),
+        stderr(&third).contains("the token's request budget is used up, resuming in "),
         "{}",
         shown(&third)
     );

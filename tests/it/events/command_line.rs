@@ -172,10 +172,10 @@ async fn a_place_without_a_log_is_told_with_the_way_out() {
         (path("pages"), ".statuspage/events.db"),
         (
             path("empty"),
-            "there is no log in it: give the file that --events names",
+            "is a directory without an event log: give the file that --events names",
         ),
-        (path("text"), "it is not even a SQLite database"),
-        (path("other.db"), "is no event log but another database"),
+        (path("text"), "is not an event log, nor any SQLite database"),
+        (path("other.db"), "is another database, not an event log"),
         (
             gone,
             "is an operator, `sync` or `dev` with --http-listen running there?",
@@ -198,7 +198,7 @@ async fn a_place_without_a_log_is_told_with_the_way_out() {
         }
         let nowhere = statuspage(&["events"]);
         assert!(
-            String::from_utf8_lossy(&nowhere.stderr).contains("give --from"),
+            String::from_utf8_lossy(&nowhere.stderr).contains("Give --from"),
             "{nowhere:?}"
         );
         let odd = statuspage(&["events", "--from", "x", "--filter", "generation=three"]);
@@ -277,7 +277,7 @@ async fn the_events_of_a_namespace_are_purged() {
         });
         let remote = remote.await.unwrap();
         assert!(
-            String::from_utf8_lossy(&remote.stderr).contains("deletes nothing"),
+            String::from_utf8_lossy(&remote.stderr).contains("cannot delete events"),
             "{remote:?}"
         );
     }
@@ -422,7 +422,7 @@ async fn a_follower_outlives_the_operator_and_misses_nothing() {
     };
     assert_eq!(next(), "old");
     first.end().await;
-    assert!(told.next().unwrap().unwrap().contains("trying until it is back"));
+    assert!(told.next().unwrap().unwrap().contains("retrying until it is back"));
     record("while it was away").await;
     let (_, second) = serve(address).await;
     assert_eq!(next(), "while it was away");

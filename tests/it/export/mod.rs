@@ -330,7 +330,7 @@ async fn what_the_plan_of_the_page_does_not_have_is_said() {
     let exported = Exported::of(&running, &EVERYTHING).await;
     assert_eq!(running.server.faults().pending(), 0);
     assert!(
-        exported.printed.contains("waiting as Statuspage asks"),
+        exported.printed.contains("waiting as long as Statuspage asks"),
         "{}",
         exported.printed
     );
@@ -359,7 +359,7 @@ async fn an_export_overwrites_nothing() {
     std::fs::write(&theirs, "# theirs\n").unwrap();
     let path = directory.path().to_str().unwrap();
     let printed = run(&running, &["export", "--page", PAGE, "--directory", path], 1).await;
-    assert!(printed.contains("metrics.yaml is there already"), "{printed}");
+    assert!(printed.contains("metrics.yaml exists already"), "{printed}");
     let there: Vec<_> = std::fs::read_dir(directory.path()).unwrap().collect();
     assert_eq!(there.len(), 1, "nothing else was written");
     assert_eq!(std::fs::read_to_string(theirs).unwrap(), "# theirs\n");

@@ -3,6 +3,7 @@
 mod hostile;
 mod incidents;
 mod references;
+mod words;
 mod yaml;
 
 use std::path::{Path, PathBuf};
@@ -55,7 +56,7 @@ fn a_bad_document_hides_no_other() {
     assert_eq!(
         lines(&manifests),
         [
-            "m.yaml:7:4: error: not valid YAML: unclosed bracket '['",
+            "m.yaml:7:4: error: not valid YAML: `[` is never closed",
             "m.yaml:14:3: error: unknown field `colour`",
         ]
     );
@@ -71,11 +72,11 @@ fn all_problems_of_a_document_are_reported() {
     assert_eq!(
         lines(&manifests),
         [
-            "m.yaml:3:18: error: `Api` is not a name that Kubernetes takes (help: use lower-case letters, digits, `-` and \
+            "m.yaml:3:18: error: `Api` is not a valid name in Kubernetes (help: use lower-case letters, digits, `-` and \
              `.`; begin and end with a letter or digit)",
             "m.yaml:6:3: error: unknown field `stauts` (help: did you mean `status`?)",
-            "m.yaml:7:9: error: name is empty (help: leave the field out to not declare it)",
-            "m.yaml:8:13: error: showcase is true or false, not the number 1",
+            "m.yaml:7:9: error: name is empty (help: leave the field out if you do not want to set it)",
+            "m.yaml:8:13: error: showcase must be true or false, not the number 1",
             "m.yaml:9:16: error: `Detekt` is not a value of driftPolicy (help: did you mean `Detect`?)",
             "m.yaml:10:3: error: name is missing in groupRef",
         ]
@@ -96,7 +97,7 @@ fn rules_point_at_the_field() {
     assert_eq!(
         lines(&manifests),
         [
-            "m.yaml:6:14: error: startDate is a day such as 2026-01-31",
+            "m.yaml:6:14: error: startDate must be a date, not `31.01.2026` (help: write it like 2026-01-31)",
             "m.yaml:15:17: error: a data point has exactly one of at and ago",
             "m.yaml:20:1: error: a subscriber has exactly one of email, sms and webhook",
         ]
@@ -161,14 +162,14 @@ fn unknown_kinds_versions_and_groups_are_explained() {
         [
             "m.yaml:2:7: error: unknown kind `Componnt` (help: did you mean `Component`?)",
             "m.yaml:7:13: error: unknown version `v1` (help: write `statuspage-operator.io/v1alpha1`)",
-            "m.yaml:13:13: error: unknown API group `statuspage-operater.io` (help: did you mean \
-             `statuspage-operator.io/v1alpha1`?)",
+            "m.yaml:13:13: error: `statuspage-operater.io/v1alpha1` is not an apiVersion of a Component (help: write \
+             `statuspage-operator.io/v1alpha1`)",
             "m.yaml:19:1: error: not a manifest: apiVersion is missing (help: keep files that are not manifests out of \
              this directory)",
             "m.yaml:19:1: error: not a manifest: kind is missing (help: keep files that are not manifests out of this \
              directory)",
             "m.yaml:22:1: error: not a manifest: a manifest is a map with apiVersion, kind, metadata and spec",
-            "m.yaml:24:1: error: not a manifest: apiVersion is missing (help: `apiversion` is written `apiVersion`)",
+            "m.yaml:24:1: error: apiVersion is missing (help: `apiversion` is written `apiVersion`)",
         ]
     );
 }
@@ -256,7 +257,7 @@ fn names_of_kubernetes_are_checked() {
     let long = document("Component", &"a".repeat(254), "");
     assert!(lines(&read(&[long]))[0].contains("254 characters"));
     let namespace = document("Component", "api, namespace: a.b", "");
-    assert!(lines(&read(&[namespace]))[0].contains("is not a name"));
+    assert!(lines(&read(&[namespace]))[0].contains("is not a valid name"));
     let nameless = document("Component", "x", "").replace("{name: x}", "{generateName: x}");
     assert!(
         lines(&read(&[nameless]))

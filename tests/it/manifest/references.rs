@@ -54,7 +54,7 @@ fn references_are_resolved() {
             "m.yaml:37:5: error: no Component `Public API` is declared in namespace default (help: use metadata.name: \
              `api`)",
             "m.yaml:38:5: error: no Component `sarch` is declared in namespace default (help: did you mean `search`?)",
-            "m.yaml:46:21: error: no Component `nothing` is declared in namespace default (help: known here: api, search)",
+            "m.yaml:46:21: error: no Component `nothing` is declared in namespace default (help: known: api, search)",
             "m.yaml:52:19: error: no StatusPage `acne` is declared in namespace default (help: did you mean `acme`?)",
         ]
     );

@@ -27,13 +27,13 @@ fn yaml_is_read_as_kubectl_reads_it() {
     let component = |spec: &str| read(&[document("Component", "api", spec)]);
     assert_eq!(
         lines(&component("  name: yes\n")),
-        [
-            "m.yaml:6:9: error: name is a text, not the boolean true (help: put it in quotes: YAML reads it as \
-             something else than a text)"
-        ]
+        ["m.yaml:6:9: error: name must be a string, not true (help: put it in quotes: YAML reads it as true or false)"]
     );
     assert!(lines(&component("  name: 017\n"))[0].contains("not the number 15"));
-    assert!(lines(&component("  name: a\n  name: b\n"))[0].starts_with("m.yaml:7:3: error: not valid YAML: "));
+    assert!(
+        lines(&component("  name: a\n  name: b\n"))[0]
+            .starts_with("m.yaml:7:3: error: not valid YAML: `name` is written twice")
+    );
     assert_eq!(
         lines(&component("  name: \"yes\"\n  showcase: on\n")),
         Vec::<String>::new()
@@ -134,7 +134,9 @@ fn directories_are_read_in_order() {
     let found = lines(&manifests);
     assert_eq!(found.len(), 1, "{found:?}");
     assert!(
-        found[0].ends_with("latin.yaml:1:1: error: cannot be read: line 2 is not UTF-8 text"),
+        found[0].ends_with(
+            "latin.yaml:2:4: error: not UTF-8: byte 0xFF at offset 8 of the file (help: save the file as UTF-8)"
+        ),
         "{found:?}"
     );
     assert!(manifests.manifests[0].source.file.starts_with(root));

@@ -120,7 +120,7 @@ async fn drift_is_told_in_condition_event_and_metric_and_follows_its_policy() {
         .status(Kind::Component, "correct", "put right", |data| !is_drifted(data))
         .await;
     assert_eq!(condition(&data, "Synced")["status"], "True", "{data}");
-    let told = "description is \"by hand\" on the page, declared is \"declared\"";
+    let told = "description is \"by hand\" on the page, declared as \"declared\"";
     let notes = async |name: &'static str| {
         eventually(&format!("the Event of {name}"), SOON, async || {
             match stage.notes(name, "DriftDetected").await {

@@ -187,7 +187,8 @@ async fn the_deletion_cap_is_remembered_by_the_next_process() {
     first.ended().await;
     let _second = stage.operator("second", &UNLIMITED).await;
     stage.kubectl(&["delete", "component", "c02", "--wait=false"]).await;
-    let message = stage.reason(Kind::Component, "c02", "DeletionCapped").await;
+    stage.reason(Kind::Component, "c02", "DeletionCapped").await;
+    let message = stage.reason(Kind::StatusPage, "acme", "DeletionCapped").await;
     assert!(message.contains("2 were done in the last ten minutes"), "{message}");
     assert_eq!(stage.component_names().await, ["c02", "c03"]);
 }

@@ -202,7 +202,7 @@ async fn an_event_log_that_refuses_stops_nobody() {
     let log = operator.log();
     // There is no journal, and so no more is said than is true.
     assert!(
-        log.contains("events are lost: they could be written neither to the store nor to a journal"),
+        log.contains("events are lost: neither the store nor a journal could be written"),
         "{log}"
     );
     assert!(!log.contains("the next process with this log stores them"), "{log}");

@@ -71,7 +71,7 @@ async fn create(components: &Api<DynamicObject>, seed: &str, number: usize) {
     let condition = |kind: &str| {
         json!({
             "type": kind, "status": "True", "reason": "Synced", "observedGeneration": 1,
-            "message": "every declared field has its declared value", "lastTransitionTime": "2026-01-01T00:00:00Z",
+            "message": "every declared field matches", "lastTransitionTime": "2026-01-01T00:00:00Z",
         })
     };
     let applied: Value =

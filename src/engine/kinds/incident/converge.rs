@@ -138,11 +138,12 @@ fn here<'a>(planner: &mut Planner<'a>, context: &Context<'a>, spec: &IncidentSpe
         let names: Vec<&str> = without.into_iter().map(|(name, _)| name).collect();
         let names = names.join(", ");
         if coming {
-            let message = format!("the incident is on the page; waits for components that are not there yet: {names}");
+            let message =
+                format!("the incident is on the page; waiting for components that are not there yet: {names}");
             outcome.stop(State::Progressing, Reason::WaitingForReference, message);
         } else {
             outcome.message =
-                format!("the page shows what is declared, but for components that are not on the page: {names}");
+                format!("the page shows what is declared, except for components that are not on the page: {names}");
         }
     }
     let Status::Incident(status) = &*outcome.status else {
@@ -294,7 +295,7 @@ fn settle_announcement(
         return true;
     }
     outcome.progress(format!(
-        "an earlier attempt to {} got no clear answer; looking whether it succeeded, until {}",
+        "an earlier attempt to {} got no clear answer; checking until {} whether it succeeded",
         describe_telling(&name),
         shown_time(world, settled)
     ));

@@ -36,8 +36,7 @@ pub struct Misplaced {
 /// Why the declared updates cannot be those that were published, if so: what is published keeps its status, its order and
 /// its place. Both lists are of spec.updates: without the post that a template gave.
 pub fn misplaced(declared: &[IncidentUpdate], published: &[PublishedUpdate]) -> Option<Misplaced> {
-    const APPEND: &str =
-        "what is published keeps its status, its order and its place: put it back, and append another update";
+    const APPEND: &str = "published updates keep their status and their order: restore them, and append another update";
     if declared.len() < published.len() {
         return Some(Misplaced {
             pointer: "/updates".to_owned(),
@@ -125,7 +124,7 @@ pub(super) fn bind_updates(
     }
     if status.updates.len() > before {
         // Recorded before anything is published on top of it: see the journal above.
-        outcome.progress("bound the declared updates to the published ones");
+        outcome.progress("matched the declared updates to the published ones");
         return false;
     }
     true
@@ -151,7 +150,7 @@ fn give_up_attempt(
         None => "was interrupted".to_owned(),
     };
     outcome.progress(format!(
-        "an earlier attempt to publish an update {why}; looking whether it succeeded, until {}",
+        "an earlier attempt to publish an update {why}; checking until {} whether it succeeded",
         shown_time(world, settled)
     ));
     let seen = declaration.attempt_seen.unwrap_or(world.now);
@@ -301,13 +300,13 @@ fn must_not_reopen(
         .unwrap_or_default();
     if ended_by_others(spec, remote, published) {
         return Some(format!(
-            "the incident was ended on the page{at}, not by this declaration, so that update {} is not published: set driftPolicy: Correct to publish it all the same",
+            "somebody ended the incident on the page{at}, so update {} is not published: set driftPolicy: Correct to publish it anyway",
             published.len() + 1
         ));
     }
     (over && spec.schedule.is_some() && !next.status.is_end()).then(|| {
         format!(
-            "the maintenance is completed{at}, so that update {} with status {} is not published: a maintenance does not go back; declare another one",
+            "the maintenance is completed{at}, so update {} with status {} is not published: a maintenance does not go back; declare another one",
             published.len() + 1,
             next.status.as_str()
         )
