@@ -21,26 +21,37 @@ use crate::statuspage::{Client, Priority, RawReply, RawRequest, RawRow};
 use fields::{Field, body, field, read};
 use place::Place;
 
-const EXAMPLES_HELP: &str = "\
+const EXAMPLES: &str = "\
 Examples:
-  statuspage api /pages                                          which pages there are
-  statuspage api /pages/:page/components --paginate              all of a list
-  statuspage api /pages/:page/components -f component[name]=API  a POST, because there are fields
-  statuspage api PATCH /pages/:page/components/0jns6i8wtc0r -f component[status]=major_outage
-  statuspage api POST /pages/:page/incidents --input incident.json
+  statuspage api /pages
+  statuspage api /pages/:page/components --paginate
+  statuspage api /pages/:page/components -f component[name]=API
+  statuspage api PATCH /pages/:page/components/ID -F component[showcase]=true
+  statuspage api POST /pages/:page/incidents --input incident.json";
 
-Fields: key=value; brackets nest (component[name]), empty ones make a list (incident[component_ids][]). -f takes the value
-as text; -F reads true, false, null and numbers, and @FILE (@- is standard input) as the text of a file.
+/// How fields are written, and what is done with the request; for the help.
+const FIELDS_HELP: &str = "\
+Fields: key=value; brackets nest (component[name]), empty ones make a list
+(incident[component_ids][]). -f takes the value as text; -F reads true, false,
+null and numbers, and @FILE (@- is standard input) as the text of a file. With
+fields and no method the request is a POST.
 
-The request counts against the window of the token, across commands, and waits for it. It is sent once, whatever comes back,
-and what comes back is shown without the token. With --events (or STATUSPAGE_EVENTS) every request but GET becomes an event.
+The request counts against the request budget of the token, across commands,
+and waits for it. It is sent once, whatever comes back, and the reply is shown
+without the token. With --events (or STATUSPAGE_EVENTS) every request but GET
+becomes an event.
 
-Exit code: 0 success; 1 the API refused, in its own words on standard error and its answer on standard output, or an error.
+Exit code: 0 success; 1 an error, or the API refused: its words are on standard
+error and its reply on standard output.
 ";
 
 /// Options of `api`.
 #[derive(Clone, Debug, Args)]
-#[command(after_long_help = EXAMPLES_HELP, override_usage = "statuspage api [OPTIONS] [METHOD] PATH")]
+#[command(
+    override_usage = "statuspage api [OPTIONS] [METHOD] PATH",
+    after_help = EXAMPLES,
+    after_long_help = format!("{EXAMPLES}\n\n{FIELDS_HELP}")
+)]
 pub struct Arguments {
     /// GET, POST, PUT, PATCH or DELETE [default: GET, and POST when there is a body]; and the path below /v1. In it
     /// `:page` or `{page_id}` stands for the id of the page.

@@ -26,30 +26,39 @@ use super::{Failure, Outcome};
 use crate::api::{ImpactName, IncidentStatusName};
 use place::{Place, Sending};
 
+const EXAMPLES: &str = "\
+Examples:
+  statuspage incident open
+  statuspage incident update -s identified
+  statuspage incident resolve";
+
 const OPEN_EXAMPLES: &str = "\
 Examples:
-  statuspage incident open \"API errors\" -m \"We are looking into it.\" -c api=major
-  statuspage incident open                          asks for title, text and components
-  statuspage incident open --template region-down --set region=eu-west-1 -c api=major
-  statuspage incident open \"API errors\" -m \"…\" -n status -c api=major      in a cluster
-Without -y on a terminal it shows what will be published and asks once. Other pending changes stay pending.";
+  statuspage incident open \"API errors\" -m \"We look into it.\" -c api=major
+  statuspage incident open                      asks for all it needs
+  statuspage incident open --template region-down --set region=eu-west-1
+  statuspage incident open \"API errors\" -m \"…\" -n status      in a cluster
+On a terminal it shows what will be published and asks once, without -y. Other
+pending changes stay pending.";
 
 const UPDATE_EXAMPLES: &str = "\
 Examples:
-  statuspage incident update -m \"The cause is a bad disk.\" -s identified
-  statuspage incident update 2026-11-30-api-errors -c api=degraded    moves a component, tells nobody
-With one open incident the name may be left out.";
+  statuspage incident update -m \"A disk is broken.\" -s identified
+  statuspage incident update 2026-11-30-api-errors -c api=degraded
+The second one only changes a component and notifies nobody. With one open
+incident the name may be left out.";
 
 const RESOLVE_EXAMPLES: &str = "\
 Examples:
   statuspage incident resolve
   statuspage incident resolve -m \"The disk is replaced.\" -c web=degraded
-Its components go back to operational, but for those that somebody changed on the page: these are named.";
+Its components go back to operational, except those that somebody changed on
+the page: these are named.";
 
 const POSTMORTEM_EXAMPLES: &str = "\
 Examples:
-  statuspage incident postmortem 2026-11-30-api-errors --file postmortem.md
-  statuspage incident postmortem 2026-11-30-api-errors --file postmortem.md --publish";
+  statuspage incident postmortem api-errors --file postmortem.md
+  statuspage incident postmortem api-errors --file postmortem.md --publish";
 
 const LIST_EXAMPLES: &str = "\
 Examples:
@@ -63,6 +72,7 @@ Examples:
 
 /// Options of `incident`.
 #[derive(Clone, Debug, Args)]
+#[command(after_help = EXAMPLES)]
 pub struct Arguments {
     /// What to do.
     #[command(subcommand)]

@@ -23,29 +23,37 @@ use crate::store::directory::local_state;
 use render::{Look, text};
 use shown::PageStatus;
 
-const EXAMPLES_HELP: &str = "\
+const EXAMPLES: &str = "\
 Examples:
-  statuspage status pages/                              the pages that a directory declares
-  statuspage status --page 4kx9q2m7vt1b                 one that the token sees
-  statuspage status --url https://status.example.com    any public page; needs no token and none of its requests
+  statuspage status pages/
+  statuspage status --page 4kx9q2m7vt1b
+  statuspage status --url https://status.example.com
+The last one shows any public page, with no token and none of its requests.";
 
-JSON (--output json): one object
-  version             1; grows when a field changes its meaning or goes away
-  pages[]             id, name, url (null: not known), indicator (none, maintenance, minor, major, critical), description
-    components[]      in the order of the page: id, name, status, group, group_id (null: in no group)
-    hidden            number of components that visitors see only while they are degraded, and that are not
-    incidents[]       open: id, name, status, impact, url, components (names),
-                      latest_update {status, at, body}
-    maintenances[]    under way or ahead: the same, with scheduled_for and scheduled_until
+/// What the JSON is made of, and how the command ends; for the help.
+const JSON_HELP: &str = "\
+JSON (--output json), one object:
+  version           1; grows when a field changes its meaning or goes away
+  pages[]           id, name, url (null: not known), description, indicator
+                    (none, maintenance, minor, major or critical)
+    components[]    in the order of the page: id, name, status, group, group_id
+                    (null: in no group)
+    hidden          number of components that visitors see only while they are
+                    degraded, and that are not
+    incidents[]     open ones: id, name, status, impact, url, components
+                    (names), latest_update {status, at, body}
+    maintenances[]  under way or ahead: the same, with scheduled_for and
+                    scheduled_until
 
-With a token a look takes one request, and four for each page.
+With a token it takes one request, and four for each page.
 
-Exit code: 0 all operational, no incident open, no maintenance under way; 2 something is; 1 an error.
+Exit code: 0 all operational, no open incident, no maintenance under way; 2
+something is; 1 an error.
 ";
 
 /// Options of `status`.
 #[derive(Clone, Debug, Args)]
-#[command(after_long_help = EXAMPLES_HELP)]
+#[command(after_help = EXAMPLES, after_long_help = format!("{EXAMPLES}\n\n{JSON_HELP}"))]
 pub struct Arguments {
     /// What is shown.
     #[command(flatten)]

@@ -145,7 +145,7 @@ async fn a_refusal_is_told_in_the_words_of_the_remote() {
     assert_eq!(code(&output), 1);
     let said = stderr(&output);
     assert!(
-        said.contains(&format!("POST {collection}: the remote service answered 422: ")),
+        said.contains(&format!("POST {collection}: Statuspage answered 422: ")),
         "{said}"
     );
     let body: Value = serde_json::from_slice(&output.stdout).unwrap();

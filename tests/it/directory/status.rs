@@ -132,7 +132,7 @@ async fn anybody_may_look_at_a_public_page() {
         );
     }
     for (address, said) in [
-        ("http://127.0.0.1:1", "cannot be reached"),
+        ("http://127.0.0.1:1", "cannot reach"),
         ("ftp://example.com", "only https and http can be used"),
         ("https://me:hunter2@example.com", "credentials do not belong in it"),
     ] {

@@ -122,8 +122,7 @@ async fn validate_knows_what_is_published() {
         (problems.iter().map(line).collect::<Vec<_>>(), code(&output))
     };
     assert_eq!(validate().await, (Vec::new(), 0));
-    const APPEND: &str =
-        "what is published keeps its status, its order and its place: put it back, and append another update";
+    const APPEND: &str = "published updates keep their status and their order: restore them, and append another update";
     let changed = async |from: &str, to: &str, place: (u64, u64), what: &str| {
         directory.write("incident.yaml", &incident.replace(from, to));
         let (problems, code) = validate().await;

@@ -81,7 +81,7 @@ fn post(simulation: &mut Simulation, status: &str, body: &str) {
 
 #[test]
 fn what_is_published_keeps_its_status_its_order_and_its_place() {
-    let append = "what is published keeps its status, its order and its place: put it back, and append another update";
+    let append = "published updates keep their status and their order: restore them, and append another update";
     let [one, two, three] = [STORY[0], STORY[1], STORY[2]];
     let cases: [(&[(&str, &str)], String); 4] = [
         (&[one], format!("2 updates are published and 1 are declared: {append}")),
