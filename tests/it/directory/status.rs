@@ -133,7 +133,7 @@ async fn anybody_may_look_at_a_public_page() {
     }
     for (address, said) in [
         ("http://127.0.0.1:1", "cannot reach"),
-        ("ftp://example.com", "only https and http can be used"),
+        ("ftp://example.com", "it must begin with https://"),
         ("https://me:hunter2@example.com", "credentials do not belong in it"),
     ] {
         let output = finish(local.command(&["status", "--url", address])).await;
