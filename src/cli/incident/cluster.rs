@@ -84,8 +84,6 @@ impl Desk {
     async fn open(place: &Place) -> Result<Desk, Failure> {
         let mut config = operator::configuration(place.kubeconfig.as_deref(), place.context.as_deref()).await?;
         config.connect_timeout = Some(CONNECT_LIMIT);
-        // Who waits at a terminal asks again by hand.
-        config.default_retry = false;
         let usual = config.default_namespace.clone();
         let client = Client::try_from(config).map_err(|error| Failure::Cluster(error.to_string()))?;
         let namespace = place.namespace.clone().unwrap_or(usual);

@@ -172,7 +172,7 @@ async fn validate_knows_what_is_published() {
     directory.write("statuspage.lock.json", "<<<<<<< HEAD\n");
     let (problems, code) = validate().await;
     assert!(
-        problems.len() == 1 && problems[0].2.contains("the lock file"),
+        problems.len() == 1 && problems[0].2.contains("a merge conflict is not resolved"),
         "{problems:?}"
     );
     assert_eq!(code, 1);
