@@ -8,7 +8,7 @@ use super::{PAGE, document, lines, read};
 
 /// The only problem of a document, in its one-line form without the file.
 fn problem(text: String) -> String {
-    let found = lines(&read(&[text.clone()]));
+    let found = lines(&read(std::slice::from_ref(&text)));
     match found.as_slice() {
         [one] => one.strip_prefix("m.yaml:").unwrap_or(one).to_owned(),
         others => panic!("{text}: {others:#?}"),
