@@ -287,12 +287,17 @@ mod tests {
         all.collect()
     }
 
-    /// The words of a line as a shell without quotes reads them, up to a redirection.
+    /// The words of a line as a shell reads them, up to a redirection.
     fn words(line: &str) -> Vec<OsString> {
-        line.split_whitespace()
-            .take_while(|word| *word != ">")
-            .map(OsString::from)
-            .collect()
+        let mut words: Vec<OsString> = Vec::new();
+        for (number, part) in line.split('"').enumerate() {
+            match number % 2 {
+                // Between quotes.
+                1 => words.push(part.into()),
+                _ => words.extend(part.split_whitespace().map(OsString::from)),
+            }
+        }
+        words.into_iter().take_while(|word| word != ">").collect()
     }
 
     #[test]

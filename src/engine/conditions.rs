@@ -267,7 +267,7 @@ mod tests {
             let message = &find(status.object(), SYNCED).unwrap().message;
             assert_eq!(
                 *message,
-                format!("field0 is \"b\" on the page, declared is \"a\"{more}")
+                format!("field0 is \"b\" on the page, declared as \"a\"{more}")
             );
         }
     }

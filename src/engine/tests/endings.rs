@@ -75,10 +75,7 @@ fn what_was_being_created_when_its_manifest_went_says_how_to_get_on() {
     assert_eq!((finding.state, finding.reason), (State::Stalled, Reason::Ambiguous));
     assert!(finding.message.contains("restore the manifest"), "{}", finding.message);
     assert_eq!(
-        steps(&plan)
-            .iter()
-            .filter(|step| *step != "put the finalizer on")
-            .count(),
+        steps(&plan).iter().filter(|step| *step != "add the finalizer").count(),
         0
     );
 }
@@ -149,7 +146,7 @@ fn a_group_goes_with_its_last_member_and_is_deleted_for_itself_otherwise() {
         let found = plan.findings.iter().find(|one| one.key.kind == Kind::ComponentGroup);
         (
             deletes,
-            found.map(|finding| finding.message.contains("waits for its components")),
+            found.map(|finding| finding.message.contains("waiting for its components")),
         )
     };
     let mut simulation = members("Delete");

@@ -162,7 +162,7 @@ fn of_many_missing_only_a_few_are_looked_up_and_while_they_are_there_the_list_is
                     State::Progressing,
                     Reason::Progressing,
                     format!(
-                        "the list of the page lacks {missing} of 20 recorded objects, and some of those are there: it is not believed, and read again"
+                        "the page's list lacks {missing} of 20 recorded objects, but some of those exist: the list is not trusted and is read again"
                     )
                 )
             );
@@ -213,7 +213,7 @@ fn one_that_is_gone_is_looked_up_twice_with_the_list_in_between_before_it_is_cre
         assert_eq!(state, State::Progressing);
         assert_eq!(
             message,
-            format!("the page does not show component {id}; looking whether it is gone")
+            format!("the page does not show component {id}; checking whether it is gone")
         );
     }
     simulation.read(&list);

@@ -159,7 +159,7 @@ fn nobody_is_given_the_id_of_an_object_that_is_gone_or_may_be() {
         (
             0,
             Reason::WaitingForReference,
-            "waits for Component api: looking whether it is on the page".to_owned()
+            "waiting for Component api: checking whether it is on the page".to_owned()
         )
     );
     simulation.settle();
@@ -172,7 +172,7 @@ fn nobody_is_given_the_id_of_an_object_that_is_gone_or_may_be() {
         (
             0,
             Reason::WaitingForReference,
-            "waits for Component api, which is not on the page yet".to_owned()
+            "waiting for Component api, which is not on the page yet".to_owned()
         )
     );
     assert_eq!(simulation.creates(), 1);

@@ -83,7 +83,7 @@ fn what_stood_there_before_an_attempt_is_not_taken_for_its_trace() {
     let clock = until.strftime("%H:%M:%S UTC").to_string();
     assert_eq!(
         message(&simulation),
-        format!("an earlier attempt to publish an update was interrupted; looking whether it succeeded, until {clock}")
+        format!("an earlier attempt to publish an update was interrupted; checking until {clock} whether it succeeded")
     );
     assert!(simulation.sent.is_empty(), "{:?}", simulation.summaries());
 }

@@ -131,7 +131,10 @@ fn an_incident_that_a_person_ended_stays_ended_unless_the_declaration_insists() 
         let insists = drift == "Correct";
         assert_eq!(shown(&simulation).contains(&"Found".to_owned()), insists, "{what}");
         if !insists {
-            assert!(what.contains("was ended on the page at 2026-01-1"), "{what}");
+            assert!(
+                what.contains("somebody ended the incident on the page at 2026-01-1"),
+                "{what}"
+            );
             assert!(what.contains("update 2 is not published"), "{what}");
         }
         let told = simulation.get(Kind::Incident, "down").status.object().drift.clone();
@@ -200,7 +203,7 @@ fn a_maintenance_that_its_schedule_ended_takes_its_last_word_and_does_not_go_bac
     simulation.settle();
     assert!(!shown(&simulation).contains(&"Done".to_owned()));
     assert!(
-        message(&simulation).contains("not by this declaration"),
+        message(&simulation).contains("somebody ended the incident on the page"),
         "{}",
         message(&simulation)
     );
