@@ -292,7 +292,13 @@ fn is_problem(finding: &Finding) -> bool {
     finding.state == State::Stalled
         || matches!(
             finding.reason,
-            Reason::Unreachable | Reason::Unauthorized | Reason::PageNotReady | Reason::SecretNotFound
+            Reason::Unreachable
+                | Reason::Unauthorized
+                | Reason::PageNotReady
+                | Reason::SecretNotFound
+                // Only an edit of what is declared ends this waiting.
+                | Reason::NoMembers
+                | Reason::WaitingForReference
         )
 }
 

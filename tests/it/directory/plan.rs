@@ -334,3 +334,17 @@ async fn an_incident_that_is_long_over_keeps_nothing_else_from_being_done() {
     directory.write("components.yaml", &components(1));
     comes_true(&local, &directory, "a component beside an old incident").await;
 }
+
+/// A green comment on a pull request must not be followed by a red apply.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_apply_cannot_finish_is_a_problem_of_the_plan_too() {
+    let local = Local::start().await;
+    let directory = Directory::new();
+    directory.write("group.yaml", &declaration("ComponentGroup", "empty", &["name: Empty"]));
+    let (report, code) = local.plan(&directory).await;
+    assert_eq!(code, 1, "{report:#}");
+    let problems = report["pages"][0]["problems"].as_array().unwrap();
+    assert_eq!(problems.len(), 1, "{problems:#?}");
+    assert_eq!(problems[0]["name"], "empty");
+    assert_eq!(problems[0]["reason"], "NoMembers");
+}
