@@ -129,9 +129,15 @@ pub(super) fn planned_page(view: &View, shown: &Preview, snapshot: &Snapshot, re
     }
 }
 
-/// What is sent, word for word, secrets included. What a new declaration is called by this process alone is not part of it.
+/// What is sent, word for word, secrets included, and what it takes the place of: a text that somebody has written since was not
+/// reviewed. What a new declaration is called by this process alone is not part of it.
 fn content(view: &View, step: &Step) -> Vec<String> {
     let mut parts = vec![format!("{:?}", step.action.request())];
+    let replaced = step
+        .changes
+        .iter()
+        .map(|change| format!("{} {:?}", change.field, change.from));
+    parts.extend(replaced);
     if let Some(declaration) = view.get(&step.key) {
         if let Some(text) = parts.first_mut() {
             *text = text.replace(&declaration.uid, "(uid)");

@@ -175,6 +175,10 @@ async fn a_plan_file_is_refused_when_the_page_or_the_files_have_moved() {
     let renamed = json!({"component": {"name": "API of ours"}});
     local.call("PATCH", &format!("/components/{id}"), renamed).await;
     refused("the page has changed", "would not be done now").await;
+    // What somebody has written since would be overwritten, and was not reviewed.
+    let renamed = json!({"component": {"name": "Urgent: call 112"}});
+    local.call("PATCH", &format!("/components/{id}"), renamed).await;
+    refused("the page has changed", "something else").await;
     // What has nothing to do with it does not matter.
     let renamed = json!({"component": {"name": "API"}});
     local.call("PATCH", &format!("/components/{id}"), renamed).await;
