@@ -248,7 +248,12 @@ pub(super) async fn work(
 }
 
 /// After so long at the question, what was shown may not be true any more.
-pub(super) const STILL_TRUE: Duration = Duration::from_secs(60);
+const STILL_TRUE: Duration = Duration::from_secs(60);
+
+/// What is compared of pages that were looked at.
+pub(super) fn planned(pages: &[Reviewed]) -> Vec<PlannedPage> {
+    pages.iter().map(|one| one.planned.clone()).collect()
+}
 
 /// Finds out whether what would be done now is to be done: it is what was reviewed, or somebody says yes.
 async fn consent(
@@ -259,7 +264,6 @@ async fn consent(
     out: &mut dyn Write,
 ) -> Result<Answer, Failure> {
     let shown = review(session, drivers).await?;
-    let planned = |pages: &[Reviewed]| -> Vec<PlannedPage> { pages.iter().map(|one| one.planned.clone()).collect() };
     let before = planned(&shown);
     if let Some(file) = &order.reviewed {
         return match file.differences(&before) {
@@ -277,15 +281,25 @@ async fn consent(
         Format::Json => text(&shown, &mut anstream::AutoStream::auto(std::io::stderr()).lock()),
     }
     .map_err(Failure::Output)?;
+    ask("Do this?", &before, session, drivers).await
+}
+
+/// Asks, and after a long time for an answer looks whether what was shown is still what would be done.
+pub(super) async fn ask(
+    question: &str,
+    before: &[PlannedPage],
+    session: &Session,
+    drivers: &mut Vec<PageDriver<DirectoryStore>>,
+) -> Result<Answer, Failure> {
     let asked = Instant::now();
-    let answer = question::ask("Do this?").await;
+    let answer = question::ask(question).await;
     if answer == Answer::Yes && asked.elapsed() > STILL_TRUE {
         // Read anew: somebody may have done the same in the console meanwhile.
         *drivers = drivers
             .iter()
             .map(|driver| session.driver(driver.key().clone()))
             .collect();
-        let lines = differences(&before, &planned(&review(session, drivers).await?));
+        let lines = differences(before, &planned(&review(session, drivers).await?));
         if !lines.is_empty() {
             return Err(Failure::PlanMoved(lines));
         }

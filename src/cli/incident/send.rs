@@ -12,7 +12,7 @@ use super::declared::usage;
 use super::directory::{Desk, is_busy, recorded, views};
 use super::place::Sending;
 use crate::cli::only::narrow_to;
-use crate::cli::plan::{self, differences, review, text};
+use crate::cli::plan::{self, review, text};
 use crate::cli::progress::lines;
 use crate::cli::question::{self, Answer};
 use crate::cli::session::{PageResult, Session};
@@ -119,9 +119,8 @@ async fn shown(
     asks: bool,
     out: &mut dyn Write,
 ) -> Result<Answer, Failure> {
-    let planned = |pages: &[plan::Reviewed]| pages.iter().map(|one| one.planned.clone()).collect::<Vec<_>>();
     let reviewed = review(session, drivers).await?;
-    let before = planned(&reviewed);
+    let before = apply::planned(&reviewed);
     let pages = reviewed.into_iter().map(|one| one.report).collect();
     text(&plan::Report::new(session, pages), out).map_err(Failure::Output)?;
     for line in says {
@@ -131,20 +130,7 @@ async fn shown(
     if !asks {
         return Ok(Answer::Yes);
     }
-    let asked = Instant::now();
-    let answer = question::ask("Publish this?").await;
-    if answer == Answer::Yes && asked.elapsed() > apply::STILL_TRUE {
-        // Read anew: somebody may have done the same in the console meanwhile.
-        *drivers = drivers
-            .iter()
-            .map(|driver| session.driver(driver.key().clone()))
-            .collect();
-        let lines = differences(&before, &planned(&review(session, drivers).await?));
-        if !lines.is_empty() {
-            return Err(Failure::PlanMoved(lines));
-        }
-    }
-    Ok(answer)
+    apply::ask("Publish this?", &before, session, drivers).await
 }
 
 /// Another incident does not wait until somebody has answered here.
