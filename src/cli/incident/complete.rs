@@ -21,16 +21,12 @@ pub(super) fn components(current: &OsStr) -> Vec<CompletionCandidate> {
             .map(|status| CompletionCandidate::new(format!("{name}={status}")))
             .collect();
     }
-    let manifests = manifests();
-    let named = manifests
-        .manifests
-        .iter()
-        .filter_map(|manifest| match &manifest.object {
-            Object::Component(component) => Some((manifest.name.as_str(), component.spec.name.clone())),
-            _ => None,
-        });
-    let fitting = named.filter(|(name, _)| name.starts_with(current));
-    fitting
+    let components = titles(current, |object| match object {
+        Object::Component(component) => Some(component.spec.name.clone()),
+        _ => None,
+    });
+    components
+        .into_iter()
         .map(|(name, title)| CompletionCandidate::new(format!("{name}=")).help(title.map(Into::into)))
         .collect()
 }
@@ -46,43 +42,42 @@ pub(super) fn all_incidents(current: &OsStr) -> Vec<CompletionCandidate> {
 }
 
 fn incidents(current: &OsStr, open: bool) -> Vec<CompletionCandidate> {
-    let Some(current) = current.to_str() else {
-        return Vec::new();
-    };
-    let manifests = manifests();
-    let named = manifests
-        .manifests
-        .iter()
-        .filter_map(|manifest| match &manifest.object {
-            Object::Incident(incident) => {
-                let last = incident.spec.updates.last()?;
-                let over = IncidentStatus::from(last.status.as_str()).is_over();
-                (!open || !over).then(|| (manifest.name.as_str(), incident.spec.name.clone()))
-            }
-            _ => None,
-        });
-    let fitting = named.filter(|(name, _)| name.starts_with(current));
-    fitting
-        .map(|(name, title)| CompletionCandidate::new(name).help(title.map(Into::into)))
-        .collect()
+    names(current, |object| match object {
+        Object::Incident(incident) => {
+            let last = incident.spec.updates.last()?;
+            let over = IncidentStatus::from(last.status.as_str()).is_over();
+            (!open || !over).then(|| incident.spec.name.clone())
+        }
+        _ => None,
+    })
 }
 
 /// The names of templates of incidents.
 pub(super) fn templates(current: &OsStr) -> Vec<CompletionCandidate> {
+    names(current, |object| match object {
+        Object::IncidentTemplate(template) => Some(Some(template.spec.title.clone())),
+        _ => None,
+    })
+}
+
+/// The names that begin so of the declarations for which `title` gives something, with what it gives as help.
+fn names(current: &OsStr, title: impl Fn(&Object) -> Option<Option<String>>) -> Vec<CompletionCandidate> {
     let Some(current) = current.to_str() else {
         return Vec::new();
     };
+    let named = titles(current, title).into_iter();
+    named
+        .map(|(name, title)| CompletionCandidate::new(name).help(title.map(Into::into)))
+        .collect()
+}
+
+/// The declared names that begin so, with their titles.
+fn titles(current: &str, title: impl Fn(&Object) -> Option<Option<String>>) -> Vec<(String, Option<String>)> {
     let manifests = manifests();
-    let named = manifests
-        .manifests
-        .iter()
-        .filter_map(|manifest| match &manifest.object {
-            Object::IncidentTemplate(template) => Some((manifest.name.as_str(), template.spec.title.clone())),
-            _ => None,
-        });
-    let fitting = named.filter(|(name, _)| name.starts_with(current));
+    let fitting = manifests.manifests.iter();
+    let fitting = fitting.filter(|manifest| manifest.name.starts_with(current));
     fitting
-        .map(|(name, title)| CompletionCandidate::new(name).help(Some(title.into())))
+        .filter_map(|manifest| Some((manifest.name.clone(), title(&manifest.object)?)))
         .collect()
 }
 
