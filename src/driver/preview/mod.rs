@@ -33,8 +33,6 @@ pub struct Preview {
     pub owners: BTreeMap<(Kind, String), ObjectKey>,
     /// How many objects of the page are of no declaration, by kind: people's own, or ones still to be declared.
     pub undeclared: BTreeMap<Kind, usize>,
-    /// What would have to be read of the page before more can be foreseen.
-    pub reads: Vec<Read>,
 }
 
 /// How the ids begin that objects have before they exist.
@@ -47,7 +45,7 @@ impl Preview {
             mut steps,
             mut findings,
             plans,
-            reads,
+            reads: _,
         } = foreseen;
         // Ids say nothing to people, least of all those that do not exist yet.
         let names: BTreeMap<String, &str> = afterwards
@@ -79,7 +77,6 @@ impl Preview {
             steps,
             findings,
             plans,
-            reads,
         }
     }
 }
@@ -90,6 +87,7 @@ pub(super) struct Foreseen {
     pub(super) steps: Vec<Step>,
     pub(super) findings: Vec<Finding>,
     pub(super) plans: u64,
+    /// What has to be read of the real page before more can be foreseen.
     pub(super) reads: Vec<Read>,
 }
 

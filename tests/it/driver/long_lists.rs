@@ -11,12 +11,12 @@ use serde_json::{Value, json};
 use statuspage_operator::api::{Kind, REQUESTED_AT};
 use statuspage_operator::clock::Clock;
 use statuspage_operator::driver::{PageDriver, PageOptions, PassEnd, Trigger};
-use statuspage_operator::server::{Identifiers, PageSeed, Server, ServerOptions};
+use statuspage_operator::server::Server;
 use statuspage_operator::statuspage::{BudgetRegistry, Incoming, Outgoing, TransportError, TransportErrorKind};
 
 use super::store::{MemoryStore, declare};
 use super::{PAGE, access, beginning, key};
-use crate::support::in_process::exchange;
+use crate::support::in_process::{self, exchange};
 
 /// What becomes of a request for a page of the list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,20 +43,8 @@ struct Audience {
 
 impl Audience {
     async fn new() -> Arc<Self> {
-        let _ = rustls::crypto::ring::default_provider().install_default();
         let clock = Clock::with_the_runtime(beginning());
-        let server = Server::open(ServerOptions {
-            tokens: vec!["token".to_owned()],
-            pages: vec![PageSeed {
-                id: Some(PAGE.to_owned()),
-                name: "Acme".to_owned(),
-            }],
-            clock: clock.clone(),
-            identifiers: Identifiers::Seeded(1),
-            ..ServerOptions::default()
-        })
-        .await
-        .unwrap();
+        let server = in_process::server(&clock, "token", PAGE).await;
         let spec = json!({"pageId": PAGE, "api": {"tokenSecretRef": {"name": "token"}}});
         let page = declare(Kind::StatusPage, "page", beginning(), spec);
         let store = MemoryStore::new(page, access("http://127.0.0.1:9", "token"));

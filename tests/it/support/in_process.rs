@@ -2,8 +2,25 @@
 
 use std::time::Duration;
 
-use statuspage_operator::server::Server;
+use statuspage_operator::clock::Clock;
+use statuspage_operator::server::{Identifiers, PageSeed, Server, ServerOptions};
 use statuspage_operator::statuspage::{Incoming, Outgoing, TransportError};
+
+/// A server with one page, for one token, whose ids are the same each time.
+pub async fn server(clock: &Clock, token: &str, page: &str) -> Server {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let options = ServerOptions {
+        tokens: vec![token.to_owned()],
+        pages: vec![PageSeed {
+            id: Some(page.to_owned()),
+            name: "Acme".to_owned(),
+        }],
+        clock: clock.clone(),
+        identifiers: Identifiers::Seeded(1),
+        ..ServerOptions::default()
+    };
+    Server::open(options).await.unwrap()
+}
 
 /// Carries a request to a server and its reply back, which takes 20 ms of the runtime's time.
 pub async fn exchange(server: Server, outgoing: Outgoing) -> Result<Incoming, TransportError> {

@@ -12,13 +12,13 @@ use statuspage_operator::driver::{
     Conclusion, Effect, Expectation, Happening, PageDriver, PageOptions, Recorder, Settling, Ticket, Trigger,
 };
 use statuspage_operator::engine::{Action, Declaration, ObjectKey, Step};
-use statuspage_operator::server::{Identifiers, PageSeed, Server, ServerOptions};
+use statuspage_operator::server::Server;
 use statuspage_operator::statuspage::{BaseUrl, BudgetRegistry, Outgoing, Token};
 use statuspage_operator::store::directory::{DirectoryOptions, DirectoryStore};
 
 use super::super::Directory;
 use super::scenario::{Deed, Sketch};
-use crate::support::in_process::exchange;
+use crate::support::in_process::{self, exchange};
 
 const PAGE: &str = "page00000001";
 const TOKEN: &str = "contract-token";
@@ -141,21 +141,9 @@ pub(super) struct Stage {
 
 impl Stage {
     pub(super) async fn open() -> Stage {
-        let _ = rustls::crypto::ring::default_provider().install_default();
         let beginning: Timestamp = "2026-03-01T12:00:00Z".parse().unwrap();
         let clock = Clock::with_the_runtime(beginning);
-        let server = Server::open(ServerOptions {
-            tokens: vec![TOKEN.to_owned()],
-            pages: vec![PageSeed {
-                id: Some(PAGE.to_owned()),
-                name: "Acme".to_owned(),
-            }],
-            clock: clock.clone(),
-            identifiers: Identifiers::Seeded(1),
-            ..ServerOptions::default()
-        })
-        .await
-        .unwrap();
+        let server = in_process::server(&clock, TOKEN, PAGE).await;
         Stage {
             server,
             directory: Directory::empty(),
