@@ -4,13 +4,13 @@ pub mod admin;
 pub mod api;
 pub mod audit;
 pub mod cli;
-pub mod clock;
-mod connections;
 pub mod driver;
 pub mod engine;
 pub mod manifest;
 pub mod operator;
-pub mod server;
 pub mod simulation;
-pub mod statuspage;
 pub mod store;
+
+pub use statuspage_client as statuspage;
+pub use statuspage_clock as clock;
+pub use statuspage_server as server;

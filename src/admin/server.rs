@@ -27,7 +27,7 @@ use super::resources::ResourceSource;
 use super::routes::{self, Inner, Shared};
 use super::shares::Shares;
 use super::status::{self, StatusSource};
-use crate::connections::{self, Cut, Ends, Unstalled};
+use crate::server::connections::{self, Cut, Ends, Unstalled};
 
 /// What the server takes at most.
 #[derive(Clone, Copy, Debug)]

@@ -8,6 +8,7 @@ use secrecy::SecretString;
 
 use super::Failure;
 use crate::clock::Clock;
+use crate::driver::Access;
 use crate::statuspage::{BaseUrl, BudgetRegistry, FileLedger, Token};
 
 /// Where the values of Secrets come from in a directory; for the help of the commands.
@@ -79,12 +80,15 @@ impl Connection {
             .transpose()
     }
 
-    /// The address, or that of Statuspage itself.
-    pub fn base_url_or_default(&self) -> Result<BaseUrl, Failure> {
-        match self.base_url()? {
-            Some(base_url) => Ok(base_url),
-            None => BaseUrl::parse(BaseUrl::DEFAULT, false).map_err(Failure::Statuspage),
-        }
+    /// The token, which must be given, and the address, or that of Statuspage itself.
+    pub fn access(&self) -> Result<Access, Failure> {
+        Ok(Access {
+            token: self.token()?.ok_or(Failure::NoToken)?,
+            base_url: match self.base_url()? {
+                Some(base_url) => base_url,
+                None => BaseUrl::parse(BaseUrl::DEFAULT, false).map_err(Failure::Statuspage)?,
+            },
+        })
     }
 
     /// True when the pages are those of Statuspage itself, as far as the options tell.

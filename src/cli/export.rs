@@ -116,13 +116,12 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<Outcome, Failur
     if let Some(directory) = &arguments.missing {
         return export_missing(arguments, directory, out);
     }
-    let token = arguments.connection.token()?.ok_or(Failure::NoToken)?;
-    let base_url = arguments.connection.base_url_or_default()?;
+    let access = arguments.connection.access()?;
     let page = arguments.page.clone().unwrap_or_default();
     let options = ExportOptions {
         namespace: arguments.namespace.clone(),
         secret: arguments.secret.clone(),
-        api_url: Some(base_url.to_string()).filter(|address| address != BaseUrl::DEFAULT),
+        api_url: Some(access.base_url.to_string()).filter(|address| address != BaseUrl::DEFAULT),
         organization: arguments.organization.clone(),
         personal_data: arguments.personal_data,
         closed_incidents: arguments.closed_incidents,
@@ -132,9 +131,10 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<Outcome, Failur
         },
         declared: None,
     };
-    let budget = arguments.connection.budgets().budget(&token, &base_url);
-    let client = Client::builder(base_url, token).budget(budget);
-    let client = client.build().map_err(Failure::Statuspage)?;
+    let client = access
+        .client(&arguments.connection.budgets())
+        .build()
+        .map_err(Failure::Statuspage)?;
     let (exported, notes) = block_on_reading(exported(&client, &page, &options, arguments.user_grants))?;
     match &arguments.directory {
         None => {
@@ -227,8 +227,7 @@ fn export_missing(arguments: &Arguments, directory: &Path, out: &mut dyn Write) 
             declared: Some(declared(&view, &shown)),
             ..ExportOptions::default()
         };
-        let budget = session.options.budgets.budget(&access.token, &access.base_url);
-        let client = Client::builder(access.base_url.clone(), access.token.clone()).budget(budget);
+        let client = access.client(&session.options.budgets);
         let client = client.build().map_err(Failure::Statuspage)?;
         let (exported, notes) = exported(&client, &id, &options, arguments.user_grants).await?;
         session.close_record().await;

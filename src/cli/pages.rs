@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::connection::Connection;
 use super::session::block_on_reading;
 use super::{Failure, Outcome};
-use crate::statuspage::{Client, Page};
+use crate::statuspage::Page;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -57,14 +57,10 @@ impl<'a> Line<'a> {
 
 /// Lists the pages that the token sees, in one request.
 pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<Outcome, Failure> {
-    let token = arguments.connection.token()?.ok_or(Failure::NoToken)?;
-    let base_url = arguments.connection.base_url_or_default()?;
+    let access = arguments.connection.access()?;
     let pages = block_on_reading(async {
-        let budget = arguments.connection.budgets().budget(&token, &base_url);
-        let client = Client::builder(base_url, token)
-            .budget(budget)
-            .build()
-            .map_err(Failure::Statuspage)?;
+        let client = access.client(&arguments.connection.budgets());
+        let client = client.build().map_err(Failure::Statuspage)?;
         let listing = client.pages().list().await.map_err(Failure::Statuspage)?;
         Ok(listing.items)
     })?;

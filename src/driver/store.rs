@@ -3,9 +3,11 @@
 use std::future::Future;
 use std::sync::{Arc, OnceLock};
 
+use reqwest::header::HeaderValue;
+
 use crate::api::{Journal, Reason};
 use crate::engine::{Declaration, ObjectKey, Status, Surroundings};
-use crate::statuspage::{BaseUrl, Token};
+use crate::statuspage::{BaseUrl, BudgetRegistry, Client, ClientBuilder, Token};
 
 /// A page with all its declarations, as the store has them now: own writes included.
 #[derive(Debug)]
@@ -64,6 +66,19 @@ pub struct Access {
     /// Token of the API.
     pub token: Token,
 }
+
+impl Access {
+    /// Begins the client of this program for such a page, within the budget that all its clients of this token share.
+    #[must_use]
+    pub fn client(&self, budgets: &BudgetRegistry) -> ClientBuilder {
+        Client::builder(self.base_url.clone(), self.token.clone())
+            .user_agent(USER_AGENT)
+            .budget(budgets.budget(&self.token, &self.base_url))
+    }
+}
+
+/// Who asks, in the logs of the service.
+const USER_AGENT: HeaderValue = HeaderValue::from_static(concat!("statuspage-operator/", env!("CARGO_PKG_VERSION")));
 
 /// A change of one stored declaration.
 #[derive(Clone, Debug, PartialEq)]

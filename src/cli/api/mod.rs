@@ -17,7 +17,7 @@ use super::session::{block_on, block_on_reading};
 use super::window::{tell_of_used_window, unrecorded};
 use super::{Connection, Failure, Outcome};
 use crate::audit::{AuditLog, HandWritten};
-use crate::statuspage::{Client, Priority, RawReply, RawRequest, RawRow};
+use crate::statuspage::{Priority, RawReply, RawRequest, RawRow};
 use fields::{Field, body, field, read};
 use place::Place;
 
@@ -217,9 +217,11 @@ async fn answered(
     place: &Place,
     log: Option<&AuditLog>,
 ) -> Result<Answer, Failure> {
-    let budget = place.budgets.budget(&place.access.token, &place.access.base_url);
-    let client = Client::builder(place.access.base_url.clone(), place.access.token.clone()).budget(budget);
-    let client = client.build().map_err(Failure::Statuspage)?;
+    let client = place
+        .access
+        .client(&place.budgets)
+        .build()
+        .map_err(Failure::Statuspage)?;
     let client = client.with_priority(priority(request));
     if arguments.paginate {
         let listing = client.request_all(request).await.map_err(Failure::Statuspage)?;

@@ -47,10 +47,7 @@ impl Place {
                 page: view.page.key.to_string(),
                 message,
             })?,
-            None => Access {
-                token: arguments.connection.token()?.ok_or(Failure::NoToken)?,
-                base_url: arguments.connection.base_url_or_default()?,
-            },
+            None => arguments.connection.access()?,
         };
         let state = match &directory {
             Some(directory) => local_state(directory),

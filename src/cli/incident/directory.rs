@@ -22,7 +22,7 @@ use crate::cli::{Failure, Outcome};
 use crate::driver::{PageDriver, Store, View};
 use crate::engine::{Declaration, ObjectKey, Spec, Status};
 use crate::manifest::{Edit, edit, to_yaml};
-use crate::statuspage::{Client, PageHandle, Priority};
+use crate::statuspage::{PageHandle, Priority};
 use crate::store::directory::{DirectoryError, DirectoryStore, LockError};
 
 /// New incidents go into this directory of the manifests, a file each.
@@ -121,9 +121,8 @@ impl Desk {
             .view(key)
             .ok_or_else(|| Failure::NoPage(self.directory.clone()))?;
         let access = view.access.as_ref().map_err(|(reason, why)| no_access(*reason, why))?;
-        let budget = self.session.options.budgets.budget(&access.token, &access.base_url);
-        let client = Client::builder(access.base_url.clone(), access.token.clone()).budget(budget);
-        let client = client
+        let client = access
+            .client(&self.session.options.budgets)
             .build()
             .map_err(Failure::Statuspage)?
             .with_priority(Priority::Incident);

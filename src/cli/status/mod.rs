@@ -18,7 +18,7 @@ use super::window::{recorded_budgets, tell_of_used_window, unrecorded, user_stat
 use super::{Failure, Outcome};
 use crate::driver::{Access, Store};
 use crate::engine::Spec;
-use crate::statuspage::{BaseUrl, BudgetRegistry, Client, Error, Page, PublicPage, Summary};
+use crate::statuspage::{BaseUrl, BudgetRegistry, Error, Page, PublicPage, Summary};
 use crate::store::directory::local_state;
 use render::{Look, text};
 use shown::PageStatus;
@@ -129,10 +129,7 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<Outcome, Failur
     let summaries = match &arguments.source {
         Source { url: Some(url), .. } => vec![block_on_reading(public(url))?],
         Source { page: Some(id), .. } => {
-            let access = Access {
-                token: arguments.connection.token()?.ok_or(Failure::NoToken)?,
-                base_url: arguments.connection.base_url_or_default()?,
-            };
+            let access = arguments.connection.access()?;
             let state = user_state().unwrap_or_default();
             let budgets = recorded_budgets(&state, &arguments.connection);
             block_on_reading(read(&[(access, Wanted::Id(id.clone()))], &budgets, &state))?
@@ -214,9 +211,7 @@ async fn read_all(wanted: &[(Access, Wanted)], budgets: &BudgetRegistry) -> Resu
     let mut seen: BTreeMap<(String, String), Vec<Page>> = BTreeMap::new();
     let mut summaries = Vec::new();
     for (access, wanted) in wanted {
-        let budget = budgets.budget(&access.token, &access.base_url);
-        let client = Client::builder(access.base_url.clone(), access.token.clone()).budget(budget);
-        let client = client.build().map_err(Failure::Statuspage)?;
+        let client = access.client(budgets).build().map_err(Failure::Statuspage)?;
         let key = (client.token_fingerprint().to_owned(), access.base_url.to_string());
         let pages = match seen.remove(&key) {
             Some(pages) => pages,

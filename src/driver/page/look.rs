@@ -271,8 +271,7 @@ impl<S: Store> PageDriver<S> {
 }
 
 fn client_for(options: &PageOptions, access: &Access) -> Result<Client, Error> {
-    let budget = options.budgets.budget(&access.token, &access.base_url);
-    let mut builder = Client::builder(access.base_url.clone(), access.token.clone()).budget(budget);
+    let mut builder = access.client(&options.budgets);
     if let Some(transport) = &options.transport {
         builder = builder.transport(std::sync::Arc::clone(transport));
     }

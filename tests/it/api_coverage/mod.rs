@@ -95,7 +95,7 @@ fn table() -> BTreeMap<Operation, (String, String)> {
 
 /// The functions of the client, by module of the operations.
 fn client_functions() -> BTreeSet<String> {
-    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/statuspage/operations");
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("crates/statuspage-client/src/operations");
     let mut functions = BTreeSet::new();
     for entry in std::fs::read_dir(directory).unwrap() {
         let text = std::fs::read_to_string(entry.unwrap().path()).unwrap();

@@ -21,7 +21,7 @@ async fn requests_carry_token_agent_and_enveloped_json() {
     let seen = &remote.seen()[0];
     assert_eq!(seen.line(), "POST /v1/pages/p1/components");
     assert_eq!(seen.headers["authorization"], "OAuth correct-horse");
-    let agent = concat!("statuspage-operator/", env!("CARGO_PKG_VERSION"));
+    let agent = concat!("statuspage-client/", env!("CARGO_PKG_VERSION"));
     assert_eq!(seen.headers["user-agent"], agent);
     assert_eq!(seen.headers["content-type"], "application/json");
     assert_eq!(seen.body, json!({"component": {"name": "API", "group_id": null}}));
@@ -109,7 +109,7 @@ async fn requests_are_logged_without_secrets() {
     let log = Log::default();
     let writer = log.clone();
     let subscriber = tracing_subscriber::fmt()
-        .with_env_filter("statuspage_operator=trace")
+        .with_env_filter("statuspage_client=trace")
         .with_ansi(false)
         .with_writer(move || writer.clone())
         .finish();

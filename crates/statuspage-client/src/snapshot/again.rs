@@ -1,0 +1,208 @@
+//! What reading the page again would bring if it is as it is known here, for who supposes what does not exist yet.
+
+use jiff::Timestamp;
+
+use super::{Collection, CollectionKind, Object, ObjectKind, Reading, Search, Snapshot};
+use crate::types::{Component, ComponentGroup, Identified};
+
+/// What reading an object by its id would bring.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Addressed {
+    /// The object.
+    Shown(Object),
+    /// That it is not there.
+    Gone,
+    /// Nobody knows: it was never read by its id, nor written.
+    Unknown,
+}
+
+impl Snapshot {
+    /// What reading a list would bring, begun at a time; none for a list that was never read.
+    #[must_use]
+    pub fn listed(&self, kind: CollectionKind, began: Timestamp) -> Option<Reading> {
+        fn of<T: Clone>(list: &Option<Collection<T>>, began: Timestamp) -> Option<Collection<T>> {
+            let list = list.as_ref()?;
+            Some(Collection::read(list.items.to_vec(), began, list.complete))
+        }
+        let reading = match kind {
+            CollectionKind::Page => Reading::Page(Box::new(self.page.clone()?)),
+            CollectionKind::Components => Reading::Components(of(&self.components, began)?),
+            CollectionKind::Incidents => Reading::Incidents(of(&self.incidents, began)?),
+            CollectionKind::MetricsProviders => Reading::MetricsProviders(of(&self.metrics_providers, began)?),
+            CollectionKind::Metrics => Reading::Metrics(of(&self.metrics, began)?),
+            CollectionKind::Subscribers => Reading::Subscribers(of(&self.subscribers, began)?),
+            CollectionKind::Unsubscribed => Reading::Unsubscribed(of(&self.unsubscribed, began)?),
+            CollectionKind::SubscriberCounts => Reading::SubscriberCounts(self.subscriber_counts.clone()?),
+            CollectionKind::IncidentTemplates => Reading::IncidentTemplates(of(&self.incident_templates, began)?),
+            CollectionKind::PageAccessUsers => Reading::PageAccessUsers(of(&self.page_access_users, began)?),
+            CollectionKind::PageAccessGroups => Reading::PageAccessGroups(of(&self.page_access_groups, began)?),
+            CollectionKind::StatusEmbed => Reading::StatusEmbed(self.status_embed.clone()?),
+            CollectionKind::OrganizationUsers => Reading::OrganizationUsers(of(&self.organization_users, began)?),
+        };
+        Some(reading.begun_at(began))
+    }
+
+    /// What reading an object by its id would bring.
+    #[must_use]
+    pub fn addressed(&self, kind: ObjectKind, id: &str) -> Addressed {
+        fn is_gone<T: Identified>(list: &Option<Collection<T>>, id: &str) -> bool {
+            list.as_ref().is_some_and(|list| list.was_removed(id))
+        }
+        let deleted = match kind {
+            ObjectKind::Component | ObjectKind::ComponentGroup => is_gone(&self.components, id),
+            ObjectKind::Incident => is_gone(&self.incidents, id),
+            ObjectKind::MetricsProvider => is_gone(&self.metrics_providers, id),
+            ObjectKind::Metric => is_gone(&self.metrics, id),
+            ObjectKind::Subscriber => is_gone(&self.subscribers, id),
+            ObjectKind::PageAccessUser => is_gone(&self.page_access_users, id),
+            ObjectKind::PageAccessGroup => is_gone(&self.page_access_groups, id),
+        };
+        let examined = self.examined(kind, id);
+        if deleted || examined.missing.is_some() {
+            return Addressed::Gone;
+        }
+        match self.object(kind, id).filter(|_| examined.shown_at.is_some()) {
+            Some(object) => Addressed::Shown(object),
+            None => Addressed::Unknown,
+        }
+    }
+
+    /// An object as the lists show it, with what is known better.
+    fn object(&self, kind: ObjectKind, id: &str) -> Option<Object> {
+        fn of<T: Clone + Identified>(list: &Option<Collection<T>>, id: &str) -> Option<Box<T>> {
+            Some(Box::new(list.as_ref()?.get(id)?.clone()))
+        }
+        Some(match kind {
+            ObjectKind::Component => Object::Component(of(&self.components, id).filter(|row| !row.group)?),
+            ObjectKind::ComponentGroup => {
+                let row = of(&self.components, id).filter(|row| row.group)?;
+                Object::ComponentGroup(Box::new(self.group_of(*row)))
+            }
+            ObjectKind::Incident => Object::Incident(of(&self.incidents, id)?),
+            ObjectKind::MetricsProvider => Object::MetricsProvider(of(&self.metrics_providers, id)?),
+            ObjectKind::Metric => Object::Metric(of(&self.metrics, id)?),
+            ObjectKind::Subscriber => Object::Subscriber(of(&self.subscribers, id)?),
+            ObjectKind::PageAccessUser => Object::PageAccessUser(of(&self.page_access_users, id)?),
+            ObjectKind::PageAccessGroup => Object::PageAccessGroup(of(&self.page_access_groups, id)?),
+        })
+    }
+
+    fn group_of(&self, row: Component) -> ComponentGroup {
+        let rows = self.components.iter().flat_map(|rows| &rows.items);
+        let members = rows.filter(|member| !member.group && member.group_id.as_deref() == Some(row.id.as_str()));
+        ComponentGroup {
+            components: members.map(|member| member.id.clone()).collect(),
+            id: row.id,
+            page_id: row.page_id,
+            name: row.name,
+            description: row.description,
+            position: row.position,
+            created_at: row.created_at,
+            updated_at: row.updated_at,
+        }
+    }
+
+    /// Takes over what a search has found that another snapshot knows; false when it does not know the search.
+    pub fn search_again(&mut self, known: &Snapshot, search: &Search, began: Timestamp) -> bool {
+        if !known.searches.contains_key(search) {
+            return false;
+        }
+        match search {
+            Search::Incidents(_) | Search::IncidentView(_) => {
+                let items = known.incidents.iter().flat_map(|list| &list.items);
+                self.merge_incidents(items.cloned().collect(), began);
+            }
+            Search::Subscribers(_) => {
+                let items = known.subscribers.iter().flat_map(|list| &list.items);
+                self.merge_subscribers(items.cloned().collect(), began);
+            }
+        }
+        self.searched(search.clone(), began);
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    fn component(id: &str, group: Option<&str>) -> Component {
+        Component {
+            id: id.to_owned(),
+            group_id: group.map(str::to_owned),
+            ..Component::default()
+        }
+    }
+
+    /// A page with a group of two components, read at second 10.
+    fn page() -> Snapshot {
+        let group = Component {
+            group: true,
+            ..component("g", None)
+        };
+        let rows = vec![group, component("a", Some("g")), component("b", Some("g"))];
+        let mut page = Snapshot {
+            time: at(10),
+            ..Snapshot::default()
+        };
+        page.store(Reading::Components(Collection::read(rows, at(10), true)));
+        page
+    }
+
+    #[test]
+    fn a_list_is_read_again_with_what_was_written_and_with_its_new_time() {
+        let mut page = page();
+        page.put_component(component("c", None));
+        let Some(Reading::Components(again)) = page.listed(CollectionKind::Components, at(20)) else {
+            panic!("there is a list");
+        };
+        let ids: Vec<&str> = again.items.iter().map(|row| row.id.as_str()).collect();
+        assert_eq!(
+            (ids, again.read_at, again.looks),
+            (vec!["g", "a", "b", "c"], at(20), vec![at(20)])
+        );
+        assert_eq!(page.listed(CollectionKind::Metrics, at(20)), None, "it was never read");
+    }
+
+    #[test]
+    fn an_object_is_known_by_its_id_when_it_was_read_so_written_or_deleted() {
+        let mut page = page();
+        assert_eq!(
+            page.addressed(ObjectKind::Component, "a"),
+            Addressed::Unknown,
+            "a list may be old"
+        );
+        page.found(Object::Component(Box::new(component("a", Some("g")))), at(11));
+        assert!(matches!(
+            page.addressed(ObjectKind::Component, "a"),
+            Addressed::Shown(_)
+        ));
+        page.not_found(ObjectKind::Component, "x", at(12));
+        assert_eq!(page.addressed(ObjectKind::Component, "x"), Addressed::Gone);
+        page.remove_component("b");
+        assert_eq!(page.addressed(ObjectKind::Component, "b"), Addressed::Gone);
+        assert_eq!(
+            page.addressed(ObjectKind::ComponentGroup, "a"),
+            Addressed::Unknown,
+            "it is no group"
+        );
+    }
+
+    #[test]
+    fn a_group_goes_with_its_last_member_and_is_shown_with_those_that_it_has() {
+        let mut page = page();
+        let group = page.group_of(page.components.as_ref().unwrap().get("g").unwrap().clone());
+        page.found(Object::ComponentGroup(Box::new(group)), at(11));
+        page.remove_component("a");
+        let Addressed::Shown(Object::ComponentGroup(group)) = page.addressed(ObjectKind::ComponentGroup, "g") else {
+            panic!("the group is there");
+        };
+        assert_eq!(group.components, ["b"]);
+        page.remove_component("b");
+        assert_eq!(page.addressed(ObjectKind::ComponentGroup, "g"), Addressed::Gone);
+    }
+}
