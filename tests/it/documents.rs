@@ -36,6 +36,7 @@ fn every_test_that_a_document_names_exists() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut files = Vec::new();
     rust_files(&root.join("src"), &mut files);
+    rust_files(&root.join("crates"), &mut files);
     rust_files(&root.join("tests"), &mut files);
     let code: String = files
         .iter()

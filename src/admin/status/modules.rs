@@ -1,21 +1,30 @@
 //! The crates that this is made of, out of the lock file of the build.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
 const LOCK: &str = include_str!("../../../Cargo.lock");
-const MANIFEST: &str = include_str!("../../../Cargo.toml");
+/// This package, which also says each version, and the crates of this workspace that it is made of.
+const MANIFESTS: [&str; 4] = [
+    include_str!("../../../Cargo.toml"),
+    include_str!("../../../crates/statuspage-client/Cargo.toml"),
+    include_str!("../../../crates/statuspage-clock/Cargo.toml"),
+    include_str!("../../../crates/statuspage-server/Cargo.toml"),
+];
 
 /// Direct dependencies and their versions. Those of tests are not in the binary, and so not here.
 pub fn modules() -> &'static BTreeMap<String, String> {
-    static MODULES: LazyLock<BTreeMap<String, String>> = LazyLock::new(|| read(MANIFEST, LOCK));
+    static MODULES: LazyLock<BTreeMap<String, String>> = LazyLock::new(|| read(&MANIFESTS, LOCK));
     &MODULES
 }
 
-fn read(manifest: &str, lock: &str) -> BTreeMap<String, String> {
+fn read(manifests: &[&str], lock: &str) -> BTreeMap<String, String> {
     let versions = versions(lock);
-    dependencies(manifest)
-        .into_iter()
+    let used: BTreeSet<&str> = manifests.iter().flat_map(|manifest| used(manifest)).collect();
+    let requirements = manifests.iter().flat_map(|manifest| requirements(manifest));
+    requirements
+        .filter(|(name, _)| used.contains(name))
+        .map(|(name, value)| package(name, value))
         .filter_map(|(name, requirement)| {
             // Several versions of one crate: ours is the one that the requirement begins.
             let mut candidates: Vec<&String> = versions.get(&name)?.iter().collect();
@@ -37,24 +46,34 @@ fn begins(version: &str, requirement: &str) -> bool {
     version.split('.').zip(&leading).all(|(have, want)| have == *want)
 }
 
-/// Name and requirement of what stands below `[dependencies]`.
-fn dependencies(manifest: &str) -> Vec<(String, String)> {
-    let quoted = |text: &str| text.split('"').nth(1).map(str::to_owned);
+/// What a manifest takes from the workspace for the program, not for its tests.
+fn used(manifest: &str) -> impl Iterator<Item = &str> {
+    table(manifest, "[dependencies]").filter_map(|(name, _)| name.strip_suffix(".workspace"))
+}
+
+/// Name and value of what the workspace depends on.
+fn requirements(manifest: &str) -> impl Iterator<Item = (&str, &str)> {
+    table(manifest, "[workspace.dependencies]").filter(|(_, value)| !value.contains("path = "))
+}
+
+/// Name and requirement of a package.
+fn package(name: &str, value: &str) -> (String, String) {
+    let quoted = |text: &str| text.split('"').nth(1).unwrap_or_default().to_owned();
+    let after = |key: &str| value.split_once(key).map(|(_, rest)| quoted(rest));
+    (
+        after("package = ").unwrap_or_else(|| name.to_owned()),
+        after("version = ").unwrap_or_else(|| quoted(value)),
+    )
+}
+
+/// The lines of a table.
+fn table<'a>(manifest: &'a str, heading: &str) -> impl Iterator<Item = (&'a str, &'a str)> {
     manifest
         .lines()
-        .skip_while(|line| line.trim() != "[dependencies]")
+        .skip_while(move |line| line.trim() != heading)
         .skip(1)
         .take_while(|line| !line.starts_with('['))
-        .filter_map(|line| {
-            let (name, value) = line.split_once(" = ")?;
-            let package = value.split_once("package = ").and_then(|(_, rest)| quoted(rest));
-            let requirement = match value.split_once("version = ") {
-                Some((_, rest)) => quoted(rest),
-                None => quoted(value),
-            };
-            Some((package.unwrap_or_else(|| name.to_owned()), requirement?))
-        })
-        .collect()
+        .filter_map(|line| line.split_once(" = "))
 }
 
 fn versions(lock: &str) -> BTreeMap<String, Vec<String>> {
@@ -78,8 +97,12 @@ mod tests {
 
     #[test]
     fn the_version_is_the_one_that_is_linked() {
-        let manifest = "[dependencies]\nkube = { version = \"5.0.0\", features = [\"client\"] }\nsha2 = \"0.10\"\n\
-                        yaml = { package = \"saphyr\", version = \"2\" }\n\n[dev-dependencies]\ntempfile = \"3\"\n";
+        let manifest = "[workspace.dependencies]\nown = { version = \"0.1.0\", path = \"own\" }\n\
+                        kube = { version = \"5.0.0\", features = [\"client\"] }\nsha2 = \"0.10\"\n\
+                        yaml = { package = \"saphyr\", version = \"2\" }\ntempfile = \"3\"\n\n\
+                        [dependencies]\nown.workspace = true\nkube.workspace = true\nyaml.workspace = true\n\n\
+                        [dev-dependencies]\ntempfile.workspace = true\n";
+        let other = "[dependencies]\nsha2.workspace = true\n";
         let entry = |name: &str, version: &str| format!("[[package]]\nname = \"{name}\"\nversion = \"{version}\"\n");
         let lock = [
             entry("kube", "5.0.1"),
@@ -91,15 +114,17 @@ mod tests {
         .concat();
         let expected = [("kube", "5.0.1"), ("saphyr", "2.0.0"), ("sha2", "0.10.9")];
         let expected = expected.map(|(name, version)| (name.to_owned(), version.to_owned()));
-        assert_eq!(read(manifest, &lock), BTreeMap::from(expected));
+        assert_eq!(read(&[manifest, other], &lock), BTreeMap::from(expected));
     }
 
     #[test]
     fn every_dependency_has_a_version() {
-        let all = dependencies(MANIFEST);
+        let all: Vec<_> = MANIFESTS.iter().flat_map(|manifest| used(manifest)).collect();
         assert!(all.len() > 20);
-        for (name, _) in all {
-            assert!(modules().contains_key(&name), "{name}");
+        for name in all.into_iter().filter(|name| !name.starts_with("statuspage-")) {
+            // serde_yaml is the name here of another package.
+            let package = if name == "serde_yaml" { "serde-saphyr" } else { name };
+            assert!(modules().contains_key(package), "{name}");
         }
         assert!(!modules().contains_key("tempfile"));
     }
