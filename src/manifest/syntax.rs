@@ -308,10 +308,12 @@ fn scanned(message: &str, text: &Text<'_>, at: Place) -> Option<Found> {
         });
     }
     if says("unclosed bracket") {
-        let bracket = rest.chars().next()?;
+        // Where a line ends with a carriage return alone, the place may be beside the bracket.
+        let bracket = rest.chars().next().filter(|letter| "[{".contains(*letter));
+        let bracket = bracket.map_or_else(|| "a bracket".to_owned(), |letter| format!("`{letter}`"));
         return Some(Found::new(
             Place { length: 1, ..at },
-            format!("`{bracket}` is never closed"),
+            format!("{bracket} is never closed"),
         ));
     }
     if says("multiline quoted scalar") || says("quoted scalar") && says("end of stream") {
@@ -383,6 +385,12 @@ mod tests {
         };
         let help = error.help.unwrap_or_default();
         (error.place.line, error.place.column, marked, error.message, help)
+    }
+
+    #[test]
+    fn an_open_bracket_after_a_carriage_return_alone_is_told_without_its_place() {
+        let error = read(Piece { text: "\r[[[[", line: 1 }).unwrap_err();
+        assert_eq!(error.message, "a bracket is never closed");
     }
 
     #[test]
