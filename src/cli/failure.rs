@@ -31,6 +31,12 @@ pub enum Failure {
     /// A file was changed by somebody else.
     #[error("{} was changed by somebody else a moment ago: nothing was written or sent, run this again", .0.display())]
     Moved(PathBuf),
+    /// A file is in the way of a new incident.
+    #[error(
+        "{} is there and declares no incident that can be read; nothing was written or sent: `statuspage validate` explains it, or give another --name",
+        .0.display()
+    )]
+    InTheWay(PathBuf),
     /// A file is in the way.
     #[error("{} exists already, and nothing was written: export into another directory, or remove it", .0.display())]
     Exists(PathBuf),

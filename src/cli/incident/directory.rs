@@ -2,7 +2,7 @@
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
@@ -196,6 +196,23 @@ fn declared(store: &DirectoryStore, directory: &Path) -> Declared {
 }
 
 async fn open(arguments: &OpenArguments, out: &mut dyn Write) -> Result<Outcome, Failure> {
+    let mut arguments = arguments.clone();
+    let mut in_the_way = None;
+    let begun = Instant::now();
+    loop {
+        match open_once(&mut arguments, in_the_way.as_deref(), out).await {
+            Err(Failure::Moved(path)) if begun.elapsed() < send::LIMIT => in_the_way = Some(moved(path)),
+            ended => return ended,
+        }
+    }
+}
+
+/// Opens an incident, unless another command has put a file of that name there meanwhile, as it may have done before.
+async fn open_once(
+    arguments: &mut OpenArguments,
+    in_the_way: Option<&Path>,
+    out: &mut dyn Write,
+) -> Result<Outcome, Failure> {
     let sending = &arguments.sending;
     let desk = Desk::open(&sending.place, sending.dry_run)?;
     if let [page] = desk.declared.pages.as_slice() {
@@ -210,8 +227,8 @@ async fn open(arguments: &OpenArguments, out: &mut dyn Write) -> Result<Outcome,
         },
         false => return Err(usage("without a terminal, give the title and -m".to_owned())),
     };
-    let arguments = match filled {
-        Filled::Whole(arguments) => arguments,
+    *arguments = match filled {
+        Filled::Whole(arguments) => *arguments,
         Filled::Ended => {
             writeln!(out, "Nothing was written or sent.").map_err(Failure::Output)?;
             return Ok(Outcome::Problems);
@@ -219,12 +236,16 @@ async fn open(arguments: &OpenArguments, out: &mut dyn Write) -> Result<Outcome,
         Filled::Interrupted => return Ok(Outcome::Interrupted),
     };
     let date = Timestamp::now().strftime("%Y-%m-%d").to_string();
-    let opening = draft::open(&desk.declared, &arguments, &date)?;
+    let opening = draft::open(&desk.declared, arguments, &date)?;
     desk.can_send(&opening.page)?;
     let path = desk
         .directory
         .join(INCIDENTS)
         .join(format!("{}.yaml", opening.key.name));
+    if in_the_way == Some(path.as_path()) {
+        // What another command had written would be declared by now.
+        return Err(Failure::InTheWay(path));
+    }
     let manifest = Manifest {
         path,
         before: None,
@@ -234,8 +255,33 @@ async fn open(arguments: &OpenArguments, out: &mut dyn Write) -> Result<Outcome,
     send::send(desk, driver, &opening.key, manifest, &[], &arguments.sending, out).await
 }
 
+/// Tells that another command was faster, and that its work is the new beginning.
+fn moved(path: PathBuf) -> PathBuf {
+    note(&format!(
+        "{} was changed meanwhile, by another command or by hand: beginning again with what it says now",
+        path.display()
+    ));
+    path
+}
+
 /// Changes an incident that is declared, with an eye on how it stands on the page.
 async fn change(
+    sending: &Sending,
+    name: Option<&str>,
+    draft: impl Fn(&Declared, &DeclaredIncident, &Standing) -> Result<Draft, Failure>,
+    out: &mut dyn Write,
+) -> Result<Outcome, Failure> {
+    let begun = Instant::now();
+    loop {
+        match change_once(sending, name, &draft, out).await {
+            Err(Failure::Moved(path)) if begun.elapsed() < send::LIMIT => moved(path),
+            ended => return ended,
+        };
+    }
+}
+
+/// Changes it, unless another command has changed its file meanwhile.
+async fn change_once(
     sending: &Sending,
     name: Option<&str>,
     draft: impl Fn(&Declared, &DeclaredIncident, &Standing) -> Result<Draft, Failure>,

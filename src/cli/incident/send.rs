@@ -20,12 +20,15 @@ use crate::cli::signal::{Asked, asked_to_end};
 use crate::cli::{Failure, Outcome, apply};
 use crate::driver::{PageDriver, Store};
 use crate::engine::{Declaration, ObjectKey, READY, State, find_condition};
-use crate::store::directory::{DirectoryStore, urgent};
+use crate::store::directory::{DirectoryStore, local_state, turn, urgent};
 
 /// It is tried for so long.
-const LIMIT: Duration = Duration::from_secs(120);
+pub(super) const LIMIT: Duration = Duration::from_secs(120);
 /// How often it is looked whether another process has sent it.
 const LOOK: Duration = Duration::from_millis(250);
+
+/// How often it is looked whether another command has written its manifest.
+const TURN: Duration = Duration::from_millis(20);
 
 /// A file as it was and as it will be.
 pub(super) struct Manifest {
@@ -84,7 +87,10 @@ pub(super) async fn send(
             }
         }
     }
-    manifest.write()?;
+    if let Err(failure) = manifest.write(&desk.directory).await {
+        desk.session.close_record().await;
+        return Err(failure);
+    }
     writeln!(out, "Wrote {}", plain(&manifest.path)).map_err(Failure::Output)?;
     if !asks {
         for line in says {
@@ -157,7 +163,23 @@ fn dry(manifest: &Manifest, out: &mut dyn Write) -> Result<Outcome, Failure> {
 
 impl Manifest {
     /// Writes the file, whole or not at all, unless somebody else has changed it.
-    fn write(&self) -> Result<(), Failure> {
+    async fn write(&self, directory: &Path) -> Result<(), Failure> {
+        let begun = Instant::now();
+        let _turn = loop {
+            let turn = turn::take(directory).map_err(|source| Failure::Write {
+                path: local_state(directory),
+                source,
+            })?;
+            match turn {
+                Some(turn) => break turn,
+                None if begun.elapsed() > LIMIT => return Err(Failure::Moved(self.path.clone())),
+                None => tokio::time::sleep(TURN).await,
+            }
+        };
+        self.write_in_turn()
+    }
+
+    fn write_in_turn(&self) -> Result<(), Failure> {
         let failed = |source| Failure::Write {
             path: self.path.clone(),
             source,

@@ -20,6 +20,7 @@ mod report;
 mod state;
 #[cfg(test)]
 mod tests;
+pub mod turn;
 pub mod urgent;
 
 use std::collections::{BTreeMap, BTreeSet};

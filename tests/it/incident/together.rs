@@ -32,6 +32,65 @@ async fn a_sync_that_runs_sends_it() {
     local.is_settled(&directory).await;
 }
 
+/// Runs all of these at once, each to success.
+async fn all_done(local: &Local, directory: &Directory, all: &[Vec<&str>]) {
+    let commands = all.iter().map(|arguments| run(local, directory, arguments));
+    for (arguments, output) in all.iter().zip(futures::future::join_all(commands).await) {
+        let said = shown(&output);
+        assert_eq!(code(&output), 0, "{arguments:?}: {said}");
+        assert!(stdout(&output).contains("On the page: "), "{arguments:?}: {said}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn several_at_once_wait_for_each_other_and_all_go_out() {
+    let (local, directory) = stage().await;
+    done(&local, &directory, &OPEN).await;
+    let texts = ["One.", "Two.", "Three.", "Four."];
+    let updates: Vec<_> = texts.map(|text| vec!["incident", "update", "-m", text]).into();
+    let opens: Vec<_> = ["Mail is slow", "Mail is slow, too"]
+        .map(|title| vec!["incident", "open", title, "-m", "Hm."])
+        .into();
+    for held in [false, true] {
+        // Slow enough for each to read the manifest before another writes it.
+        let slow = Effect::Delay(Duration::from_millis(300));
+        local.server.faults().next(u32::MAX, "GET", "/incidents", slow);
+        let sync = held.then(|| Running::start(local.command(&["sync", directory.text()])));
+        if let Some(sync) = &sync {
+            sync.says("Watching").await;
+        }
+        all_done(&local, &directory, &updates).await;
+        local.server.faults().clear();
+        if let Some(mut sync) = sync {
+            sync.signal("-INT");
+            sync.ends(Duration::from_secs(20)).await;
+        }
+        let incident = only_incident(&local).await;
+        let updates = incident["incident_updates"].as_array().unwrap();
+        let count = |text: &str| updates.iter().filter(|update| update["body"] == text).count();
+        let times = if held { 2 } else { 1 };
+        assert_eq!(texts.map(count), [times; 4], "{incident:#}");
+    }
+    all_done(&local, &directory, &opens).await;
+    assert_eq!(incidents(&local).await.len(), 3);
+    local.is_settled(&directory).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_declares_nothing_is_in_the_way_of_a_new_incident() {
+    let (local, directory) = stage().await;
+    std::fs::create_dir(directory.path().join("incidents")).unwrap();
+    directory.write("incidents/down.yaml", "- nothing");
+    let arguments = ["incident", "open", "Down", "-m", "x", "--name", "down"];
+    refused(
+        &local,
+        &directory,
+        &arguments,
+        "incidents/down.yaml is there and declares no incident",
+    )
+    .await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_kill_between_manifest_and_reply_leads_to_no_duplicate() {
     let (local, directory) = stage().await;
