@@ -180,9 +180,11 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<Outcome, Failur
             return Ok(Outcome::Problems);
         }
     };
-    session.store.record()?;
+    // What was sent is told, whether or not it could be recorded.
+    let recorded = session.store.record();
     let stranded = session.store.stranded();
     report(arguments, &session, &results, &stranded, out).map_err(Failure::Output)?;
+    recorded?;
     if let Some(asked) = asked {
         return Ok(asked.unfinished());
     }

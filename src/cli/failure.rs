@@ -140,6 +140,18 @@ pub enum Failure {
         /// Who asked to end before it was sent, if so.
         asked: Option<Asked>,
     },
+    /// An incident was sent, and that could not be recorded.
+    #[error(
+        "{what} was sent, and that could not be recorded: {why}\nOnce that is mended, this finds it on the page, records it and sends nothing again: {then}"
+    )]
+    SentUnrecorded {
+        /// The incident.
+        what: String,
+        /// Why it could not be recorded.
+        why: String,
+        /// What records it.
+        then: String,
+    },
     /// An Incident of a cluster is not on the page.
     #[error(
         "{what} is not on the page as declared: {why}\nIt stays declared, and the operator sends it as soon as it can"
@@ -298,6 +310,22 @@ pub enum Failure {
     },
 }
 
+/// What an error says, with all its causes on one line.
+pub(super) fn with_causes(error: &dyn Error) -> String {
+    let mut message = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let text = error.to_string();
+        // Some messages name their cause themselves.
+        if !message.contains(&text) {
+            message.push_str(": ");
+            message.push_str(&text);
+        }
+        cause = error.source();
+    }
+    message
+}
+
 impl Failure {
     /// True when whoever reads the output has closed it.
     pub fn is_broken_pipe(&self) -> bool {
@@ -321,17 +349,7 @@ impl Failure {
             // Whoever asked knows.
             return;
         }
-        let mut message = self.to_string();
-        let mut cause = self.source();
-        while let Some(error) = cause {
-            let text = error.to_string();
-            // Some messages name their cause themselves.
-            if !message.contains(&text) {
-                message.push_str(": ");
-                message.push_str(&text);
-            }
-            cause = error.source();
-        }
+        let message = with_causes(self);
         let style = anstyle::AnsiColor::Red.on_default().bold();
         // When not even this can be written, the exit code has to do.
         let _ = writeln!(to, "{style}error{style:#}: {message}");

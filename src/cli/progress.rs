@@ -228,10 +228,12 @@ pub(super) fn waiting_line(result: &PageResult, pause: Duration, told: &mut Stri
         .filter(|finding| matches!(finding.state, State::Progressing | State::Unknown))
         .max_by_key(|finding| finding.key == result.key);
     let next = match cause {
+        _ if result.unrecorded.is_some() => format!("retrying in {seconds} s"),
         Some(finding) if finding.reason == Reason::Unreachable => format!("retrying in {seconds} s"),
         _ => format!("checking again in {seconds} s"),
     };
     let cause = match cause {
+        _ if let Some(why) = &result.unrecorded => format!("nothing can be recorded, so nothing more is sent: {why}"),
         Some(finding) => format!("{}: {}", finding.key, finding.message),
         None => result.key.to_string(),
     };
@@ -429,6 +431,8 @@ mod tests {
             findings: vec![away],
             totals: Default::default(),
             stopped: false,
+            unrecorded: None,
+            known: None,
         };
         let mut line = |seconds| waiting_line(&result, Duration::from_millis(seconds), &mut told);
         assert_eq!(

@@ -15,7 +15,7 @@ use super::window::{self, WORTH_A_LINE, recorded_budgets};
 use super::{Connection, Failure};
 use crate::admin::Serving;
 use crate::audit::AuditLog;
-use crate::driver::{Clock, Event, PATIENCE, PageDriver, PageOptions, PassEnd, Settling, Totals, Trigger};
+use crate::driver::{Clock, Event, PATIENCE, PageDriver, PageOptions, PassEnd, Settling, Totals, Trigger, View};
 use crate::engine::{self, Declaration, Finding, ObjectKey, State};
 use crate::manifest::Manifests;
 use crate::statuspage::{BudgetRegistry, Token};
@@ -235,6 +235,10 @@ pub(super) struct PageResult {
     pub(super) findings: Vec<Finding>,
     pub(super) totals: Totals,
     pub(super) stopped: bool,
+    /// Why what was sent last, or is to be sent, cannot be recorded, if that is so.
+    pub(super) unrecorded: Option<String>,
+    /// The declarations as they are known now: what could not be recorded is in them, too.
+    pub(super) known: Option<View>,
 }
 
 impl PageResult {
@@ -289,15 +293,20 @@ pub(super) async fn settle(
 
 /// How a page stands, as the next plan sees it.
 pub(super) fn result(driver: &mut PageDriver<DirectoryStore>, stopped: bool) -> PageResult {
-    let (address, findings) = match driver.current() {
-        Some((view, plan)) => {
+    let (address, findings, known) = match driver.current() {
+        Some((mut view, plan)) => {
+            view.declarations.iter_mut().for_each(|one| {
+                if let Some((_, status)) = plan.statuses.iter().find(|(key, _)| *key == one.key) {
+                    one.status.clone_from(status);
+                }
+            });
             let address = match &*view.page.status {
                 engine::Status::StatusPage(status) => status.object.url.clone(),
                 _ => None,
             };
-            (address, plan.findings)
+            (address, plan.findings, Some(view))
         }
-        None => (None, Vec::new()),
+        None => (None, Vec::new(), None),
     };
     PageResult {
         key: driver.key().clone(),
@@ -305,6 +314,8 @@ pub(super) fn result(driver: &mut PageDriver<DirectoryStore>, stopped: bool) -> 
         findings,
         totals: driver.totals(),
         stopped,
+        unrecorded: driver.unrecorded().map(str::to_owned),
+        known,
     }
 }
 

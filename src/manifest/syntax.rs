@@ -389,7 +389,11 @@ mod tests {
 
     #[test]
     fn an_open_bracket_after_a_carriage_return_alone_is_told_without_its_place() {
-        let error = read(Piece { text: "\r[[[[", line: 1 }).unwrap_err();
+        let error = read(Piece {
+            text: "\r[[[[",
+            line: 1,
+        })
+        .unwrap_err();
         assert_eq!(error.message, "a bracket is never closed");
     }
 

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use super::declared::usage;
 use super::directory::{Desk, is_busy, recorded, views};
 use super::place::Sending;
+use crate::cli::failure::with_causes;
 use crate::cli::only::narrow_to;
 use crate::cli::plan::{self, review, text};
 use crate::cli::progress::lines;
@@ -107,7 +108,6 @@ pub(super) async fn send(
     match busy {
         false => {
             let worked = apply::work(LIMIT, &sending.record, &desk.session, drivers, Some(lines())).await?;
-            desk.session.store.record()?;
             told.result(&desk.session, worked, out)
         }
         true => {
@@ -249,26 +249,57 @@ impl Told<'_> {
         (results, asked): (Vec<PageResult>, Option<Asked>),
         out: &mut dyn Write,
     ) -> Result<Outcome, Failure> {
+        let unrecorded = match session.store.record() {
+            Ok(()) => results.iter().find_map(|result| result.unrecorded.clone()),
+            Err(error) => Some(with_causes(&error)),
+        };
         let findings = || results.iter().flat_map(|result| &result.findings);
         let finding = findings().find(|finding| finding.key == *self.key);
-        let declaration = session.store.declaration(self.page, self.key);
-        match (finding, declaration) {
-            (Some(finding), Some(declaration)) if finding.state == State::InSync => {
-                self.there(&declaration, Some(&finding.message), out)
-            }
+        // What could not be recorded is known to who sent it, and to nobody else.
+        let known = results.iter().filter_map(|result| result.known.as_ref());
+        let known = known
+            .flat_map(|view| &view.declarations)
+            .find(|one| one.key == *self.key);
+        match (finding, known) {
+            (Some(finding), Some(declaration)) if finding.state == State::InSync => match unrecorded {
+                None => self.there(declaration, Some(&finding.message), out),
+                Some(why) => {
+                    self.on_the_page(declaration, Some(&finding.message), out)?;
+                    Err(Failure::SentUnrecorded {
+                        what: self.key.name.clone(),
+                        why,
+                        then: command(self.directory, self.key),
+                    })
+                }
+            },
             (finding, _) => {
                 // What keeps the whole page is said rather than that the incident waits for it.
                 let page = findings().find(|finding| finding.key == *self.page && finding.state != State::InSync);
-                let why = page
+                let found = page
                     .or(finding)
                     .map(|finding| format!("{}: {}", finding.reason, finding.message));
-                let why = why.unwrap_or_else(|| "it was stopped before the end".to_owned());
+                let unrecorded =
+                    unrecorded.map(|why| format!("nothing can be recorded, so nothing more is sent: {why}"));
+                let why = unrecorded
+                    .or(found)
+                    .unwrap_or_else(|| "it was stopped before the end".to_owned());
                 Err(self.not_sent(why, asked))
             }
         }
     }
 
     fn there(&self, declaration: &Declaration, message: Option<&str>, out: &mut dyn Write) -> Result<Outcome, Failure> {
+        self.on_the_page(declaration, message, out)?;
+        writeln!(out, "Commit {} with the lock file.", plain(self.path)).map_err(Failure::Output)?;
+        Ok(Outcome::Success)
+    }
+
+    fn on_the_page(
+        &self,
+        declaration: &Declaration,
+        message: Option<&str>,
+        out: &mut dyn Write,
+    ) -> Result<(), Failure> {
         let status = recorded(declaration)
             .and_then(|status| status.status.as_deref())
             .unwrap_or("there");
@@ -277,9 +308,7 @@ impl Told<'_> {
         let remark = message
             .filter(|message| *message != usual)
             .map(|message| format!("\n{message}"));
-        writeln!(out, "On the page: {status}, {url}{}", remark.unwrap_or_default()).map_err(Failure::Output)?;
-        writeln!(out, "Commit {} with the lock file.", plain(self.path)).map_err(Failure::Output)?;
-        Ok(Outcome::Success)
+        writeln!(out, "On the page: {status}, {url}{}", remark.unwrap_or_default()).map_err(Failure::Output)
     }
 
     fn not_sent(&self, why: String, asked: Option<Asked>) -> Failure {
@@ -323,7 +352,6 @@ async fn hand_over(told: &Told<'_>, sending: &Sending, out: &mut dyn Write) -> R
                 narrow_to(&session.store, &views(&session.store), vec![told.key.clone()]);
                 let drivers = vec![session.driver(told.page.clone())];
                 let worked = apply::work(LIMIT, &sending.record, &session, drivers, Some(lines())).await?;
-                session.store.record()?;
                 return told.result(&session, worked, out);
             }
             Err(failure) if is_busy(&failure) => {}

@@ -23,7 +23,10 @@ const LONGEST_STORE_PAUSE: Duration = Duration::from_secs(30);
 #[derive(Clone, Debug)]
 pub(super) struct StoreAway {
     attempts: u32,
+    pub(super) since: Timestamp,
     pub(super) until: Timestamp,
+    /// The store's words.
+    pub(super) why: String,
 }
 
 impl<S: Store> PageDriver<S> {
@@ -177,22 +180,30 @@ impl<S: Store> PageDriver<S> {
             .saturating_mul(1 << attempts.saturating_sub(1).min(5))
             .min(LONGEST_STORE_PAUSE);
         if attempts == 1 {
-            tracing::warn!(page = %self.key, %error, "nothing can be recorded, so nothing is sent; retrying");
+            tracing::warn!(page = %self.key, %error, "nothing can be recorded, so nothing more is sent; retrying");
         }
         let pause = SignedDuration::try_from(pause).unwrap_or(SignedDuration::from_secs(1));
-        let until = self
-            .options
-            .clock
-            .steady()
-            .saturating_add(pause)
-            .unwrap_or(Timestamp::MAX);
-        self.store_away = Some(StoreAway { attempts, until });
+        let now = self.options.clock.steady();
+        self.store_away = Some(StoreAway {
+            attempts,
+            since: self.store_away.as_ref().map_or(now, |away| away.since),
+            until: now.saturating_add(pause).unwrap_or(Timestamp::MAX),
+            why: match error {
+                StoreError::Unavailable { message, .. } => message.clone(),
+                other => other.to_string(),
+            },
+        });
     }
 
     /// True while the store is given time. After that it is tried again, and counts as there until it fails.
     pub(super) fn store_pauses(&self) -> Option<Timestamp> {
         let until = self.store_away.as_ref()?.until;
         (self.options.clock.steady() < until).then_some(until)
+    }
+
+    /// Why nothing can be recorded, in the store's words, if that is so; nothing is sent meanwhile.
+    pub fn unrecorded(&self) -> Option<&str> {
+        self.store_away.as_ref().map(|away| away.why.as_str())
     }
 
     /// The store took something.

@@ -9,6 +9,9 @@ use crate::api::Reason;
 use crate::driver::Store;
 use crate::engine::{Finding, ObjectKey, State};
 
+/// Nothing could be recorded for so long: whoever ran the command has to see to it.
+const UNRECORDED: Duration = Duration::from_secs(30);
+
 /// What a command has seen of its passes so far.
 #[derive(Debug)]
 pub struct Settling {
@@ -30,8 +33,8 @@ impl Settling {
         }
     }
 
-    /// How long to wait before the next pass; none when nothing is left that time would mend, or nothing has succeeded or
-    /// moved for [`PATIENCE`].
+    /// How long to wait before the next pass; none when nothing is left that time would mend, when nothing has succeeded
+    /// or moved for [`PATIENCE`], or nothing could be recorded for half a minute.
     pub fn pause<S: Store>(&mut self, driver: &mut PageDriver<S>, end: PassEnd) -> Option<Duration> {
         let now = driver.options.clock.steady();
         let totals = driver.totals();
@@ -44,6 +47,11 @@ impl Settling {
         let moving = progressing(findings);
         if moving != self.last_progress.1 {
             self.last_progress = (now, moving);
+        }
+        if let Some(away) = &driver.store_away
+            && now > after(away.since, UNRECORDED)
+        {
+            return None;
         }
         let (wake, since) = match end {
             PassEnd::Idle(Some(wake)) if driver.waits_for_time() => (wake, self.last_success),

@@ -1,7 +1,7 @@
 //! Files that are replaced whole: a crash leaves the old one or the new one.
 
 use std::fs;
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 /// Where the next version of a file is written before it takes its place.
@@ -9,14 +9,20 @@ fn draft(path: &Path) -> PathBuf {
     path.with_extension("json.new")
 }
 
+/// Room for what a command adds to a file at least, in bytes.
+const ROOM: u64 = 4096;
+
 /// Fails when the file could not be written, without changing it.
 pub(super) fn probe(path: &Path) -> io::Result<()> {
     if let Some(parent) = path.parent() {
         fs::create_dir_all(parent)?;
     }
     let draft = draft(path);
-    fs::File::create(&draft)?;
-    fs::remove_file(&draft)
+    // A full disk takes a file, and nothing into it.
+    let length = fs::metadata(path).map_or(0, |file| file.len()) + ROOM;
+    let written = fs::File::create(&draft).and_then(|mut file| io::copy(&mut io::repeat(b' ').take(length), &mut file));
+    let removed = fs::remove_file(&draft);
+    written.and(removed)
 }
 
 /// Writes the file so that a crash, of the machine too, leaves either the old or the new one.

@@ -24,7 +24,7 @@ impl fmt::Display for Place {
     }
 }
 
-/// Why the lock file cannot be used. It is left as it is, and nothing was sent.
+/// Why the lock file cannot be used. It is left as it is.
 #[derive(Debug, thiserror::Error)]
 pub enum LockError {
     /// It cannot be read.
@@ -35,11 +35,19 @@ pub enum LockError {
         /// Why.
         source: io::Error,
     },
-    /// It cannot be written.
+    /// It could not be written, which is found out before anything is sent.
     #[error(
         "cannot write the lock file {}, and nothing is sent that cannot be recorded (`statuspage plan` writes nothing)",
         path.display()
     )]
+    Unwritable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// It cannot be written, or the journal beside it.
+    #[error("cannot write the lock file {}", path.display())]
     Write {
         /// The file.
         path: PathBuf,

@@ -122,7 +122,7 @@ impl DirectoryStore {
         } else {
             let exclusion = exclude(directory_of(root))?;
             // Better now than after the first request.
-            atomic::probe(&lock_path).map_err(|source| LockError::Write {
+            atomic::probe(&lock_path).map_err(|source| LockError::Unwritable {
                 path: lock_path.clone(),
                 source,
             })?;

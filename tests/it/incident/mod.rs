@@ -3,6 +3,7 @@
 mod cluster;
 mod completion;
 mod directory;
+mod full_disk;
 mod terminal;
 mod together;
 
