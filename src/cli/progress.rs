@@ -307,7 +307,7 @@ pub(super) fn unrecorded(store: &DirectoryStore, already_there: usize) -> Option
     };
     Some(format!(
         "{path} has no object on record, and {objects}: nothing is created twice, and what is there is left alone. If the lock \
-         file was lost, restore it (git log -- {path}). If it is gone for good, or there never was one, take over what is \
+         file was lost, restore it (git log -- {path}). If it is gone for good, or there never was one, adopt what is \
          there: adoptionPolicy: ByName in spec.defaults of the StatusPage, or `statuspage adopt` for one object"
     ))
 }

@@ -37,7 +37,7 @@ pub struct Conclusion<'a> {
 pub enum Happening<'a> {
     /// The status of a declaration is replaced by this one.
     Status(&'a Status),
-    /// A remote object is taken over: by adoption, or found again after an interrupted attempt.
+    /// A remote object is adopted, or found again after an interrupted attempt.
     Adopted {
         /// Its id.
         id: &'a str,

@@ -1,6 +1,6 @@
 //! Claims: which declaration owns which remote id.
 //!
-//! Invariant: one remote object has one owner: the declaration that it was created or taken over for. An id that is only
+//! Invariant: one remote object has one owner: the declaration that it was created or adopted for. An id that is only
 //! written into an annotation takes nothing from anybody. Of several that are equal in this, the oldest is the owner.
 
 use std::collections::{HashMap, HashSet};
@@ -50,7 +50,7 @@ pub struct Claims {
 
 impl Claims {
     /// Reads the claims that the declarations of a page record, and those of other StatusPages of the same page. What is
-    /// let go of is nobody's from the first plan on: who looks for an object to take over finds the same whether the page
+    /// let go of is nobody's from the first plan on: who looks for an object to adopt finds the same whether the page
     /// was read before or after.
     pub fn of(world: &World<'_>) -> Self {
         let own = world

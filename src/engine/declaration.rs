@@ -412,7 +412,7 @@ impl Declaration {
     }
 
     /// True when its annotation gives the id of an object that it is not known to have: the object was neither created
-    /// nor taken over for it yet.
+    /// nor adopted for it yet.
     pub fn is_to_take_over(&self) -> bool {
         let object = self.status.object();
         // What was just created gets its id into the annotation first, and then into the status.

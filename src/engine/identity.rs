@@ -1,6 +1,6 @@
 //! Identity: which remote object a declaration means. Annotation id, then status id, then journal, then adoption.
 //!
-//! Invariant: nothing is created while an earlier attempt may have succeeded, and nothing foreign is taken over unless
+//! Invariant: nothing is created while an earlier attempt may have succeeded, and nothing foreign is adopted unless
 //! the declaration says so.
 
 use std::collections::HashMap;
@@ -24,7 +24,7 @@ use crate::statuspage::Priority;
 /// The answer.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Identity {
-    /// The remote object with this id. `adopted`: taken over by policy in this very plan.
+    /// The remote object with this id. `adopted`: by policy, in this very plan.
     Here { id: String, adopted: bool },
     /// There is none: create it. Objects of the same identity that are left alone are named.
     Absent { beside: Vec<String> },
@@ -128,7 +128,7 @@ pub(super) fn identify_all(world: &World<'_>, index: &Index<'_>) -> Known {
         proof_at: None,
     };
     let mut order: Vec<&Declaration> = world.declarations.iter().collect();
-    // What was created for somebody and is not recorded yet must be found before others look for objects to take over.
+    // What was created for somebody and is not recorded yet must be found before others look for objects to adopt.
     order.sort_by_key(|declaration| {
         (
             identification_rank(&declaration.key),

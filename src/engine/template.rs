@@ -51,7 +51,7 @@ fn filled(declaration: &Declaration, all: &[Declaration], snapshot: &Snapshot) -
         return None;
     }
     let remote = on_page(declaration, spec, snapshot);
-    // One that was taken over from elsewhere with its id has the mark of who made it.
+    // One that was adopted from elsewhere with its id has the mark of who made it.
     let mark = remote.and_then(mark_of);
     let mark = mark.filter(|mark| mark.is_of(declaration) || mark.template.is_some());
     let opened = match (recorded, &mark) {

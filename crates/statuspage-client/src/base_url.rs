@@ -22,16 +22,31 @@ impl BaseUrl {
     pub fn parse(address: &str, allow_plain_http: bool) -> Result<Self, Error> {
         let address = address.trim();
         // What has credentials in it is not repeated.
-        let shown = if address.contains(['@', '?', '#']) { "" } else { address };
+        let shown = match address.contains(['@', '?', '#']) {
+            true => "(not shown: it may hold a password)",
+            false => address,
+        };
         if !address.contains("://") {
-            return Err(refused(shown, without_scheme(shown)));
+            let reason = match shown == address {
+                true => without_scheme(address),
+                false => without_scheme(""),
+            };
+            return Err(refused(shown, reason));
         }
         let mut url = match Url::parse(address) {
             Ok(url) => url,
             Err(error) => return Err(refused(shown, format!("it is not a URL ({error})"))),
         };
         if !url.username().is_empty() || url.password().is_some() {
-            return Err(refused("", "credentials do not belong in it"));
+            // These two fail for addresses without a host, which have no credentials.
+            let _ = url.set_password(None);
+            let _ = url.set_username("");
+            url.set_query(None);
+            url.set_fragment(None);
+            return Err(refused(
+                url.as_str(),
+                "credentials do not belong in it: leave out what stands before the @",
+            ));
         }
         let problem = match url.scheme() {
             _ if url.query().is_some() || url.fragment().is_some() => Some("it must end with the path, such as /v1"),
@@ -171,6 +186,13 @@ mod tests {
             let error = BaseUrl::parse(address, false).unwrap_err().to_string();
             assert!(error.contains(said) && error.contains(address), "{error}");
         }
+        let error = BaseUrl::parse("http://me:hunter2@host:1/v1?key=x", false).unwrap_err();
+        assert!(
+            error
+                .to_string()
+                .contains("\"http://host:1/v1\" cannot be used: credentials"),
+            "{error}"
+        );
     }
 
     #[test]

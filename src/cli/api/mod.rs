@@ -289,7 +289,12 @@ fn print_reply(reply: &RawReply, include: bool, out: &mut dyn Write) -> std::io:
         writeln!(out)?;
     }
     if !std::io::stdout().is_terminal() {
-        return out.write_all(&reply.body);
+        out.write_all(&reply.body)?;
+        // What comes next, an error perhaps, begins a line.
+        return match reply.body.last() {
+            None | Some(b'\n') => Ok(()),
+            Some(_) => writeln!(out),
+        };
     }
     match serde_json::from_slice(&reply.body) {
         Ok(value) => print_json(&value, out),

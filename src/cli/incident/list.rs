@@ -109,9 +109,10 @@ pub(super) async fn directory(arguments: &ListArguments, out: &mut dyn Write) ->
                 .filter(|one| one.is_open() && !listed(one))
                 .map(|one| Row::declared(one, None)),
         );
-        if !listing.complete && arguments.all {
+        if !listing.complete {
+            let more = if arguments.all { "" } else { "; --all reads more" };
             note(&format!(
-                "page {}: the newest {} incidents are listed",
+                "page {}: only its newest {} incidents were read{more}",
                 page.name,
                 listing.items.len()
             ));

@@ -20,7 +20,7 @@ use crate::engine::{Declaration, Step};
 use crate::statuspage::Snapshot;
 
 /// Grows when the meaning of a field changes.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 /// No plan is larger; a larger file is something else.
 const LARGEST: u64 = 256 << 20;
 
@@ -50,6 +50,9 @@ pub(in crate::cli) struct PlannedPage {
     /// Digest of what the page showed.
     shown: String,
     steps: Vec<PlannedStep>,
+    /// What the digests are made with, where they were made here.
+    #[serde(skip)]
+    digester: Digester,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -61,6 +64,8 @@ struct PlannedStep {
     name: String,
     /// What was shown of it.
     says: Vec<String>,
+    /// Digest of that: whoever reviewed the file read what the program wrote into it.
+    said: String,
     /// Digest of the request.
     request: String,
 }
@@ -85,8 +90,15 @@ impl PlannedStep {
     }
 }
 
-/// Makes digests that say nothing to who does not have the token.
+/// Makes digests that say nothing to who does not have the token, and that nobody else can make.
+#[derive(Clone, Default)]
 struct Digester(Option<[u8; 32]>);
+
+impl std::fmt::Debug for Digester {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("Digester")
+    }
+}
 
 impl Digester {
     fn digest<'a>(&self, parts: impl IntoIterator<Item = &'a str>) -> String {
@@ -110,22 +122,26 @@ pub(super) fn planned_page(view: &View, shown: &Preview, snapshot: &Snapshot, re
     let access = view.access.as_ref().ok();
     let digester = Digester(access.map(|access| access.token.derived_key("plan files")));
     let steps = shown.steps.iter().zip(&report.steps);
+    let planned = |step: &Step, told: &_| {
+        let says: Vec<String> = std::iter::once(headline(told)).chain(details(told)).collect();
+        PlannedStep {
+            action: told.action.to_owned(),
+            kind: told.kind.to_owned(),
+            namespace: told.namespace.clone(),
+            name: told.name.clone(),
+            said: digester.digest(says.iter().map(String::as_str)),
+            says,
+            request: digester.digest(content(view, step).iter().map(String::as_str)),
+        }
+    };
     PlannedPage {
         page: report.page.clone(),
         page_id: report.page_id.clone(),
         address: access.map(|access| access.base_url.to_string()),
         manifests: digester.digest(declared(view).iter().map(String::as_str)),
         shown: digester.digest(remote(snapshot).iter().map(String::as_str)),
-        steps: steps
-            .map(|(step, told)| PlannedStep {
-                action: told.action.to_owned(),
-                kind: told.kind.to_owned(),
-                namespace: told.namespace.clone(),
-                name: told.name.clone(),
-                says: std::iter::once(headline(told)).chain(details(told)).collect(),
-                request: digester.digest(content(view, step).iter().map(String::as_str)),
-            })
-            .collect(),
+        steps: steps.map(|(step, told)| planned(step, told)).collect(),
+        digester,
     }
 }
 
@@ -302,6 +318,22 @@ fn page_differences(before: &PlannedPage, after: &PlannedPage) -> Vec<String> {
             place(before),
             place(after)
         ));
+    }
+    let is_edited = |step: &&PlannedStep| after.digester.digest(step.says.iter().map(String::as_str)) != step.said;
+    let edited: Vec<String> = before
+        .steps
+        .iter()
+        .filter(is_edited)
+        .map(|step| {
+            format!(
+                "{}: this is not what was planned, somebody has edited the file",
+                step.line()
+            )
+        })
+        .collect();
+    if !edited.is_empty() {
+        lines.extend(edited);
+        return lines;
     }
     let same = before.steps.len() == after.steps.len()
         && before.steps.iter().zip(&after.steps).all(|(one, other)| one.is(other));

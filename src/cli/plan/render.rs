@@ -35,7 +35,7 @@ pub(in crate::cli) fn details(step: &StepReport) -> Vec<String> {
     lines
 }
 
-/// So many objects that are taken over are named.
+/// So many objects that are adopted are named.
 const LISTED: usize = 20;
 
 /// What a page has beside the steps: renames, what stays, what nobody declares.

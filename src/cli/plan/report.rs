@@ -100,7 +100,7 @@ pub(in crate::cli) struct StepReport {
 }
 
 impl PageReport {
-    /// What nobody should do by mistake: what visitors and subscribers will read, deletions, and what is taken over.
+    /// What nobody should do by mistake: what visitors and subscribers will read, deletions, and what is adopted.
     pub(in crate::cli) fn needs_consent(&self) -> bool {
         let grave = |step: &StepReport| step.publishes.is_some() || step.action == "delete";
         !self.adopts.is_empty() || self.steps.iter().any(grave)
@@ -262,7 +262,7 @@ fn left(view: &View, snapshot: &Snapshot) -> Vec<ObjectReport> {
     .collect()
 }
 
-/// What is taken over.
+/// What is adopted.
 fn adopts(shown: &Preview, snapshot: &Snapshot) -> Vec<ObjectReport> {
     let adopted = shown.adopted.iter().map(|(key, id)| ObjectReport {
         kind: key.kind.as_str(),

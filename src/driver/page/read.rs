@@ -277,7 +277,19 @@ impl<S: Store> PageDriver<S> {
             (None, Some(subdomain)) => label(page) == subdomain.trim_end_matches(".statuspage.io").to_ascii_lowercase(),
             (None, None) => false,
         });
+        // Found by its id it is the page that is meant; a subdomain may be given to another one.
+        let known = view.page.recorded_id().filter(|_| spec.page_id.is_none());
         match found.map(|found| pages.swap_remove(found)) {
+            Some(page) if known.is_some_and(|known| known != page.id) => {
+                self.page_missed = self.page_missed.saturating_add(1);
+                let (subdomain, known) = (label(&page), known.unwrap_or_default());
+                let message = format!(
+                    "subdomain {subdomain} is page {} now, and what is recorded is of page {known}: nothing is sent to a \
+                     page that may not be meant; write pageId: {} or pageId: {known} in place of subdomain",
+                    page.id, page.id
+                );
+                self.close(view, Reason::RemotePageNotFound, message, true);
+            }
             Some(page) => self.take_page(page),
             None => {
                 self.page_missed = self.page_missed.saturating_add(1);

@@ -27,7 +27,7 @@ pub struct Preview {
     pub findings: Vec<Finding>,
     /// Plans that it took.
     pub plans: u64,
-    /// The declarations that take over an object that is on the page already and write to it from then on, with its id.
+    /// The declarations that adopt an object that is on the page already and write to it from then on, with its id.
     pub adopted: Vec<(ObjectKey, String)>,
     /// The declaration of each object of the page that has one, now or in the end.
     pub owners: BTreeMap<(Kind, String), ObjectKey>,
@@ -91,7 +91,7 @@ pub(super) struct Foreseen {
     pub(super) reads: Vec<Read>,
 }
 
-/// What takes over an object that is on the page already: by its name, or by an id that somebody wrote into the annotation.
+/// What adopts an object that is on the page already: by its name, or by an id that somebody wrote into the annotation.
 /// What only observes is left out: nothing is written to its object.
 fn adopted(view: &View, afterwards: &[Declaration]) -> Vec<(ObjectKey, String)> {
     let page = match &*view.page.spec {

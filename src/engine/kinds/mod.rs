@@ -87,7 +87,7 @@ pub(super) trait Rules {
     fn searches(&self, _context: &Context<'_>) -> Vec<Search> {
         Vec::new()
     }
-    /// True when the remote object, which has the same identity, may be taken over without its id being given.
+    /// True when the remote object, which has the same identity, may be adopted without its id being given.
     fn adoptable(&self, _context: &Context<'_>, _remote: &Self::Remote) -> bool {
         true
     }

@@ -111,7 +111,7 @@ fn another_id_given_by_hand_is_taken_over_with_nothing_of_the_old_one() {
         "nothing is published again: {:?}",
         simulation.summaries()
     );
-    // What was taken over is orphaned.
+    // What was adopted is orphaned.
     simulation.delete(Kind::Incident, "down");
     simulation.settle();
     for id in [ours.as_str(), "theirs"] {

@@ -136,7 +136,7 @@ fn which_line(difference: &Difference) -> &'static str {
 /// How a damaged lock file is put right.
 fn way_back(path: &Path) -> String {
     if path.components().any(|part| part.as_os_str() == LOCAL_STATE) {
-        "It is not in Git: delete it, and take over what is there with adoptionPolicy: ByName".to_owned()
+        "It is not in Git: delete it, and adopt what is there with adoptionPolicy: ByName".to_owned()
     } else {
         format!(
             "Take the last committed version of it (`git checkout -- {}`), two minutes or more after the last apply: what was created since says AlreadyExists then, and is not created twice",

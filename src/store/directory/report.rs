@@ -6,7 +6,7 @@
 //! | field | kept in | because without it |
 //! |---|---|---|
 //! | `id`, `formerId` | lock file | the object would be looked for by its name, or taken for one that is gone |
-//! | `adopted` | lock file | what was taken over would be deleted with its manifest |
+//! | `adopted` | lock file | what was adopted would be deleted with its manifest |
 //! | `applied` | lock file | a change by hand could not be told from a change of the manifest; what tells people is in it (`once/…`) |
 //! | `journal` | lock file | an attempt whose outcome is not known would be made again |
 //! | `recentDeletions` (StatusPage) | lock file | the cap would begin anew with each clone |

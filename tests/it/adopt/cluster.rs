@@ -108,7 +108,7 @@ async fn an_object_in_the_cluster_is_bound_and_the_operator_takes_it_over() {
     let shown = adopted(&stage, &["component/web", &second]).await;
     assert!(shown.contains("Already recorded."), "{shown}");
 
-    // What was taken over stays on the page.
+    // What was adopted stays on the page.
     stage
         .kubectl(&["delete", "component", "api", "web", "--timeout=60s"])
         .await;

@@ -307,7 +307,7 @@ async fn a_directory_fills_in_the_page_and_counts() {
     let output = finish(limited(&[path, "--directory", directory.text()])).await;
     assert_eq!(
         (code(&output), stdout(&output).as_str()),
-        (0, "[]"),
+        (0, "[]\n"),
         "{}",
         shown(&output)
     );

@@ -190,6 +190,31 @@ async fn a_plan_file_is_refused_when_the_page_or_the_files_have_moved() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_plan_file_whose_text_was_edited_is_refused() {
+    let local = Local::start().await;
+    let directory = Directory::new();
+    outage(&directory);
+    let file = planned(&local, &directory, &[]).await;
+    let text = std::fs::read_to_string(&file).unwrap();
+    // What a reviewer would read is harmless, what would be sent is not.
+    let edited = text.replace("We are looking into it.", "All is well.");
+    assert_ne!(edited, text);
+    std::fs::write(&file, edited).unwrap();
+    local.log().clear();
+    let output = applied(&local, &file).await;
+    assert_eq!(code(&output), 1, "{}", shown(&output));
+    assert!(
+        shown(&output).contains("somebody has edited the file"),
+        "{}",
+        shown(&output)
+    );
+    assert_eq!(local.log().writes(), 0);
+    std::fs::write(&file, text).unwrap();
+    let output = applied(&local, &file).await;
+    assert_eq!(code(&output), 0, "{}", shown(&output));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_plan_file_holds_no_secret_and_sees_that_one_has_changed() {
     let local = Local::start().await;
     let directory = Directory::new();

@@ -290,3 +290,53 @@ async fn looking_stays_inside_the_window_of_the_directory() {
     let counted: u64 = ended.map(|spent| spent["requests"].as_u64().unwrap()).sum();
     assert_eq!(counted, sent as u64);
 }
+
+/// Somebody gives the name of a page to another one.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_subdomain_that_another_page_has_now_is_not_followed() {
+    let pages = [("page00000001", "Acme"), ("page00000002", "Second")].map(|(id, name)| PageSeed {
+        id: Some(id.to_owned()),
+        name: name.to_owned(),
+    });
+    let local = Local::start_with(ServerOptions {
+        pages: pages.into(),
+        ..options()
+    })
+    .await;
+    let directory = Directory::empty();
+    directory.write(
+        "page.yaml",
+        &page("").replace(&format!("pageId: {PAGE}"), "subdomain: acme"),
+    );
+    directory.write("api.yaml", &super::declaration("Component", "api", &["name: API"]));
+    let output = local.run("apply", &directory).await;
+    assert_eq!(code(&output), 0, "{}", shown(&output));
+    let rename = async |page: &str, subdomain: &str| {
+        let url = format!("{}/pages/{page}", local.url);
+        let client = reqwest::Client::new()
+            .patch(url)
+            .header("authorization", format!("OAuth {TOKEN}"));
+        let answer = client
+            .json(&json!({"page": {"subdomain": subdomain}}))
+            .send()
+            .await
+            .unwrap();
+        assert!(answer.status().is_success(), "{answer:?}");
+    };
+    rename("page00000001", "acme-old").await;
+    rename("page00000002", "acme").await;
+    directory.edit("api.yaml", "name: API", "name: Public API");
+    local.log().clear();
+    let output = local.run("apply", &directory).await;
+    assert_eq!(code(&output), 1, "{}", shown(&output));
+    assert!(
+        shown(&output).contains("subdomain acme is page page00000002 now"),
+        "{}",
+        shown(&output)
+    );
+    assert_eq!(local.log().writes(), 0, "{}", shown(&output));
+    directory.edit("page.yaml", "subdomain: acme", "pageId: page00000001");
+    let output = local.run("apply", &directory).await;
+    assert_eq!(code(&output), 0, "{}", shown(&output));
+    assert_eq!(local.log().writes(), 1, "{}", shown(&output));
+}

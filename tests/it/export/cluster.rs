@@ -30,10 +30,6 @@ async fn an_operator_takes_an_exported_page_over_without_a_write() {
     for kind in Kind::ALL {
         stage.all_ready(kind, objects[kind.as_str()], SOON).await;
     }
-    assert_eq!(
-        running.server.log().writes(),
-        0,
-        "taking over changes nothing on the page"
-    );
+    assert_eq!(running.server.log().writes(), 0, "adopting changes nothing on the page");
     running.stop().await;
 }

@@ -1,4 +1,4 @@
-//! A page that people made by hand, written down and taken over without a change.
+//! A page that people made by hand, written down and adopted without a change.
 
 mod cluster;
 pub(super) mod page;
@@ -152,11 +152,7 @@ async fn an_exported_page_is_taken_over_without_a_change() {
     exported.edit(|text| text.replace("\nspec:\n  pageRef:", "\nspec:\n  driftPolicy: Correct\n  pageRef:"));
     run(&running, &["apply", directory], 0).await;
     run(&running, &["plan", directory], 0).await;
-    assert_eq!(
-        running.server.log().writes(),
-        0,
-        "taking over changes nothing on the page"
-    );
+    assert_eq!(running.server.log().writes(), 0, "adopting changes nothing on the page");
 
     // From now on a change of a manifest is sent, and what others change is changed back.
     exported.edit(|text| text.replace("position: top-right", "position: top-left"));
@@ -169,7 +165,7 @@ async fn an_exported_page_is_taken_over_without_a_change() {
     run(&running, &["apply", directory], 0).await;
     assert_eq!(running.server.log().writes(), 2);
 
-    // What was taken over stays when its manifests go.
+    // What was adopted stays when its manifests go.
     for file in exported.files() {
         if file.extension().is_some_and(|extension| extension == "yaml") && !file.ends_with("statuspages.yaml") {
             std::fs::remove_file(file).unwrap();
@@ -177,7 +173,7 @@ async fn an_exported_page_is_taken_over_without_a_change() {
     }
     running.server.log().clear();
     run(&running, &["apply", directory], 0).await;
-    assert_eq!(running.server.log().writes(), 0, "what was taken over is orphaned");
+    assert_eq!(running.server.log().writes(), 0, "what was adopted is orphaned");
     running.stop().await;
 }
 

@@ -443,7 +443,7 @@ impl IncidentSpec {
         Value::Object(observed)
     }
 
-    /// True when the page shows the declared statuses, by id, so that an incident that was taken over needs not be told
+    /// True when the page shows the declared statuses, by id, so that an adopted incident needs not be told
     /// of them. Of a maintenance to come only the components are told.
     fn shows(&self, declared: &Map<String, Value>, remote: &Incident) -> bool {
         let announced = self

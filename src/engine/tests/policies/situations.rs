@@ -151,7 +151,7 @@ fn deleted_unowned(column: &'static Column, policy: &Value) -> Option<Seen> {
     stage.declare(&json!({}));
     stage.settle();
     stage.begin();
-    // At once, so that nothing is taken over between the two.
+    // At once, so that nothing is adopted between the two.
     stage.write(policy, "ours");
     stage.delete();
     Some(stage.end())

@@ -73,7 +73,7 @@ pub(super) struct Played {
     pub(super) simulation: Simulation,
     /// The page before.
     pub(super) before: Snapshot,
-    /// Foreign objects that some declaration may take over.
+    /// Foreign objects that some declaration may adopt.
     pub(super) claimable: BTreeSet<String>,
     /// Uids of declarations whose object was deleted by hand, once for each time.
     pub(super) deleted_by_hand: Vec<String>,
@@ -374,7 +374,7 @@ fn suspend(simulation: &mut Simulation, kind: Kind, name: &str, suspend: bool) {
     });
 }
 
-/// Ids of foreign objects that some declaration was told to take over, or may take over by policy.
+/// Ids of foreign objects that some declaration was told to adopt, or may adopt by policy.
 fn claimable(simulation: &Simulation, before: &Snapshot) -> BTreeSet<String> {
     let mut ids: BTreeSet<String> = simulation
         .declarations

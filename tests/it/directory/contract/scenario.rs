@@ -585,7 +585,7 @@ impl Sketch {
         }
         for (number, incident) in self.incidents.iter().enumerate() {
             if let Some(incident) = incident {
-                // Not yet held: an incident that is taken over by its id, with a map of components.
+                // Not yet held: an incident that is adopted by its id, with a map of components.
                 let id = ids("incidents", &incident_name(incident.name)).filter(|_| incident.components.is_empty());
                 let template = self.template.as_ref().map(|template| template.common.name("t", 0));
                 documents.push(incident.document(number, template.as_deref(), &named, id));
