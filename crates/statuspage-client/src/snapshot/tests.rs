@@ -93,6 +93,19 @@ fn a_group_goes_with_its_last_member() {
     assert_eq!(rows(&moved), ["b"]);
 }
 
+/// A list that lacked rows, and a member that was read by its id alone, say nothing of the others in the group.
+#[test]
+fn a_group_that_is_not_shown_does_not_go_with_a_member() {
+    let mut snapshot = with_components(Vec::new());
+    snapshot.put_component(component("a", Some("g")));
+    let mut moved = snapshot.clone();
+    moved.put_component(component("a", None));
+    snapshot.remove_component("a");
+    for snapshot in [moved, snapshot] {
+        assert!(!snapshot.components.as_ref().unwrap().was_removed("g"));
+    }
+}
+
 #[test]
 fn a_group_has_exactly_the_given_members() {
     let mut snapshot = with_components(vec![

@@ -301,13 +301,15 @@ impl Snapshot {
     }
 }
 
-/// The service keeps no group without members.
+/// The service keeps no group without members. Who does not see the group does not see its members either: a list that lacked
+/// rows, or a member that was read by its id alone, says nothing about whoever else is in it.
 fn drop_if_empty(components: &mut Collection<Component>, group: &str, at: Timestamp) {
+    let is_shown = components.get(group).is_some_and(|row| row.group);
     let has_members = components
         .items
         .iter()
         .any(|component| component.group_id.as_deref() == Some(group));
-    if !has_members {
+    if is_shown && !has_members {
         components.remove(group, at);
     }
 }
