@@ -40,6 +40,21 @@ pub(super) enum Identity {
     },
 }
 
+impl Identity {
+    /// True when the recorded object is proven to be gone, and is not created again. What an attempt to create one before came
+    /// to is known, too.
+    pub(super) fn is_gone(&self) -> bool {
+        matches!(
+            self,
+            Identity::Stop {
+                reason: Reason::RemoteNotFound | Reason::RemoteDeleted,
+                unproven: false,
+                ..
+            }
+        )
+    }
+}
+
 /// The answer, with what has to be read to know more and when to ask again.
 struct Identified {
     identity: Identity,
@@ -276,7 +291,7 @@ fn recorded<K: Rules>(context: &Context<'_>, rules: &K, id: &str, urgency: Prior
             adopted: false,
         }),
         Presence::Gone => {
-            let gone = gone(context, id).unwrap_or_else(|| unrecorded(context, rules, urgency));
+            let gone = gone(context, rules, id, urgency).unwrap_or_else(|| unrecorded(context, rules, urgency));
             match renewal::<K>(context) {
                 Some(pursuit) => gone.pursuing(pursuit, Priority::Read),
                 None => gone,
@@ -392,19 +407,30 @@ fn open_replacement<'d>(declaration: &'d Declaration, id: &str) -> Option<&'d Jo
 }
 
 /// What to do when the recorded object is gone: none when it is to be created again.
-fn gone(context: &Context<'_>, id: &str) -> Option<Identified> {
+fn gone<K: Rules>(context: &Context<'_>, rules: &K, id: &str, urgency: Priority) -> Option<Identified> {
     let declaration = context.declaration;
     let noun = declaration.key.kind.noun();
     let object = declaration.status.object();
     if object.id.as_deref() != Some(id) {
-        return Some(Identified::stop(
+        let stop = Identified::stop(
             State::Stalled,
             Reason::RemoteNotFound,
             format!(
                 "the page has no {noun} with id {id}: correct the annotation {}, or remove it",
                 crate::api::ID
             ),
-        ));
+        );
+        // Whoever wrote the annotation need not know of an attempt that is under way: its object is looked for first.
+        return Some(
+            match open_creation(object).map(|_| unrecorded(context, rules, urgency)) {
+                None => stop,
+                Some(Identified {
+                    identity: Identity::Absent { .. },
+                    ..
+                }) => stop,
+                Some(recovered) => recovered,
+            },
+        );
     }
     // It was decided before to create it again.
     if open_replacement(declaration, id).is_some() || open_creation(object).is_some() {

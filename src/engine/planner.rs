@@ -445,11 +445,14 @@ impl<'a> Planner<'a> {
         self.outcomes.insert(declaration.key.clone(), outcome);
     }
 
-    /// True when an attempt to create something is known to have had no effect, or to have had all of it.
+    /// True when an attempt is known to have had no effect, or to have had all of it, or was about an object that is gone.
     fn attempt_is_over(&self, declaration: &Declaration) -> bool {
         let Some(journal) = &declaration.status.object().journal else {
             return false;
         };
+        if self.identities.get(&declaration.key).is_some_and(Identity::is_gone) {
+            return true;
+        }
         match journal.operation.as_str() {
             CREATE => matches!(self.identities.get(&declaration.key), Some(Identity::Absent { .. })),
             PROVIDE => {
@@ -503,7 +506,7 @@ impl<'a> Planner<'a> {
                 }
                 None => Arc::clone(&declaration.status),
             };
-            // Figures alone would be a status without conditions, which reads as if all were well.
+            // Without conditions a status reads as if all were well: what is known waits for the plan that says how it stands.
             let speaks = conditions::find(status.object(), conditions::READY).is_some();
             if declaration.key.kind == Kind::StatusPage
                 && speaks
@@ -513,7 +516,7 @@ impl<'a> Planner<'a> {
                 page.pending = Some(pending);
                 page.status = worst_status(world).or(page.status.take());
             }
-            if !Status::is_same(&status, &declaration.stored) {
+            if speaks && !Status::is_same(&status, &declaration.stored) {
                 self.plan.statuses.push((declaration.key.clone(), status));
             }
         }

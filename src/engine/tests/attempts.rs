@@ -334,3 +334,88 @@ fn what_is_found_does_not_depend_on_the_order_of_the_declarations() {
     };
     assert_eq!(findings(false), findings(true));
 }
+
+/// Somebody puts back yesterday's annotation while a creation is under way.
+#[test]
+fn an_annotation_of_an_object_that_is_gone_does_not_hide_what_an_attempt_created() {
+    for arrived in [true, false] {
+        let mut simulation = Simulation::new(vec![component("api", json!({}))]);
+        begun(&mut simulation);
+        if arrived {
+            let mut created = foreign_component("new", "api");
+            created.created_at = Some(simulation.now);
+            simulation.remote.put_component(created);
+        }
+        simulation.edit(Kind::Component, "api", |declaration| {
+            declaration.id_annotation = Some("old".into());
+        });
+        simulation.settle();
+        let status = simulation.get(Kind::Component, "api").status.object().clone();
+        assert_eq!(status.journal, None, "{arrived}: {:#?}", simulation.events);
+        assert_eq!(
+            status.id.as_deref(),
+            arrived.then_some("new"),
+            "{:#?}",
+            simulation.events
+        );
+        assert_eq!(simulation.creates(), 0, "{:#?}", simulation.events);
+        if !arrived {
+            let stands = simulation.stands(Kind::Component, "api");
+            assert_eq!(stands, (State::Stalled, Reason::RemoteNotFound));
+        }
+    }
+}
+
+#[test]
+fn an_attempt_to_publish_is_over_with_its_incident() {
+    let posts = updates(&[("investigating", "Looking")]);
+    let mut simulation = Simulation::new(vec![incident("down", json!({"updates": posts}))]);
+    simulation.settle();
+    let id = simulation.id(Kind::Incident, "down");
+    let now = simulation.now;
+    simulation.edit(Kind::Incident, "down", |declaration| {
+        declaration.attempt_seen = Some(now);
+        declaration.status_mut().object_mut().journal = Some(Journal {
+            operation: "update/1".into(),
+            attempt: "a".into(),
+            at: Time(now),
+            after: None,
+            title: None,
+            beside: Vec::new(),
+            replaces: None,
+        });
+        declaration.stored = Arc::clone(&declaration.status);
+    });
+    let posts = updates(&[("investigating", "Looking"), ("identified", "Found")]);
+    simulation.respecify(Kind::Incident, "down", json!({"updates": posts}));
+    simulation.remote.remove_incident(&id);
+    simulation.settle();
+    let stands = simulation.stands(Kind::Incident, "down");
+    assert_eq!(stands, (State::Stalled, Reason::RemoteDeleted));
+    let status = simulation.get(Kind::Incident, "down").status.object().clone();
+    assert_eq!(status.journal, None);
+}
+
+/// What was created while the page could not be read: its id is stored with the first word on how it stands.
+#[test]
+fn a_status_without_a_word_on_how_it_stands_is_not_written() {
+    let mut simulation = Simulation::new(vec![component("api", json!({}))]);
+    simulation.settle();
+    simulation.known.page = None;
+    simulation.edit(Kind::Component, "api", |declaration| {
+        let status = declaration.status_mut().object_mut();
+        status.conditions.clear();
+        status.observed_generation = None;
+        declaration.stored = Arc::new(crate::engine::Status::empty(Kind::Component));
+    });
+    let plan = simulation.plan();
+    assert!(
+        plan.statuses.iter().all(|(key, _)| key.kind != Kind::Component),
+        "{plan:#?}"
+    );
+    simulation.settle();
+    assert_eq!(
+        simulation.stands(Kind::Component, "api"),
+        (State::InSync, Reason::Synced)
+    );
+}
