@@ -96,6 +96,26 @@ pub fn apply(
     }
 }
 
+/// What the store says of a condition it goes on saying since the same time, whoever found it out again; and a status that
+/// differs in its times alone is the stored one. So what was stored without an answer is not written once more.
+pub(super) fn keep_times(status: &mut Arc<Status>, stored: &Arc<Status>) {
+    if Status::is_same(status, stored) {
+        return;
+    }
+    let synced = stored.object().last_sync_time.clone();
+    let object = Arc::make_mut(status).object_mut();
+    for condition in &mut object.conditions {
+        if let Some(known) = find(stored.object(), &condition.type_).filter(|known| known.status == condition.status) {
+            condition.last_transition_time = known.last_transition_time.clone();
+        }
+    }
+    let found = std::mem::replace(&mut object.last_sync_time, synced.clone());
+    match synced.is_some() && status == stored {
+        true => *status = Arc::clone(stored),
+        false => Arc::make_mut(status).object_mut().last_sync_time = found,
+    }
+}
+
 /// The status of a condition, if it is there.
 pub fn find<'a>(status: &'a ObjectStatus, kind: &str) -> Option<&'a Condition> {
     status.conditions.iter().find(|condition| condition.type_ == kind)
@@ -148,6 +168,31 @@ mod tests {
         let first = status.clone();
         apply(&mut status, State::InSync, Reason::Synced, "ok", vec![], 1, at(99));
         assert_eq!(status, first);
+    }
+
+    #[test]
+    fn what_is_stored_already_keeps_its_times() {
+        let said = |state, message: &str, second| {
+            let mut status = Arc::new(Status::empty(Kind::Component));
+            apply(&mut status, state, Reason::Synced, message, vec![], 1, at(second));
+            status
+        };
+        let stored = said(State::InSync, "ok", 10);
+        let mut again = said(State::InSync, "ok", 20);
+        keep_times(&mut again, &stored);
+        assert_eq!(again, stored, "stored without an answer");
+        let mut other = said(State::InSync, "still ok", 20);
+        keep_times(&mut other, &stored);
+        let ready = find(other.object(), READY).unwrap();
+        assert_eq!((&*ready.message, ready.last_transition_time.0), ("still ok", at(10)));
+        assert_eq!(
+            other.object().last_sync_time,
+            Some(Time(at(20))),
+            "it moves with another change"
+        );
+        let mut turned = said(State::Progressing, "on it", 20);
+        keep_times(&mut turned, &stored);
+        assert_eq!(turned, said(State::Progressing, "on it", 20), "Ready has turned");
     }
 
     #[test]

@@ -516,6 +516,7 @@ impl<'a> Planner<'a> {
                 page.pending = Some(pending);
                 page.status = worst_status(world).or(page.status.take());
             }
+            conditions::keep_times(&mut status, &declaration.stored);
             if speaks && !Status::is_same(&status, &declaration.stored) {
                 self.plan.statuses.push((declaration.key.clone(), status));
             }

@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::{PageDriver, PageOptions, Seen, described, organization};
 use crate::api::{Kind, Reason};
 use crate::driver::{Access, Store, View};
-use crate::engine::{self, Declaration, Gate, ObjectKey, REQUEST_LIFE, SealKey, Spec};
+use crate::engine::{self, Declaration, Gate, ObjectKey, Plan, REQUEST_LIFE, SealKey, Spec};
 use crate::statuspage::{Client, CollectionKind, Error, Lag, Snapshot};
 
 /// Which remote page is meant: with another one, nothing that was known is true.
@@ -110,6 +110,19 @@ impl<S: Store> PageDriver<S> {
             declaration.status.clone_from(&known.status);
             declaration.id_annotation.clone_from(&known.id_annotation);
         }
+    }
+
+    /// Where nothing is left to write the store says the same as we do, or somebody else has said it: from here on its word
+    /// counts.
+    pub(super) fn forget_what_is_stored(&mut self, plan: &Plan) {
+        if self.knowledge.is_empty() {
+            return;
+        }
+        let told: HashSet<&ObjectKey> = plan.findings.iter().map(|finding| &finding.key).collect();
+        let unsaved = plan.statuses.iter().map(|(key, _)| key);
+        let open: HashSet<&ObjectKey> = unsaved.chain(plan.steps.iter().map(|step| &step.key)).collect();
+        self.knowledge
+            .retain(|key, _| !told.contains(key) || open.contains(key));
     }
 
     /// Dates what is new about a declaration, and gives it another chance when its owner has touched it.

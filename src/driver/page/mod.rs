@@ -599,6 +599,7 @@ impl<S: Store> PageDriver<S> {
         if self.refuse_repetition(view, &plan, &previous) {
             plan = self.planned(view);
         }
+        self.forget_what_is_stored(&plan);
         self.left_to_time = plan.proof_at.is_some() || has_open_attempt(view);
         engine::forget_settled(&mut self.failures, &plan.findings, self.options.clock.steady());
         plan
