@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::context::{Blocked, Context};
 use super::declaration::{Declaration, Deletion, ObjectKey, Spec, Status};
 use super::deletion;
-use super::evidence::{self, is_fresh, next_look, pursue, settled_at};
+use super::evidence::{self, is_fresh, next_look_for, pursue, settled_at};
 use super::fields::{self, Comparisons};
 use super::identity::Identity;
 use super::journal::{CREATE, PROVIDE};
@@ -184,9 +184,8 @@ impl<'a> Planner<'a> {
         if providers.is_some_and(|providers| providers.looks_since(settled) >= 2) {
             return true;
         }
-        let seen = attempt.attempt_seen.unwrap_or(self.world.now);
         let last = providers.and_then(|providers| providers.looks.last().copied());
-        let next = next_look(seen, last, settled);
+        let next = next_look_for(self.world, attempt, last, settled);
         if self.world.now < next {
             self.wait_for_proof(next);
         } else {

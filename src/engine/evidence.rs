@@ -187,12 +187,17 @@ pub(super) fn presence<'w, K: Rules>(context: &Context<'w>, id: &str) -> Presenc
     })
 }
 
+/// A proof that something is gone holds that was made since then.
+pub fn proofs_hold_from(now: Timestamp) -> Timestamp {
+    now.saturating_sub(GONE_FOR).unwrap_or(Timestamp::MIN)
+}
+
 /// What proves anew that the recorded object is gone, when the proof is old: nothing is created on it, but what was found
 /// out stays true until it is found out to be otherwise.
 pub(super) fn renewal<K: Rules>(context: &Context<'_>) -> Option<Pursuit> {
     let (kind, id) = (K::OBJECT?, context.declaration.recorded_id()?);
     let confirmed = context.world.snapshot.examined(kind, id).missing?.confirmed?;
-    let old = context.world.now >= after(confirmed, GONE_FOR);
+    let old = confirmed <= proofs_hold_from(context.world.now);
     old.then(|| pursue(context.world, ReadWhat::Object(kind, id.to_owned())))
 }
 
@@ -307,8 +312,24 @@ pub fn attempt_is_over(journal: &Journal, kind: Kind, wall: Timestamp) -> bool {
     wall >= after(after(journal.at.0, SKEW), trace_within(lag))
 }
 
-/// When to look for the trace of an attempt next: soon at first, then less often, and twice after it must show.
-pub(super) fn next_look(seen: Timestamp, last: Option<Timestamp>, settled: Timestamp) -> Timestamp {
+/// When to look for the trace of an attempt of a declaration next.
+pub(super) fn next_look_for(
+    world: &World<'_>,
+    declaration: &Declaration,
+    last: Option<Timestamp>,
+    settled: Timestamp,
+) -> Timestamp {
+    let seen = declaration.attempt_seen.unwrap_or(world.now);
+    let failures = world
+        .failures
+        .get(&declaration.key)
+        .map_or(0, |failure| failure.attempts);
+    next_look(seen, last, settled, failures)
+}
+
+/// Soon at first, then less often, and twice after it must show. An attempt that follows others without an answer is looked for
+/// less often from the beginning: a request that fails for ever must not cost a reading every ten seconds.
+pub(super) fn next_look(seen: Timestamp, last: Option<Timestamp>, settled: Timestamp, failures: u32) -> Timestamp {
     let Some(last) = last.filter(|last| *last >= seen) else {
         return seen;
     };
@@ -316,7 +337,7 @@ pub(super) fn next_look(seen: Timestamp, last: Option<Timestamp>, settled: Times
         return after(last, SPACING);
     }
     let waited = last.duration_since(seen);
-    let pause = waited.max(SignedDuration::from_secs(2));
+    let pause = waited.max(SignedDuration::from_secs(1 << failures.clamp(1, 6)));
     after(last, pause).min(settled)
 }
 

@@ -11,7 +11,7 @@ use super::claims::Claims;
 use super::context::{Context, Index};
 use super::declaration::{Declaration, ObjectKey, Spec};
 use super::evidence::{
-    Census, Presence, Pursuit, SKEW, after, another_look, has_looked, last_look, looks_since, next_look, presence,
+    Census, Presence, Pursuit, SKEW, after, another_look, has_looked, last_look, looks_since, next_look_for, presence,
     pursue, renewal, settled_at,
 };
 use super::journal::open_creation;
@@ -498,8 +498,7 @@ fn recover<K: Rules>(
             if looks_since(context, rules, settled) >= 2 {
                 return Identified::of(absent::<K>(candidates));
             }
-            let seen = declaration.attempt_seen.unwrap_or(world.now);
-            let next = next_look(seen, last_look(context, rules), settled);
+            let next = next_look_for(world, declaration, last_look(context, rules), settled);
             let failure = world.failures.get(&declaration.key);
             let why = failure.map_or_else(
                 || "was interrupted".to_owned(),

@@ -41,7 +41,7 @@ pub use claims::{Claimant, Claims};
 pub use conditions::{READY, RECONCILING, STALLED, SYNCED, apply as apply_conditions, find as find_condition};
 pub use declaration::{Declaration, Deletion, ObjectKey, Policies, Spec, Status};
 pub use deletion::LEAVE_AFTER;
-pub use evidence::{FRESH, REQUEST_LIFE, SEND_WITHIN, attempt_is_over};
+pub use evidence::{FRESH, REQUEST_LIFE, SEND_WITHIN, attempt_is_over, proofs_hold_from};
 pub use failure::{Failure, forget_settled};
 pub use fields::{Change, hash};
 pub use kinds::{IN_SYNC, Misplaced, declared_settings, list_of, misplaced, object_kind};

@@ -8,7 +8,7 @@
 
 use super::context::{Blocked, Context};
 use super::declaration::{Declaration, Deletion, Status};
-use super::evidence::{next_look, settled_at};
+use super::evidence::{next_look_for, settled_at};
 use super::fields::{self, Comparisons};
 use super::journal::{CREATE, REPLACE};
 use super::kinds::{self, Rules};
@@ -133,8 +133,8 @@ impl<'a> Planner<'a> {
             status.object_mut().journal = None;
             return;
         }
-        let seen = declaration.attempt_seen.unwrap_or(self.world.now);
-        let next = next_look(seen, list.and_then(|list| list.looks.last().copied()), settled);
+        let last = list.and_then(|list| list.looks.last().copied());
+        let next = next_look_for(self.world, declaration, last, settled);
         if self.world.now < next {
             self.wait_for_proof(next);
         } else {

@@ -61,14 +61,18 @@ impl<S: Store> PageDriver<S> {
     }
 
     /// Drops what was read of single objects that no declaration records: who writes records first what it has found. Who
-    /// only looks records nothing, and keeps it.
+    /// only looks records nothing, and keeps it. That something was not there is kept for a while: an object that a declaration
+    /// had before is asked for as long as a list may still show it, and not in every pass.
     pub(super) fn forget_unrecorded(&mut self, view: &View) {
         if self.snapshot.examined.is_empty() {
             return;
         }
         let all = view.declarations.iter().chain(std::iter::once(&view.page));
         let ids: HashSet<&str> = all.filter_map(Declaration::recorded_id).collect();
-        self.snapshot.examined_only(|_, id| ids.contains(id));
+        let recently = engine::proofs_hold_from(self.options.clock.steady());
+        self.snapshot.examined_only(|id, examined| {
+            ids.contains(id) || examined.missing.is_some_and(|missing| missing.last >= recently)
+        });
     }
 
     /// A template that was edited a moment ago gives the incidents that begin with it another chance.

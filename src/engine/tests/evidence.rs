@@ -410,17 +410,25 @@ fn without_the_page_an_attempt_is_over_when_no_clock_can_say_otherwise() {
 fn the_trace_of_an_attempt_is_looked_for_soon_then_less_often_then_twice() {
     let seen = start();
     let settled = later(seen, 96);
-    let mut looks = Vec::new();
-    let mut last = None;
-    for _ in 0..9 {
-        let next = next_look(seen, last, settled);
-        looks.push(next.duration_since(seen).as_secs());
-        last = Some(next);
+    let looks = |failures: u32, count: usize| -> Vec<i64> {
+        let next = |last: &Option<Timestamp>| Some(Some(next_look(seen, *last, settled, failures)));
+        let looks = std::iter::successors(Some(None), next).flatten();
+        looks
+            .map(|look| look.duration_since(seen).as_secs())
+            .take(count)
+            .collect()
+    };
+    for first in [0, 1] {
+        assert_eq!(looks(first, 9), [0, 2, 4, 8, 16, 32, 64, 96, 101]);
     }
-    assert_eq!(looks, [0, 2, 4, 8, 16, 32, 64, 96, 101]);
+    // Each attempt after one without an answer costs a reading less, down to four.
+    assert_eq!(looks(3, 7), [0, 8, 16, 32, 64, 96, 101]);
+    for later in [6, u32::MAX] {
+        assert_eq!(looks(later, 4), [0, 64, 96, 101]);
+    }
     let before = Some(later(seen, -30));
     assert_eq!(
-        next_look(seen, before, settled),
+        next_look(seen, before, settled, 0),
         seen,
         "a look from before it shows nothing"
     );

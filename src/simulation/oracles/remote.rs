@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use super::{Oracle, text};
+use crate::driver::StoreChange;
 use crate::simulation::trace::{Entry, Fact};
 
 /// Promise 1: one remote object per declaration.
@@ -140,11 +141,18 @@ impl Oracle for Window {
 pub(super) struct BoundedRequests {
     /// By process: of two operators that know nothing of each other neither can spare the other's requests.
     sent: BTreeMap<(usize, String), VecDeque<Duration>>,
+    /// When there was a reason to begin again with short pauses: an edit, an attempt whose trace is looked for, a restart.
+    news: VecDeque<Duration>,
 }
 
-/// So often a process sends the same in [`SPAN`] at most.
-const SAME: usize = 40;
+/// So often a process sends the same in [`SPAN`] at most, whatever fails.
+const SAME: usize = 30;
+/// And so often for each reason to begin again with short pauses.
+const AGAIN: usize = 9;
 const SPAN: Duration = Duration::from_secs(600);
+/// So often in [`BURST_SPAN`] at most, whatever the reason: a loop without a pause.
+const BURST: usize = 20;
+const BURST_SPAN: Duration = Duration::from_secs(10);
 
 impl Oracle for BoundedRequests {
     fn name(&self) -> &'static str {
@@ -152,21 +160,38 @@ impl Oracle for BoundedRequests {
     }
 
     fn hear(&mut self, entry: &Entry) -> Option<String> {
-        let Fact::Sent { process, request, .. } = &entry.fact else {
-            return None;
-        };
-        let what = format!("{} {}", request.method, request.path);
-        let sent = self.sent.entry((*process, what.clone())).or_default();
-        sent.push_back(entry.at);
-        while sent.front().is_some_and(|first| entry.at - *first >= SPAN) {
-            sent.pop_front();
+        fn within_span(times: &mut VecDeque<Duration>, now: Duration) -> usize {
+            while times.front().is_some_and(|first| now - *first >= SPAN) {
+                times.pop_front();
+            }
+            times.len()
         }
-        (sent.len() == SAME + 1).then(|| {
-            format!(
-                "{what} was sent {} times in {} s by process {process}",
-                sent.len(),
-                SPAN.as_secs()
-            )
-        })
+        let (process, request) = match &entry.fact {
+            Fact::Sent { process, request, .. } => (process, request),
+            Fact::Declared { .. }
+            | Fact::Restored { .. }
+            | Fact::Process { .. }
+            | Fact::Stored {
+                change: StoreChange::Journal(_),
+                ..
+            } => {
+                self.news.push_back(entry.at);
+                return None;
+            }
+            _ => return None,
+        };
+        let allowed = SAME + AGAIN * within_span(&mut self.news, entry.at);
+        let what = format!("{} {}", request.method, request.path);
+        let times = self.sent.entry((*process, what.clone())).or_default();
+        times.push_back(entry.at);
+        let sent = within_span(times, entry.at);
+        let burst = times.iter().rev().take_while(|at| entry.at - **at < BURST_SPAN).count();
+        [(sent, allowed, SPAN), (burst, BURST, BURST_SPAN)]
+            .into_iter()
+            .find(|(sent, allowed, _)| *sent == allowed + 1)
+            .map(|(sent, allowed, span)| {
+                let seconds = span.as_secs();
+                format!("{what} was sent {sent} times in {seconds} s by process {process}, allowed are {allowed}")
+            })
     }
 }

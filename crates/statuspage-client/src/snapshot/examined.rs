@@ -226,9 +226,9 @@ impl Snapshot {
     }
 
     /// Forgets what reading single objects has shown, but for these.
-    pub fn examined_only(&mut self, keep: impl Fn(ObjectKind, &str) -> bool) {
-        for (kind, ids) in &mut self.examined {
-            ids.retain(|id, _| keep(*kind, id));
+    pub fn examined_only(&mut self, keep: impl Fn(&str, &Examined) -> bool) {
+        for ids in self.examined.values_mut() {
+            ids.retain(|id, examined| keep(id, examined));
         }
         self.examined.retain(|_, ids| !ids.is_empty());
     }

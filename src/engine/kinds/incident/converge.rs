@@ -8,7 +8,7 @@ use crate::engine::conditions;
 use crate::engine::context::Context;
 use crate::engine::converge::{Start, creation};
 use crate::engine::declaration::{Declaration, Status};
-use crate::engine::evidence::{self, after, is_fresh_object, next_look, settled_at};
+use crate::engine::evidence::{self, after, is_fresh_object, next_look_for, settled_at};
 use crate::engine::fields::{self, Comparisons};
 use crate::engine::identity::{Identity, shown_time};
 use crate::engine::journal::told_name;
@@ -299,7 +299,7 @@ fn settle_announcement(
         describe_telling(&name),
         shown_time(world, settled)
     ));
-    let next = next_look(seen, looked, settled);
+    let next = next_look_for(world, declaration, looked, settled);
     if world.now < next {
         planner.wait_for_proof(next);
     } else {

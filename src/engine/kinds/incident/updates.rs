@@ -9,7 +9,7 @@ use super::super::Rules;
 use crate::api::{DriftPolicy, IncidentSpec, IncidentStatusName, IncidentUpdate, Journal, PublishedUpdate, Reason};
 use crate::engine::context::Context;
 use crate::engine::declaration::{Declaration, Status};
-use crate::engine::evidence::{self, carried_out_until, is_fresh_object, next_look, settled_at};
+use crate::engine::evidence::{self, carried_out_until, is_fresh_object, next_look_for, settled_at};
 use crate::engine::fields::{Change, Comparisons};
 use crate::engine::identity::shown_time;
 use crate::engine::journal::published_index;
@@ -153,8 +153,7 @@ fn give_up_attempt(
         "an earlier attempt to publish an update {why}; checking until {} whether it succeeded",
         shown_time(world, settled)
     ));
-    let seen = declaration.attempt_seen.unwrap_or(world.now);
-    let next = next_look(seen, examined.shown_at, settled);
+    let next = next_look_for(world, declaration, examined.shown_at, settled);
     if world.now < next {
         planner.wait_for_proof(next);
     } else {
