@@ -258,7 +258,7 @@ impl Owner for Kubectl {
 pub fn simulated(seed: u64) -> Result<Vec<String>, SimulationError> {
     let runtime = super::runtime()?;
     runtime.block_on(async {
-        let stage = Stage::new(Court::new(0, false));
+        let stage = Stage::new(Court::new(0, &[], false));
         let cluster = Cluster::new();
         let page = ObjectKey::new(Kind::StatusPage, "team", "page");
         let spec: Value = json!({"pageId": "page00000001", "api": {"tokenSecretRef": {"name": "token"}}});

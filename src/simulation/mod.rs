@@ -112,7 +112,11 @@ fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
 async fn play(seed: u64) -> Result<Report, SimulationError> {
     let mut chance = Chance::new(seed);
     let scenario = Scenario::draw(&mut chance.fork());
-    let stage = Stage::new(Court::new(scenario.limit, scenario.leases_of_their_own));
+    let stage = Stage::new(Court::new(
+        scenario.limit,
+        &scenario.skews,
+        scenario.leases_of_their_own,
+    ));
     let options = RemoteOptions {
         seed,
         limit: scenario.limit,

@@ -72,11 +72,11 @@ pub(super) struct Court {
 impl Court {
     /// For a run with this window. Rivals, who know nothing of each other, write over each other's statuses: what they say
     /// of times is not judged.
-    pub(super) fn new(limit: u32, rivals: bool) -> Self {
+    pub(super) fn new(limit: u32, skews: &[i64], rivals: bool) -> Self {
         let mut oracles: Vec<Box<dyn Oracle>> = vec![
             Box::new(remote::OneObject::default()),
             Box::new(remote::ForeignUntouched::default()),
-            Box::new(remote::Window::of(limit)),
+            Box::new(remote::Window::of(limit, skews)),
             Box::new(remote::BoundedRequests::default()),
             Box::new(telling::ToldOnce::default()),
             Box::new(telling::EndedStaysEnded::default()),

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::{Oracle, text};
 use crate::driver::StoreChange;
-use crate::simulation::trace::{Entry, Fact};
+use crate::simulation::trace::{Entry, Fact, Life};
 
 /// Promise 1: one remote object per declaration.
 #[derive(Debug, Default)]
@@ -97,17 +97,21 @@ impl Oracle for ForeignUntouched {
     }
 }
 
-/// Promise 5: never more than the token's window, whatever process sends.
+/// Promise 5: never more than the token's window, whatever process sends. Machines whose clocks differ know of their own
+/// requests only (docs/evidence.md).
 #[derive(Debug)]
 pub(super) struct Window {
     limit: usize,
-    sent: VecDeque<Duration>,
+    clocks_agree: bool,
+    sent: VecDeque<(usize, Duration)>,
 }
 
 impl Window {
-    pub(super) fn of(limit: u32) -> Self {
+    /// With how far the clocks of the processes are ahead, in seconds.
+    pub(super) fn of(limit: u32, skews: &[i64]) -> Self {
         Window {
             limit: usize::try_from(limit).unwrap_or(usize::MAX),
+            clocks_agree: skews.windows(2).all(|pair| pair[0] == pair[1]),
             sent: VecDeque::new(),
         }
     }
@@ -119,19 +123,30 @@ impl Oracle for Window {
     }
 
     fn hear(&mut self, entry: &Entry) -> Option<String> {
-        let Fact::Sent { .. } = entry.fact else { return None };
+        let process = match &entry.fact {
+            Fact::Sent { process, .. } => *process,
+            Fact::Process {
+                what: Life::ClockJumped(_),
+                ..
+            } => {
+                self.clocks_agree = false;
+                return None;
+            }
+            _ => return None,
+        };
         if self.limit == 0 {
             return None;
         }
-        self.sent.push_back(entry.at);
+        self.sent.push_back((process, entry.at));
         while self
             .sent
             .front()
-            .is_some_and(|first| entry.at - *first >= Duration::from_secs(60))
+            .is_some_and(|(_, first)| entry.at - *first >= Duration::from_secs(60))
         {
             self.sent.pop_front();
         }
-        let sent = self.sent.len();
+        let counted = |(sender, _): &&(usize, Duration)| self.clocks_agree || *sender == process;
+        let sent = self.sent.iter().filter(counted).count();
         (sent > self.limit).then(|| format!("{sent} requests in 60 s, allowed are {}", self.limit))
     }
 }
