@@ -47,12 +47,11 @@ impl Converged {
             let decided = ready.reason != Reason::Progressing.as_str() && ready.reason != Reason::Unreachable.as_str();
             // Names what is not declared: that is up to the owner. Without a record an object of the same name is not ours.
             // What names it waits for that decision, an incident for a component that waits for its group.
-            let waits = |what: &str| ready.message.contains(what);
-            let unowned = ready.reason == "AlreadyExists"
-                || waits("which is not on the page yet")
-                || waits("waits for components that are not there yet");
+            let unowned = [Reason::AlreadyExists, Reason::WaitingForReference]
+                .iter()
+                .any(|reason| ready.reason == reason.as_str());
             let excused = touched && decided
-                || ready.reason == "NoMembers"
+                || ready.reason == Reason::NoMembers.as_str()
                 || ready.message.contains("no such declaration")
                 || self.restored && unowned;
             return (!excused).then(|| format!("{key} is not Ready: {}: {}", ready.reason, ready.message));
