@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use super::words;
-use crate::api::{ComponentStatusName, IncidentSpec, IncidentStatus, IncidentStatusName};
+use crate::api::{ComponentStatusName, IncidentSpec, IncidentStatus, IncidentStatusName, IncidentUpdate};
 use crate::cli::Failure;
-use crate::engine::{Declaration, ObjectKey, Spec, Status};
+use crate::engine::{Declaration, ObjectKey, READY, Spec, Status, find_condition};
 use crate::manifest::nearest;
+use crate::statuspage::Incident;
 
 /// Everything that an incident may name.
 #[derive(Clone, Debug, Default)]
@@ -53,6 +54,32 @@ impl DeclaredIncident {
         let over = |word: &str| crate::statuspage::IncidentStatus::from(word).is_over();
         let declared = self.phase().is_some_and(|phase| over(phase.as_str()));
         !declared && !self.known.status.as_deref().is_some_and(over)
+    }
+
+    /// The declared updates that are not on the page, as far as is recorded or the page shows.
+    pub(super) fn unsent(&self, shown: Option<&Incident>) -> impl Iterator<Item = &IncidentUpdate> {
+        let told = self.known.updates.iter().filter(|update| !update.from_template).count();
+        let is_shown = move |update: &IncidentUpdate| {
+            shown
+                .iter()
+                .flat_map(|incident| &incident.incident_updates)
+                .any(|post| {
+                    let status = post.status.as_ref().map(crate::statuspage::IncidentStatus::as_str);
+                    let body = post.body.as_deref().unwrap_or_default();
+                    status == Some(update.status.as_str()) && body.trim_end() == update.body.trim_end()
+                })
+        };
+        self.spec
+            .updates
+            .iter()
+            .skip(told)
+            .filter(move |update| !is_shown(update))
+    }
+
+    /// Why it is not as declared, if that was found out.
+    pub(super) fn trouble(&self) -> Option<String> {
+        let ready = find_condition(&self.known.object, READY)?;
+        (ready.status != "True").then(|| format!("{}: {}", ready.reason, ready.message))
     }
 
     /// What customers read.

@@ -307,7 +307,13 @@ async fn change_once(
     narrow_to(&desk.session.store, &desk.views(), vec![incident.key.clone()]);
     let mut driver = desk.session.driver(incident.page.clone());
     let standing = standing(&mut driver, &incident).await;
-    let draft = draft(&desk.declared, &incident, &standing)?;
+    let mut draft = draft(&desk.declared, &incident, &standing)?;
+    for update in incident.unsent(standing.incident.as_ref()) {
+        let (status, line) = (update.status.as_str(), update.body.lines().next().unwrap_or_default());
+        draft
+            .says
+            .push(format!("declared before, and not on the page yet: {status}, {line:?}"));
+    }
     if draft.edits.is_empty() {
         for line in &draft.says {
             writeln!(out, "{line}").map_err(Failure::Output)?;

@@ -29,6 +29,11 @@ pub(super) struct Row {
     pub(super) since: Option<Timestamp>,
     pub(super) components: Vec<Affected>,
     pub(super) url: Option<String>,
+    /// So many declared updates are not on the page.
+    pub(super) unsent: usize,
+    /// Why it is not as declared, if that was found out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) trouble: Option<String>,
 }
 
 /// A component and its status.
@@ -55,6 +60,8 @@ impl Row {
             since: remote.started_at.or(remote.created_at),
             components: remote.components.iter().map(component).collect(),
             url: remote.shortlink.clone(),
+            unsent: declared.map_or(0, |one| one.unsent(Some(remote)).count()),
+            trouble: declared.and_then(DeclaredIncident::trouble),
         }
     }
 
@@ -75,6 +82,8 @@ impl Row {
             since,
             components: components.collect(),
             url: one.known.object.url.clone(),
+            unsent: one.unsent(None).count(),
+            trouble: one.trouble(),
         }
     }
 }
@@ -95,9 +104,13 @@ pub(super) async fn directory(arguments: &ListArguments, out: &mut dyn Write) ->
             .map_err(Failure::Statuspage)?;
         let is_over = |incident: &Incident| incident.status.as_ref().is_some_and(IncidentStatus::is_over);
         let of_page = || desk.declared.incidents.iter().filter(|one| one.page == page);
-        for remote in listing.items.iter().filter(|remote| arguments.all || !is_over(remote)) {
+        for remote in &listing.items {
             let declared = of_page().find(|one| one.id.as_deref() == Some(remote.id.as_str()));
-            rows.push(Row::of(&page.name, remote, declared));
+            let row = Row::of(&page.name, remote, declared);
+            // What somebody ended while an update was declared is not over for whoever declared it.
+            if arguments.all || !is_over(remote) || row.unsent > 0 {
+                rows.push(row);
+            }
         }
         let listed = |one: &DeclaredIncident| {
             one.id
@@ -160,6 +173,18 @@ fn text(row: &Row, out: &mut dyn Write) -> std::io::Result<()> {
         .collect();
     if !components.is_empty() {
         writeln!(out, "  {}", components.join(", "))?;
+    }
+    match (row.unsent, &row.trouble) {
+        (0, None) => {}
+        (0, Some(trouble)) => writeln!(out, "  not as declared: {trouble}")?,
+        (unsent, trouble) => {
+            let updates = if unsent == 1 { "update is" } else { "updates are" };
+            let why = trouble
+                .as_ref()
+                .map(|trouble| format!(": {trouble}"))
+                .unwrap_or_default();
+            writeln!(out, "  {unsent} declared {updates} not on the page{why}")?;
+        }
     }
     let parts: Vec<&str> = [row.url.as_deref(), row.id.as_deref()].into_iter().flatten().collect();
     if !parts.is_empty() {

@@ -53,13 +53,8 @@ impl Shown {
             published: true,
         });
         let mut updates: Vec<Post> = posts.collect();
-        let told = declared.map_or(0, told);
-        for update in declared.iter().flat_map(|one| one.spec.updates.iter().skip(told)) {
-            let is_there =
-                |post: &Post| post.status == update.status.as_str() && post.body.trim_end() == update.body.trim_end();
-            if !updates.iter().any(is_there) {
-                updates.insert(0, declared_post(update, false));
-            }
+        for update in declared.iter().flat_map(|one| one.unsent(Some(remote))) {
+            updates.insert(0, declared_post(update, false));
         }
         let published = remote.postmortem_published_at.is_some();
         Shown {
@@ -74,9 +69,10 @@ impl Shown {
 
     /// As it is declared, with what is recorded of it.
     pub(super) fn declared(one: &DeclaredIncident, since: Option<Timestamp>) -> Shown {
+        let told = one.spec.updates.len() - one.unsent(None).count();
         let posts = one.spec.updates.iter().enumerate();
         let mut updates: Vec<Post> = posts
-            .map(|(index, update)| declared_post(update, index < told(one)))
+            .map(|(index, update)| declared_post(update, index < told))
             .collect();
         updates.reverse();
         let postmortem = one.spec.postmortem.as_ref().filter(|postmortem| postmortem.publish);
@@ -86,11 +82,6 @@ impl Shown {
             postmortem: postmortem.map(|postmortem| postmortem.body.clone()),
         }
     }
-}
-
-/// How many of the declared updates are on the page, without the one that a template gave.
-fn told(one: &DeclaredIncident) -> usize {
-    one.known.updates.iter().filter(|update| !update.from_template).count()
 }
 
 fn declared_post(update: &crate::api::IncidentUpdate, published: bool) -> Post {

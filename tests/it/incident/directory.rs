@@ -600,6 +600,36 @@ async fn what_cannot_be_sent_stays_declared_and_is_sent_later_once() {
     );
 }
 
+/// Somebody resolves an incident in the console while an update of it could not be sent.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_declared_and_never_sent_is_not_forgotten() {
+    let (local, directory) = stage().await;
+    done(&local, &directory, &OPEN).await;
+    let mut away = command(&local, &directory, &["incident", "update", "-m", "A disk is replaced."]);
+    away.env("STATUSPAGE_TOKEN", "revoked");
+    let output = finish(away).await;
+    assert_eq!(code(&output), 1, "{}", shown(&output));
+    let said = done(&local, &directory, &["incident", "list"]).await;
+    assert!(said.contains("1 declared update is not on the page"), "{said}");
+    let id = only_incident(&local).await["id"].as_str().unwrap().to_owned();
+    let ended = json!({"incident": {"status": "resolved", "body": "It works again."}});
+    local.call("PATCH", &format!("/incidents/{id}"), ended).await;
+    let said = done(&local, &directory, &["incident", "list"]).await;
+    assert!(
+        said.contains("  resolved") && said.contains("1 declared update is not on the page"),
+        "{said}"
+    );
+    let output = run(&local, &directory, &["incident", "list", "-o", "json"]).await;
+    let rows: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(rows[0]["unsent"], 1, "{rows}");
+    let output = run(&local, &directory, &["incident", "resolve"]).await;
+    let said = shown(&output);
+    assert!(
+        said.contains("declared before, and not on the page yet: investigating, \"A disk is replaced.\""),
+        "{said}"
+    );
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_file_that_cannot_be_changed_safely_is_not_changed() {
     let (local, directory) = stage().await;
