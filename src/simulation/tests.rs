@@ -37,8 +37,8 @@ fn every_promise_is_kept(seeds: impl Iterator<Item = u64>) {
     assert!(effects > runs * 10, "runs in which nothing happens show nothing");
 }
 
-/// So many runs of each of the two tests, which use two cores; without optimization a run takes a sixth of a second.
-const RUNS: u64 = 100;
+/// So many runs of each of the two tests, which use two cores; without optimization a run takes an eighth of a second.
+const RUNS: u64 = 500;
 
 #[test]
 fn every_promise_is_kept_with_even_seeds() {
