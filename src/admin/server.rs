@@ -224,12 +224,12 @@ impl AdminServer {
     async fn connection(self, stream: TcpStream, peer: SocketAddr, tls: Option<TlsAcceptor>, ends: Ends) {
         let stream = Unstalled::new(stream, self.shared.limits().write);
         let Some(tls) = tls else {
-            return self.talk(stream, peer, ends).await;
+            return self.serve_connection(stream, peer, ends).await;
         };
         let handshake = tokio::time::timeout(self.shared.limits().head_time, tls.accept(stream));
         tokio::select! {
             shaken = handshake => match shaken {
-                Ok(Ok(stream)) => self.talk(stream, peer, ends).await,
+                Ok(Ok(stream)) => self.serve_connection(stream, peer, ends).await,
                 Ok(Err(error)) => tracing::debug!(%peer, %error, "no TLS"),
                 Err(_) => tracing::debug!(%peer, "the TLS handshake took too long"),
             },
@@ -237,7 +237,7 @@ impl AdminServer {
         }
     }
 
-    async fn talk<I>(self, stream: I, peer: SocketAddr, ends: Ends)
+    async fn serve_connection<I>(self, stream: I, peer: SocketAddr, ends: Ends)
     where
         I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
@@ -247,7 +247,7 @@ impl AdminServer {
             router.clone().oneshot(request.map(Body::new))
         });
         let limits = self.shared.limits();
-        connections::talk(stream, peer, service, limits.head_time, limits.head, ends).await;
+        connections::serve_connection(stream, peer, service, limits.head_time, limits.head, ends).await;
     }
 }
 

@@ -9,7 +9,7 @@ use super::journal::Telling;
 use super::log::{AuditLog, Pending};
 use super::personal::Masks;
 use super::value::TraitValue;
-use crate::driver::{Conclusion, Effect, Expectation, Happening, Recorder, Ticket};
+use crate::driver::{Conclusion, Expectation, Happening, PendingRecord, Recorder, RemoteWrite};
 use crate::engine::{Action, Declaration, ObjectKey, Status, Step};
 
 /// The conditions whose transitions are events.
@@ -21,21 +21,21 @@ const CONDITIONS: [&str; 4] = [
 ];
 
 impl Recorder for AuditLog {
-    fn begin(&self, effect: Effect<'_>) -> Box<dyn Ticket> {
-        let operation = operation(effect.step);
+    fn begin(&self, write: RemoteWrite<'_>) -> Box<dyn PendingRecord> {
+        let operation = operation(write.step);
         let event = self
-            .about(operation, effect.page, Some(effect.page_id), effect.declaration)
+            .about(operation, write.page, Some(write.page_id), write.declaration)
             .text(
                 "method",
-                effect.step.action.request().map_or("", |request| request.method()),
+                write.step.action.request().map_or("", |request| request.method()),
             )
             // Changes carry `(secret)` in the place of secrets; the request itself does not.
-            .raw(json!({"summary": effect.step.summary, "changes": effect.step.changes}));
-        let mut event = match is_declared_anew(effect.declaration, effect.step) {
-            true => by_owner(event, effect.declaration),
+            .raw(json!({"summary": write.step.summary, "changes": write.step.changes}));
+        let mut event = match is_declared_anew(write.declaration, write.step) {
+            true => by_owner(event, write.declaration),
             false => event,
         };
-        let masks = self.masks(effect.declaration);
+        let masks = self.masks(write.declaration);
         masks.apply(&mut event.raw);
         Box::new(Request {
             pending: AuditLog::begin(self, event),
@@ -83,7 +83,7 @@ struct Request {
     masks: Masks,
 }
 
-impl Ticket for Request {
+impl PendingRecord for Request {
     fn conclude(self: Box<Self>, conclusion: Conclusion<'_>) {
         let Request { pending, masks } = *self;
         pending.complete(conclusion.outcome, |event| {
@@ -218,12 +218,12 @@ fn operation(step: &Step) -> &'static str {
     match &step.action {
         Action::Create(_) => "create",
         Action::Provide(_) => "provide",
-        Action::Hold => "hold",
+        Action::AddFinalizer => "hold",
         Action::Publish { .. } => "publish",
         Action::Update(_) | Action::Tell { .. } => "update",
         Action::Delete(_) | Action::Replace(_) => "delete",
         Action::RecordId(_) => "adopt",
-        Action::Release | Action::Leave => "release",
+        Action::RemoveFinalizer | Action::Leave => "release",
         Action::Prune => "prune",
     }
 }

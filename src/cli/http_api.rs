@@ -115,11 +115,11 @@ impl HttpApi {
             print(&format!("! nobody can use the HTTP API: {why}"));
         }
         let listening = self.settings.listen(address).await?;
-        let [listed, strays] = [Arc::clone(&session.store), Arc::clone(&session.store)];
+        let [listed, unattached] = [Arc::clone(&session.store), Arc::clone(&session.store)];
         let source = StoreSource::new(
             Arc::clone(&session.store),
             move || listed.pages(),
-            move || strays.without_page(),
+            move || unattached.without_page(),
             Arc::clone(&session.options.budgets),
         );
         let server = AdminServer::new(AdminOptions {

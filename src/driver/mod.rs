@@ -19,5 +19,5 @@ pub use crate::clock::Clock;
 pub use interrupt::{Interrupt, Trigger};
 pub use page::{PATIENCE, PageDriver, PageOptions, PassEnd, Pending, Settling, Totals};
 pub use pages_seen::pages_seen;
-pub use recorder::{Conclusion, Effect, Expectation, Happening, Recorder, Ticket};
+pub use recorder::{Conclusion, Expectation, Happening, PendingRecord, Recorder, RemoteWrite};
 pub use store::{Access, Event, EventKind, Store, StoreChange, StoreError, View};

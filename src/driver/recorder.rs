@@ -6,7 +6,7 @@ use crate::engine::{Declaration, ObjectKey, Status, Step};
 
 /// A remote write that is about to be sent.
 #[derive(Clone, Copy, Debug)]
-pub struct Effect<'a> {
+pub struct RemoteWrite<'a> {
     /// The declaration of the page.
     pub page: &'a ObjectKey,
     /// The remote id of the page.
@@ -53,7 +53,7 @@ pub enum Happening<'a> {
 /// Records what a driver does. Nothing here may wait for anything but a local disk.
 pub trait Recorder: Debug + Send + Sync {
     /// Before a remote write is sent.
-    fn begin(&self, effect: Effect<'_>) -> Box<dyn Ticket>;
+    fn begin(&self, write: RemoteWrite<'_>) -> Box<dyn PendingRecord>;
 
     /// Before something is written to the store; none when nothing of it is recorded. The same happening told again, by
     /// a process that takes over from one that ended in between, is the same to the record.
@@ -73,7 +73,7 @@ pub trait Expectation: Send {
 }
 
 /// A remote write that was recorded as begun. Dropped without a conclusion its outcome is unknown.
-pub trait Ticket: Send {
+pub trait PendingRecord: Send {
     /// The write ended so.
     fn conclude(self: Box<Self>, conclusion: Conclusion<'_>);
 }

@@ -93,7 +93,7 @@ pub enum StoreChange {
     /// Replaces the status.
     Status(Arc<Status>),
     /// Takes the finalizer off.
-    Release,
+    RemoveFinalizer,
     /// Takes the finalizer off and deletes the declaration.
     Prune,
 }

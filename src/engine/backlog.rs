@@ -11,7 +11,7 @@ use crate::statuspage::Priority;
 impl Planner<'_> {
     /// Makes what an incident waits for as urgent as the incident: the components that it names and that are not on
     /// the page yet, their group, and the component that this group begins with.
-    pub(super) fn lend_urgency(&mut self) {
+    pub(super) fn inherit_priority(&mut self) {
         let mut awaited: BTreeSet<ObjectKey> = BTreeSet::new();
         for incident in self.world.declarations {
             let Spec::Incident(spec) = &*incident.spec else {

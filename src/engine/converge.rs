@@ -10,7 +10,7 @@ use super::fields::{self, Comparisons};
 use super::identity::Identity;
 use super::journal::{CREATE, PROVIDE};
 use super::kinds::{self, Rules};
-use super::once::{self, DATA};
+use super::one_shot::{self, DATA};
 use super::plan::{Action, ReadWhat, State, Step};
 use super::planner::{Outcome, Planner, PointsToSend, step};
 use super::replacement::{self, Replacement};
@@ -134,7 +134,7 @@ impl<'a> Planner<'a> {
     fn create<K: Rules>(&mut self, context: &Context<'a>, rules: &K, beside: Vec<String>) {
         let declaration = context.declaration;
         if let Spec::Subscriber(spec) = &*declaration.spec
-            && let Err(blocked) = self.consent(context, spec)
+            && let Err(blocked) = self.may_subscribe(context, spec)
         {
             self.record(declaration, Outcome::blocked(declaration, blocked));
             return;
@@ -398,7 +398,7 @@ impl<'a> Planner<'a> {
             Some(CREATE) => {
                 object.journal = None;
                 // What was recorded is about the object before it, if there was one.
-                let done = once::done_by_creation(declaration).into_iter();
+                let done = one_shot::done_by_creation(declaration).into_iter();
                 object.applied = done.map(|(_, name, hash)| (name, hash)).collect();
             }
             Some(PROVIDE) => object.journal = None,
@@ -410,7 +410,12 @@ impl<'a> Planner<'a> {
                 || declaration.is_to_take_over() && declaration.spec.own_deletion().is_none())
             && policies.management == ManagementPolicy::Full
         {
-            let hold = step(declaration, Action::Hold, Priority::Incident, "add the finalizer");
+            let hold = step(
+                declaration,
+                Action::AddFinalizer,
+                Priority::Incident,
+                "add the finalizer",
+            );
             self.plan.steps.push(hold);
         }
         let annotated = declaration.id_annotation.as_deref();
@@ -497,7 +502,7 @@ pub(super) fn creation(
     beside: Vec<String>,
 ) -> Step {
     let mut applied = applied(declaration, &found.applied);
-    applied.extend(once::done_by_creation(declaration));
+    applied.extend(one_shot::done_by_creation(declaration));
     Step {
         key: declaration.key.clone(),
         action: Action::Create(request),

@@ -108,7 +108,7 @@ pub(super) fn plan_closed<'a>(planner: &mut Planner<'a>, declaration: &'a Declar
     let nothing_there = declaration.recorded_id().is_none() && open_creation(declaration.status.object()).is_none();
     if declaration.lets_go(planner.world.page_spec()) || nothing_there {
         let_go(planner, declaration);
-    } else if planner.world.gate.is_some() {
+    } else if planner.world.circuit_breaker.is_some() {
         let message = format!(
             "cannot delete the {} on the page now: see the conditions of StatusPage {}; to leave it there set deletionPolicy: Orphan",
             declaration.key.kind.noun(),
@@ -176,7 +176,7 @@ fn release<'a>(planner: &mut Planner<'a>, declaration: &'a Declaration) {
         planner
             .plan
             .steps
-            .push(step(declaration, Action::Release, Priority::Write, "release"));
+            .push(step(declaration, Action::RemoveFinalizer, Priority::Write, "release"));
     }
 }
 
@@ -379,7 +379,10 @@ pub(super) fn leave(planner: &mut Planner<'_>) {
         return;
     }
     let page_ends = world.around.ending.contains_key(&world.page.key.namespace);
-    let is_final = page_ends && world.gate.is_some_and(|gate| gate.stalled);
+    let is_final = page_ends
+        && world
+            .circuit_breaker
+            .is_some_and(|circuit_breaker| circuit_breaker.stalled);
     let busy: BTreeSet<ObjectKey> = planner.plan.steps.iter().map(|step| step.key.clone()).collect();
     for declaration in world.declarations {
         let key = &declaration.key;
@@ -395,7 +398,7 @@ pub(super) fn leave(planner: &mut Planner<'_>) {
         }
         let stopped = |outcome: &&Outcome| {
             matches!(outcome.state, State::Stalled | State::Suspended)
-                || world.gate.is_some()
+                || world.circuit_breaker.is_some()
                 || world.failures.contains_key(key)
         };
         let Some(outcome) = planner.outcomes.get(key).filter(stopped) else {
@@ -406,8 +409,8 @@ pub(super) fn leave(planner: &mut Planner<'_>) {
             planner.plan.wake_at(world.by_process_clock(until));
             continue;
         }
-        let why = match world.gate {
-            Some(gate) => &gate.message,
+        let why = match world.circuit_breaker {
+            Some(circuit_breaker) => &circuit_breaker.message,
             None => &outcome.message,
         };
         let noun = key.kind.noun();

@@ -63,7 +63,7 @@ pub struct Field {
     pub secret: bool,
     /// True when the field has a request of its own: it is written after the others, one request a field, and not with
     /// the creation.
-    pub apart: bool,
+    pub separate_request: bool,
 }
 
 impl Field {
@@ -77,7 +77,7 @@ impl Field {
             comparison: Comparison::Plain,
             access: Access::ReadWrite,
             secret: false,
-            apart: false,
+            separate_request: false,
         }
     }
 
@@ -94,8 +94,8 @@ impl Field {
     }
 
     /// The same field with a request of its own.
-    pub fn apart(mut self) -> Self {
-        self.apart = true;
+    pub fn in_a_separate_request(mut self) -> Self {
+        self.separate_request = true;
         self
     }
 
@@ -167,9 +167,9 @@ pub fn compare(
 ) -> Comparisons {
     let mut found = Comparisons::default();
     // What has a request of its own waits until everything before it is as declared.
-    let (apart, together): (Vec<&Field>, Vec<&Field>) = fields.iter().partition(|field| field.apart);
-    for field in together.into_iter().chain(apart) {
-        if field.apart && !found.body.is_empty() {
+    let (separate, together): (Vec<&Field>, Vec<&Field>) = fields.iter().partition(|field| field.separate_request);
+    for field in together.into_iter().chain(separate) {
+        if field.separate_request && !found.body.is_empty() {
             break;
         }
         let recorded = applied.get(field.name);
@@ -219,7 +219,7 @@ pub fn compare(
 /// The body of a create: every declared field.
 pub fn creation(fields: &[Field], seal: Seal<'_>) -> Comparisons {
     let mut found = Comparisons::default();
-    for field in fields.iter().filter(|field| !field.apart) {
+    for field in fields.iter().filter(|field| !field.separate_request) {
         found.applied.insert(field.name.to_owned(), seal.of_field(field));
         if field.access == Access::Noted {
             continue;

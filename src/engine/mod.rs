@@ -12,7 +12,6 @@ mod backlog;
 mod candidates;
 mod claims;
 mod conditions;
-mod consent;
 mod context;
 mod converge;
 mod declaration;
@@ -26,7 +25,7 @@ mod kinds;
 mod lookup;
 pub mod model;
 mod observation;
-mod once;
+mod one_shot;
 mod plan;
 mod planner;
 mod record;
@@ -34,6 +33,7 @@ mod replacement;
 mod request;
 mod seal;
 mod template;
+mod unsubscribed;
 mod world;
 
 pub use candidates::{Candidate, candidates, kind_of};
@@ -52,7 +52,7 @@ pub use record::{Reply, record, undone};
 pub use request::{Publication, Request};
 pub use seal::{Seal, SealKey};
 pub use template::fill_templates;
-pub use world::{DELETION_WINDOW, Gate, Surroundings, World, resync_interval};
+pub use world::{CircuitBreaker, DELETION_WINDOW, Surroundings, World, resync_interval};
 
 #[cfg(test)]
 mod tests;

@@ -28,7 +28,7 @@ pub struct Plan {
     /// When the next proof can be had that something waits for.
     pub proof_at: Option<Timestamp>,
     /// True when it was made while nothing but incidents could be sent.
-    pub behind_gate: bool,
+    pub behind_circuit_breaker: bool,
     /// What is still to be sent.
     pub backlog: Backlog,
 }
@@ -244,9 +244,9 @@ pub enum Action {
     /// Records the id of the remote object in the id annotation.
     RecordId(String),
     /// Puts the finalizer on a declaration whose deletion will have to be carried out on the page.
-    Hold,
+    AddFinalizer,
     /// Takes the finalizer off: nothing is left to do for a deleted declaration.
-    Release,
+    RemoveFinalizer,
     /// The same for a declaration whose remote object stays on the page though it should have been deleted: its namespace
     /// is being deleted, and nothing else would ever let it end.
     Leave,
@@ -264,7 +264,9 @@ impl Action {
             | Action::Delete(request)
             | Action::Replace(request) => Some(request),
             Action::Publish { request, .. } | Action::Tell { request, .. } => Some(request),
-            Action::RecordId(_) | Action::Hold | Action::Release | Action::Leave | Action::Prune => None,
+            Action::RecordId(_) | Action::AddFinalizer | Action::RemoveFinalizer | Action::Leave | Action::Prune => {
+                None
+            }
         }
     }
 
@@ -325,7 +327,7 @@ mod tests {
         let done = |summary: &str| {
             Step {
                 key: ObjectKey::new(Kind::Component, "default", "api"),
-                action: Action::Release,
+                action: Action::RemoveFinalizer,
                 priority: Priority::Write,
                 summary: summary.to_owned(),
                 changes: Vec::new(),

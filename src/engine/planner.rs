@@ -46,7 +46,7 @@ pub fn plan(world: &World<'_>) -> Plan {
     for (key, read) in known.reads.iter().filter(|(key, _)| passes(key)) {
         planner.read_for(key, read.what.clone(), read.priority);
     }
-    planner.plan.behind_gate = world.gate.is_some();
+    planner.plan.behind_circuit_breaker = world.circuit_breaker.is_some();
     planner.plan.proof_at = known.proof_at.filter(|_| open == Open::All);
     for wake in known.wakes.iter().filter(|_| open == Open::All) {
         planner.plan.wake_at(*wake);
@@ -61,7 +61,7 @@ pub fn plan(world: &World<'_>) -> Plan {
         planner.submit_points();
         planner.missing_objects();
     }
-    planner.lend_urgency();
+    planner.inherit_priority();
     deletion::cap(&mut planner);
     deletion::leave(&mut planner);
     planner.finish()
@@ -145,14 +145,17 @@ impl<'a> Planner<'a> {
     fn page(&mut self) -> Open {
         let world = self.world;
         let page = world.page;
-        if let Some(gate) = world.gate {
-            let state = if gate.stalled {
+        if let Some(circuit_breaker) = world.circuit_breaker {
+            let state = if circuit_breaker.stalled {
                 State::Stalled
             } else {
                 State::Progressing
             };
-            self.record(page, Outcome::new(page, state, gate.reason, gate.message.clone()));
-            if let Some(until) = gate.until {
+            self.record(
+                page,
+                Outcome::new(page, state, circuit_breaker.reason, circuit_breaker.message.clone()),
+            );
+            if let Some(until) = circuit_breaker.until {
                 self.plan.wake_at(until);
             }
             // A namespace is often deleted with its Secrets first.
@@ -160,13 +163,13 @@ impl<'a> Planner<'a> {
                 self.release_page();
             }
             // An incident is tried all the same, where it is known where to.
-            let tried = gate.lets_incidents_pass && world.page_id.is_some();
+            let tried = circuit_breaker.lets_incidents_pass && world.page_id.is_some();
             return if tried { Open::Incidents } else { Open::Nothing };
         }
         let Spec::StatusPage(spec) = &*page.spec else {
             self.plan.steps.extend(
                 page.finalizer
-                    .then(|| step(page, Action::Release, Priority::Write, "release")),
+                    .then(|| step(page, Action::RemoveFinalizer, Priority::Write, "release")),
             );
             return Open::Nothing;
         };
@@ -204,7 +207,7 @@ impl<'a> Planner<'a> {
         };
         if !page.deleting && !page.finalizer && self.held_declarations() > 0 {
             // Its declarations need it to the end: they cannot be deleted on a page whose token nobody knows.
-            let hold = step(page, Action::Hold, Priority::Incident, "add the finalizer");
+            let hold = step(page, Action::AddFinalizer, Priority::Incident, "add the finalizer");
             self.plan.steps.push(hold);
         }
         let read_at = world.page_read_at.unwrap_or(world.now);
@@ -320,7 +323,7 @@ impl<'a> Planner<'a> {
         }
         if self.world.page.finalizer {
             let summary = "release the page; it is never deleted on Statuspage";
-            let release = step(self.world.page, Action::Release, Priority::Write, summary);
+            let release = step(self.world.page, Action::RemoveFinalizer, Priority::Write, summary);
             self.plan.steps.push(release);
         }
         true
@@ -351,7 +354,7 @@ impl<'a> Planner<'a> {
                 Reason::Suspended,
                 "suspend is true: this object is left alone",
             )
-        } else if self.world.gate.is_none() {
+        } else if self.world.circuit_breaker.is_none() {
             return;
         } else {
             let message = format!("waiting for StatusPage {page}: see its conditions");
@@ -522,7 +525,7 @@ impl<'a> Planner<'a> {
             }
         }
         let rank = |step: &Step| match step.action {
-            Action::RecordId(_) | Action::Hold | Action::Release | Action::Leave | Action::Prune => 0,
+            Action::RecordId(_) | Action::AddFinalizer | Action::RemoveFinalizer | Action::Leave | Action::Prune => 0,
             _ => 1,
         };
         // An incident that can be sent now goes before what another one waits for.

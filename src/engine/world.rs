@@ -22,7 +22,7 @@ const DEFAULT_DELETION_CAP: i64 = 20;
 
 /// Why nothing can be sent to a page at the moment.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Gate {
+pub struct CircuitBreaker {
     /// The condition's reason on the StatusPage.
     pub reason: Reason,
     /// What happened and what to do.
@@ -82,7 +82,7 @@ pub struct World<'a> {
     /// The last failure of each object that failed.
     pub failures: &'a BTreeMap<ObjectKey, Failure>,
     /// Why nothing can be sent, if so.
-    pub gate: Option<&'a Gate>,
+    pub circuit_breaker: Option<&'a CircuitBreaker>,
     /// How the request budget of the page's token stands, once it is known.
     pub budget: Option<BudgetStats>,
     /// What hashes of secrets are keyed with, once the token is known.

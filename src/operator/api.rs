@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use kube::Client;
 
-use super::figures::Figures;
 use super::leader::Leadership;
+use super::metrics::Metrics;
 use crate::admin::identity::Identity;
 use crate::admin::identity::kubernetes::{KEPT, KubernetesTokens};
 use crate::admin::resources::{Inventory, RequestBudget, Resource, ResourceSource};
@@ -50,7 +50,7 @@ pub(super) struct Parts {
     /// For questions about callers.
     pub reviewer: Client,
     pub store: KubernetesStore,
-    pub figures: Arc<Figures>,
+    pub metrics: Arc<Metrics>,
     pub budgets: Arc<BudgetRegistry>,
     pub leadership: Arc<Leadership>,
     pub log: Option<AuditLog>,
@@ -79,7 +79,7 @@ pub(super) fn server(parts: Parts) -> AdminServer {
             .with_tokens(Arc::new(KubernetesTokens::new(parts.reviewer, namespaces))),
         status: Arc::new(Health {
             store: parts.store.clone(),
-            figures: parts.figures,
+            metrics: parts.metrics,
             cluster,
         }),
         resources: Arc::new(Declared {
@@ -162,7 +162,7 @@ async fn watch_cluster(client: Client, cluster: Arc<Mutex<Cluster>>) {
 /// Health of the process.
 struct Health {
     store: KubernetesStore,
-    figures: Arc<Figures>,
+    metrics: Arc<Metrics>,
     cluster: Arc<Mutex<Cluster>>,
 }
 
@@ -177,7 +177,7 @@ impl StatusSource for Health {
     }
 
     fn panics(&self) -> u64 {
-        self.figures.panics()
+        self.metrics.panics()
     }
 }
 

@@ -15,8 +15,8 @@ use prometheus_client::registry::Registry;
 use serde_json::json;
 use tokio::net::TcpListener;
 
-use super::figures::Figures;
 use super::leader::Leadership;
+use super::metrics::Metrics;
 use crate::admin::AdminServer;
 use crate::audit::AuditLog;
 use crate::driver::Totals;
@@ -29,7 +29,7 @@ const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=
 #[derive(Clone)]
 pub(super) struct Monitor {
     pub store: KubernetesStore,
-    pub figures: Arc<Figures>,
+    pub metrics: Arc<Metrics>,
     pub budgets: Arc<BudgetRegistry>,
     pub leadership: Arc<Leadership>,
     pub log: Option<AuditLog>,
@@ -55,7 +55,7 @@ pub(super) async fn serve(listener: TcpListener, monitor: Monitor) {
 
 async fn healthz(State(monitor): State<Monitor>) -> Response {
     let mut problems = Vec::new();
-    if !monitor.figures.is_alive() {
+    if !monitor.metrics.is_alive() {
         problems.push("tasks are starved");
     }
     if monitor.leadership.is_overdue() {
@@ -94,7 +94,7 @@ async fn metrics(State(monitor): State<Monitor>) -> Response {
 }
 
 impl Monitor {
-    /// Everything as it is now: the figures are kept where they arise, and gathered when somebody asks.
+    /// Everything as it is now: the metrics are kept where they arise, and gathered when somebody asks.
     fn registry(&self) -> Registry {
         let mut registry = Registry::default();
         gauge(
@@ -113,7 +113,7 @@ impl Monitor {
             &mut registry,
             "statuspage_reconcile_panics",
             "Drivers that panicked and restarted",
-            [(vec![], self.figures.panics())],
+            [(vec![], self.metrics.panics())],
         );
         counter(
             &mut registry,
@@ -263,8 +263,8 @@ impl Monitor {
     }
 
     fn pages(&self, registry: &mut Registry) {
-        let pages = self.figures.pages();
-        let figures: [PageFigure; 6] = [
+        let pages = self.metrics.pages();
+        let metrics: [PageFigure; 6] = [
             ("statuspage_page_passes", "Passes begun", |totals| totals.passes),
             ("statuspage_page_plans", "Plans made", |totals| totals.plans),
             (
@@ -286,7 +286,7 @@ impl Monitor {
                 totals.store_writes
             }),
         ];
-        for (name, help, value) in figures {
+        for (name, help, value) in metrics {
             let values: Vec<(Labels, u64)> = pages
                 .iter()
                 .map(|(page, totals)| {

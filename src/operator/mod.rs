@@ -6,10 +6,10 @@
 mod api;
 mod connection;
 mod error;
-mod figures;
 mod http;
 mod leader;
 mod ledger;
+mod metrics;
 mod pages;
 mod purge;
 
@@ -35,9 +35,9 @@ pub use error::OperatorError;
 pub use leader::{LeaderOptions, LeaseTimes};
 
 use connection::Clients;
-use figures::Figures;
 use leader::{Elector, Leadership};
 use ledger::ClusterLedger;
+use metrics::Metrics;
 
 /// How long pages may take to finish what is under way. With what comes after it, less than the 60 seconds that a Pod is
 /// given.
@@ -133,14 +133,14 @@ pub async fn run(options: OperatorOptions) -> Result<Ended, OperatorError> {
         clock: Clock::System,
         transport: None,
     };
-    let figures = Arc::new(Figures::default());
-    tokio::spawn(figures::beat(Arc::clone(&figures)));
+    let metrics = Arc::new(Metrics::default());
+    tokio::spawn(metrics::beat(Arc::clone(&metrics)));
     let server = api::server(api::Parts {
         identity: options.api.identity,
         public_details: options.api.public_details,
         reviewer: clients.reviewer.clone(),
         store: store.clone(),
-        figures: Arc::clone(&figures),
+        metrics: Arc::clone(&metrics),
         budgets: Arc::clone(&page_options.budgets),
         leadership: Arc::clone(&leadership),
         log: log.clone(),
@@ -148,7 +148,7 @@ pub async fn run(options: OperatorOptions) -> Result<Ended, OperatorError> {
     let serving = server.start(api);
     let monitor = http::Monitor {
         store: store.clone(),
-        figures: Arc::clone(&figures),
+        metrics: Arc::clone(&metrics),
         budgets: Arc::clone(&page_options.budgets),
         leadership: Arc::clone(&leadership),
         log: log.clone(),
@@ -167,7 +167,7 @@ pub async fn run(options: OperatorOptions) -> Result<Ended, OperatorError> {
     let work = Work {
         store: &store,
         options: &page_options,
-        figures: &figures,
+        metrics: &metrics,
         log: log.as_ref(),
     };
     let result = match &elector {
@@ -221,7 +221,7 @@ async fn close(log: Option<&AuditLog>, limit: Duration) {
 struct Work<'a> {
     store: &'a KubernetesStore,
     options: &'a PageOptions,
-    figures: &'a Arc<Figures>,
+    metrics: &'a Arc<Metrics>,
     log: Option<&'a AuditLog>,
 }
 
@@ -248,12 +248,12 @@ impl Work<'_> {
         let pages = pages::run(
             self.store.clone(),
             self.options.clone(),
-            Arc::clone(self.figures),
+            Arc::clone(self.metrics),
             recorder.clone(),
             stopped.clone(),
         );
-        let strays = pages::settle_strays(self.store.clone(), recorder, stopped);
-        let mut work = tokio::spawn(async move { tokio::join!(pages, strays) });
+        let unattached = pages::settle_unattached(self.store.clone(), recorder, stopped);
+        let mut work = tokio::spawn(async move { tokio::join!(pages, unattached) });
         tokio::select! {
             () = signals.next() => {}
             result = &mut work => return Err(OperatorError::Supervisor(describe_end(result))),

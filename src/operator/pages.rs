@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use super::figures::{self, Figures};
+use super::metrics::{self, Metrics};
 use crate::driver::{Clock, Interrupt, PageDriver, PageOptions, PassEnd, Recorder, Totals, Trigger};
 use crate::engine::ObjectKey;
 use crate::store::kubernetes::KubernetesStore;
@@ -31,7 +31,7 @@ const STRAYS_AGAIN: Duration = Duration::from_secs(5);
 pub(super) async fn run(
     store: KubernetesStore,
     options: PageOptions,
-    figures: Arc<Figures>,
+    metrics: Arc<Metrics>,
     recorder: Option<Arc<dyn Recorder>>,
     mut stop: watch::Receiver<bool>,
 ) {
@@ -52,7 +52,7 @@ pub(super) async fn run(
                     page,
                     store.clone(),
                     options.clone(),
-                    Arc::clone(&figures),
+                    Arc::clone(&metrics),
                     recorder.clone(),
                     interrupt,
                 ));
@@ -66,7 +66,7 @@ pub(super) async fn run(
                 if let Ok(page) = ended {
                     running.remove(&page);
                     store.drop_trigger(&page);
-                    figures.forget(&page);
+                    metrics.forget(&page);
                 }
             }
         }
@@ -82,7 +82,7 @@ async fn drive(
     page: ObjectKey,
     store: KubernetesStore,
     options: PageOptions,
-    figures: Arc<Figures>,
+    metrics: Arc<Metrics>,
     recorder: Option<Arc<dyn Recorder>>,
     mut interrupt: Interrupt,
 ) -> ObjectKey {
@@ -100,7 +100,7 @@ async fn drive(
                 () = until_stopped(interrupt.clone()) => return page,
             }
             let pass = AssertUnwindSafe(driver.pass(&mut interrupt)).catch_unwind().await;
-            figures.set(&page, figures::sum(before, driver.totals()));
+            metrics.set(&page, metrics::sum(before, driver.totals()));
             let wake = match pass {
                 Ok(PassEnd::Gone | PassEnd::Stopped) => return page,
                 Ok(PassEnd::Idle(wake)) => wake,
@@ -110,8 +110,8 @@ async fn drive(
             idle(wake, &mut interrupt).await;
         }
         // A new driver knows nothing: it reads everything again, and finds what was under way by its journal.
-        figures.panicked();
-        before = figures::sum(before, driver.totals());
+        metrics.panicked();
+        before = metrics::sum(before, driver.totals());
         tracing::error!(%page, pause = ?pause, "the driver of a page panicked; restarting it after a pause");
         tokio::select! {
             () = tokio::time::sleep(pause) => {}
@@ -158,7 +158,7 @@ async fn until_stopped(mut interrupt: Interrupt) {
 }
 
 /// Tells declarations without a page so, until told to stop.
-pub(super) async fn settle_strays(
+pub(super) async fn settle_unattached(
     store: KubernetesStore,
     recorder: Option<Arc<dyn Recorder>>,
     mut stop: watch::Receiver<bool>,
@@ -167,7 +167,7 @@ pub(super) async fn settle_strays(
     loop {
         let work = async {
             until_quiet(&mut changes).await;
-            if store.settle_strays(recorder.as_deref()).await {
+            if store.settle_unattached(recorder.as_deref()).await {
                 tokio::time::sleep(STRAYS_AGAIN).await;
             } else {
                 // The sender lives as long as the store.

@@ -124,7 +124,7 @@ mod switch {
     fn distort_world(mut world: World<'_>) -> World<'_> {
         if let Some(NoBackoffOfLists) = ON.get() {
             world.read_failures = &NO_READ_FAILURES;
-            world.gate = None;
+            world.circuit_breaker = None;
         }
         world
     }

@@ -190,13 +190,13 @@ async fn play<S: Store, O: Owner>(script: &mut Script<'_, S, O>) -> Option<()> {
     script
         .write("a status of what is deleted", &deleting, with_id(&deleting, "ghi"))
         .await;
-    script.write("the release", &edited, StoreChange::Release).await;
+    script.write("the release", &edited, StoreChange::RemoveFinalizer).await;
     script.await_end("released", &edited.uid).await;
     script
         .write("a journal of what is gone", &deleting, journal("fourth"))
         .await;
     script
-        .write("the release of what is gone", &deleting, StoreChange::Release)
+        .write("the release of what is gone", &deleting, StoreChange::RemoveFinalizer)
         .await;
     script.owner.apply(&key, "three").await;
     let again = script.await_that("declared again", |one| one.uid != edited.uid).await?;

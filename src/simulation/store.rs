@@ -337,13 +337,13 @@ impl ProcessStore {
     async fn change(&self, declaration: &Declaration, change: StoreChange) -> Result<(), StoreError> {
         let (key, uid) = (&declaration.key, &declaration.uid);
         match change {
-            StoreChange::Release if bugs::is_on(Bug::ReleaseRefused) => Err(StoreError::Unavailable {
+            StoreChange::RemoveFinalizer if bugs::is_on(Bug::ReleaseRefused) => Err(StoreError::Unavailable {
                 object: key.to_string(),
                 message: "read-only".to_owned(),
             }),
             StoreChange::Journal(_) if bugs::is_on(Bug::JournalNotKept) => Ok(()),
             StoreChange::AddFinalizer => self.set_finalizer(declaration, true).await,
-            StoreChange::Release => self.release(declaration).await,
+            StoreChange::RemoveFinalizer => self.release(declaration).await,
             StoreChange::Prune => {
                 self.release(declaration).await?;
                 match self.ask(key, |cluster| cluster.delete(key, Some(uid))).await? {

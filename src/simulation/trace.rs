@@ -146,7 +146,7 @@ pub(super) fn in_a_line(change: &StoreChange) -> String {
         StoreChange::Journal(journal) => format!("journal {}", journal.operation),
         StoreChange::RecordId(id) => format!("id {id}"),
         StoreChange::AddFinalizer => "finalizer".to_owned(),
-        StoreChange::Release => "release".to_owned(),
+        StoreChange::RemoveFinalizer => "release".to_owned(),
         StoreChange::Prune => "prune".to_owned(),
     }
 }

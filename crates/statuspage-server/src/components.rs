@@ -18,7 +18,7 @@ use super::pagination::{ORDINARY, Paging};
 use super::routes::{Answer, Call, Reply, Verb};
 use super::state::{PageState, nullable};
 use super::uptime;
-use super::words::ComponentStatus;
+use super::vocabulary::ComponentStatus;
 
 /// How long changes of status are remembered for the uptime: the longest range that may be asked for, and some.
 const HISTORY_DAYS: i64 = 400;

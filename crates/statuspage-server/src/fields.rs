@@ -9,7 +9,7 @@ use jiff::tz::TimeZone;
 use serde_json::{Map, Value};
 
 use super::errors::ApiError;
-use super::words::Word;
+use super::vocabulary::Word;
 
 /// The most characters of names and other short texts.
 const SHORT: usize = 255;
@@ -337,7 +337,7 @@ pub(super) fn human(key: &str) -> String {
 mod tests {
     use serde_json::json;
 
-    use super::super::words::ComponentStatus;
+    use super::super::vocabulary::ComponentStatus;
     use super::*;
 
     fn map(value: Value) -> Map<String, Value> {

@@ -58,7 +58,7 @@ impl Server {
             async move { Ok::<_, Infallible>(handle(Shared(server), request.map(Body::new)).await) }
         });
         let stream = Unstalled::new(stream, patience);
-        connections::talk(stream, peer, service, patience, HEAD_LIMIT, ends).await;
+        connections::serve_connection(stream, peer, service, patience, HEAD_LIMIT, ends).await;
     }
 }
 

@@ -7,7 +7,7 @@ use super::components;
 use super::fields::{Fields, Given};
 use super::incidents::Incident;
 use super::state::PageState;
-use super::words::{ComponentStatus, Impact, IncidentStatus};
+use super::vocabulary::{ComponentStatus, Impact, IncidentStatus};
 
 /// The longest text of an update, in characters.
 pub(super) const BODY_LIMIT: usize = 25_000;

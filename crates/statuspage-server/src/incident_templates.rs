@@ -13,7 +13,7 @@ use super::layout::Layout;
 use super::pagination::ORDINARY;
 use super::routes::{Answer, Call, Reply, Verb};
 use super::state::PageState;
-use super::words::IncidentStatus;
+use super::vocabulary::IncidentStatus;
 
 /// A template.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -7,7 +7,7 @@ use super::incident_write::{self, Post};
 use super::incidents::Incident;
 use super::notifications::{Notification, NotificationKind};
 use super::state::PageState;
-use super::words::IncidentStatus;
+use super::vocabulary::IncidentStatus;
 
 /// How long before its beginning a maintenance is called to mind.
 const REMINDER: SignedDuration = SignedDuration::from_mins(60);

@@ -13,7 +13,7 @@ use super::instants::milliseconds;
 use super::notifications::NotificationKind;
 use super::routes::{Answer, Call, Reply, Verb};
 use super::state::PageState;
-use super::words::{ComponentStatus, IncidentStatus};
+use super::vocabulary::{ComponentStatus, IncidentStatus};
 
 /// What an update did to a component.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

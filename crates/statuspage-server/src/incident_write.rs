@@ -14,7 +14,7 @@ use super::incidents::{self, Incident, impact_of};
 use super::notifications::{Notification, NotificationKind};
 use super::routes::{Answer, Call, Reply};
 use super::state::PageState;
-use super::words::{ComponentStatus, Impact, IncidentStatus};
+use super::vocabulary::{ComponentStatus, Impact, IncidentStatus};
 use super::{incident_request, incident_timeline};
 
 /// An update that is about to be added.

@@ -15,7 +15,7 @@ use super::pagination::{INCIDENTS, ORDINARY};
 use super::postmortems::{self, Postmortem};
 use super::routes::{Answer, Call, Reply, Verb};
 use super::state::PageState;
-use super::words::{ComponentStatus, Impact, IncidentStatus};
+use super::vocabulary::{ComponentStatus, Impact, IncidentStatus};
 use super::{incident_subscribers, incident_write};
 
 /// An incident.

@@ -51,7 +51,7 @@ mod table;
 mod telephone;
 mod time_zones;
 mod uptime;
-mod words;
+mod vocabulary;
 
 use std::fmt;
 use std::path::PathBuf;

@@ -8,7 +8,7 @@ use super::fields::number_of;
 use super::metrics;
 use super::routes::{Answer, Call, Reply, Verb};
 use super::state::{PageState, PointChange};
-use super::words::ProviderType;
+use super::vocabulary::ProviderType;
 
 /// Points are kept on a grid of this many seconds.
 const GRID: i64 = 30;

@@ -12,7 +12,7 @@ use super::instants::{optional_seconds, seconds};
 use super::pagination::ORDINARY;
 use super::routes::{Answer, Call, Reply, Verb};
 use super::state::{PageState, PointChange};
-use super::words::ProviderType;
+use super::vocabulary::ProviderType;
 
 /// A metric. How its values are aggregated is accepted, checked and never shown again, so it is not kept.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

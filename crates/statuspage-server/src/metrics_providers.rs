@@ -11,7 +11,7 @@ use super::instants::{optional_seconds, seconds};
 use super::metrics;
 use super::routes::{Answer, Call, Reply, Verb};
 use super::state::{PageState, PointChange};
-use super::words::ProviderType;
+use super::vocabulary::ProviderType;
 
 /// A provider.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

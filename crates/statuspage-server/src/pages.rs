@@ -12,7 +12,7 @@ use super::routes::{Answer, Call, Reply, Verb};
 use super::state::{PageState, State};
 use super::status_embed::StatusEmbed;
 use super::time_zones;
-use super::words::Branding;
+use super::vocabulary::Branding;
 
 /// The settings of a page.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -38,7 +38,7 @@ use super::ids;
 use super::pages::Page;
 use super::routes::{self, Call, Verb};
 use super::state::State;
-use super::words::SubscriberState;
+use super::vocabulary::SubscriberState;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -14,7 +14,7 @@ use super::notifications::{Notification, NotificationKind};
 use super::pagination::{ORDINARY, Paging, SUBSCRIBERS};
 use super::routes::{Answer, Call, Reply, Verb};
 use super::state::PageState;
-use super::words::{SubscriberMode, SubscriberState};
+use super::vocabulary::{SubscriberMode, SubscriberState};
 use super::{components, instants, subscribers_bulk, telephone};
 
 /// Quarantined subscribers are removed after this many days.

@@ -9,7 +9,7 @@ use super::notifications::{Notification, NotificationKind};
 use super::routes::{Answer, Call, Reply};
 use super::state::PageState;
 use super::subscribers::{Subscriber, ask_to_confirm, mode_filter, state_filter};
-use super::words::{SubscriberMode, SubscriberState};
+use super::vocabulary::{SubscriberMode, SubscriberState};
 
 /// The most subscribers that one request may remove.
 const BULK_LIMIT: usize = 100;

@@ -11,7 +11,7 @@ use super::instants::seconds;
 use super::layout::Layout;
 use super::routes::{Answer, Call, Reply};
 use super::state::PageState;
-use super::words::ComponentStatus;
+use super::vocabulary::ComponentStatus;
 
 /// How much of a partial outage counts as an outage.
 const PARTIAL_WEIGHT: f64 = 0.3;

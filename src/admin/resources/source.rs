@@ -9,13 +9,13 @@ use crate::statuspage::BudgetRegistry;
 
 type Pages = Box<dyn Fn() -> Vec<ObjectKey> + Send + Sync>;
 /// Finds declarations that no page has, with the pages that they name.
-type Strays = Box<dyn Fn() -> Vec<(ObjectKey, Declaration)> + Send + Sync>;
+type Unattached = Box<dyn Fn() -> Vec<(ObjectKey, Declaration)> + Send + Sync>;
 
 /// Reads the inventory out of a store: what it shows is what drivers see, own writes included.
 pub struct StoreSource<S> {
     store: Arc<S>,
     pages: Pages,
-    strays: Strays,
+    unattached: Unattached,
     budgets: Arc<BudgetRegistry>,
 }
 
@@ -31,13 +31,13 @@ impl<S: Store> StoreSource<S> {
     pub fn new(
         store: Arc<S>,
         pages: impl Fn() -> Vec<ObjectKey> + Send + Sync + 'static,
-        strays: impl Fn() -> Vec<(ObjectKey, Declaration)> + Send + Sync + 'static,
+        unattached: impl Fn() -> Vec<(ObjectKey, Declaration)> + Send + Sync + 'static,
         budgets: Arc<BudgetRegistry>,
     ) -> Self {
         StoreSource {
             store,
             pages: Box::new(pages),
-            strays: Box::new(strays),
+            unattached: Box::new(unattached),
             budgets,
         }
     }
@@ -58,9 +58,9 @@ impl<S: Store> ResourceSource for StoreSource<S> {
                 inventory.budgets.insert((key.namespace, key.name), budget);
             }
         }
-        let strays = (self.strays)();
-        let strays = strays.iter().map(|(page, declaration)| resource(page, declaration));
-        inventory.resources.extend(strays);
+        let unattached = (self.unattached)();
+        let unattached = unattached.iter().map(|(page, declaration)| resource(page, declaration));
+        inventory.resources.extend(unattached);
         inventory
     }
 }

@@ -10,7 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::{PageDriver, described};
 use crate::api::Reason;
 use crate::driver::{Store, StoreError, View};
-use crate::engine::{self, Failure, Gate, ObjectKey, ReadWhat, Spec};
+use crate::engine::{self, CircuitBreaker, Failure, ObjectKey, ReadWhat, Spec};
 use crate::statuspage::{CollectionKind, Error, ErrorClass};
 
 /// So many requests in a row without any answer are the silence of the whole service.
@@ -35,14 +35,14 @@ impl<S: Store> PageDriver<S> {
         self.silence = 0;
         self.unanswered.answered();
         self.ever_reached = true;
-        self.gate_attempts = 0;
+        self.failed_probes = 0;
         if self
-            .gate
+            .circuit_breaker
             .as_ref()
-            .is_some_and(|gate| gate.reason == Reason::Unreachable)
+            .is_some_and(|circuit_breaker| circuit_breaker.reason == Reason::Unreachable)
         {
             tracing::info!(page = %self.key, "Statuspage answers again");
-            self.gate = None;
+            self.circuit_breaker = None;
         }
     }
 
@@ -124,13 +124,13 @@ impl<S: Store> PageDriver<S> {
     fn jitter(&self) -> f64 {
         use std::hash::{DefaultHasher, Hash, Hasher};
         let mut hasher = DefaultHasher::new();
-        (&self.key, self.totals.failures, self.gate_attempts).hash(&mut hasher);
+        (&self.key, self.totals.failures, self.failed_probes).hash(&mut hasher);
         f64::from(u32::try_from(hasher.finish() >> 32).unwrap_or(0)) / f64::from(u32::MAX)
     }
 
     /// Sends nothing to the page until a pause is over, longer each time.
     pub(super) fn close(&mut self, view: &View, reason: Reason, message: String, stalled: bool) {
-        self.gate_attempts += 1;
+        self.failed_probes += 1;
         let now = self.options.clock.steady();
         let spec = match &*view.page.spec {
             Spec::StatusPage(spec) => Some(&**spec),
@@ -143,15 +143,19 @@ impl<S: Store> PageDriver<S> {
             Reason::Unauthorized => interval,
             // That something answers says nothing about a page that is not there.
             Reason::RemotePageNotFound => doubled(self.page_missed).min(interval),
-            _ => doubled(self.gate_attempts).min(interval),
+            _ => doubled(self.failed_probes).min(interval),
         };
         let until = now
             .saturating_add(pause.mul_f64(1.0 + self.jitter() / 10.0))
             .unwrap_or(Timestamp::MAX);
-        if self.gate.as_ref().is_none_or(|gate| gate.message != message) {
+        if self
+            .circuit_breaker
+            .as_ref()
+            .is_none_or(|circuit_breaker| circuit_breaker.message != message)
+        {
             tracing::info!(page = %self.key, %reason, error = message, "sending to the page is paused");
         }
-        self.gate = Some(Gate {
+        self.circuit_breaker = Some(CircuitBreaker {
             reason,
             message,
             stalled,

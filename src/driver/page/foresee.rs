@@ -13,7 +13,7 @@ use super::{PageDriver, PageOptions};
 use crate::clock::ManualClock;
 use crate::driver::preview::{Answer, Foreseen, HypotheticalStore, Preview, SupposedPage};
 use crate::driver::{Clock, Store, Trigger, View};
-use crate::engine::{self, Gate, Read, ReadWhat, Request, Step};
+use crate::engine::{self, CircuitBreaker, Read, ReadWhat, Request, Step};
 use crate::statuspage::{BudgetRegistry, CollectionKind, Outgoing, Priority, TransportError, TransportErrorKind};
 
 /// As long as `apply` goes on when nobody says otherwise.
@@ -94,7 +94,10 @@ impl<S: Store> PageDriver<S> {
         driver.remote_clock = self.remote_clock.clone();
         // The connection is made before the page is closed: a new one opens it.
         driver.look();
-        driver.gate = self.gate.clone().map(|gate| Gate { until: None, ..gate });
+        driver.circuit_breaker = self.circuit_breaker.clone().map(|circuit_breaker| CircuitBreaker {
+            until: None,
+            ..circuit_breaker
+        });
         let trigger = Trigger::default();
         let mut interrupt = trigger.interrupt();
         let mut settling = Settling::begin(now, LIMIT);
@@ -109,7 +112,7 @@ impl<S: Store> PageDriver<S> {
             clock.advance(pause);
         }
         // What keeps everything back is told by who has met with it.
-        let (afterwards, findings) = match (&self.gate, driver.current()) {
+        let (afterwards, findings) = match (&self.circuit_breaker, driver.current()) {
             (None, Some((after, plan))) => (Some(after), plan.findings),
             (_, after) => (after.map(|(after, _)| after), engine::plan(&self.world(view)).findings),
         };

@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::{PageDriver, PageOptions, Seen, described, organization};
 use crate::api::{Kind, Reason};
 use crate::driver::{Access, Store, View};
-use crate::engine::{self, Declaration, Gate, ObjectKey, Plan, REQUEST_LIFE, SealKey, Spec};
+use crate::engine::{self, CircuitBreaker, Declaration, ObjectKey, Plan, REQUEST_LIFE, SealKey, Spec};
 use crate::statuspage::{Client, CollectionKind, Error, Lag, Snapshot};
 
 /// Which remote page is meant: with another one, nothing that was known is true.
@@ -31,7 +31,7 @@ impl<S: Store> PageDriver<S> {
             self.seen.values_mut().for_each(|seen| seen.at = now);
         }
         for declaration in view.declarations.iter_mut().chain(std::iter::once(&mut view.page)) {
-            self.add_knowledge(declaration);
+            self.add_unsaved(declaration);
             self.note(declaration, now);
         }
         engine::fill_templates(&mut view.declarations, &self.snapshot);
@@ -45,7 +45,7 @@ impl<S: Store> PageDriver<S> {
             self.contest.retain(|key| view.get(key).is_some());
         }
         self.failures.retain(|key, _| view.get(key).is_some());
-        self.knowledge.retain(|key, _| view.get(key).is_some());
+        self.unsaved.retain(|key, _| view.get(key).is_some());
         self.connect(&view, now);
         #[cfg(test)]
         crate::simulation::bugs::distort_view(&mut view);
@@ -96,20 +96,20 @@ impl<S: Store> PageDriver<S> {
     /// Looks at one declaration again: what this process did since the plan, and what others did, is in it.
     pub(super) fn look_at(&mut self, key: &ObjectKey) -> Option<Declaration> {
         let mut declaration = self.store.declaration(&self.key, key)?;
-        self.add_knowledge(&mut declaration);
+        self.add_unsaved(&mut declaration);
         self.note(&mut declaration, self.options.clock.steady());
         Some(declaration)
     }
 
     /// Adds what is known but not stored yet.
-    fn add_knowledge(&mut self, declaration: &mut Declaration) {
-        let Some(known) = self.knowledge.get(&declaration.key) else {
+    fn add_unsaved(&mut self, declaration: &mut Declaration) {
+        let Some(known) = self.unsaved.get(&declaration.key) else {
             return;
         };
         let stored = known.status == declaration.status && known.id_annotation == declaration.id_annotation;
         if stored || known.uid != declaration.uid {
             // The store has caught up, or it is about another object: its word counts, changes by people included.
-            self.knowledge.remove(&declaration.key);
+            self.unsaved.remove(&declaration.key);
         } else {
             declaration.status.clone_from(&known.status);
             declaration.id_annotation.clone_from(&known.id_annotation);
@@ -119,14 +119,13 @@ impl<S: Store> PageDriver<S> {
     /// Where nothing is left to write the store says the same as we do, or somebody else has said it: from here on its word
     /// counts.
     pub(super) fn forget_what_is_stored(&mut self, plan: &Plan) {
-        if self.knowledge.is_empty() {
+        if self.unsaved.is_empty() {
             return;
         }
         let told: HashSet<&ObjectKey> = plan.findings.iter().map(|finding| &finding.key).collect();
         let unsaved = plan.statuses.iter().map(|(key, _)| key);
         let open: HashSet<&ObjectKey> = unsaved.chain(plan.steps.iter().map(|step| &step.key)).collect();
-        self.knowledge
-            .retain(|key, _| !told.contains(key) || open.contains(key));
+        self.unsaved.retain(|key, _| !told.contains(key) || open.contains(key));
     }
 
     /// Dates what is new about a declaration, and gives it another chance when its owner has touched it.
@@ -179,8 +178,13 @@ impl<S: Store> PageDriver<S> {
             };
             let id = declaration.recorded_id().map(str::to_owned);
             self.give_another_chance(&declaration.key, id.as_deref(), &lists);
-            if is_page && self.gate.as_ref().is_some_and(|gate| gate.until.is_some()) {
-                self.gate = None;
+            if is_page
+                && self
+                    .circuit_breaker
+                    .as_ref()
+                    .is_some_and(|circuit_breaker| circuit_breaker.until.is_some())
+            {
+                self.circuit_breaker = None;
             }
         }
     }
@@ -220,8 +224,8 @@ impl<S: Store> PageDriver<S> {
         self.snapshot.lag = lag;
         self.page_id = None;
         self.page_read_at = None;
-        self.gate = None;
-        self.gate_attempts = 0;
+        self.circuit_breaker = None;
+        self.failed_probes = 0;
         self.silence = 0;
         self.ever_reached = false;
         self.failures.clear();
@@ -239,7 +243,7 @@ impl<S: Store> PageDriver<S> {
             Err((reason, message)) => {
                 self.totals.requests = self.totals().requests;
                 self.client = None;
-                self.gate = Some(Gate {
+                self.circuit_breaker = Some(CircuitBreaker {
                     reason: *reason,
                     message: message.clone(),
                     stalled: true,
@@ -252,8 +256,8 @@ impl<S: Store> PageDriver<S> {
         let fingerprint = format!("{} {}", access.base_url, access.token.fingerprint());
         if self.client.as_ref().is_none_or(|(known, _)| *known != fingerprint) {
             // Another token or address: everything known about the connection is void.
-            self.gate = None;
-            self.gate_attempts = 0;
+            self.circuit_breaker = None;
+            self.failed_probes = 0;
             self.failures.clear();
             self.read_failures.clear();
             self.unfinished.clear();
@@ -263,7 +267,7 @@ impl<S: Store> PageDriver<S> {
                 Ok(client) => self.client = Some((fingerprint, client)),
                 Err(error) => {
                     self.client = None;
-                    self.gate = Some(Gate {
+                    self.circuit_breaker = Some(CircuitBreaker {
                         reason: Reason::Invalid,
                         message: described(&error),
                         stalled: true,
@@ -273,9 +277,9 @@ impl<S: Store> PageDriver<S> {
                 }
             }
         }
-        let over = |gate: &Gate| gate.until.is_some_and(|until| now >= until);
-        if self.gate.as_ref().is_some_and(over) {
-            self.gate = None;
+        let over = |circuit_breaker: &CircuitBreaker| circuit_breaker.until.is_some_and(|until| now >= until);
+        if self.circuit_breaker.as_ref().is_some_and(over) {
+            self.circuit_breaker = None;
         }
     }
 

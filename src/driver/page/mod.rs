@@ -31,7 +31,8 @@ use crate::api::{Kind, Reason};
 use crate::driver::preview::SupposedPage;
 use crate::driver::{Clock, Interrupt, Recorder, Store, Trigger, View};
 use crate::engine::{
-    self, Declaration, FRESH, Failure, Gate, ObjectKey, Plan, Read, ReadWhat, SealKey, Spec, Status, Step, World,
+    self, CircuitBreaker, Declaration, FRESH, Failure, ObjectKey, Plan, Read, ReadWhat, SealKey, Spec, Status, Step,
+    World,
 };
 use crate::statuspage::{Bookmark, Budget, BudgetRegistry, Client, Error, Permit, Priority, Snapshot, Transport};
 
@@ -122,7 +123,7 @@ pub struct Pending {
 
 /// What is known of a declaration before the store shows it.
 #[derive(Debug)]
-struct Knowledge {
+struct UnsavedStatus {
     uid: String,
     status: Arc<Status>,
     id_annotation: Option<String>,
@@ -159,7 +160,7 @@ pub struct PageDriver<S> {
     read_failures: BTreeMap<ReadWhat, Failure>,
     /// What was begun to read and is not read to its end: since when, and the pages that there are.
     unfinished: BTreeMap<ReadWhat, (Timestamp, Bookmark)>,
-    knowledge: BTreeMap<ObjectKey, Knowledge>,
+    unsaved: BTreeMap<ObjectKey, UnsavedStatus>,
     seen: HashMap<String, Seen>,
     has_looked: bool,
     /// Since when this process acts for one that may have been stopped in the middle of a request.
@@ -168,8 +169,8 @@ pub struct PageDriver<S> {
     /// What hashes of secrets are keyed with.
     seal_key: Option<SealKey>,
     single_points: bool,
-    gate: Option<Gate>,
-    gate_attempts: u32,
+    circuit_breaker: Option<CircuitBreaker>,
+    failed_probes: u32,
     /// How often in a row the page was not among those that the token sees.
     page_missed: u32,
     silence: u32,
@@ -221,15 +222,15 @@ impl<S: Store> PageDriver<S> {
             failures: BTreeMap::new(),
             read_failures: BTreeMap::new(),
             unfinished: BTreeMap::new(),
-            knowledge: BTreeMap::new(),
+            unsaved: BTreeMap::new(),
             seen: HashMap::new(),
             has_looked: false,
             took_over: None,
             store_away: None,
             seal_key: None,
             single_points: false,
-            gate: None,
-            gate_attempts: 0,
+            circuit_breaker: None,
+            failed_probes: 0,
             page_missed: 0,
             silence: 0,
             unanswered: Silence::default(),
@@ -381,7 +382,7 @@ impl<S: Store> PageDriver<S> {
         mut held: Option<(Permit, Priority)>,
         interrupt: &mut Interrupt,
     ) -> Stretch {
-        match self.small_steps(view, plan, interrupt).await {
+        match self.store_steps(view, plan, interrupt).await {
             Written::Nothing => {}
             Written::Some | Written::Interrupted => return Stretch::PlanAgain(held),
         }
@@ -458,7 +459,7 @@ impl<S: Store> PageDriver<S> {
 
     /// True when the page was closed since the plan was made.
     fn gate_closed_meanwhile(&self, plan: &Plan) -> bool {
-        self.gate.is_some() && !plan.behind_gate || self.store_pauses().is_some()
+        self.circuit_breaker.is_some() && !plan.behind_circuit_breaker || self.store_pauses().is_some()
     }
 
     /// Tells what waits, and waits for the right to send the next request.
@@ -555,13 +556,13 @@ impl<S: Store> PageDriver<S> {
 
     /// True when something failed, or is not decided yet, that another try in a while may mend.
     pub fn waits_for_time(&self) -> bool {
-        let gate = self
-            .gate
+        let circuit_breaker = self
+            .circuit_breaker
             .as_ref()
-            .is_some_and(|gate| !gate.stalled && gate.until.is_some());
+            .is_some_and(|circuit_breaker| !circuit_breaker.stalled && circuit_breaker.until.is_some());
         let retried = |failure: &Failure| !failure.terminal;
         let failed = self.failures.values().chain(self.read_failures.values()).any(retried);
-        if gate || failed || self.store_pauses().is_some() {
+        if circuit_breaker || failed || self.store_pauses().is_some() {
             return true;
         }
         self.left_to_time
@@ -583,7 +584,7 @@ impl<S: Store> PageDriver<S> {
             page_read_at: self.page_read_at,
             read_failures: &self.read_failures,
             failures: &self.failures,
-            gate: self.gate.as_ref(),
+            circuit_breaker: self.circuit_breaker.as_ref(),
             budget: self.budget().map(Budget::stats),
             seal_key: self.seal_key.as_ref(),
             single_points: self.single_points,

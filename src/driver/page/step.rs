@@ -10,10 +10,10 @@ use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use super::give_way::{Way, giving_way};
-use super::{Knowledge, PageDriver, described, organization};
+use super::{PageDriver, UnsavedStatus, described, organization};
 use crate::api::{Kind, Reason};
 use crate::driver::perform::perform;
-use crate::driver::{Conclusion, Effect, Event, EventKind, Interrupt, Store, StoreChange, Ticket, View};
+use crate::driver::{Conclusion, Event, EventKind, Interrupt, PendingRecord, RemoteWrite, Store, StoreChange, View};
 use crate::engine::{self, Action, DELETION_WINDOW, Declaration, ObjectKey, Reply, Request, SEND_WITHIN, Status, Step};
 use crate::statuspage::{Client, CollectionKind, Error, ErrorClass, Permit, Priority, Trace};
 
@@ -39,8 +39,8 @@ impl<S: Store> PageDriver<S> {
         }
         // On the record before it is sent: what a crash interrupts is found there.
         let known = self.recorder.is_some().then(|| self.look_at(&step.key)).flatten();
-        let ticket = self.recorder.as_ref().map(|recorder| {
-            recorder.begin(Effect {
+        let pending = self.recorder.as_ref().map(|recorder| {
+            recorder.begin(RemoteWrite {
                 page: &self.key,
                 page_id,
                 declaration: known.as_ref().unwrap_or(declaration),
@@ -49,7 +49,7 @@ impl<S: Store> PageDriver<S> {
         });
         if let Some(why) = self.is_too_late(began) {
             permit.release_unused();
-            self.not_sent(step, why, ticket);
+            self.not_sent(step, why, pending);
             return false;
         }
         if let Some(page) = &mut self.supposed {
@@ -83,14 +83,14 @@ impl<S: Store> PageDriver<S> {
             return false;
         };
         self.observe_clock(&trace);
-        if let Some(ticket) = ticket {
-            conclude(ticket, &result, &trace);
+        if let Some(pending) = pending {
+            conclude(pending, &result, &trace);
         }
         match result {
             Ok(reply) => self.succeeded(view, step, &reply).await,
             Err(error) => self.failed(view, step, &error),
         }
-        self.gate.is_none() && self.store_pauses().is_none()
+        self.circuit_breaker.is_none() && self.store_pauses().is_none()
     }
 
     /// Stores what has to be on record before the request. False when it must not be sent.
@@ -125,13 +125,13 @@ impl<S: Store> PageDriver<S> {
     }
 
     /// Takes back what was put on record for a request that was not sent.
-    fn not_sent(&mut self, step: &Step, why: &str, ticket: Option<Box<dyn Ticket>>) {
+    fn not_sent(&mut self, step: &Step, why: &str, pending: Option<Box<dyn PendingRecord>>) {
         tracing::info!(object = %step.key, step = step.summary, "not sent: {why}");
         if step.action.is_journalled() {
             self.undo_journal(&step.key);
         }
-        if let Some(ticket) = ticket {
-            ticket.conclude(Conclusion {
+        if let Some(pending) = pending {
+            pending.conclude(Conclusion {
                 outcome: "failed",
                 error: Some(&format!("not sent: {why}")),
                 ..Conclusion::default()
@@ -162,7 +162,7 @@ impl<S: Store> PageDriver<S> {
                 }
                 let mut status = Arc::clone(&declaration.status);
                 Arc::make_mut(&mut status).object_mut().journal = Some(journal);
-                self.know(&declaration, status, declaration.id_annotation.clone());
+                self.keep_unsaved(&declaration, status, declaration.id_annotation.clone());
                 true
             }
             Err(error) => {
@@ -189,7 +189,7 @@ impl<S: Store> PageDriver<S> {
         match self.write(&page, StoreChange::Status(Arc::clone(&status))).await {
             Ok(()) => {
                 self.store_answered();
-                self.know(&page, status, page.id_annotation.clone());
+                self.keep_unsaved(&page, status, page.id_annotation.clone());
                 true
             }
             Err(error) => {
@@ -201,7 +201,7 @@ impl<S: Store> PageDriver<S> {
 
     /// What was journalled certainly did not happen: the note is closed with the next status.
     fn undo_journal(&mut self, key: &ObjectKey) {
-        if let Some(known) = self.knowledge.get_mut(key) {
+        if let Some(known) = self.unsaved.get_mut(key) {
             let journal = &mut Arc::make_mut(&mut known.status).object_mut().journal;
             *journal = journal.take().and_then(engine::undone);
         }
@@ -348,23 +348,28 @@ impl<S: Store> PageDriver<S> {
     /// Adds what a successful step makes known of a declaration.
     pub(super) fn fold(&mut self, declaration: &Declaration, step: &Step, reply: &Reply) {
         let mut after = declaration.clone();
-        if let Some(known) = self.knowledge.get(&declaration.key) {
+        if let Some(known) = self.unsaved.get(&declaration.key) {
             after.status.clone_from(&known.status);
             after.id_annotation.clone_from(&known.id_annotation);
         } else if let Some(written) = self.written.get(&declaration.key) {
             after.status.clone_from(written);
         }
         engine::record(&mut after, step, reply);
-        self.know(declaration, after.status, after.id_annotation);
+        self.keep_unsaved(declaration, after.status, after.id_annotation);
     }
 
-    pub(super) fn know(&mut self, declaration: &Declaration, status: Arc<Status>, id_annotation: Option<String>) {
-        let known = Knowledge {
+    pub(super) fn keep_unsaved(
+        &mut self,
+        declaration: &Declaration,
+        status: Arc<Status>,
+        id_annotation: Option<String>,
+    ) {
+        let known = UnsavedStatus {
             uid: declaration.uid.clone(),
             status,
             id_annotation,
         };
-        self.knowledge.insert(declaration.key.clone(), known);
+        self.unsaved.insert(declaration.key.clone(), known);
     }
 }
 
@@ -384,11 +389,11 @@ fn is_as_planned(now: &Declaration, planned: &Declaration) -> bool {
 }
 
 /// Puts the end of a request on the record.
-fn conclude(ticket: Box<dyn Ticket>, result: &Result<Reply, Error>, trace: &Trace) {
+fn conclude(pending: Box<dyn PendingRecord>, result: &Result<Reply, Error>, trace: &Trace) {
     let ids = trace.lock().unwrap_or_else(PoisonError::into_inner).clone();
     let error = result.as_ref().err();
     let text = error.map(described);
-    ticket.conclude(Conclusion {
+    pending.conclude(Conclusion {
         outcome: match error.map(Error::may_have_happened) {
             None => "succeeded",
             Some(true) => "unknown",

@@ -49,13 +49,13 @@ type Changes<'a> = Vec<(&'a Step, StoreChange)>;
 
 impl<S: Store> PageDriver<S> {
     /// Performs the steps that need no request.
-    pub(super) async fn small_steps(&mut self, view: &View, plan: &Plan, interrupt: &Interrupt) -> Written {
+    pub(super) async fn store_steps(&mut self, view: &View, plan: &Plan, interrupt: &Interrupt) -> Written {
         let mut by_object: BTreeMap<&ObjectKey, (&Declaration, Changes<'_>)> = BTreeMap::new();
         for step in &plan.steps {
             let change = match &step.action {
                 Action::RecordId(id) => StoreChange::RecordId(id.clone()),
-                Action::Hold => StoreChange::AddFinalizer,
-                Action::Release | Action::Leave => StoreChange::Release,
+                Action::AddFinalizer => StoreChange::AddFinalizer,
+                Action::RemoveFinalizer | Action::Leave => StoreChange::RemoveFinalizer,
                 Action::Prune => StoreChange::Prune,
                 _ => continue,
             };
@@ -74,7 +74,7 @@ impl<S: Store> PageDriver<S> {
             let results = join_all(
                 batch
                     .iter()
-                    .map(|(declaration, changes)| self.small_step(declaration, changes)),
+                    .map(|(declaration, changes)| self.store_step(declaration, changes)),
             )
             .await;
             for ((declaration, changes), results) in batch.iter().zip(results) {
@@ -107,7 +107,7 @@ impl<S: Store> PageDriver<S> {
     }
 
     /// The changes of one object that need no request, one after the other.
-    async fn small_step(
+    async fn store_step(
         &self,
         declaration: &Declaration,
         changes: &[(&Step, StoreChange)],
@@ -117,7 +117,7 @@ impl<S: Store> PageDriver<S> {
             let recovered = declaration.status.object().journal.is_some();
             let happening = match &step.action {
                 Action::RecordId(id) => Some(Happening::Adopted { id, recovered }),
-                Action::Release | Action::Leave => Some(Happening::Released),
+                Action::RemoveFinalizer | Action::Leave => Some(Happening::Released),
                 Action::Prune => Some(Happening::Pruned),
                 _ => None,
             };
@@ -186,7 +186,7 @@ impl<S: Store> PageDriver<S> {
                     Ok(()) => {
                         self.store_answered();
                         written = Written::Some;
-                        self.knowledge.remove(&declaration.key);
+                        self.unsaved.remove(&declaration.key);
                         self.written.insert(declaration.key.clone(), Arc::clone(status));
                         if self.contest.wrote(declaration, status, now) {
                             self.tell_contest(declaration);

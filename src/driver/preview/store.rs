@@ -83,7 +83,7 @@ impl HypotheticalStore {
                 stored.finalizer = true;
             }
             StoreChange::Status(status) => store(stored, status),
-            StoreChange::Release | StoreChange::Prune => all.remove(&declaration.key),
+            StoreChange::RemoveFinalizer | StoreChange::Prune => all.remove(&declaration.key),
         }
         Ok(())
     }

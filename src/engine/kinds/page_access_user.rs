@@ -115,7 +115,7 @@ impl Rules for PageAccessUserSpec {
             };
             let desired = context.references(kind, names)?;
             let field = Field::new(name, wire, desired, Some(json!(granted.value)));
-            fields.push(field.compared(Comparison::Set).apart());
+            fields.push(field.compared(Comparison::Set).in_a_separate_request());
         }
         Ok(fields)
     }

@@ -66,7 +66,7 @@ fn plan(page: &Declaration, declarations: &[Declaration], snapshot: &Snapshot) -
         page_read_at: Some(NOW),
         read_failures: &BTreeMap::new(),
         failures: &BTreeMap::new(),
-        gate: None,
+        circuit_breaker: None,
         budget: None,
         seal_key: None,
         single_points: false,
@@ -309,7 +309,7 @@ fn a_template_is_left_when_its_declaration_goes() {
     template.deleting = true;
     let plan = plan(&page(json!({})), &[template], &snapshot());
     assert_eq!(plan.steps.len(), 1);
-    assert_eq!(plan.steps[0].action, Action::Release);
+    assert_eq!(plan.steps[0].action, Action::RemoveFinalizer);
 }
 
 #[test]

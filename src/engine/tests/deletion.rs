@@ -8,7 +8,7 @@ use serde_json::json;
 use super::builders::{component, incident, page, updates};
 use super::simulation::{Fault, Simulation};
 use crate::api::{Kind, Reason};
-use crate::engine::{Action, Declaration, Deletion, Gate, LEAVE_AFTER, Spec, State, Status};
+use crate::engine::{Action, CircuitBreaker, Declaration, Deletion, LEAVE_AFTER, Spec, State, Status};
 use crate::statuspage::IncidentStatus;
 
 fn many(count: usize) -> Simulation {
@@ -82,7 +82,7 @@ fn the_cap_counts_what_was_deleted_a_moment_ago() {
 }
 
 fn closed(simulation: &mut Simulation) {
-    simulation.gate = Some(Gate {
+    simulation.circuit_breaker = Some(CircuitBreaker {
         reason: Reason::Unauthorized,
         message: "no".into(),
         stalled: true,
@@ -108,7 +108,7 @@ fn a_closed_page_leaves_what_was_ready_and_says_why_the_rest_waits() {
         (State::Stalled, Reason::Unauthorized)
     );
     assert_eq!(simulation.sent.len(), 1);
-    simulation.gate = None;
+    simulation.circuit_breaker = None;
     simulation.settle();
     assert_eq!(simulation.stands(Kind::Component, "new").0, State::InSync);
 }

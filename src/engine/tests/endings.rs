@@ -9,7 +9,7 @@ use serde_json::json;
 use super::builders::{component, group, incident, key, updates};
 use super::simulation::Simulation;
 use crate::api::{Journal, Kind, Reason};
-use crate::engine::{Action, Deletion, Failure, Gate, LEAVE_AFTER, Plan, ReadWhat, Spec, State};
+use crate::engine::{Action, CircuitBreaker, Deletion, Failure, LEAVE_AFTER, Plan, ReadWhat, Spec, State};
 use crate::statuspage::{CollectionKind, ObjectKind};
 
 fn later(at: Timestamp, seconds: i64) -> Timestamp {
@@ -209,7 +209,7 @@ fn what_keeps_a_namespace_from_ending_is_left_after_a_while_whatever_stops_it() 
         let plan = simulation.plan_where(|world| world.failures = failures);
         plan.steps.iter().any(|step| step.action == Action::Leave)
     };
-    let gate = |stalled| Gate {
+    let circuit_breaker = |stalled| CircuitBreaker {
         reason: Reason::Unreachable,
         message: "no answer".into(),
         stalled,
@@ -225,9 +225,9 @@ fn what_keeps_a_namespace_from_ending_is_left_after_a_while_whatever_stops_it() 
         "a failure that may pass has had its time"
     );
     assert!(leaves(&simulation, Some(true)), "it was refused");
-    simulation.gate = Some(gate(false));
+    simulation.circuit_breaker = Some(circuit_breaker(false));
     assert!(leaves(&simulation, None), "the page has not answered for long");
-    simulation.gate = Some(gate(true));
+    simulation.circuit_breaker = Some(circuit_breaker(true));
     assert!(leaves(&simulation, None), "the page refuses the token");
 }
 
@@ -241,7 +241,7 @@ fn a_namespace_does_not_end_before_it_is_known_what_came_of_the_last_attempt() {
         .insert("team".into(), later(simulation.now, -3600));
     attempted(&mut simulation, Kind::Component, "api", "replace");
     simulation.delete(Kind::Component, "api");
-    simulation.gate = Some(Gate {
+    simulation.circuit_breaker = Some(CircuitBreaker {
         reason: Reason::Unauthorized,
         message: "no".into(),
         stalled: true,

@@ -2,7 +2,6 @@
 
 mod attempts;
 mod builders;
-mod consent;
 mod deletion;
 mod endings;
 mod evidence;
@@ -20,3 +19,4 @@ mod simulation;
 mod speed;
 mod story;
 mod templates;
+mod unsubscribed;

@@ -38,7 +38,7 @@ fn what_only_the_store_has_to_know_goes_before_every_request() {
     let plan = simulation.plan();
     let requests: Vec<bool> = plan.steps.iter().map(|step| step.action.request().is_some()).collect();
     assert_eq!(requests, [false, true, true], "{:?}", plan.steps);
-    assert_eq!(plan.steps[0].action, Action::Release);
+    assert_eq!(plan.steps[0].action, Action::RemoveFinalizer);
     assert_eq!(plan.steps[1].key.kind, Kind::Incident);
 }
 

@@ -8,7 +8,7 @@ use serde_json::json;
 use super::builders::{component, declare, foreign_component, group, incident, page, start, updates};
 use super::simulation::Simulation;
 use crate::api::{Kind, Reason, StatusPageStatus};
-use crate::engine::{Failure, Gate, Plan, READY, ReadWhat, Request, State, Status, find_condition};
+use crate::engine::{CircuitBreaker, Failure, Plan, READY, ReadWhat, Request, State, Status, find_condition};
 use crate::statuspage::{BudgetStats, CollectionKind};
 
 #[test]
@@ -274,7 +274,7 @@ fn while_nothing_else_can_be_sent_incidents_are_tried_all_the_same() {
         component("api", json!({})),
         incident("down", json!({"updates": updates(&[("investigating", "Looking")])})),
     ]);
-    simulation.gate = Some(Gate {
+    simulation.circuit_breaker = Some(CircuitBreaker {
         reason: Reason::Unreachable,
         message: "no answer".into(),
         stalled: false,
@@ -289,8 +289,12 @@ fn while_nothing_else_can_be_sent_incidents_are_tried_all_the_same() {
     let plan = simulation.plan();
     let kinds: Vec<Kind> = plan.remote_steps().map(|step| step.key.kind).collect();
     assert_eq!(kinds, [Kind::Incident]);
-    assert_eq!(plan.wake, simulation.gate.as_ref().unwrap().until, "and no earlier");
+    assert_eq!(
+        plan.wake,
+        simulation.circuit_breaker.as_ref().unwrap().until,
+        "and no earlier"
+    );
     assert_eq!(plan.proof_at, None);
-    simulation.gate.as_mut().unwrap().lets_incidents_pass = false;
+    simulation.circuit_breaker.as_mut().unwrap().lets_incidents_pass = false;
     assert_eq!(simulation.plan().remote_steps().count(), 0);
 }

@@ -242,9 +242,9 @@ impl DirectoryStore {
     /// Declarations of pages that are not declared, with those pages: no view has them.
     pub fn without_page(&self) -> Vec<(ObjectKey, Declaration)> {
         let state = self.state();
-        let strays = state.objects.iter();
-        let strays = strays.filter(|object| state.objects.get(&object.page).is_none());
-        strays
+        let unattached = state.objects.iter();
+        let unattached = unattached.filter(|object| state.objects.get(&object.page).is_none());
+        unattached
             .filter_map(|object| {
                 let entry = state.entries.get(&object.name)?;
                 Some((object.page.clone(), object.declaration(entry)))

@@ -195,7 +195,7 @@ impl State {
                 entry.status = Recorded::Status(status);
                 None
             }
-            StoreChange::Release => {
+            StoreChange::RemoveFinalizer => {
                 self.entries.remove(name);
                 None
             }

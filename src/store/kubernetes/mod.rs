@@ -10,7 +10,7 @@ mod events;
 mod object;
 mod secrets;
 mod shared;
-mod strays;
+mod unattached;
 mod view;
 mod watch;
 mod write;
@@ -174,9 +174,9 @@ impl KubernetesStore {
         self.shared.pages.subscribe()
     }
 
-    /// Moves when declarations without a page may need [`KubernetesStore::settle_strays`].
+    /// Moves when declarations without a page may need [`KubernetesStore::settle_unattached`].
     pub fn strays_watch(&self) -> tokio::sync::watch::Receiver<u64> {
-        self.shared.strays.subscribe()
+        self.shared.unattached.subscribe()
     }
 
     /// What wakes and stops the driver of a page.

@@ -10,7 +10,7 @@ use kube::{Api, Client};
 use tokio::task::AbortHandle;
 
 use super::shared::Shared;
-use super::watch::{Patience, is_forbidden, reason};
+use super::watch::{Backoff, is_forbidden, reason};
 use crate::api::SecretReference;
 use crate::engine::{ObjectKey, Spec};
 use crate::statuspage::Secret;
@@ -146,7 +146,7 @@ async fn watch(shared: Arc<Shared>, client: Client, name: SecretName) {
     let config = watcher::Config::default().fields(&format!("metadata.name={}", name.1));
     let mut stream = watcher::watcher(api.clone(), config.clone()).boxed();
     let mut anew = shared.anew.subscribe();
-    let mut patience = Patience::default();
+    let mut backoff = Backoff::default();
     let mut listed = None;
     loop {
         let event = tokio::select! {
@@ -172,7 +172,7 @@ async fn watch(shared: Arc<Shared>, client: Client, name: SecretName) {
             Err(error) => {
                 shared.watch_failed();
                 let reason = reason(&error);
-                if patience.is_fresh() {
+                if backoff.is_fresh() {
                     tracing::warn!(
                         namespace = name.0,
                         secret = name.1,
@@ -184,11 +184,11 @@ async fn watch(shared: Arc<Shared>, client: Client, name: SecretName) {
                 if is_forbidden(&error) && shared.secrets.learn(&name, Known::Refused(reason)) {
                     shared.secret_changed(&name);
                 }
-                patience.wait().await;
+                backoff.wait().await;
                 continue;
             }
         };
-        patience.reset();
+        backoff.reset();
         if shared.secrets.learn(&name, known) {
             shared.secret_changed(&name);
         }

@@ -28,7 +28,7 @@ pub(super) struct Shared {
     /// Moves when pages come or go.
     pub pages: watch::Sender<u64>,
     /// Moves when a declaration without a page may need a status.
-    pub strays: watch::Sender<u64>,
+    pub unattached: watch::Sender<u64>,
     /// Moves when the set of Secrets may have changed.
     pub secret_names: watch::Sender<u64>,
     /// Moves when a watch or a Secret becomes complete.
@@ -54,7 +54,7 @@ impl Shared {
             triggers: Mutex::default(),
             watches: Mutex::new(vec![Err("the declarations are being read".to_owned()); watches]),
             pages: watch::Sender::new(0),
-            strays: watch::Sender::new(0),
+            unattached: watch::Sender::new(0),
             secret_names: watch::Sender::new(0),
             settled: watch::Sender::new(0),
             anew: watch::Sender::new(0),
@@ -134,7 +134,7 @@ impl Shared {
         if complete {
             bump(&self.settled);
             bump(&self.pages);
-            bump(&self.strays);
+            bump(&self.unattached);
             bump(&self.secret_names);
         }
     }
@@ -260,7 +260,7 @@ impl Shared {
         for page in &pages {
             self.fire(page);
         }
-        bump(&self.strays);
+        bump(&self.unattached);
     }
 
     fn follow(&self, consequences: &Consequences) {
@@ -276,7 +276,7 @@ impl Shared {
             bump(&self.secret_names);
         }
         if !consequences.pages.is_empty() || consequences.pages_changed {
-            bump(&self.strays);
+            bump(&self.unattached);
         }
     }
 }

@@ -28,15 +28,15 @@ const RESTORE_CHECK: Duration = Duration::from_secs(30);
 
 /// Waits between attempts, longer each time.
 #[derive(Debug)]
-pub(super) struct Patience(Duration);
+pub(super) struct Backoff(Duration);
 
-impl Default for Patience {
+impl Default for Backoff {
     fn default() -> Self {
-        Patience(SHORTEST_WAIT)
+        Backoff(SHORTEST_WAIT)
     }
 }
 
-impl Patience {
+impl Backoff {
     pub fn is_fresh(&self) -> bool {
         self.0 == SHORTEST_WAIT
     }
@@ -67,7 +67,7 @@ pub(super) async fn watch_kind(
     let config = watcher::Config::default().page_size(PAGE_SIZE);
     let mut stream = watcher::watcher(api.clone(), config.clone()).boxed();
     let mut anew = shared.anew.subscribe();
-    let mut patience = Patience::default();
+    let mut backoff = Backoff::default();
     let mut listed: HashSet<ObjectKey> = HashSet::new();
     let mut began = Instant::now();
     loop {
@@ -110,7 +110,7 @@ pub(super) async fn watch_kind(
             Err(error) => {
                 shared.watch_failed();
                 let reason = reason(&error);
-                if patience.is_fresh() {
+                if backoff.is_fresh() {
                     tracing::warn!(%kind, error = reason, "cannot watch; retrying");
                 }
                 let plural = &resource.plural;
@@ -125,11 +125,11 @@ pub(super) async fn watch_kind(
                         format!("{plural} cannot be watched: {reason}")
                     }),
                 );
-                patience.wait().await;
+                backoff.wait().await;
                 continue;
             }
         }
-        patience.reset();
+        backoff.reset();
     }
 }
 
@@ -138,7 +138,7 @@ pub(super) async fn watch_namespaces(shared: Arc<Shared>, client: Client) {
     let api: Api<PartialObjectMeta<core::Namespace>> = Api::all(client);
     let mut stream = watcher::watcher(api.clone(), watcher::Config::default()).boxed();
     let mut anew = shared.anew.subscribe();
-    let mut patience = Patience::default();
+    let mut backoff = Backoff::default();
     let mut listed = std::collections::HashMap::new();
     loop {
         let event = tokio::select! {
@@ -162,13 +162,13 @@ pub(super) async fn watch_namespaces(shared: Arc<Shared>, client: Client) {
             Ok(Event::Delete(namespace)) => shared.namespace_changed(namespace.name_any(), None),
             Err(error) => {
                 shared.watch_failed();
-                if patience.is_fresh() {
+                if backoff.is_fresh() {
                     tracing::warn!(
                         error = reason(&error),
                         "cannot watch namespaces: until then no page allows namespaces by their labels, and the deletion of a namespace whose Secret is gone may need help"
                     );
                 }
-                patience.wait().await;
+                backoff.wait().await;
                 if is_forbidden(&error) {
                     shared.refuse_namespaces();
                     // Nobody grants that every few seconds.
@@ -177,7 +177,7 @@ pub(super) async fn watch_namespaces(shared: Arc<Shared>, client: Client) {
                 continue;
             }
         }
-        patience.reset();
+        backoff.reset();
     }
 }
 

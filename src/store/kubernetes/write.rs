@@ -62,7 +62,7 @@ impl KubernetesStore {
         let target = Target::from(declaration);
         let result = match change {
             StoreChange::AddFinalizer => self.set_finalizer(target, true).await,
-            StoreChange::Release => self.release(target).await,
+            StoreChange::RemoveFinalizer => self.release(target).await,
             StoreChange::Prune => self.prune(target).await,
             StoreChange::RecordId(id) => self.record_id(target, &id).await,
             StoreChange::Status(status) => self.replace_status(target, &status).await,

@@ -180,7 +180,7 @@ fn apply(state: &mut State, declaration: &Declaration, change: &StoreChange) -> 
             let json = status.to_json().unwrap();
             stored.stored = Arc::new(Status::from_json(key.kind, json).unwrap());
         }
-        StoreChange::Release => stored.finalizer = false,
+        StoreChange::RemoveFinalizer => stored.finalizer = false,
         StoreChange::Prune => {
             stored.finalizer = false;
             stored.deleting = true;

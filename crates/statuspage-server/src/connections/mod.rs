@@ -96,8 +96,14 @@ where
 ///
 /// `head_time` is how long the head of a request may take, and an idle connection stay open; `head` how many bytes are
 /// read before there is a head.
-pub async fn talk<I, S, B>(stream: I, peer: SocketAddr, service: S, head_time: Duration, head: usize, ends: Ends)
-where
+pub async fn serve_connection<I, S, B>(
+    stream: I,
+    peer: SocketAddr,
+    service: S,
+    head_time: Duration,
+    head: usize,
+    ends: Ends,
+) where
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     S: Service<Request<Incoming>, Response = Response<B>>,
     S::Error: Into<Box<dyn Error + Send + Sync>>,

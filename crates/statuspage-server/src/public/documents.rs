@@ -11,7 +11,7 @@ use crate::incidents::{Incident, impact_of};
 use crate::instants::milliseconds_in;
 use crate::layout::{Layout, Row};
 use crate::state::{PageState, nullable};
-use crate::words::{ComponentStatus, IncidentStatus};
+use crate::vocabulary::{ComponentStatus, IncidentStatus};
 
 /// A list shows the newest so many; there is no second page.
 const NEWEST: usize = 50;

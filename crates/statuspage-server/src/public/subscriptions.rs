@@ -10,7 +10,7 @@ use crate::routes::{Answer, Call, Reply};
 use crate::state::PageState;
 use crate::subscribers::{self, Subscriber};
 use crate::subscribers_bulk;
-use crate::words::{SubscriberMode, SubscriberState};
+use crate::vocabulary::{SubscriberMode, SubscriberState};
 use crate::{components, incident_subscribers};
 
 /// Adds a subscriber of the page, of some of its components or of one incident.

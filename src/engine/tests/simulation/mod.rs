@@ -16,8 +16,8 @@ use serde_json::Value;
 use super::builders::{page, start};
 use crate::api::{Kind, Reason};
 use crate::engine::{
-    self, Action, Declaration, Failure, Finding, Gate, ObjectKey, Plan, Request, SealKey, State, Step, Surroundings,
-    World,
+    self, Action, CircuitBreaker, Declaration, Failure, Finding, ObjectKey, Plan, Request, SealKey, State, Step,
+    Surroundings, World,
 };
 use crate::statuspage::{Collection, Incident, Page, Snapshot, Token};
 
@@ -54,7 +54,7 @@ pub(super) struct Simulation {
     pub(super) remote: Snapshot,
     /// What the driver has read of it.
     pub(super) known: Snapshot,
-    pub(super) gate: Option<Gate>,
+    pub(super) circuit_breaker: Option<CircuitBreaker>,
     /// How long lists do not show what was created.
     pub(super) lag: SignedDuration,
     /// Faults by the number of the effect.
@@ -117,7 +117,7 @@ impl Simulation {
             declarations,
             remote,
             known: Snapshot::default(),
-            gate: None,
+            circuit_breaker: None,
             lag: SignedDuration::ZERO,
             faults: BTreeMap::new(),
             refuse: None,
@@ -251,7 +251,7 @@ impl Simulation {
             page_read_at: self.page_read_at,
             read_failures: &nothing_failed,
             failures: &self.failures,
-            gate: self.gate.as_ref(),
+            circuit_breaker: self.circuit_breaker.as_ref(),
             budget: None,
             seal_key: Some(&KEY),
             single_points: false,
@@ -297,10 +297,10 @@ impl Simulation {
             }
             engine::forget_settled(&mut self.failures, &plan.findings, self.now);
             self.last = plan.clone();
-            if self.small_steps(&plan) || self.crashed {
+            if self.store_steps(&plan) || self.crashed {
                 continue;
             }
-            let read = plan.reads.first().cloned().filter(|_| self.gate.is_none());
+            let read = plan.reads.first().cloned().filter(|_| self.circuit_breaker.is_none());
             if let Some(read) = read {
                 self.read(&read.what);
                 continue;

@@ -5,7 +5,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use super::{Fault, Sent, Simulation};
 use crate::api::Reason;
-use crate::engine::{self, Action, Gate, ReadWhat, Reply, Request, Status, Step, model, record};
+use crate::engine::{self, Action, CircuitBreaker, ReadWhat, Reply, Request, Status, Step, model, record};
 use crate::statuspage::{
     Collection, CollectionKind, ComponentGroup, Dated, Identified, Object, ObjectKind, Reading, Snapshot,
 };
@@ -99,7 +99,7 @@ impl Simulation {
                 known.page.clone_from(&remote.page);
                 self.page_read_at = Some(now);
                 if remote.page.is_none() {
-                    self.gate = Some(Gate {
+                    self.circuit_breaker = Some(CircuitBreaker {
                         reason: Reason::RemotePageNotFound,
                         message: "the token sees no such page".into(),
                         stalled: true,

@@ -18,7 +18,7 @@ impl Simulation {
         !self.crashed
     }
 
-    pub(super) fn small_steps(&mut self, plan: &Plan) -> bool {
+    pub(super) fn store_steps(&mut self, plan: &Plan) -> bool {
         let mut any = false;
         for step in &plan.steps {
             match &step.action {
@@ -31,7 +31,7 @@ impl Simulation {
                     }
                     self.annotate(&step.key, Some(id.clone()));
                 }
-                Action::Release | Action::Leave | Action::Prune => {
+                Action::RemoveFinalizer | Action::Leave | Action::Prune => {
                     if !self.store(|| format!("{} {}", step.key, step.summary)) {
                         return true;
                     }
@@ -41,7 +41,7 @@ impl Simulation {
                         self.page.finalizer = false;
                     }
                 }
-                Action::Hold => {
+                Action::AddFinalizer => {
                     if !self.store(|| format!("{} {}", step.key, step.summary)) {
                         return true;
                     }

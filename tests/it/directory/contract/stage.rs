@@ -9,7 +9,8 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use statuspage_operator::clock::Clock;
 use statuspage_operator::driver::{
-    Conclusion, Effect, Expectation, Happening, PageDriver, PageOptions, Recorder, Settling, Ticket, Trigger,
+    Conclusion, Expectation, Happening, PageDriver, PageOptions, PendingRecord, Recorder, RemoteWrite, Settling,
+    Trigger,
 };
 use statuspage_operator::engine::{Action, Declaration, ObjectKey, Step};
 use statuspage_operator::server::Server;
@@ -100,7 +101,7 @@ struct Open {
 }
 
 impl Recorder for Record {
-    fn begin(&self, effect: Effect<'_>) -> Box<dyn Ticket> {
+    fn begin(&self, effect: RemoteWrite<'_>) -> Box<dyn PendingRecord> {
         let mut all = self.sent.lock().unwrap();
         all.push(sent(&effect.step.key, Some(&effect.declaration.uid), effect.step));
         Box::new(Open {
@@ -120,7 +121,7 @@ impl Recorder for Record {
     }
 }
 
-impl Ticket for Open {
+impl PendingRecord for Open {
     fn conclude(self: Box<Self>, conclusion: Conclusion<'_>) {
         let mut all = self.record.sent.lock().unwrap();
         let one = &mut all[self.number];

@@ -16,7 +16,7 @@ use crate::engine::{self, Declaration, Deletion, LEAVE_AFTER, ObjectKey, READY, 
 
 /// A declaration that no driver sees.
 #[derive(Debug)]
-struct Stray {
+struct UnattachedDeclaration {
     key: ObjectKey,
     uid: String,
     version: String,
@@ -37,26 +37,26 @@ struct Stray {
 impl KubernetesStore {
     /// Tells declarations that no driver sees why that is, and releases those whose deletion needs nothing remote.
     /// True when something could not be written, or is let go in a while: try again later.
-    pub async fn settle_strays(&self, recorder: Option<&dyn Recorder>) -> bool {
+    pub async fn settle_unattached(&self, recorder: Option<&dyn Recorder>) -> bool {
         if !self.missing().is_empty() {
             return false;
         }
-        let strays: Vec<Stray> = {
+        let unattached: Vec<UnattachedDeclaration> = {
             let cache = self.shared.cache();
             cache
                 .objects()
-                .filter_map(|(key, object)| stray(&cache, key, object))
+                .filter_map(|(key, object)| without_page(&cache, key, object))
                 .collect()
         };
-        let mut again = strays.iter().any(|stray| stray.waits);
-        for stray in strays {
+        let mut again = unattached.iter().any(|one| one.waits);
+        for one in unattached {
             if !self.may_write() {
                 return false;
             }
-            match self.settle(&stray, recorder).await {
+            match self.settle(&one, recorder).await {
                 Ok(()) | Err(StoreError::Gone(_)) => {}
                 Err(error) => {
-                    tracing::warn!(object = %stray.key, %error, "will try again");
+                    tracing::warn!(object = %one.key, %error, "will try again");
                     again = true;
                 }
             }
@@ -64,9 +64,9 @@ impl KubernetesStore {
         again
     }
 
-    async fn settle(&self, stray: &Stray, recorder: Option<&dyn Recorder>) -> Result<(), StoreError> {
+    async fn settle(&self, one: &UnattachedDeclaration, recorder: Option<&dyn Recorder>) -> Result<(), StoreError> {
         let expect = |happening: Happening<'_>| {
-            let (page, declaration) = stray.read.as_ref()?;
+            let (page, declaration) = one.read.as_ref()?;
             recorder?.expect(page, None, declaration, happening)
         };
         let conclude = |expectation: Option<Box<dyn Expectation>>, written: &Result<(), StoreError>| {
@@ -75,33 +75,33 @@ impl KubernetesStore {
             }
         };
         let target = Target {
-            key: &stray.key,
-            uid: &stray.uid,
-            version: &stray.version,
-            stored: &stray.stored,
+            key: &one.key,
+            uid: &one.uid,
+            version: &one.version,
+            stored: &one.stored,
         };
-        if stray.release {
+        if one.release {
             let expectation = expect(Happening::Released);
             let released = self.release(target).await;
             conclude(expectation, &released);
-            if let (Ok(()), Some(why)) = (&released, &stray.left) {
-                self.events.tell(&stray.key, &stray.uid, Event::left_on_page(why));
+            if let (Ok(()), Some(why)) = (&released, &one.left) {
+                self.events.tell(&one.key, &one.uid, Event::left_on_page(why));
             }
             return released;
         }
-        let mut status = Arc::clone(&stray.stored);
+        let mut status = Arc::clone(&one.stored);
         engine::apply_conditions(
             &mut status,
-            stray.state,
-            stray.reason,
-            &stray.message,
+            one.state,
+            one.reason,
+            &one.message,
             Vec::new(),
-            stray.generation,
+            one.generation,
             Timestamp::now(),
         );
         let reason = |status: &Status| engine::find_condition(status.object(), READY).map(|ready| ready.reason.clone());
-        let news = reason(&status) != reason(&stray.stored);
-        if status == stray.stored {
+        let news = reason(&status) != reason(&one.stored);
+        if status == one.stored {
             return Ok(());
         }
         let expectation = expect(Happening::Status(&status));
@@ -111,18 +111,18 @@ impl KubernetesStore {
         if news {
             let event = Event {
                 kind: EventKind::Warning,
-                reason: stray.reason.to_string(),
-                note: stray.message.clone(),
+                reason: one.reason.to_string(),
+                note: one.message.clone(),
             };
-            self.events.tell(&stray.key, &stray.uid, event);
+            self.events.tell(&one.key, &one.uid, event);
         }
         Ok(())
     }
 }
 
-fn stray(cache: &Cache, key: &ObjectKey, object: &Object) -> Option<Stray> {
+fn without_page(cache: &Cache, key: &ObjectKey, object: &Object) -> Option<UnattachedDeclaration> {
     let (state, reason, message, page) = finding(cache, key, object)?;
-    let mut stray = Stray {
+    let mut one = UnattachedDeclaration {
         key: key.clone(),
         uid: object.uid.to_string(),
         version: object.version.to_string(),
@@ -162,26 +162,26 @@ fn stray(cache: &Cache, key: &ObjectKey, object: &Object) -> Option<Stray> {
         let is_over = |journal| engine::attempt_is_over(journal, key.kind, Timestamp::now());
         if !journal.is_none_or(is_over) {
             // A declaration of the same name that comes after it would know nothing of what this one may have sent.
-            stray.waits = true;
-            stray.message = format!(
+            one.waits = true;
+            one.message = format!(
                 "{}; its last request got no clear answer, so it stays until that can no longer take effect",
-                stray.message
+                one.message
             );
-            return Some(stray);
+            return Some(one);
         }
-        stray.release = nothing_remote || orphan;
-        if let (false, Some(since)) = (stray.release, cache.ending(&key.namespace)) {
+        one.release = nothing_remote || orphan;
+        if let (false, Some(since)) = (one.release, cache.ending(&key.namespace)) {
             // Nobody can make a StatusPage in a namespace that is being deleted.
             let is_final = reason == Reason::PageNotFound;
             let now = Timestamp::now();
-            stray.release = is_final || now.duration_since(since) >= LEAVE_AFTER;
-            stray.waits = !stray.release;
+            one.release = is_final || now.duration_since(since) >= LEAVE_AFTER;
+            one.waits = !one.release;
             let noun = key.kind.noun();
             let id = remote.unwrap_or("(its creation was not confirmed)");
-            stray.left = stray.release.then(|| {
+            one.left = one.release.then(|| {
                 let why = match is_final {
                     true => "its StatusPage is gone",
-                    false => stray.message.as_str(),
+                    false => one.message.as_str(),
                 };
                 format!(
                     "{noun} {id} stays on the page, because namespace {} is being deleted and this keeps it from being deleted too: {why}",
@@ -189,15 +189,15 @@ fn stray(cache: &Cache, key: &ObjectKey, object: &Object) -> Option<Stray> {
                 )
             });
         }
-        stray.state = State::Stalled;
-        stray.message = format!(
+        one.state = State::Stalled;
+        one.message = format!(
             "{}; until then {} {} cannot be deleted: set deletionPolicy: Orphan to leave it on the page and delete this declaration",
-            stray.message,
+            one.message,
             key.kind.noun(),
             remote.unwrap_or("(its creation was not confirmed)"),
         );
     }
-    Some(stray)
+    Some(one)
 }
 
 /// Why no driver sees an object; none when one does.

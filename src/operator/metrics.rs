@@ -14,15 +14,15 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
 /// What the operator counts.
 #[derive(Debug)]
-pub(super) struct Figures {
+pub(super) struct Metrics {
     pages: Mutex<BTreeMap<ObjectKey, Totals>>,
     panics: AtomicU64,
     beat: Mutex<Instant>,
 }
 
-impl Default for Figures {
+impl Default for Metrics {
     fn default() -> Self {
-        Figures {
+        Metrics {
             pages: Mutex::default(),
             panics: AtomicU64::new(0),
             beat: Mutex::new(Instant::now()),
@@ -30,7 +30,7 @@ impl Default for Figures {
     }
 }
 
-impl Figures {
+impl Metrics {
     pub fn set(&self, page: &ObjectKey, totals: Totals) {
         let mut pages = self.pages.lock().unwrap_or_else(PoisonError::into_inner);
         pages.insert(page.clone(), totals);
@@ -73,9 +73,9 @@ pub(super) fn sum(one: Totals, other: Totals) -> Totals {
 }
 
 /// Shows that tasks get their turn.
-pub(super) async fn beat(figures: Arc<Figures>) {
+pub(super) async fn beat(metrics: Arc<Metrics>) {
     loop {
-        *figures.beat.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+        *metrics.beat.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
         tokio::time::sleep(BEAT).await;
     }
 }

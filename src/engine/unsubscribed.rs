@@ -5,7 +5,7 @@
 use super::context::{Blocked, Context};
 use super::identity::elapsed;
 use super::kinds::Rules;
-use super::once;
+use super::one_shot;
 use super::plan::ReadWhat;
 use super::planner::Planner;
 use crate::api::{REACTIVATE, Reason, SubscriberSpec};
@@ -14,10 +14,10 @@ use crate::statuspage::{CollectionKind, Priority};
 impl Planner<'_> {
     /// Why a subscriber must not be created: its address has unsubscribed, or that was not looked up yet. The list is
     /// read only for this, once for all that are to be created.
-    pub(super) fn consent(&mut self, context: &Context<'_>, spec: &SubscriberSpec) -> Result<(), Blocked> {
+    pub(super) fn may_subscribe(&mut self, context: &Context<'_>, spec: &SubscriberSpec) -> Result<(), Blocked> {
         let declaration = context.declaration;
         // A webhook is nobody who could have said no.
-        if spec.webhook.is_some() || once::is_asked(declaration, REACTIVATE) {
+        if spec.webhook.is_some() || one_shot::is_asked(declaration, REACTIVATE) {
             return Ok(());
         }
         if let Some(blocked) = self.unreadable(CollectionKind::Unsubscribed) {
