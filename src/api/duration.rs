@@ -1,4 +1,5 @@
-//! Durations as manifests write them: `5m`, `1h30m`, `72h`.
+//! Durations as manifests write them: `5m`, `1h30m`, `72h`. Read by hand: jiff accepts more than the schema's pattern, which the API
+//! server checks, does.
 
 use std::time::Duration;
 

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::{AnyConnection, AnyPool, Connection, Executor, Row, SqlStr};
@@ -304,6 +305,9 @@ async fn prepare(connection: &mut AnyConnection, postgres: bool, role: Role) -> 
     Ok(())
 }
 
+/// What has to be encoded of a path.
+const IN_PATHS: &AsciiSet = &NON_ALPHANUMERIC.remove(b'/').remove(b'-').remove(b'_').remove(b'.').remove(b'~');
+
 /// A path as a URL. Relative paths are made absolute, because a URL would take their beginning for a host.
 fn sqlite_url(path: &Path, mode: &str) -> Result<String, AuditError> {
     let unusable = |source| AuditError::File {
@@ -311,13 +315,6 @@ fn sqlite_url(path: &Path, mode: &str) -> Result<String, AuditError> {
         source,
     };
     let path = std::path::absolute(path).map_err(unusable)?;
-    let mut url = "sqlite://".to_owned();
-    for byte in path.as_os_str().as_encoded_bytes() {
-        if byte.is_ascii_alphanumeric() || b"/-_.~".contains(byte) {
-            url.push(char::from(*byte));
-        } else {
-            url.push_str(&format!("%{byte:02X}"));
-        }
-    }
-    Ok(format!("{url}?mode={mode}"))
+    let encoded = percent_encode(path.as_os_str().as_encoded_bytes(), IN_PATHS);
+    Ok(format!("sqlite://{encoded}?mode={mode}"))
 }

@@ -10,7 +10,8 @@ pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) ->
             let whole = normalise(candidate);
             // A shortened name, such as `degraded` for `degraded_performance`, is far by edits and still meant.
             let shortened = plain.chars().count() >= 4 && whole.starts_with(&plain);
-            let edits = if shortened { 0 } else { distance(&plain, &whole) };
+            // A swap of two neighbours is one edit.
+            let edits = if shortened { 0 } else { strsim::osa_distance(&plain, &whole) };
             (edits, whole.chars().count().abs_diff(plain.chars().count()), candidate)
         })
         .filter(|(edits, ..)| *edits <= allowed)
@@ -39,33 +40,6 @@ fn normalise(word: &str) -> String {
         .flat_map(char::to_lowercase)
         .take(100)
         .collect()
-}
-
-/// Edit distance where a swap of two neighbours counts as one edit.
-fn distance(left: &str, right: &str) -> usize {
-    let left: Vec<char> = left.chars().collect();
-    let right: Vec<char> = right.chars().collect();
-    let width = right.len() + 1;
-    let mut table = vec![0usize; (left.len() + 1) * width];
-    for row in 0..=left.len() {
-        for column in 0..=right.len() {
-            table[row * width + column] = if row == 0 || column == 0 {
-                row + column
-            } else {
-                let changed = usize::from(left[row - 1] != right[column - 1]);
-                let mut best = (table[(row - 1) * width + column] + 1)
-                    .min(table[row * width + column - 1] + 1)
-                    .min(table[(row - 1) * width + column - 1] + changed);
-                let swapped =
-                    row > 1 && column > 1 && left[row - 1] == right[column - 2] && left[row - 2] == right[column - 1];
-                if swapped {
-                    best = best.min(table[(row - 2) * width + column - 2] + 1);
-                }
-                best
-            };
-        }
-    }
-    table.last().copied().unwrap_or_default()
 }
 
 #[cfg(test)]
