@@ -306,7 +306,12 @@ async fn prepare(connection: &mut AnyConnection, postgres: bool, role: Role) -> 
 }
 
 /// What has to be encoded of a path.
-const IN_PATHS: &AsciiSet = &NON_ALPHANUMERIC.remove(b'/').remove(b'-').remove(b'_').remove(b'.').remove(b'~');
+const IN_PATHS: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'/')
+    .remove(b'-')
+    .remove(b'_')
+    .remove(b'.')
+    .remove(b'~');
 
 /// A path as a URL. Relative paths are made absolute, because a URL would take their beginning for a host.
 fn sqlite_url(path: &Path, mode: &str) -> Result<String, AuditError> {

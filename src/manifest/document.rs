@@ -2,7 +2,7 @@
 //!
 //! Invariant: a broken document never hides the others of its file.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -42,7 +42,8 @@ pub struct Document {
 /// Where the fields of a value are written, by JSON pointer. Cheap to clone.
 #[derive(Clone, Debug, Default)]
 pub struct Positions {
-    places: Arc<HashMap<String, FieldPlace>>,
+    /// Sorted by pointer: they are kept as long as the manifests are, and ten thousand of those have a lot of fields.
+    places: Arc<[(Box<str>, Written)]>,
     prefix: String,
 }
 
@@ -50,6 +51,38 @@ pub struct Positions {
 struct FieldPlace {
     key: Option<Place>,
     value: Place,
+}
+
+/// A [`FieldPlace`] as it is kept: line, column and length of the key, where there is one, and of the value.
+#[derive(Clone, Copy, Debug)]
+struct Written {
+    key: [u32; 3],
+    value: [u32; 3],
+}
+
+impl From<FieldPlace> for Written {
+    fn from(field: FieldPlace) -> Self {
+        let small = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+        let kept = |place: Place| [place.line, place.column, place.length].map(small);
+        Written {
+            key: kept(field.key.unwrap_or_default()),
+            value: kept(field.value),
+        }
+    }
+}
+
+impl From<Written> for FieldPlace {
+    fn from(written: Written) -> Self {
+        let place = |kept: [u32; 3]| {
+            let [line, column, length] = kept.map(|number| usize::try_from(number).unwrap_or(usize::MAX));
+            Place { line, column, length }
+        };
+        FieldPlace {
+            // Lines begin with 1.
+            key: Some(place(written.key)).filter(|key| key.line > 0),
+            value: place(written.value),
+        }
+    }
 }
 
 impl Positions {
@@ -80,8 +113,8 @@ impl Positions {
         let full = format!("{}{pointer}", self.prefix);
         let mut at = full.as_str();
         loop {
-            if let Some(field) = self.places.get(at) {
-                return (at.len() == full.len(), *field);
+            if let Ok(index) = self.places.binary_search_by(|(pointer, _)| (**pointer).cmp(at)) {
+                return (at.len() == full.len(), self.places[index].1.into());
             }
             match at.rfind('/') {
                 Some(cut) => at = &at[..cut],
@@ -204,7 +237,7 @@ enum Frame {
 /// Notes where every key and value of a document is written. What an alias or a merge key brings in has the place of
 /// what is around it.
 fn positions(piece: Piece<'_>) -> Positions {
-    let mut places = HashMap::new();
+    let mut places = BTreeMap::new();
     let mut frames: Vec<Frame> = Vec::new();
     for item in Parser::new_from_str(piece.text) {
         let Ok((event, span)) = item else { break };
@@ -239,13 +272,16 @@ fn positions(piece: Piece<'_>) -> Positions {
         }
     }
     Positions {
-        places: Arc::new(places),
+        places: places
+            .into_iter()
+            .map(|(pointer, field)| (pointer, field.into()))
+            .collect(),
         prefix: String::new(),
     }
 }
 
 /// Notes a value at the walk's place and gives its pointer.
-fn enter(frames: &mut [Frame], places: &mut HashMap<String, FieldPlace>, value: Place) -> String {
+fn enter(frames: &mut [Frame], places: &mut BTreeMap<Box<str>, FieldPlace>, value: Place) -> String {
     let (pointer, key) = match frames.last_mut() {
         None => (String::new(), None),
         Some(Frame::Map { pointer, key }) => match key.take() {
@@ -258,7 +294,7 @@ fn enter(frames: &mut [Frame], places: &mut HashMap<String, FieldPlace>, value: 
             (format!("{pointer}/{}", *index - 1), None)
         }
     };
-    places.insert(pointer.clone(), FieldPlace { key, value });
+    places.insert(pointer.as_str().into(), FieldPlace { key, value });
     pointer
 }
 

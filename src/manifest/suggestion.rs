@@ -11,7 +11,11 @@ pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) ->
             // A shortened name, such as `degraded` for `degraded_performance`, is far by edits and still meant.
             let shortened = plain.chars().count() >= 4 && whole.starts_with(&plain);
             // A swap of two neighbours is one edit.
-            let edits = if shortened { 0 } else { strsim::osa_distance(&plain, &whole) };
+            let edits = if shortened {
+                0
+            } else {
+                strsim::osa_distance(&plain, &whole)
+            };
             (edits, whole.chars().count().abs_diff(plain.chars().count()), candidate)
         })
         .filter(|(edits, ..)| *edits <= allowed)
