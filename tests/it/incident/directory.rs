@@ -1,10 +1,13 @@
 //! Every subcommand, in a directory.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 use statuspage_operator::server::{Effect, PageSeed};
 
 use super::*;
-use crate::directory::options;
+use crate::directory::{Running, options};
+use crate::support::eventually;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_outage_takes_one_line_and_a_request_beside_what_has_to_be_read() {
@@ -725,4 +728,43 @@ async fn a_template_gives_what_is_not_given() {
     );
     assert_eq!(statuses(&local).await["Public API"], "operational");
     local.is_settled(&directory).await;
+}
+
+/// Ctrl-C while the incident is being sent: the request under way ends first. What is on the page is said, and is a success; what
+/// is not is said to stay declared.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_ends_it_while_it_sends_is_told_how_far_it_came() {
+    let slow = Effect::Delay(Duration::from_secs(2));
+    let fails = Effect::Answer {
+        status: 503,
+        body: None,
+        retry_after: None,
+    };
+    for (fault, times, signal, exit, said) in [
+        (&slow, 1, "-INT", 0, "On the page: investigating"),
+        (&slow, 1, "-TERM", 0, "On the page: investigating"),
+        (&fails, u32::MAX, "-INT", 130, ""),
+        (&fails, u32::MAX, "-TERM", 143, ""),
+    ] {
+        let (local, directory) = stage().await;
+        local.server.faults().next(times, "POST", "/incidents", fault.clone());
+        let mut opening = Running::start(command(&local, &directory, &OPEN));
+        let attempt = async || {
+            let files = std::fs::read_dir(directory.path().join(".statuspage")).map_err(|error| error.to_string())?;
+            let mut texts = files.filter_map(|file| std::fs::read_to_string(file.ok()?.path()).ok());
+            let is_recorded = texts.any(|text| text.contains("\"attempt\""));
+            is_recorded.then_some(()).ok_or_else(|| "no attempt".to_owned())
+        };
+        let limit = Duration::from_secs(20);
+        eventually("the attempt is recorded", limit, attempt).await;
+        opening.signal(signal);
+        let status = opening.ends(limit).await;
+        let told = opening.says(said).await;
+        assert_eq!(status.code(), Some(exit), "{signal}: {told}");
+        assert_eq!(
+            incidents(&local).await.len(),
+            usize::from(exit == 0),
+            "{signal}: {told}"
+        );
+    }
 }
