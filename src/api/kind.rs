@@ -92,6 +92,11 @@ impl Kind {
         }
     }
 
+    /// True when the spec may name a Secret.
+    pub fn may_name_secrets(self) -> bool {
+        matches!(self, Kind::StatusPage | Kind::MetricsProvider | Kind::OrganizationUser)
+    }
+
     /// The noun with its article, such as "an incident".
     pub fn with_article(self) -> String {
         let noun = self.noun();

@@ -236,11 +236,14 @@ impl<'a> Set<'a> {
                     ("components", Kind::Component, &group.spec.components),
                     ("metrics", Kind::Metric, &group.spec.metrics),
                 ];
-                for (field, kind, names) in lists {
-                    for (index, name) in names.iter().flatten().enumerate() {
-                        check(kind, name, &format!("/spec/{field}/{index}"));
-                    }
-                }
+                each_of(&lists, &mut check);
+            }
+            Object::PageAccessUser(user) => {
+                let lists = [
+                    ("components", Kind::Component, &user.spec.components),
+                    ("metrics", Kind::Metric, &user.spec.metrics),
+                ];
+                each_of(&lists, &mut check);
             }
             Object::OrganizationUser(user) => {
                 for (index, permission) in user.spec.permissions.iter().enumerate() {
@@ -249,10 +252,7 @@ impl<'a> Set<'a> {
                     }
                 }
             }
-            Object::StatusPage(_)
-            | Object::ComponentGroup(_)
-            | Object::MetricsProvider(_)
-            | Object::PageAccessUser(_) => {}
+            Object::StatusPage(_) | Object::ComponentGroup(_) | Object::MetricsProvider(_) => {}
         }
     }
 
@@ -398,5 +398,14 @@ fn identity(manifest: &Manifest) -> Option<(String, String, &'static str)> {
             Some((email.to_lowercase(), format!("`{email}`"), "/spec/email"))
         }
         _ => None,
+    }
+}
+
+/// Names in lists of the spec, each with the field that holds it.
+fn each_of(lists: &[(&str, Kind, &Option<Vec<String>>)], check: &mut impl FnMut(Kind, &str, &str)) {
+    for (field, kind, names) in lists {
+        for (index, name) in names.iter().flatten().enumerate() {
+            check(*kind, name, &format!("/spec/{field}/{index}"));
+        }
     }
 }

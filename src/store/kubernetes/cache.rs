@@ -76,7 +76,7 @@ impl Consequences {
         Consequences {
             pages: pages.into_iter().collect(),
             pages_changed: key.kind == Kind::StatusPage,
-            secrets_changed: matches!(key.kind, Kind::StatusPage | Kind::MetricsProvider),
+            secrets_changed: key.kind.may_name_secrets(),
             went_back: false,
         }
     }
@@ -315,6 +315,30 @@ impl Cache {
 mod tests {
     use super::*;
     use serde_json::{Value, json};
+
+    /// A Secret that a declaration names is watched from when it is declared on: of every kind that may name one.
+    #[test]
+    fn whoever_names_a_secret_has_it_watched() {
+        let secret = json!({"name": "passwords"});
+        let of = |kind: Kind, mut spec: Value, field: &str| {
+            spec[field] = secret.clone();
+            let spec = crate::engine::Spec::from_json(kind, &spec).unwrap();
+            assert_eq!(spec.secret_references().len(), 1, "{kind}");
+            let key = ObjectKey::new(kind, "acme", "one");
+            Consequences::of(&key, []).secrets_changed
+        };
+        let page = json!({"name": "acme"});
+        assert!(of(
+            Kind::MetricsProvider,
+            json!({"pageRef": page, "type": "Pingdom", "email": "a@example.com"}),
+            "passwordSecretRef"
+        ));
+        assert!(of(
+            Kind::OrganizationUser,
+            json!({"pageRef": page, "email": "a@example.com", "firstName": "A", "lastName": "B"}),
+            "passwordSecretRef"
+        ));
+    }
 
     fn object(version: &str, metadata: Value, status: Value) -> (ObjectKey, Object) {
         let mut object = json!({

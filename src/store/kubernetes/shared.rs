@@ -229,7 +229,6 @@ impl Shared {
             let cache = self.cache();
             cache
                 .objects()
-                .filter(|(key, _)| matches!(key.kind, Kind::StatusPage | Kind::MetricsProvider))
                 .filter(|(key, object)| {
                     object
                         .spec

@@ -61,6 +61,19 @@ fn references_are_resolved() {
 }
 
 #[test]
+fn what_a_page_access_user_may_see_has_to_be_declared() {
+    let manifests = read(&[document(
+        "PageAccessUser",
+        "viewer",
+        "  email: viewer@example.com\n  components: [nowhere]\n  metrics: [none]\n",
+    )]);
+    let said = lines(&manifests);
+    assert_eq!(said.len(), 2, "{said:#?}");
+    assert!(said[0].contains("no Component `nowhere` is declared"), "{said:#?}");
+    assert!(said[1].contains("no Metric `none` is declared"), "{said:#?}");
+}
+
+#[test]
 fn references_to_broken_declarations_are_no_second_problem() {
     let manifests = read(&[
         document("ComponentGroup", "platform", "  unknown: 1\n"),
