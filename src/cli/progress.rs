@@ -432,7 +432,8 @@ mod tests {
             totals: Default::default(),
             stopped: false,
             unrecorded: None,
-            known: None,
+            view: None,
+            statuses: Vec::new(),
         };
         let mut line = |seconds| waiting_line(&result, Duration::from_millis(seconds), &mut told);
         assert_eq!(

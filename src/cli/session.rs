@@ -237,11 +237,22 @@ pub(super) struct PageResult {
     pub(super) stopped: bool,
     /// Why what was sent last, or is to be sent, cannot be recorded, if that is so.
     pub(super) unrecorded: Option<String>,
-    /// The declarations as they are known now: what could not be recorded is in them, too.
-    pub(super) known: Option<View>,
+    /// What was looked at last.
+    pub(super) view: Option<View>,
+    /// The statuses that follow from it and are not stored yet.
+    pub(super) statuses: Vec<(ObjectKey, Arc<engine::Status>)>,
 }
 
 impl PageResult {
+    /// A declaration as it is known now: what could not be recorded is in it, too.
+    pub(super) fn declaration(&self, key: &ObjectKey) -> Option<Declaration> {
+        let mut declaration = self.view.as_ref()?.get(key)?.clone();
+        if let Some((_, status)) = self.statuses.iter().find(|(of, _)| of == key) {
+            declaration.status.clone_from(status);
+        }
+        Some(declaration)
+    }
+
     /// The findings that a person has to look at.
     pub(super) fn open(&self) -> impl Iterator<Item = &Finding> {
         self.findings
@@ -293,20 +304,15 @@ pub(super) async fn settle(
 
 /// How a page stands, as the next plan sees it.
 pub(super) fn result(driver: &mut PageDriver<DirectoryStore>, stopped: bool) -> PageResult {
-    let (address, findings, known) = match driver.current() {
-        Some((mut view, plan)) => {
-            view.declarations.iter_mut().for_each(|one| {
-                if let Some((_, status)) = plan.statuses.iter().find(|(key, _)| *key == one.key) {
-                    one.status.clone_from(status);
-                }
-            });
+    let (address, findings, view, statuses) = match driver.current() {
+        Some((view, plan)) => {
             let address = match &*view.page.status {
                 engine::Status::StatusPage(status) => status.object.url.clone(),
                 _ => None,
             };
-            (address, plan.findings, Some(view))
+            (address, plan.findings, Some(view), plan.statuses)
         }
-        None => (None, Vec::new(), None),
+        None => (None, Vec::new(), None, Vec::new()),
     };
     PageResult {
         key: driver.key().clone(),
@@ -315,7 +321,8 @@ pub(super) fn result(driver: &mut PageDriver<DirectoryStore>, stopped: bool) -> 
         totals: driver.totals(),
         stopped,
         unrecorded: driver.unrecorded().map(str::to_owned),
-        known,
+        view,
+        statuses,
     }
 }
 

@@ -256,15 +256,12 @@ impl Told<'_> {
         let findings = || results.iter().flat_map(|result| &result.findings);
         let finding = findings().find(|finding| finding.key == *self.key);
         // What could not be recorded is known to who sent it, and to nobody else.
-        let known = results.iter().filter_map(|result| result.known.as_ref());
-        let known = known
-            .flat_map(|view| &view.declarations)
-            .find(|one| one.key == *self.key);
+        let known = results.iter().find_map(|result| result.declaration(self.key));
         match (finding, known) {
             (Some(finding), Some(declaration)) if finding.state == State::InSync => match unrecorded {
-                None => self.there(declaration, Some(&finding.message), out),
+                None => self.there(&declaration, Some(&finding.message), out),
                 Some(why) => {
-                    self.on_the_page(declaration, Some(&finding.message), out)?;
+                    self.on_the_page(&declaration, Some(&finding.message), out)?;
                     Err(Failure::SentUnrecorded {
                         what: self.key.name.clone(),
                         why,

@@ -3,12 +3,11 @@
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use serde_json::json;
 
 use super::builders::{component, declare, foreign_component, foreign_incident, incident, updates};
 use super::simulation::{Fault, Simulation};
-use crate::api::{Journal, Kind, Reason};
+use crate::api::{Kind, Reason};
 use crate::engine::{Failure, Plan, ReadWhat, State};
 use crate::statuspage::{Collection, CollectionKind, IncidentView, ObjectKind, Reading, Search};
 
@@ -22,20 +21,10 @@ fn later(at: Timestamp, seconds: i64) -> Timestamp {
 
 /// Leaves the note of a creation that was begun now and of which nothing else is known.
 fn begun(simulation: &mut Simulation) {
-    let now = simulation.now;
     let declaration = &mut simulation.declarations[0];
     declaration.finalizer = true;
-    declaration.attempt_seen = Some(now);
-    declaration.status_mut().object_mut().journal = Some(Journal {
-        operation: "create".into(),
-        attempt: "a".into(),
-        at: Time(now),
-        after: None,
-        title: None,
-        beside: Vec::new(),
-        replaces: None,
-    });
-    declaration.stored = Arc::clone(&declaration.status);
+    let key = declaration.key.clone();
+    simulation.attempted(key.kind, &key.name, "create");
 }
 
 fn reads(plan: &Plan) -> Vec<ReadWhat> {
@@ -372,20 +361,7 @@ fn an_attempt_to_publish_is_over_with_its_incident() {
     let mut simulation = Simulation::new(vec![incident("down", json!({"updates": posts}))]);
     simulation.settle();
     let id = simulation.id(Kind::Incident, "down");
-    let now = simulation.now;
-    simulation.edit(Kind::Incident, "down", |declaration| {
-        declaration.attempt_seen = Some(now);
-        declaration.status_mut().object_mut().journal = Some(Journal {
-            operation: "update/1".into(),
-            attempt: "a".into(),
-            at: Time(now),
-            after: None,
-            title: None,
-            beside: Vec::new(),
-            replaces: None,
-        });
-        declaration.stored = Arc::clone(&declaration.status);
-    });
+    simulation.attempted(Kind::Incident, "down", "update/1");
     let posts = updates(&[("investigating", "Looking"), ("identified", "Found")]);
     simulation.respecify(Kind::Incident, "down", json!({"updates": posts}));
     simulation.remote.remove_incident(&id);

@@ -3,12 +3,11 @@
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use serde_json::json;
 
 use super::builders::{component, group, incident, key, updates};
 use super::simulation::Simulation;
-use crate::api::{Journal, Kind, Reason};
+use crate::api::{Kind, Reason};
 use crate::engine::{Action, CircuitBreaker, Deletion, Failure, LEAVE_AFTER, Plan, ReadWhat, Spec, State};
 use crate::statuspage::{CollectionKind, ObjectKind};
 
@@ -24,24 +23,6 @@ fn settled(declarations: Vec<crate::engine::Declaration>) -> Simulation {
 
 fn steps(plan: &Plan) -> Vec<String> {
     plan.steps.iter().map(|step| step.summary.clone()).collect()
-}
-
-/// Leaves the note of an attempt whose outcome nobody knows.
-fn attempted(simulation: &mut Simulation, kind: Kind, name: &str, operation: &str) {
-    let (now, key) = (simulation.now, key(kind, name));
-    for declaration in simulation.declarations.iter_mut().filter(|one| one.key == key) {
-        declaration.status_mut().object_mut().journal = Some(Journal {
-            operation: operation.into(),
-            attempt: "a".into(),
-            at: Time(now),
-            after: None,
-            title: None,
-            beside: Vec::new(),
-            replaces: None,
-        });
-        declaration.attempt_seen = Some(now);
-        declaration.stored = Arc::clone(&declaration.status);
-    }
 }
 
 #[test]
@@ -60,7 +41,7 @@ fn what_has_an_id_is_deleted_without_reading_the_page() {
 fn what_was_being_created_when_its_manifest_went_says_how_to_get_on() {
     let mut simulation = Simulation::new(vec![component("api", json!({}))]);
     simulation.declarations[0].finalizer = true;
-    attempted(&mut simulation, Kind::Component, "api", "create");
+    simulation.attempted(Kind::Component, "api", "create");
     simulation.edit(Kind::Component, "api", |declaration| {
         declaration.spec = Arc::new(Spec::Removed(Deletion::Delete));
     });
@@ -84,7 +65,7 @@ fn what_was_being_created_when_its_manifest_went_says_how_to_get_on() {
 fn a_declaration_goes_at_the_very_time_that_was_told() {
     let mut simulation = settled(vec![component("api", json!({"deletionPolicy": "Orphan"}))]);
     simulation.declarations[0].finalizer = true;
-    attempted(&mut simulation, Kind::Component, "api", "replace");
+    simulation.attempted(Kind::Component, "api", "replace");
     simulation.delete(Kind::Component, "api");
     // 36 s to be sent and carried out, 60 s in which a list may lag.
     let over = later(simulation.now, 96);
@@ -117,7 +98,7 @@ fn an_incident_that_was_resolved_is_let_go_once_no_update_can_open_it_again() {
         json!({"updates": post, "deletionPolicy": "Resolve"}),
     )]);
     let id = simulation.id(Kind::Incident, "down");
-    attempted(&mut simulation, Kind::Incident, "down", "update/1");
+    simulation.attempted(Kind::Incident, "down", "update/1");
     simulation.delete(Kind::Incident, "down");
     let alone = ReadWhat::Object(ObjectKind::Incident, id);
     // Lists of incidents lag for up to two minutes.
@@ -239,7 +220,7 @@ fn a_namespace_does_not_end_before_it_is_known_what_came_of_the_last_attempt() {
         .around
         .ending
         .insert("team".into(), later(simulation.now, -3600));
-    attempted(&mut simulation, Kind::Component, "api", "replace");
+    simulation.attempted(Kind::Component, "api", "replace");
     simulation.delete(Kind::Component, "api");
     simulation.circuit_breaker = Some(CircuitBreaker {
         reason: Reason::Unauthorized,

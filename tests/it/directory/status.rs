@@ -181,17 +181,21 @@ async fn a_page_that_moved_is_followed_and_what_is_none_is_told() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_directory_shows_its_pages_by_id_and_by_subdomain() {
+async fn two_pages() -> Local {
     let pages = [("page00000001", "Acme"), ("page00000002", "Second")].map(|(id, name)| PageSeed {
         id: Some(id.to_owned()),
         name: name.to_owned(),
     });
-    let local = Local::start_with(ServerOptions {
+    Local::start_with(ServerOptions {
         pages: pages.into(),
         ..options()
     })
-    .await;
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_directory_shows_its_pages_by_id_and_by_subdomain() {
+    let local = two_pages().await;
     let directory = Directory::new();
     let second = page("")
         .replace("name: acme", "name: second")
@@ -294,15 +298,7 @@ async fn looking_stays_inside_the_window_of_the_directory() {
 /// Somebody gives the name of a page to another one.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_subdomain_that_another_page_has_now_is_not_followed() {
-    let pages = [("page00000001", "Acme"), ("page00000002", "Second")].map(|(id, name)| PageSeed {
-        id: Some(id.to_owned()),
-        name: name.to_owned(),
-    });
-    let local = Local::start_with(ServerOptions {
-        pages: pages.into(),
-        ..options()
-    })
-    .await;
+    let local = two_pages().await;
     let directory = Directory::empty();
     directory.write(
         "page.yaml",

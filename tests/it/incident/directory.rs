@@ -1,13 +1,10 @@
 //! Every subcommand, in a directory.
 
-use std::time::Duration;
-
 use serde_json::{Value, json};
 use statuspage_operator::server::{Effect, PageSeed};
 
 use super::*;
 use crate::directory::{Running, options};
-use crate::support::eventually;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_outage_takes_one_line_and_a_request_beside_what_has_to_be_read() {
@@ -749,16 +746,9 @@ async fn who_ends_it_while_it_sends_is_told_how_far_it_came() {
         let (local, directory) = stage().await;
         local.server.faults().next(times, "POST", "/incidents", fault.clone());
         let mut opening = Running::start(command(&local, &directory, &OPEN));
-        let attempt = async || {
-            let files = std::fs::read_dir(directory.path().join(".statuspage")).map_err(|error| error.to_string())?;
-            let mut texts = files.filter_map(|file| std::fs::read_to_string(file.ok()?.path()).ok());
-            let is_recorded = texts.any(|text| text.contains("\"attempt\""));
-            is_recorded.then_some(()).ok_or_else(|| "no attempt".to_owned())
-        };
-        let limit = Duration::from_secs(20);
-        eventually("the attempt is recorded", limit, attempt).await;
+        attempt_is_recorded(directory.path()).await;
         opening.signal(signal);
-        let status = opening.ends(limit).await;
+        let status = opening.ends(Duration::from_secs(20)).await;
         let told = opening.says(said).await;
         assert_eq!(status.code(), Some(exit), "{signal}: {told}");
         assert_eq!(

@@ -1,12 +1,9 @@
 //! A disk that is full: what was sent is said with its address, and what could not be recorded with the reason.
 
-use std::time::Duration;
-
 use statuspage_operator::server::Effect;
 
 use super::*;
 use crate::directory::stderr;
-use crate::support::eventually;
 use crate::support::small_disk::SmallDisk;
 
 async fn stage() -> (Local, SmallDisk) {
@@ -28,14 +25,6 @@ async fn on(local: &Local, disk: &SmallDisk, arguments: &[&str], expected: i32) 
     output
 }
 
-/// What is recorded of the steps of a command that runs.
-fn journal(disk: &SmallDisk) -> Option<String> {
-    let mut files = std::fs::read_dir(disk.path().join(".statuspage")).unwrap();
-    let is_it = |path: &PathBuf| path.to_string_lossy().ends_with(".lock.json.journal");
-    let path = files.find_map(|file| file.ok().map(|file| file.path()).filter(is_it))?;
-    std::fs::read_to_string(path).ok()
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_sent_and_cannot_be_recorded_is_said_with_its_address() {
     let (local, disk) = stage().await;
@@ -43,11 +32,7 @@ async fn what_was_sent_and_cannot_be_recorded_is_said_with_its_address() {
     let slow = Effect::Delay(Duration::from_secs(2));
     local.server.faults().next(1, "POST", "/incidents", slow);
     let fills = async {
-        let recorded = async || match journal(&disk) {
-            Some(text) if text.contains("\"attempt\"") => Ok(()),
-            other => Err(format!("{other:?}")),
-        };
-        eventually("the attempt is recorded", Duration::from_secs(20), recorded).await;
+        attempt_is_recorded(disk.path()).await;
         disk.fill_but(0);
     };
     let (output, ()) = tokio::join!(on(&local, &disk, &OPEN, 1), fills);

@@ -7,12 +7,14 @@ mod full_disk;
 mod terminal;
 mod together;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use crate::directory::{Directory, Local, PAGE, code, declaration, finish, page, shown, stdout};
+use crate::support::eventually;
 
 /// The command that the documentation promises: its length is measured.
 const OPEN: [&str; 7] = [
@@ -63,6 +65,17 @@ async fn refused(local: &Local, directory: &Directory, arguments: &[&str], word:
     assert!(said.contains(word), "{arguments:?}: {word:?}: {said}");
     assert_eq!(local.log().writes(), 0, "{arguments:?}: {said}");
     assert_eq!(files(directory), before, "{arguments:?}: {said}");
+}
+
+/// Waits until a command that runs in a directory has recorded an attempt to send something.
+async fn attempt_is_recorded(directory: &Path) {
+    let check = async || {
+        let files = std::fs::read_dir(directory.join(".statuspage")).map_err(|error| error.to_string())?;
+        let mut texts = files.filter_map(|file| std::fs::read_to_string(file.ok()?.path()).ok());
+        let is_recorded = texts.any(|text| text.contains("\"attempt\""));
+        is_recorded.then_some(()).ok_or_else(|| "no attempt".to_owned())
+    };
+    eventually("the attempt is recorded", Duration::from_secs(20), check).await;
 }
 
 /// The manifests of incidents, with their texts.

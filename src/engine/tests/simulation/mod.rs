@@ -8,13 +8,14 @@ mod remote;
 mod store;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use jiff::{SignedDuration, Timestamp};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use serde_json::Value;
 
 use super::builders::{page, start};
-use crate::api::{Kind, Reason};
+use crate::api::{Journal, Kind, Reason};
 use crate::engine::{
     self, Action, CircuitBreaker, Declaration, Failure, Finding, ObjectKey, Plan, Request, SealKey, State, Step,
     Surroundings, World,
@@ -146,6 +147,24 @@ impl Simulation {
             .iter()
             .find(|declaration| declaration.key == wanted)
             .unwrap()
+    }
+
+    /// Leaves the note of an attempt that was begun now and whose outcome nobody knows.
+    pub(super) fn attempted(&mut self, kind: Kind, name: &str, operation: &str) {
+        let (now, wanted) = (self.now, super::builders::key(kind, name));
+        let mut declarations = self.declarations.iter_mut();
+        let declaration = declarations.find(|declaration| declaration.key == wanted).unwrap();
+        declaration.attempt_seen = Some(now);
+        declaration.status_mut().object_mut().journal = Some(Journal {
+            operation: operation.into(),
+            attempt: "a".into(),
+            at: Time(now),
+            after: None,
+            title: None,
+            beside: Vec::new(),
+            replaces: None,
+        });
+        declaration.stored = Arc::clone(&declaration.status);
     }
 
     pub(super) fn edit(&mut self, kind: Kind, name: &str, change: impl FnOnce(&mut Declaration)) {
