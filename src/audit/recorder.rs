@@ -161,7 +161,7 @@ fn digest<'a>(texts: impl Iterator<Item = &'a String>) -> String {
 
 /// The event with the field manager that declared what it carries out, where the store knows that.
 fn by_owner(event: AuditEvent, declaration: &Declaration) -> AuditEvent {
-    event.text("who", declaration.who.as_deref().unwrap_or_default())
+    event.text("who", declaration.field_manager.as_deref().unwrap_or_default())
 }
 
 /// True when a step carries out what its owner declared anew, and does not undo what somebody did on the page.

@@ -298,7 +298,7 @@ impl<S: Store> Store for Supposed<S> {
         })
     }
 
-    fn tell(&self, _declaration: &Declaration, _event: Event) {}
+    fn emit_event(&self, _declaration: &Declaration, _event: Event) {}
 
     fn may_write(&self) -> bool {
         false

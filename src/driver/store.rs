@@ -177,7 +177,7 @@ pub trait Store: Send + Sync + 'static {
     }
 
     /// Tells the owner of a declaration. Never blocks and never fails.
-    fn tell(&self, declaration: &Declaration, event: Event);
+    fn emit_event(&self, declaration: &Declaration, event: Event);
 
     /// False when this process must not write any more, because another one leads.
     fn may_write(&self) -> bool {

@@ -57,7 +57,7 @@ pub struct Declaration {
     /// Grows with every change of the spec.
     pub generation: i64,
     /// The field manager that last changed the spec, where the store knows it.
-    pub who: Option<String>,
+    pub field_manager: Option<String>,
     /// When it was written first; the older of two claimants keeps the remote object.
     pub created: Timestamp,
     /// When this process first saw it, or first saw its present requested-at, by the clock of the process: lists must be
@@ -266,7 +266,7 @@ impl Declaration {
             uid,
             version: String::new(),
             generation: 1,
-            who: None,
+            field_manager: None,
             created,
             seen: created,
             spec_seen: created,

@@ -450,7 +450,7 @@ impl Store for ProcessStore {
         result
     }
 
-    fn tell(&self, declaration: &Declaration, event: Event) {
+    fn emit_event(&self, declaration: &Declaration, event: Event) {
         self.options.stage.note(Fact::Told {
             key: declaration.key.clone(),
             kind: event.kind,

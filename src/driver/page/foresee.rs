@@ -93,7 +93,7 @@ impl<S: Store> PageDriver<S> {
         driver.supposed = Some(SupposedPage::new(self.snapshot.clone(), self.read_failures.clone()));
         driver.remote_clock = self.remote_clock.clone();
         // The connection is made before the page is closed: a new one opens it.
-        driver.look();
+        driver.refresh_view();
         driver.circuit_breaker = self.circuit_breaker.clone().map(|circuit_breaker| CircuitBreaker {
             until: None,
             ..circuit_breaker

@@ -12,14 +12,14 @@ mod contest;
 mod failure;
 mod foresee;
 mod give_way;
-mod look;
+mod persist;
 mod queue;
 mod read;
+mod refresh;
 mod remote_clock;
 mod settling;
 mod silence;
 mod step;
-mod tell;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -38,13 +38,13 @@ use crate::statuspage::{Bookmark, Budget, BudgetRegistry, Client, Error, Permit,
 
 use contest::Contest;
 use failure::StoreAway;
-use look::Target;
+use persist::Written;
 use queue::{Queue, Work};
+use refresh::Target;
 use remote_clock::RemoteClock;
 pub use settling::Settling;
 pub use silence::PATIENCE;
 use silence::Silence;
-use tell::Written;
 
 /// So many rounds in a row that send nothing end a pass: what is left can only be something that never ends.
 const QUIET_ROUNDS: u32 = 64;
@@ -162,7 +162,7 @@ pub struct PageDriver<S> {
     unfinished: BTreeMap<ReadWhat, (Timestamp, Bookmark)>,
     unsaved: BTreeMap<ObjectKey, UnsavedStatus>,
     seen: HashMap<String, Seen>,
-    has_looked: bool,
+    has_viewed: bool,
     /// Since when this process acts for one that may have been stopped in the middle of a request.
     took_over: Option<Timestamp>,
     store_away: Option<StoreAway>,
@@ -224,7 +224,7 @@ impl<S: Store> PageDriver<S> {
             unfinished: BTreeMap::new(),
             unsaved: BTreeMap::new(),
             seen: HashMap::new(),
-            has_looked: false,
+            has_viewed: false,
             took_over: None,
             store_away: None,
             seal_key: None,
@@ -339,7 +339,7 @@ impl<S: Store> PageDriver<S> {
             }
             interrupt.acknowledge();
             let began = self.options.clock.steady();
-            let Some(view) = self.look() else {
+            let Some(view) = self.refresh_view() else {
                 release(held);
                 return PassEnd::Gone;
             };
@@ -402,7 +402,7 @@ impl<S: Store> PageDriver<S> {
         // changed on the page is told before it is put right.
         let waiting: BTreeSet<&ObjectKey> = plan.steps.iter().map(|step| &step.key).collect();
         let told = {
-            let urgent = tell::told_early(view, plan, planned_at);
+            let urgent = persist::due_early(view, plan, planned_at);
             let due = |key: &ObjectKey| urgent.contains(key) || key.kind != Kind::StatusPage && !waiting.contains(key);
             self.write_statuses(view, plan, due, interrupt).await
         };
@@ -515,7 +515,7 @@ impl<S: Store> PageDriver<S> {
     async fn read_what_is_due(&mut self) -> Option<(View, Plan)> {
         self.fresh_for = SHOWN_FOR;
         loop {
-            let view = self.look()?;
+            let view = self.refresh_view()?;
             let plan = self.plan(&view);
             let Some(read) = plan.reads.first().cloned() else {
                 return Some((view, plan));
@@ -524,7 +524,7 @@ impl<S: Store> PageDriver<S> {
                 return Some((view, plan));
             };
             if !self.look_up(&view, &client, &page_id, &read).await {
-                let view = self.look()?;
+                let view = self.refresh_view()?;
                 let plan = self.plan(&view);
                 return Some((view, plan));
             }
@@ -549,7 +549,7 @@ impl<S: Store> PageDriver<S> {
 
     /// How the page stands: the store's view and the plan of this moment. Performs nothing.
     pub fn current(&mut self) -> Option<(View, Plan)> {
-        let view = self.look()?;
+        let view = self.refresh_view()?;
         let plan = engine::plan(&self.world(&view));
         Some((view, plan))
     }

@@ -38,7 +38,11 @@ impl<S: Store> PageDriver<S> {
             return false;
         }
         // On the record before it is sent: what a crash interrupts is found there.
-        let known = self.recorder.is_some().then(|| self.look_at(&step.key)).flatten();
+        let known = self
+            .recorder
+            .is_some()
+            .then(|| self.refresh_declaration(&step.key))
+            .flatten();
         let pending = self.recorder.as_ref().map(|recorder| {
             recorder.begin(RemoteWrite {
                 page: &self.key,
@@ -142,7 +146,7 @@ impl<S: Store> PageDriver<S> {
     /// Writes the journal of a step over the state that the plan saw. False when that did not succeed.
     async fn write_journal(&mut self, view: &View, planned: &Declaration, step: &Step, began: Timestamp) -> bool {
         // The finalizer may have made a new version.
-        let Some(declaration) = self.look_at(&step.key) else {
+        let Some(declaration) = self.refresh_declaration(&step.key) else {
             return false;
         };
         if !is_as_planned(&declaration, planned) {
@@ -174,7 +178,7 @@ impl<S: Store> PageDriver<S> {
 
     /// Notes a deletion in the status of the page before it is sent, so that the cap holds across restarts.
     async fn note_deletion(&mut self, view: &View) -> bool {
-        let Some(page) = self.look_at(&view.page.key) else {
+        let Some(page) = self.refresh_declaration(&view.page.key) else {
             return false;
         };
         let mut status = Arc::clone(&page.status);
@@ -242,7 +246,7 @@ impl<S: Store> PageDriver<S> {
             _ => String::new(),
         };
         let note = format!("{}{id}", step.done());
-        self.store.tell(
+        self.store.emit_event(
             declaration,
             Event {
                 kind: EventKind::Normal,

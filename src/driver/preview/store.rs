@@ -116,5 +116,5 @@ impl Store for HypotheticalStore {
         ready(self.change(declaration, change))
     }
 
-    fn tell(&self, _declaration: &Declaration, _event: Event) {}
+    fn emit_event(&self, _declaration: &Declaration, _event: Event) {}
 }

@@ -387,7 +387,7 @@ impl Store for DirectoryStore {
         saved.map_err(|error| unavailable(&self.lock_path.display().to_string(), &error))
     }
 
-    fn tell(&self, declaration: &Declaration, event: Event) {
+    fn emit_event(&self, declaration: &Declaration, event: Event) {
         if let Some(observer) = &self.options.observer {
             let page = {
                 let state = self.state();

@@ -172,7 +172,7 @@ impl Read {
             uid: entry.uid.clone(),
             version: String::new(),
             generation: entry.generation,
-            who: None,
+            field_manager: None,
             created: entry.created,
             seen: Timestamp::UNIX_EPOCH,
             spec_seen: Timestamp::UNIX_EPOCH,

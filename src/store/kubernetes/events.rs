@@ -44,7 +44,7 @@ impl Events {
         }
     }
 
-    pub fn tell(&self, key: &ObjectKey, uid: &str, event: Event) {
+    pub fn emit(&self, key: &ObjectKey, uid: &str, event: Event) {
         let reference = ObjectReference {
             api_version: Some(api_version()),
             kind: Some(key.kind.as_str().to_owned()),

@@ -266,8 +266,8 @@ impl Store for KubernetesStore {
         self.change(declaration, change).await
     }
 
-    fn tell(&self, declaration: &Declaration, event: Event) {
-        self.events.tell(&declaration.key, &declaration.uid, event);
+    fn emit_event(&self, declaration: &Declaration, event: Event) {
+        self.events.emit(&declaration.key, &declaration.uid, event);
     }
 
     fn may_write(&self) -> bool {

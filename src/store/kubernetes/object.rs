@@ -24,7 +24,7 @@ pub(super) struct Object {
     pub version: Box<str>,
     pub generation: i64,
     /// The field manager that last changed the spec.
-    who: Option<Box<str>>,
+    field_manager: Option<Box<str>>,
     pub created: Timestamp,
     pub deleting: bool,
     pub finalizers: Vec<Box<str>>,
@@ -104,7 +104,7 @@ impl Object {
             uid: metadata.uid.unwrap_or_default().into(),
             version: metadata.resource_version.unwrap_or_default().into(),
             generation: metadata.generation.unwrap_or_default(),
-            who: last_editor(metadata.managed_fields.as_deref().unwrap_or_default()),
+            field_manager: last_editor(metadata.managed_fields.as_deref().unwrap_or_default()),
             created: metadata
                 .creation_timestamp
                 .map_or(Timestamp::UNIX_EPOCH, |created| created.0),
@@ -192,7 +192,7 @@ impl Object {
             uid: self.uid.to_string(),
             version: self.version.to_string(),
             generation: self.generation,
-            who: self.who.as_deref().map(str::to_owned),
+            field_manager: self.field_manager.as_deref().map(str::to_owned),
             created: self.created,
             seen: now,
             spec_seen: now,

@@ -85,7 +85,7 @@ impl KubernetesStore {
             let released = self.release(target).await;
             conclude(expectation, &released);
             if let (Ok(()), Some(why)) = (&released, &one.left) {
-                self.events.tell(&one.key, &one.uid, Event::left_on_page(why));
+                self.events.emit(&one.key, &one.uid, Event::left_on_page(why));
             }
             return released;
         }
@@ -114,7 +114,7 @@ impl KubernetesStore {
                 reason: one.reason.to_string(),
                 note: one.message.clone(),
             };
-            self.events.tell(&one.key, &one.uid, event);
+            self.events.emit(&one.key, &one.uid, event);
         }
         Ok(())
     }

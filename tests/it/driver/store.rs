@@ -226,7 +226,7 @@ impl Store for MemoryStore {
         self.state().leads
     }
 
-    fn tell(&self, declaration: &Declaration, event: Event) {
+    fn emit_event(&self, declaration: &Declaration, event: Event) {
         self.state().events.push((declaration.key.clone(), event));
     }
 }

@@ -21,7 +21,7 @@ pub(super) struct Target {
 
 impl<S: Store> PageDriver<S> {
     /// Looks at the store, adds what is known but not stored yet, and takes the page's address and token.
-    pub(super) fn look(&mut self) -> Option<View> {
+    pub(super) fn refresh_view(&mut self) -> Option<View> {
         let mut view = self.store.view(&self.key)?;
         let now = self.options.clock.steady();
         self.aim(&view);
@@ -36,7 +36,7 @@ impl<S: Store> PageDriver<S> {
         }
         engine::fill_templates(&mut view.declarations, &self.snapshot);
         self.heed_templates(&view, now);
-        self.has_looked = true;
+        self.has_viewed = true;
         let all = || view.declarations.iter().chain(std::iter::once(&view.page));
         // Everything in the view was just seen: with more than that something is gone.
         if self.seen.len() > view.declarations.len() + 1 {
@@ -94,7 +94,7 @@ impl<S: Store> PageDriver<S> {
     }
 
     /// Looks at one declaration again: what this process did since the plan, and what others did, is in it.
-    pub(super) fn look_at(&mut self, key: &ObjectKey) -> Option<Declaration> {
+    pub(super) fn refresh_declaration(&mut self, key: &ObjectKey) -> Option<Declaration> {
         let mut declaration = self.store.declaration(&self.key, key)?;
         self.add_unsaved(&mut declaration);
         self.note(&mut declaration, self.options.clock.steady());
@@ -130,7 +130,7 @@ impl<S: Store> PageDriver<S> {
 
     /// Dates what is new about a declaration, and gives it another chance when its owner has touched it.
     fn note(&mut self, declaration: &mut Declaration, now: Timestamp) {
-        let fresh = self.has_looked;
+        let fresh = self.has_viewed;
         if !self.seen.contains_key(&declaration.uid) {
             let seen = Seen {
                 requested_at: declaration.requested_at.clone(),

@@ -15,9 +15,9 @@ use crate::driver::{Event, EventKind, Expectation, Happening, Interrupt, Store, 
 use crate::engine::{self, Action, Declaration, ObjectKey, Plan, READY, Reply, Status, Step};
 
 /// So many writes are under way at once.
-const AT_ONCE: usize = 8;
+const CONCURRENT_WRITES: usize = 8;
 /// Within this time an object says what it waits for.
-const TOLD_WITHIN: SignedDuration = SignedDuration::from_millis(500);
+const FIRST_STATUS_WITHIN: SignedDuration = SignedDuration::from_millis(500);
 
 /// What has become of writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,13 +31,13 @@ pub(super) enum Written {
 }
 
 /// What has to be told before it is dealt with: what somebody changed on the page, and what new declarations wait for.
-pub(super) fn told_early<'a>(view: &View, plan: &'a Plan, now: Timestamp) -> BTreeSet<&'a ObjectKey> {
+pub(super) fn due_early<'a>(view: &View, plan: &'a Plan, now: Timestamp) -> BTreeSet<&'a ObjectKey> {
     let urgent = |(key, status): &(&'a ObjectKey, &'a Arc<Status>)| {
         view.get(key).is_some_and(|known| {
             let stored = known.stored.object();
             let drifted = status.object().drift != stored.drift && !status.object().drift.is_empty();
             let unheard = stored.observed_generation != Some(known.generation);
-            drifted || unheard && now.duration_since(known.seen) >= TOLD_WITHIN
+            drifted || unheard && now.duration_since(known.seen) >= FIRST_STATUS_WITHIN
         })
     };
     let statuses = plan.statuses.iter().map(|(key, status)| (key, status));
@@ -67,7 +67,7 @@ impl<S: Store> PageDriver<S> {
         let mut objects: Vec<_> = by_object.into_values().collect();
         objects.sort_by_key(|(declaration, _)| declaration.key.kind != Kind::Incident);
         let mut written = Written::Nothing;
-        for batch in objects.chunks(AT_ONCE) {
+        for batch in objects.chunks(CONCURRENT_WRITES) {
             if written == Written::Some && (interrupt.is_due() || !self.store.may_write()) {
                 return Written::Interrupted;
             }
@@ -86,7 +86,7 @@ impl<S: Store> PageDriver<S> {
                             written = Written::Some;
                             match &step.action {
                                 Action::RecordId(_) => self.fold(declaration, step, &Reply::Done),
-                                Action::Leave => self.store.tell(declaration, Event::left_on_page(&step.summary)),
+                                Action::Leave => self.store.emit_event(declaration, Event::left_on_page(&step.summary)),
                                 _ => {}
                             }
                         }
@@ -166,7 +166,7 @@ impl<S: Store> PageDriver<S> {
         self.contested_until = contested_until;
         let mut told = Vec::new();
         let mut written = Written::Nothing;
-        for batch in statuses.chunks(AT_ONCE) {
+        for batch in statuses.chunks(CONCURRENT_WRITES) {
             if written == Written::Some && (interrupt.is_due() || !self.store.may_write()) {
                 written = Written::Interrupted;
                 break;
@@ -189,9 +189,9 @@ impl<S: Store> PageDriver<S> {
                         self.unsaved.remove(&declaration.key);
                         self.written.insert(declaration.key.clone(), Arc::clone(status));
                         if self.contest.wrote(declaration, status, now) {
-                            self.tell_contest(declaration);
+                            self.emit_contest_event(declaration);
                         }
-                        self.tell_transition(declaration, status);
+                        self.emit_transition_event(declaration, status);
                     }
                     Err(StoreError::Gone(_)) => {}
                     Err(error @ StoreError::Unavailable { .. }) => {
@@ -254,7 +254,7 @@ impl<S: Store> PageDriver<S> {
     }
 
     /// Somebody else writes another status all the time.
-    fn tell_contest(&self, declaration: &Declaration) {
+    fn emit_contest_event(&self, declaration: &Declaration) {
         let note = "another process keeps overwriting this status: a second operator may be managing this page; writing less often";
         tracing::warn!(object = %declaration.key, "{note}");
         let event = Event {
@@ -262,11 +262,11 @@ impl<S: Store> PageDriver<S> {
             reason: "StatusContested".to_owned(),
             note: note.to_owned(),
         };
-        self.store.tell(declaration, event);
+        self.store.emit_event(declaration, event);
     }
 
     /// An Event when a declaration begins or ceases to need its owner.
-    fn tell_transition(&self, declaration: &Declaration, status: &Status) {
+    fn emit_transition_event(&self, declaration: &Declaration, status: &Status) {
         let ready = |status: &Status| engine::find_condition(status.object(), READY).cloned();
         let (before, Some(after)) = (ready(&declaration.stored), ready(status)) else {
             return;
@@ -281,7 +281,7 @@ impl<S: Store> PageDriver<S> {
                     first.field, first.observed, first.desired
                 ),
             };
-            self.store.tell(declaration, event);
+            self.store.emit_event(declaration, event);
         }
         let quiet = [
             Reason::Progressing,
@@ -303,14 +303,14 @@ impl<S: Store> PageDriver<S> {
                 reason: after.reason,
                 note: after.message,
             };
-            self.store.tell(declaration, event);
+            self.store.emit_event(declaration, event);
         } else if after.status == "True" && !was.is_empty() && !quiet.contains(&was.as_str()) {
             let event = Event {
                 kind: EventKind::Normal,
                 reason: "Recovered".into(),
                 note: format!("no longer {was}"),
             };
-            self.store.tell(declaration, event);
+            self.store.emit_event(declaration, event);
         }
     }
 }
