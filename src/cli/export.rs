@@ -4,6 +4,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
+use jiff::Timestamp;
 use serde_json::Value;
 
 use super::progress::{note, print_problems};
@@ -314,13 +315,14 @@ async fn read(
     options: &ExportOptions,
     user_grants: bool,
 ) -> Result<(Option<Snapshot>, Vec<String>), Failure> {
+    let began = Timestamp::now();
     let mut snapshot = Snapshot::default();
     let mut notes = Vec::new();
     for kind in CollectionKind::ALL {
         if !options.needs(kind) {
             continue;
         }
-        match patiently(async || page.read(kind).await).await {
+        match patiently(async || page.read(kind, began).await).await {
             Ok(reading) => snapshot.store(reading),
             Err(error) if kind == CollectionKind::Page && error.is_not_found() => {
                 return Ok((None, notes));
@@ -333,12 +335,14 @@ async fn read(
     }
     let open = patiently(async || page.read_open_incidents().await);
     let open = open.await.map_err(Failure::Statuspage)?;
-    snapshot.merge_incidents(open, jiff::Timestamp::now());
+    snapshot.merge_incidents(open, began);
     let members = snapshot.organization_users.iter().flat_map(|list| &list.items);
     let members: Vec<String> = members.map(|member| member.id.clone()).collect();
     for member in members {
-        match patiently(async || page.read_permissions(&member).await).await {
-            Ok(permissions) => snapshot.store_permissions(&member, permissions),
+        match patiently(async || page.own_organization()?.permissions(&member).await).await {
+            Ok(value) => {
+                snapshot.permissions.insert(member, Dated { value, read_at: began });
+            }
             Err(error) if is_left_out(CollectionKind::OrganizationUsers, &error) => {
                 notes.push(format!(
                     "the roles of member {member} are left out: {}",
@@ -349,18 +353,18 @@ async fn read(
         }
     }
     if user_grants {
-        read_grants(page, &mut snapshot).await?;
+        read_grants(page, &mut snapshot, began).await?;
     }
     if options.personal_data {
         let open = snapshot.incidents.iter().flat_map(|list| &list.items);
         let open = open.filter(|incident| !incident.status.as_ref().is_some_and(IncidentStatus::is_over));
         let open: Vec<String> = open.map(|incident| incident.id.clone()).collect();
         for incident in open {
-            let read_at = jiff::Timestamp::now();
             let subscribers = page.incidents().subscribers(&incident);
             match patiently(async || subscribers.list().await).await {
                 Ok(Listing { items: value, .. }) => {
-                    snapshot.store_incident_subscribers(&incident, Dated { value, read_at })
+                    let read = Dated { value, read_at: began };
+                    snapshot.incident_subscribers.insert(incident, read);
                 }
                 Err(error) if is_left_out(CollectionKind::Subscribers, &error) => {
                     let why = described(&error);
@@ -374,14 +378,20 @@ async fn read(
 }
 
 /// What each page access user may see beside its groups is in no list.
-async fn read_grants(page: &PageHandle, snapshot: &mut Snapshot) -> Result<(), Failure> {
+async fn read_grants(page: &PageHandle, snapshot: &mut Snapshot, read_at: Timestamp) -> Result<(), Failure> {
     let users = snapshot.page_access_users.iter().flat_map(|list| &list.items);
     let users: Vec<String> = users.map(|user| user.id.clone()).collect();
     for user in users {
-        let components = patiently(async || page.read_user_components(&user).await);
-        snapshot.store_user_components(&user, components.await.map_err(Failure::Statuspage)?);
-        let metrics = patiently(async || page.read_user_metrics(&user).await);
-        snapshot.store_user_metrics(&user, metrics.await.map_err(Failure::Statuspage)?);
+        let (components, metrics) = (
+            page.page_access_users().components(&user),
+            page.page_access_users().metrics(&user),
+        );
+        let value = patiently(async || components.ids().await);
+        let value = value.await.map_err(Failure::Statuspage)?;
+        snapshot.user_components.insert(user.clone(), Dated { value, read_at });
+        let value = patiently(async || metrics.ids().await);
+        let value = value.await.map_err(Failure::Statuspage)?;
+        snapshot.user_metrics.insert(user, Dated { value, read_at });
     }
     Ok(())
 }

@@ -1,7 +1,9 @@
 //! Sends one request of a plan and folds the reply into the snapshot.
 
 use crate::engine::{Reply, Request};
-use crate::statuspage::{Error, PageHandle, Snapshot, SubscriberSelection};
+use crate::statuspage::{
+    Error, Identified, ObjectKind, OrganizationUser, PageHandle, Snapshot, SubscriberSelection, Written,
+};
 
 /// Sends a request. The snapshot shows its effect afterwards.
 pub(super) async fn perform(page: &PageHandle, snapshot: &mut Snapshot, request: &Request) -> Result<Reply, Error> {
@@ -10,51 +12,19 @@ pub(super) async fn perform(page: &PageHandle, snapshot: &mut Snapshot, request:
             snapshot.put_page(page.update(write).await?);
             Reply::Done
         }
-        Request::CreateComponent(write) => {
-            let component = page.components().create(write).await?;
-            let id = component.id.clone();
-            snapshot.put_component(component);
-            Reply::Created(id, None)
-        }
-        Request::UpdateComponent(id, write) => {
-            snapshot.put_component(page.components().update(id, write).await?);
-            Reply::Done
-        }
-        Request::DeleteComponent(id) => {
-            gone_is_done(page.components().delete(id).await)?;
-            snapshot.remove_component(id);
-            Reply::Done
-        }
-        Request::CreateComponentGroup(write) => {
-            let group = page.component_groups().create(write).await?;
-            let id = group.id.clone();
-            snapshot.put_component_group(group);
-            Reply::Created(id, None)
-        }
-        Request::UpdateComponentGroup(id, write) => {
-            snapshot.put_component_group(page.component_groups().update(id, write).await?);
-            Reply::Done
-        }
-        Request::DeleteComponentGroup(id) => {
-            gone_is_done(page.component_groups().delete(id).await.map(drop))?;
-            snapshot.remove_component_group(id);
-            Reply::Done
-        }
+        Request::CreateComponent(write) => created(snapshot, page.components().create(write).await?),
+        Request::UpdateComponent(id, write) => changed(snapshot, page.components().update(id, write).await?),
+        Request::CreateComponentGroup(write) => created(snapshot, page.component_groups().create(write).await?),
+        Request::UpdateComponentGroup(id, write) => changed(snapshot, page.component_groups().update(id, write).await?),
         Request::CreateIncident(write) => {
             let incident = page.incidents().create(write).await?;
-            let id = incident.id.clone();
-            snapshot.put_incident(incident.clone());
-            Reply::Created(id, Some(Box::new(incident)))
+            snapshot.put(incident.clone());
+            Reply::Created(incident.id.clone(), Some(Box::new(incident)))
         }
         Request::UpdateIncident(id, write) => {
             let incident = page.incidents().update(id, write).await?;
-            snapshot.put_incident(incident.clone());
+            snapshot.put(incident.clone());
             Reply::Incident(Box::new(incident))
-        }
-        Request::DeleteIncident(id) => {
-            gone_is_done(page.incidents().delete(id).await.map(drop))?;
-            snapshot.remove_incident(id);
-            Reply::Done
         }
         Request::UpdateIncidentUpdate(incident, id, write) => {
             let update = page.incidents().correct_update(incident, id, write).await?;
@@ -75,36 +45,24 @@ pub(super) async fn perform(page: &PageHandle, snapshot: &mut Snapshot, request:
             snapshot.put_postmortem(incident, &postmortem);
             Reply::Done
         }
-        Request::CreateMetricsProvider(write) => {
-            let provider = page.metrics_providers().create(write).await?;
-            let id = provider.id.clone();
-            snapshot.put_metrics_provider(provider);
-            Reply::Created(id, None)
+        Request::CreateIncidentSubscriber(incident, write) => {
+            let subscriber = page.incidents().subscribers(incident).create(write).await?;
+            snapshot.put_incident_subscriber(incident, subscriber);
+            Reply::Done
         }
+        Request::DeleteIncidentSubscriber(incident, id) => {
+            gone_is_done(page.incidents().subscribers(incident).delete(id).await)?;
+            snapshot.remove_incident_subscriber(incident, id);
+            Reply::Done
+        }
+        Request::CreateMetricsProvider(write) => created(snapshot, page.metrics_providers().create(write).await?),
         Request::UpdateMetricsProvider(id, write) => {
-            snapshot.put_metrics_provider(page.metrics_providers().update(id, write).await?);
-            Reply::Done
-        }
-        Request::DeleteMetricsProvider(id) => {
-            gone_is_done(page.metrics_providers().delete(id).await.map(drop))?;
-            snapshot.remove_metrics_provider(id);
-            Reply::Done
+            changed(snapshot, page.metrics_providers().update(id, write).await?)
         }
         Request::CreateMetric(provider, write) => {
-            let metric = page.metrics_providers().create_metric(provider, write).await?;
-            let id = metric.id.clone();
-            snapshot.put_metric(metric);
-            Reply::Created(id, None)
+            created(snapshot, page.metrics_providers().create_metric(provider, write).await?)
         }
-        Request::UpdateMetric(id, write) => {
-            snapshot.put_metric(page.metrics().update(id, write).await?);
-            Reply::Done
-        }
-        Request::DeleteMetric(id) => {
-            gone_is_done(page.metrics().delete(id).await.map(drop))?;
-            snapshot.remove_metric(id);
-            Reply::Done
-        }
+        Request::UpdateMetric(id, write) => changed(snapshot, page.metrics().update(id, write).await?),
         Request::SubmitMetricData(points) => {
             page.metrics().send_points(points).await?;
             Reply::Done
@@ -113,31 +71,10 @@ pub(super) async fn perform(page: &PageHandle, snapshot: &mut Snapshot, request:
             page.metrics().delete_points(id).await?;
             Reply::Done
         }
-        Request::CreateIncidentSubscriber(incident, write) => {
-            let subscriber = page.incidents().subscribers(incident).create(write).await?;
-            snapshot.put_incident_subscriber(incident, subscriber);
-            Reply::Done
-        }
-        Request::DeleteIncidentSubscriber(incident, id) => {
-            gone_is_done(page.incidents().subscribers(incident).delete(id).await.map(drop))?;
-            snapshot.remove_incident_subscriber(incident, id);
-            Reply::Done
-        }
-        Request::CreateSubscriber(write) => {
-            let subscriber = page.subscribers().create(write).await?;
-            let id = subscriber.id.clone();
-            snapshot.put_subscriber(subscriber);
-            Reply::Created(id, None)
-        }
+        Request::CreateSubscriber(write) => created(snapshot, page.subscribers().create(write).await?),
         Request::UpdateSubscriber(id, components) => {
             let subscriber = page.subscribers().update_components(id, components.as_deref()).await?;
-            snapshot.put_subscriber(subscriber);
-            Reply::Done
-        }
-        Request::DeleteSubscriber(id, quietly) => {
-            gone_is_done(page.subscribers().delete(id, !quietly).await.map(drop))?;
-            snapshot.remove_subscriber(id);
-            Reply::Done
+            changed(snapshot, subscriber)
         }
         Request::ResendConfirmation(id) => {
             page.subscribers().resend_confirmation(id).await?;
@@ -153,21 +90,10 @@ pub(super) async fn perform(page: &PageHandle, snapshot: &mut Snapshot, request:
             snapshot.put_status_embed(page.update_status_embed_config(write).await?);
             Reply::Done
         }
-        Request::CreateIncidentTemplate(write) => {
-            let template = page.incident_templates().create(write).await?;
-            let id = template.id.clone();
-            snapshot.put_incident_template(template);
-            Reply::Created(id, None)
-        }
-        Request::CreatePageAccessUser(write) => {
-            let user = page.page_access_users().create(write).await?;
-            let id = user.id.clone();
-            snapshot.put_page_access_user(user);
-            Reply::Created(id, None)
-        }
+        Request::CreateIncidentTemplate(write) => created(snapshot, page.incident_templates().create(write).await?),
+        Request::CreatePageAccessUser(write) => created(snapshot, page.page_access_users().create(write).await?),
         Request::UpdatePageAccessUser(id, write) => {
-            snapshot.put_page_access_user(page.page_access_users().update(id, write).await?);
-            Reply::Done
+            changed(snapshot, page.page_access_users().update(id, write).await?)
         }
         Request::GrantComponents(user, ids) => {
             page.page_access_users().components(user).replace(ids).await?;
@@ -179,49 +105,49 @@ pub(super) async fn perform(page: &PageHandle, snapshot: &mut Snapshot, request:
             snapshot.put_user_metrics(user, ids);
             Reply::Done
         }
-        Request::DeletePageAccessUser(id) => {
-            gone_is_done(page.page_access_users().delete(id).await)?;
-            snapshot.remove_page_access_user(id);
-            Reply::Done
-        }
-        Request::CreatePageAccessGroup(write) => {
-            let group = page.page_access_groups().create(write).await?;
-            let id = group.id.clone();
-            snapshot.put_page_access_group(group);
-            Reply::Created(id, None)
-        }
+        Request::CreatePageAccessGroup(write) => created(snapshot, page.page_access_groups().create(write).await?),
         Request::UpdatePageAccessGroup(id, write) => {
-            snapshot.put_page_access_group(page.page_access_groups().update(id, write).await?);
-            Reply::Done
+            changed(snapshot, page.page_access_groups().update(id, write).await?)
         }
-        Request::DeletePageAccessGroup(id) => {
-            gone_is_done(page.page_access_groups().delete(id).await.map(drop))?;
-            snapshot.remove_page_access_group(id);
-            Reply::Done
-        }
-        Request::CreateOrganizationUser(write) => {
-            let user = page.own_organization()?.create_user(write).await?;
-            let id = user.id.clone();
-            snapshot.put_organization_user(user);
-            Reply::Created(id, None)
-        }
-        Request::DeleteOrganizationUser(id) => {
-            gone_is_done(page.own_organization()?.delete_user(id).await.map(drop))?;
-            snapshot.remove_organization_user(id);
-            Reply::Done
-        }
+        Request::CreateOrganizationUser(write) => created(snapshot, page.own_organization()?.create_user(write).await?),
         Request::SetPermissions(id, permissions) => {
             let after = page.own_organization()?.set_permissions(id, permissions).await?;
             snapshot.put_permissions(id, after);
             Reply::Done
         }
+        Request::Delete(kind, id) => {
+            gone_is_done(page.delete_object(*kind, id).await)?;
+            snapshot.remove_object(*kind, id);
+            Reply::Done
+        }
+        Request::DeleteSubscriberQuietly(id) => {
+            gone_is_done(page.subscribers().delete(id, false).await)?;
+            snapshot.remove_object(ObjectKind::Subscriber, id);
+            Reply::Done
+        }
+        Request::DeleteOrganizationUser(id) => {
+            gone_is_done(page.own_organization()?.delete_user(id).await)?;
+            snapshot.remove::<OrganizationUser>(id);
+            Reply::Done
+        }
     })
 }
 
+fn created<T: Written + Identified>(snapshot: &mut Snapshot, object: T) -> Reply {
+    let id = object.id().to_owned();
+    snapshot.put(object);
+    Reply::Created(id, None)
+}
+
+fn changed(snapshot: &mut Snapshot, object: impl Written) -> Reply {
+    snapshot.put(object);
+    Reply::Done
+}
+
 /// An object that is not there any more is deleted.
-fn gone_is_done(result: Result<(), Error>) -> Result<(), Error> {
+fn gone_is_done(result: Result<impl Sized, Error>) -> Result<(), Error> {
     match result {
-        Err(error) if error.is_not_found() => Ok(()),
-        other => other,
+        Err(error) if !error.is_not_found() => Err(error),
+        _ => Ok(()),
     }
 }

@@ -2,340 +2,209 @@
 //! tests of the engine run against it.
 
 use jiff::Timestamp;
-use serde_json::{Map, Value};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value, json};
 
 use super::record::Reply;
 use super::request::Request;
 use crate::statuspage::{
     Component, ComponentGroup, Dated, Incident, IncidentImpact, IncidentStatus, IncidentTemplate, IncidentUpdate,
-    Metric, MetricsProvider, OrganizationUser, Page, PageAccessGroup, PageAccessUser, Permissions, Snapshot,
-    Subscriber,
+    IncidentWrite, Listed, Metric, MetricsProvider, OrganizationUser, PageAccessGroup, PageAccessUser, Snapshot,
+    Subscriber, Written,
 };
 
 /// Performs a request on a snapshot and answers as the page would. `new_id` names what is created.
 pub fn perform(snapshot: &mut Snapshot, request: &Request, new_id: &str, now: Timestamp) -> Reply {
-    let created = || Reply::Created(new_id.to_owned(), None);
+    let new = New { id: new_id, now };
     match request {
         Request::UpdatePage(write) => {
             if let Some(page) = snapshot.page.clone() {
-                snapshot.put_page(merged::<Page, _>(&page, &**write));
+                snapshot.put_page(merged(&page, write));
             }
-            Reply::Done
         }
-        Request::CreateComponent(write) => {
-            let new = Component {
-                id: new_id.into(),
-                created_at: Some(now),
-                ..Default::default()
-            };
-            snapshot.put_component(merged(&new, write));
-            created()
-        }
-        Request::UpdateComponent(id, write) => {
-            let known = snapshot.components.as_ref().and_then(|list| list.get(id)).cloned();
-            if let Some(known) = known {
-                snapshot.put_component(merged(&known, write));
-            }
-            Reply::Done
-        }
-        Request::DeleteComponent(id) => {
-            snapshot.remove_component(id);
-            Reply::Done
-        }
-        Request::CreateComponentGroup(write) => {
-            let new = ComponentGroup {
-                id: new_id.into(),
-                created_at: Some(now),
-                ..Default::default()
-            };
-            snapshot.put_component_group(merged(&new, write));
-            created()
-        }
+        Request::CreateComponent(write) => return new.create::<Component>(snapshot, write),
+        Request::UpdateComponent(id, write) => update::<Component>(snapshot, id, write),
+        Request::CreateComponentGroup(write) => return new.create::<ComponentGroup>(snapshot, write),
         Request::UpdateComponentGroup(id, write) => {
-            let row = snapshot.components.as_ref().and_then(|list| list.get(id)).cloned();
-            if let Some(row) = row {
+            if let Some(row) = snapshot.get::<Component>(id) {
                 let known = ComponentGroup {
                     id: id.clone(),
-                    description: row.description,
+                    description: row.description.clone(),
                     ..Default::default()
                 };
-                snapshot.put_component_group(merged(&known, write));
+                snapshot.put(merged(&known, write));
             }
-            Reply::Done
-        }
-        Request::DeleteComponentGroup(id) => {
-            snapshot.remove_component_group(id);
-            Reply::Done
         }
         Request::CreateIncident(write) => {
-            let new = Incident {
-                id: new_id.into(),
-                created_at: Some(now),
-                ..Default::default()
-            };
-            let incident = incident_after(snapshot, new, write, &format!("{new_id}-u0"), now);
-            snapshot.put_incident(incident.clone());
-            let nobody = Dated {
-                value: Vec::new(),
-                read_at: now,
-            };
-            snapshot.store_incident_subscribers(new_id, nobody);
-            Reply::Created(new_id.to_owned(), Some(Box::new(incident)))
+            let incident = incident_after(snapshot, new.object(&()), write, &format!("{new_id}-u0"), now);
+            snapshot.put(incident.clone());
+            let nobody = new.empty();
+            snapshot.incident_subscribers.insert(new_id.to_owned(), nobody);
+            return Reply::Created(new_id.to_owned(), Some(Box::new(incident)));
         }
         Request::UpdateIncident(id, write) => {
-            let known = snapshot.incidents.as_ref().and_then(|list| list.get(id)).cloned();
+            let known = snapshot.get::<Incident>(id).cloned();
             let known = known.unwrap_or_else(|| Incident {
                 id: id.clone(),
                 ..Default::default()
             });
             let update = format!("{id}-u{}", known.incident_updates.len());
             let incident = incident_after(snapshot, known, write, &update, now);
-            snapshot.put_incident(incident.clone());
-            Reply::Incident(Box::new(incident))
-        }
-        Request::DeleteIncident(id) => {
-            snapshot.remove_incident(id);
-            Reply::Done
+            snapshot.put(incident.clone());
+            return Reply::Incident(Box::new(incident));
         }
         Request::UpdateIncidentUpdate(incident, id, write) => {
-            let known = snapshot
-                .incidents
-                .as_ref()
-                .and_then(|list| list.get(incident))
-                .and_then(|incident| incident.incident_updates.iter().find(|update| update.id == *id))
-                .cloned();
-            if let Some(known) = known {
-                snapshot.put_incident_update(incident, merged(&known, write));
+            let known = snapshot.get::<Incident>(incident);
+            let known = known.and_then(|incident| incident.incident_updates.iter().find(|update| update.id == *id));
+            if let Some(update) = known.map(|known| merged(known, write)) {
+                snapshot.put_incident_update(incident, update);
             }
-            Reply::Done
         }
-        Request::WritePostmortem(..) => Reply::Done,
         Request::PublishPostmortem(id, _) | Request::RevertPostmortem(id) => {
-            let known = snapshot.incidents.as_ref().and_then(|list| list.get(id)).cloned();
-            if let Some(mut incident) = known {
+            if let Some(mut incident) = snapshot.get::<Incident>(id).cloned() {
                 incident.postmortem_published_at = matches!(request, Request::PublishPostmortem(..)).then_some(now);
-                snapshot.put_incident(incident);
+                snapshot.put(incident);
             }
-            Reply::Done
         }
-        Request::CreateMetricsProvider(write) => {
-            let new = MetricsProvider {
-                id: new_id.into(),
-                created_at: Some(now),
-                ..Default::default()
-            };
-            snapshot.put_metrics_provider(merged(&new, &**write));
-            created()
-        }
-        Request::UpdateMetricsProvider(id, write) => {
-            let known = snapshot
-                .metrics_providers
-                .as_ref()
-                .and_then(|list| list.get(id))
-                .cloned();
-            if let Some(known) = known {
-                snapshot.put_metrics_provider(merged(&known, &**write));
-            }
-            Reply::Done
-        }
-        Request::DeleteMetricsProvider(id) => {
-            snapshot.remove_metrics_provider(id);
-            Reply::Done
-        }
-        Request::CreateMetric(provider, write) => {
-            let new = Metric {
-                id: new_id.into(),
-                metrics_provider_id: Some(provider.clone()),
-                created_at: Some(now),
-                ..Default::default()
-            };
-            snapshot.put_metric(merged(&new, &**write));
-            created()
-        }
-        Request::UpdateMetric(id, write) => {
-            let known = snapshot.metrics.as_ref().and_then(|list| list.get(id)).cloned();
-            if let Some(known) = known {
-                snapshot.put_metric(merged(&known, &**write));
-            }
-            Reply::Done
-        }
-        Request::DeleteMetric(id) => {
-            snapshot.remove_metric(id);
-            Reply::Done
-        }
-        Request::SubmitMetricData(_) | Request::ResetMetricData(_) => Reply::Done,
         Request::CreateIncidentSubscriber(incident, write) => {
-            let new = Subscriber {
-                id: new_id.into(),
-                created_at: Some(now),
-                ..Default::default()
-            };
-            snapshot.put_incident_subscriber(incident, merged(&new, &**write));
-            Reply::Done
+            snapshot.put_incident_subscriber(incident, new.object(write));
         }
-        Request::DeleteIncidentSubscriber(incident, id) => {
-            snapshot.remove_incident_subscriber(incident, id);
-            Reply::Done
+        Request::DeleteIncidentSubscriber(incident, id) => snapshot.remove_incident_subscriber(incident, id),
+        Request::CreateMetricsProvider(write) => return new.create::<MetricsProvider>(snapshot, write),
+        Request::UpdateMetricsProvider(id, write) => update::<MetricsProvider>(snapshot, id, write),
+        Request::CreateMetric(provider, write) => {
+            snapshot.put(Metric {
+                metrics_provider_id: Some(provider.clone()),
+                ..new.object(write)
+            });
+            return new.created();
         }
+        Request::UpdateMetric(id, write) => update::<Metric>(snapshot, id, write),
         Request::CreateSubscriber(write) => {
-            let new = Subscriber {
-                id: new_id.into(),
-                created_at: Some(now),
-                ..Default::default()
-            };
-            let mut subscriber = merged(&new, &**write);
-            subscriber.components = write.component_ids.clone().unwrap_or_default();
-            snapshot.put_subscriber(subscriber);
-            created()
+            snapshot.put(Subscriber {
+                components: write.component_ids.clone().unwrap_or_default(),
+                ..new.object(write)
+            });
+            return new.created();
         }
         Request::UpdateSubscriber(id, components) => {
-            let known = snapshot.subscribers.as_ref().and_then(|list| list.get(id)).cloned();
-            if let Some(mut known) = known {
-                known.components = components.clone().unwrap_or_default();
-                snapshot.put_subscriber(known);
+            if let Some(known) = snapshot.get::<Subscriber>(id).cloned() {
+                snapshot.put(Subscriber {
+                    components: components.clone().unwrap_or_default(),
+                    ..known
+                });
             }
-            Reply::Done
         }
-        Request::DeleteSubscriber(id, _) => {
-            snapshot.remove_subscriber(id);
-            Reply::Done
-        }
-        Request::ResendConfirmation(_) => Reply::Done,
-        Request::ReactivateSubscriber(id) => {
-            snapshot.reactivate_subscriber(id);
-            Reply::Done
-        }
+        Request::ReactivateSubscriber(id) => snapshot.reactivate_subscriber(id),
         Request::UpdateStatusEmbed(write) => {
-            let known = snapshot.status_embed.as_ref().map(|known| known.value.clone());
-            if let Some(known) = known {
-                snapshot.put_status_embed(merged(&known, &**write));
+            if let Some(known) = snapshot.status_embed.as_ref().map(|known| merged(&known.value, write)) {
+                snapshot.put_status_embed(known);
             }
-            Reply::Done
         }
         Request::CreateIncidentTemplate(write) => {
-            let new = IncidentTemplate {
-                id: new_id.into(),
-                ..Default::default()
-            };
-            let mut template = merged(&new, &**write);
             let ids = write.component_ids.iter().flatten();
-            let known = |id: &String| snapshot.components.as_ref().and_then(|list| list.get(id));
-            template.components = ids.filter_map(known).cloned().collect();
-            snapshot.put_incident_template(template);
-            created()
+            let components = ids.filter_map(|id| snapshot.get::<Component>(id)).cloned().collect();
+            snapshot.put(IncidentTemplate {
+                components,
+                ..new.object(write)
+            });
+            return new.created();
         }
         Request::CreatePageAccessUser(write) => {
-            let new = PageAccessUser {
-                id: new_id.into(),
-                created_at: Some(now),
-                ..Default::default()
-            };
-            snapshot.put_page_access_user(merged(&new, &**write));
             // Nobody can read them from a user that does not exist yet.
-            let none = Dated {
-                value: Vec::new(),
-                read_at: now,
-            };
-            snapshot.store_user_components(new_id, none.clone());
-            snapshot.store_user_metrics(new_id, none);
-            created()
+            snapshot.user_components.insert(new_id.to_owned(), new.empty());
+            snapshot.user_metrics.insert(new_id.to_owned(), new.empty());
+            return new.create::<PageAccessUser>(snapshot, write);
         }
-        Request::UpdatePageAccessUser(id, write) => {
-            let known = snapshot
-                .page_access_users
-                .as_ref()
-                .and_then(|list| list.get(id))
-                .cloned();
-            if let Some(known) = known {
-                snapshot.put_page_access_user(merged(&known, &**write));
-            }
-            Reply::Done
-        }
-        Request::GrantComponents(user, ids) => {
-            snapshot.put_user_components(user, ids);
-            Reply::Done
-        }
-        Request::GrantMetrics(user, ids) => {
-            snapshot.put_user_metrics(user, ids);
-            Reply::Done
-        }
-        Request::DeletePageAccessUser(id) => {
-            snapshot.remove_page_access_user(id);
-            Reply::Done
-        }
-        Request::CreatePageAccessGroup(write) => {
-            let new = PageAccessGroup {
-                id: new_id.into(),
-                created_at: Some(now),
-                ..Default::default()
-            };
-            snapshot.put_page_access_group(merged(&new, &**write));
-            created()
-        }
-        Request::UpdatePageAccessGroup(id, write) => {
-            let known = snapshot
-                .page_access_groups
-                .as_ref()
-                .and_then(|list| list.get(id))
-                .cloned();
-            if let Some(known) = known {
-                snapshot.put_page_access_group(merged(&known, &**write));
-            }
-            Reply::Done
-        }
-        Request::DeletePageAccessGroup(id) => {
-            snapshot.remove_page_access_group(id);
-            Reply::Done
-        }
+        Request::UpdatePageAccessUser(id, write) => update::<PageAccessUser>(snapshot, id, write),
+        Request::GrantComponents(user, ids) => snapshot.put_user_components(user, ids),
+        Request::GrantMetrics(user, ids) => snapshot.put_user_metrics(user, ids),
+        Request::CreatePageAccessGroup(write) => return new.create::<PageAccessGroup>(snapshot, write),
+        Request::UpdatePageAccessGroup(id, write) => update::<PageAccessGroup>(snapshot, id, write),
         Request::CreateOrganizationUser(write) => {
-            let new = OrganizationUser {
-                id: new_id.into(),
-                created_at: Some(now),
-                ..Default::default()
-            };
-            snapshot.put_organization_user(merged(&new, &**write));
             // Nobody can read them from a member that does not exist yet.
-            let none = Dated {
-                value: Permissions::default(),
-                read_at: now,
-            };
-            snapshot.store_permissions(new_id, none);
-            created()
+            snapshot.permissions.insert(new_id.to_owned(), new.empty());
+            return new.create::<OrganizationUser>(snapshot, write);
         }
-        Request::DeleteOrganizationUser(id) => {
-            snapshot.remove_organization_user(id);
-            Reply::Done
-        }
-        Request::SetPermissions(id, permissions) => {
-            snapshot.put_permissions(id, permissions.clone());
-            Reply::Done
+        Request::SetPermissions(id, permissions) => snapshot.put_permissions(id, permissions.clone()),
+        Request::Delete(kind, id) => snapshot.remove_object(*kind, id),
+        Request::DeleteSubscriberQuietly(id) => snapshot.remove::<Subscriber>(id),
+        Request::DeleteOrganizationUser(id) => snapshot.remove::<OrganizationUser>(id),
+        // Nothing of these is seen in a snapshot.
+        Request::WritePostmortem(..)
+        | Request::SubmitMetricData(_)
+        | Request::ResetMetricData(_)
+        | Request::ResendConfirmation(_) => {}
+    }
+    Reply::Done
+}
+
+/// What a model needs of an object to create and change it.
+trait Model: Written + Serialize + DeserializeOwned + Clone {}
+impl<T: Written + Serialize + DeserializeOwned + Clone> Model for T {}
+
+/// What is created: its id, and when.
+struct New<'a> {
+    id: &'a str,
+    now: Timestamp,
+}
+
+impl New<'_> {
+    fn create<T: Model + Default>(&self, snapshot: &mut Snapshot, write: &impl Serialize) -> Reply {
+        snapshot.put(self.object::<T>(write));
+        self.created()
+    }
+
+    fn created(&self) -> Reply {
+        Reply::Created(self.id.to_owned(), None)
+    }
+
+    /// A new object with the sent fields.
+    fn object<T: Model + Default>(&self, write: &impl Serialize) -> T {
+        let mut sent = fields(write);
+        sent.insert("id".to_owned(), json!(self.id));
+        sent.insert("created_at".to_owned(), json!(self.now));
+        merged(&T::default(), &sent)
+    }
+
+    /// What is known to be empty, because it belongs to something new.
+    fn empty<T: Default>(&self) -> Dated<T> {
+        Dated {
+            value: T::default(),
+            read_at: self.now,
         }
     }
 }
 
+fn update<T: Model + Listed>(snapshot: &mut Snapshot, id: &str, write: &impl Serialize) {
+    if let Some(changed) = snapshot.get::<T>(id).map(|known| merged(known, write)) {
+        snapshot.put(changed);
+    }
+}
+
 /// A remote object with the sent fields in place of its own.
-fn merged<T, W>(known: &T, write: &W) -> T
-where
-    T: serde::Serialize + serde::de::DeserializeOwned + Clone,
-    W: serde::Serialize,
-{
-    let object = |value: Result<Value, serde_json::Error>| match value {
-        Ok(Value::Object(map)) => map,
+fn merged<T: Serialize + DeserializeOwned + Clone>(known: &T, write: &impl Serialize) -> T {
+    let mut all = fields(known);
+    all.extend(fields(write));
+    serde_json::from_value(Value::Object(all)).unwrap_or_else(|_| known.clone())
+}
+
+fn fields(value: &impl Serialize) -> Map<String, Value> {
+    match serde_json::to_value(value) {
+        Ok(Value::Object(fields)) => fields,
         _ => Map::new(),
-    };
-    let mut fields = object(serde_json::to_value(known));
-    fields.extend(object(serde_json::to_value(write)));
-    serde_json::from_value(Value::Object(fields)).unwrap_or_else(|_| known.clone())
+    }
 }
 
 fn incident_after(
     snapshot: &Snapshot,
     known: Incident,
-    write: &crate::statuspage::IncidentWrite,
+    write: &IncidentWrite,
     update_id: &str,
     now: Timestamp,
 ) -> Incident {
-    let plain = crate::statuspage::IncidentWrite {
+    let plain = IncidentWrite {
         components: None,
         component_ids: None,
         body: None,

@@ -23,26 +23,24 @@ pub struct Publication<'a> {
 /// One remote write: exactly one HTTP request.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Request {
+    /// Deletes the object with this id, and what the service deletes with it; a subscriber is told.
+    Delete(ObjectKind, String),
+    /// Unsubscribes the subscriber with this id and says nothing to it.
+    DeleteSubscriberQuietly(String),
     /// Changes settings of the page.
     UpdatePage(Box<PageWrite>),
     /// Creates a component.
     CreateComponent(ComponentWrite),
     /// Changes the component with this id.
     UpdateComponent(String, ComponentWrite),
-    /// Deletes the component with this id.
-    DeleteComponent(String),
     /// Creates a group.
     CreateComponentGroup(ComponentGroupWrite),
     /// Changes the group with this id.
     UpdateComponentGroup(String, ComponentGroupWrite),
-    /// Deletes the group with this id; its components stay.
-    DeleteComponentGroup(String),
     /// Creates an incident, with its first update.
     CreateIncident(Box<IncidentWrite>),
     /// Changes the incident with this id; a body publishes an update.
     UpdateIncident(String, Box<IncidentWrite>),
-    /// Deletes the incident with this id and its history.
-    DeleteIncident(String),
     /// Corrects a published update: incident, update, change.
     UpdateIncidentUpdate(String, String, IncidentUpdateWrite),
     /// Stores the draft of the postmortem of this incident.
@@ -59,14 +57,10 @@ pub enum Request {
     CreateMetricsProvider(Box<MetricsProviderWrite>),
     /// Changes the provider with this id.
     UpdateMetricsProvider(String, Box<MetricsProviderWrite>),
-    /// Deletes the provider with this id and its metrics.
-    DeleteMetricsProvider(String),
     /// Creates a metric under the provider with this id.
     CreateMetric(String, Box<MetricWrite>),
     /// Changes the metric with this id.
     UpdateMetric(String, Box<MetricWrite>),
-    /// Deletes the metric with this id and its data.
-    DeleteMetric(String),
     /// Sends data points, by metric id.
     SubmitMetricData(BTreeMap<String, Vec<MetricPoint>>),
     /// Removes all data points of the metric with this id.
@@ -75,8 +69,6 @@ pub enum Request {
     CreateSubscriber(Box<SubscriberWrite>),
     /// Chooses what the subscriber with this id hears about; none is everything.
     UpdateSubscriber(String, Option<Vec<String>>),
-    /// Unsubscribes the subscriber with this id; true says nothing to it.
-    DeleteSubscriber(String, bool),
     /// Asks the subscriber with this id to confirm once more.
     ResendConfirmation(String),
     /// Takes the subscriber with this id out of quarantine.
@@ -93,14 +85,10 @@ pub enum Request {
     GrantComponents(String, Vec<String>),
     /// Grants exactly these metrics to the page access user with this id.
     GrantMetrics(String, Vec<String>),
-    /// Deletes the page access user with this id.
-    DeletePageAccessUser(String),
     /// Creates a page access group.
     CreatePageAccessGroup(Box<PageAccessGroupWrite>),
     /// Changes the page access group with this id.
     UpdatePageAccessGroup(String, Box<PageAccessGroupWrite>),
-    /// Deletes the page access group with this id; its users stay.
-    DeletePageAccessGroup(String),
     /// Creates a member of the page's organization.
     CreateOrganizationUser(Box<OrganizationUserWrite>),
     /// Deletes the member of the organization with this id.
@@ -152,6 +140,23 @@ impl Request {
     pub fn method(&self) -> &'static str {
         use Request::*;
         match self {
+            UpdatePage(_)
+            | UpdateStatusEmbed(_)
+            | UpdateComponent(..)
+            | UpdateComponentGroup(..)
+            | UpdateIncident(..)
+            | UpdateIncidentUpdate(..)
+            | UpdateMetricsProvider(..)
+            | UpdateMetric(..)
+            | UpdateSubscriber(..)
+            | UpdatePageAccessUser(..)
+            | UpdatePageAccessGroup(..) => "PATCH",
+            WritePostmortem(..) | PublishPostmortem(..) | RevertPostmortem(_) | SetPermissions(..) => "PUT",
+            Delete(..)
+            | DeleteSubscriberQuietly(_)
+            | DeleteOrganizationUser(_)
+            | DeleteIncidentSubscriber(..)
+            | ResetMetricData(_) => "DELETE",
             CreateComponent(_)
             | CreateComponentGroup(_)
             | CreateIncident(_)
@@ -168,29 +173,6 @@ impl Request {
             | GrantMetrics(..)
             | CreatePageAccessGroup(_)
             | CreateOrganizationUser(_) => "POST",
-            WritePostmortem(..) | PublishPostmortem(..) | RevertPostmortem(_) | SetPermissions(..) => "PUT",
-            DeleteComponent(_)
-            | DeleteComponentGroup(_)
-            | DeleteIncident(_)
-            | DeleteMetricsProvider(_)
-            | DeleteMetric(_)
-            | ResetMetricData(_)
-            | DeleteSubscriber(..)
-            | DeleteIncidentSubscriber(..)
-            | DeletePageAccessUser(_)
-            | DeletePageAccessGroup(_)
-            | DeleteOrganizationUser(_) => "DELETE",
-            UpdatePage(_)
-            | UpdateStatusEmbed(_)
-            | UpdatePageAccessUser(..)
-            | UpdatePageAccessGroup(..)
-            | UpdateComponent(..)
-            | UpdateComponentGroup(..)
-            | UpdateIncident(..)
-            | UpdateIncidentUpdate(..)
-            | UpdateMetricsProvider(..)
-            | UpdateMetric(..)
-            | UpdateSubscriber(..) => "PATCH",
         }
     }
 
@@ -238,43 +220,32 @@ impl Request {
     pub fn collection(&self) -> CollectionKind {
         use Request::*;
         match self {
+            Delete(kind, _) => kind.collection(),
             UpdatePage(_) => CollectionKind::Page,
-            CreateComponent(_)
-            | UpdateComponent(..)
-            | DeleteComponent(_)
-            | CreateComponentGroup(_)
-            | UpdateComponentGroup(..)
-            | DeleteComponentGroup(_) => CollectionKind::Components,
+            UpdateStatusEmbed(_) => CollectionKind::StatusEmbed,
+            CreateComponent(_) | UpdateComponent(..) | CreateComponentGroup(_) | UpdateComponentGroup(..) => {
+                CollectionKind::Components
+            }
             CreateIncident(_)
             | UpdateIncident(..)
-            | DeleteIncident(_)
             | UpdateIncidentUpdate(..)
             | WritePostmortem(..)
             | PublishPostmortem(..)
             | RevertPostmortem(_)
             | CreateIncidentSubscriber(..)
             | DeleteIncidentSubscriber(..) => CollectionKind::Incidents,
-            CreateMetricsProvider(_) | UpdateMetricsProvider(..) | DeleteMetricsProvider(_) => {
-                CollectionKind::MetricsProviders
-            }
-            CreateMetric(..) | UpdateMetric(..) | DeleteMetric(_) | SubmitMetricData(_) | ResetMetricData(_) => {
-                CollectionKind::Metrics
-            }
+            CreateMetricsProvider(_) | UpdateMetricsProvider(..) => CollectionKind::MetricsProviders,
+            CreateMetric(..) | UpdateMetric(..) | SubmitMetricData(_) | ResetMetricData(_) => CollectionKind::Metrics,
             CreateSubscriber(_)
             | UpdateSubscriber(..)
-            | DeleteSubscriber(..)
+            | DeleteSubscriberQuietly(_)
             | ResendConfirmation(_)
             | ReactivateSubscriber(_) => CollectionKind::Subscribers,
-            UpdateStatusEmbed(_) => CollectionKind::StatusEmbed,
             CreateIncidentTemplate(_) => CollectionKind::IncidentTemplates,
-            CreatePageAccessUser(_)
-            | UpdatePageAccessUser(..)
-            | GrantComponents(..)
-            | GrantMetrics(..)
-            | DeletePageAccessUser(_) => CollectionKind::PageAccessUsers,
-            CreatePageAccessGroup(_) | UpdatePageAccessGroup(..) | DeletePageAccessGroup(_) => {
-                CollectionKind::PageAccessGroups
+            CreatePageAccessUser(_) | UpdatePageAccessUser(..) | GrantComponents(..) | GrantMetrics(..) => {
+                CollectionKind::PageAccessUsers
             }
+            CreatePageAccessGroup(_) | UpdatePageAccessGroup(..) => CollectionKind::PageAccessGroups,
             CreateOrganizationUser(_) | DeleteOrganizationUser(_) | SetPermissions(..) => {
                 CollectionKind::OrganizationUsers
             }

@@ -45,8 +45,8 @@ pub use raw::{PathError, RawReply, RawRequest, RawRow};
 pub use read::MeantSubscribers;
 pub use redaction::is_secret;
 pub use snapshot::{
-    Addressed, Collection, CollectionKind, Dated, Examined, Items, Lag, Missing, Object, ObjectKind, Outline, Reading,
-    SPACING, Search, Snapshot, Vanished, spaced_since,
+    Addressed, Collection, CollectionKind, Dated, Examined, Items, Lag, Listed, Missing, Object, ObjectKind, Outline,
+    Reading, SPACING, Search, Snapshot, Vanished, Written, spaced_since,
 };
 pub use token::Token;
 pub use transport::{Incoming, Outgoing, Transport, TransportError, TransportErrorKind};

@@ -3,23 +3,22 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
+use serde::de::DeserializeOwned;
 
 use super::operations::{IncidentView, PageHandle, SubscriberQuery};
-use super::types::{
-    Identified, Incident, Permissions, Subscriber, SubscriberHistogram, SubscriberMode, SubscriberStates,
-};
-use super::{Collection, CollectionKind, Dated, Error, Listing, Object, ObjectKind, Reading};
+use super::types::{Identified, Incident, Subscriber, SubscriberHistogram, SubscriberMode, SubscriberStates};
+use super::{Collection, CollectionKind, Dated, Error, ListReader, Object, ObjectKind, Reading};
 
 /// Rows of a page of the list of subscribers.
 const ROWS: u64 = 100;
 
-fn collection<T: Identified>(read_at: Timestamp, listing: Listing<T>) -> Collection<T> {
-    Collection::read(listing.items, read_at, listing.complete)
-}
-
-fn ids<T: Identified>(granted: Vec<T>, read_at: Timestamp) -> Dated<Vec<String>> {
-    let value = granted.iter().map(|item| item.id().to_owned()).collect();
-    Dated { value, read_at }
+/// Reads a list to its end.
+async fn all<T>(list: ListReader<T>, began: Timestamp) -> Result<Collection<T>, Error>
+where
+    T: Identified + DeserializeOwned + Send + 'static,
+{
+    let read = list.await?;
+    Ok(Collection::read(read.items, began, read.complete))
 }
 
 /// The subscribers that somebody wants to know of.
@@ -72,59 +71,41 @@ impl MeantSubscribers {
 }
 
 impl PageHandle {
-    /// Reads one part of the page. Of incidents these are the newest 100: what is older is over, or among
-    /// [`Self::read_open_incidents`].
-    pub async fn read(&self, kind: CollectionKind) -> Result<Reading, Error> {
-        let began = Timestamp::now();
+    /// Reads one part of the page, as of the time at which that begins. Of incidents these are the newest 100: what is
+    /// older is over, or among [`Self::read_open_incidents`].
+    pub async fn read(&self, kind: CollectionKind, began: Timestamp) -> Result<Reading, Error> {
         Ok(match kind {
             CollectionKind::Page => Reading::Page(Box::new(self.get().await?)),
-            CollectionKind::Components => {
-                let read = self.components().list().await?;
-                Reading::Components(collection(began, read))
-            }
-            CollectionKind::Incidents => {
-                let read = self.incidents().newest(1).await?;
-                Reading::Incidents(collection(began, read))
-            }
+            CollectionKind::Components => Reading::Components(all(self.components().list(), began).await?),
+            CollectionKind::Incidents => Reading::Incidents(all(self.incidents().newest(1), began).await?),
             CollectionKind::MetricsProviders => {
-                let read = self.metrics_providers().list().await?;
-                Reading::MetricsProviders(collection(began, read))
+                Reading::MetricsProviders(all(self.metrics_providers().list(), began).await?)
             }
-            CollectionKind::Metrics => {
-                let read = self.metrics().list().await?;
-                Reading::Metrics(collection(began, read))
-            }
+            CollectionKind::Metrics => Reading::Metrics(all(self.metrics().list(), began).await?),
             CollectionKind::Subscribers => {
-                let read = self.subscribers().list(&SubscriberQuery::default()).await?;
-                Reading::Subscribers(collection(began, read))
+                let everybody = self.subscribers().list(&SubscriberQuery::default());
+                Reading::Subscribers(all(everybody, began).await?)
             }
-            CollectionKind::Unsubscribed => {
-                let read = self.subscribers().unsubscribed().await?;
-                Reading::Unsubscribed(collection(began, read))
-            }
+            CollectionKind::Unsubscribed => Reading::Unsubscribed(all(self.subscribers().unsubscribed(), began).await?),
             CollectionKind::SubscriberCounts => Reading::SubscriberCounts(Dated {
                 value: self.subscribers().histogram().await?,
                 read_at: began,
             }),
             CollectionKind::IncidentTemplates => {
-                let read = self.incident_templates().list().await?;
-                Reading::IncidentTemplates(collection(began, read))
+                Reading::IncidentTemplates(all(self.incident_templates().list(), began).await?)
             }
             CollectionKind::PageAccessUsers => {
-                let read = self.page_access_users().list(None).await?;
-                Reading::PageAccessUsers(collection(began, read))
+                Reading::PageAccessUsers(all(self.page_access_users().list(None), began).await?)
             }
             CollectionKind::PageAccessGroups => {
-                let read = self.page_access_groups().list().await?;
-                Reading::PageAccessGroups(collection(began, read))
+                Reading::PageAccessGroups(all(self.page_access_groups().list(), began).await?)
             }
             CollectionKind::StatusEmbed => Reading::StatusEmbed(Dated {
                 value: self.status_embed_config().await?,
                 read_at: began,
             }),
             CollectionKind::OrganizationUsers => {
-                let read = self.own_organization()?.users().await?;
-                Reading::OrganizationUsers(collection(began, read))
+                Reading::OrganizationUsers(all(self.own_organization()?.users(), began).await?)
             }
         })
     }
@@ -143,11 +124,28 @@ impl PageHandle {
         })
     }
 
+    /// Deletes one object by its id; a subscriber is told.
+    pub async fn delete_object(&self, kind: ObjectKind, id: &str) -> Result<(), Error> {
+        match kind {
+            ObjectKind::Component => self.components().delete(id).await,
+            ObjectKind::ComponentGroup => self.component_groups().delete(id).await.map(drop),
+            ObjectKind::Incident => self.incidents().delete(id).await.map(drop),
+            ObjectKind::MetricsProvider => self.metrics_providers().delete(id).await.map(drop),
+            ObjectKind::Metric => self.metrics().delete(id).await.map(drop),
+            ObjectKind::Subscriber => self.subscribers().delete(id, true).await.map(drop),
+            ObjectKind::PageAccessUser => self.page_access_users().delete(id).await,
+            ObjectKind::PageAccessGroup => self.page_access_groups().delete(id).await.map(drop),
+        }
+    }
+
     /// Reads the subscribers that are meant: all of them where the list is short, otherwise each address by itself, and
     /// those reached by text message and by webhook, whose addresses cannot be searched for with certainty. Whatever
     /// takes fewer requests; the first page of the list is read in any case.
-    pub async fn read_subscribers(&self, meant: &MeantSubscribers) -> Result<Collection<Subscriber>, Error> {
-        let began = Timestamp::now();
+    pub async fn read_subscribers(
+        &self,
+        meant: &MeantSubscribers,
+        began: Timestamp,
+    ) -> Result<Collection<Subscriber>, Error> {
         let subscribers = self.subscribers();
         let mut everybody = subscribers.list(&SubscriberQuery::default());
         if everybody.pages() == 0 {
@@ -160,7 +158,7 @@ impl PageHandle {
             _ => None,
         };
         let Some(questions) = questions.and_then(|audience| meant.questions(&audience)) else {
-            return Ok(collection(began, everybody.await?));
+            return all(everybody, began).await;
         };
         let mut items: BTreeMap<String, Subscriber> = BTreeMap::new();
         let mut complete = true;
@@ -172,44 +170,6 @@ impl PageHandle {
             items.extend(found.items().iter().map(|one| (one.id.clone(), one.clone())));
         }
         Ok(Collection::read(items.into_values().collect(), began, complete))
-    }
-
-    /// Subscribers in every state with these words in their address.
-    pub async fn search_subscribers(&self, words: &str) -> Result<Listing<Subscriber>, Error> {
-        let query = SubscriberQuery {
-            words: Some(words.to_owned()),
-            ..SubscriberQuery::default()
-        };
-        self.subscribers().list(&query).await
-    }
-
-    /// What a member of the page's organization may do.
-    pub async fn read_permissions(&self, user: &str) -> Result<Dated<Permissions>, Error> {
-        let read_at = Timestamp::now();
-        let value = self.own_organization()?.permissions(user).await?;
-        Ok(Dated { value, read_at })
-    }
-
-    /// The components that a page access user may see beside those of its groups.
-    pub async fn read_user_components(&self, user: &str) -> Result<Dated<Vec<String>>, Error> {
-        let read_at = Timestamp::now();
-        Ok(ids(
-            self.page_access_users().components(user).list().await?.items,
-            read_at,
-        ))
-    }
-
-    /// The metrics that a page access user may see beside those of its groups.
-    pub async fn read_user_metrics(&self, user: &str) -> Result<Dated<Vec<String>>, Error> {
-        let read_at = Timestamp::now();
-        Ok(ids(self.page_access_users().metrics(user).list().await?.items, read_at))
-    }
-
-    /// Who subscribed to one incident alone.
-    pub async fn read_incident_subscribers(&self, incident: &str) -> Result<Dated<Vec<Subscriber>>, Error> {
-        let read_at = Timestamp::now();
-        let value = self.incidents().subscribers(incident).list().await?.items;
-        Ok(Dated { value, read_at })
     }
 
     /// Every incident that is not over, however old: for a page whose newest 100 do not show an open one. Three

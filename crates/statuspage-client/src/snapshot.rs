@@ -1,13 +1,14 @@
 //! What is known of a page: list replies, and the effects of own writes since.
 //!
 //! Pure: reading is in another module. `collection` is what is known of one list, `examined` what reading single objects
-//! has shown, `writes` and `access` fold own writes in.
+//! has shown, `listed` says which list is where, `writes` and `access` fold own writes in.
 
 mod access;
 mod again;
 mod collection;
 mod examined;
 mod items;
+mod listed;
 #[cfg(test)]
 mod tests;
 mod writes;
@@ -21,11 +22,13 @@ pub use again::Addressed;
 pub use collection::{Collection, Lag, SPACING, Vanished, spaced_since};
 pub use examined::{Examined, Missing, Object, ObjectKind};
 pub use items::Items;
+pub use listed::Listed;
+pub use writes::Written;
 
 use super::operations::IncidentView;
 use super::types::{
-    Component, Incident, IncidentTemplate, Metric, MetricsProvider, OrganizationUser, Page, PageAccessGroup,
-    PageAccessUser, Permissions, StatusEmbedConfig, Subscriber, SubscriberHistogram, Uptime,
+    Component, Identified, Incident, IncidentTemplate, Metric, MetricsProvider, OrganizationUser, Page,
+    PageAccessGroup, PageAccessUser, Permissions, StatusEmbedConfig, Subscriber, SubscriberHistogram, Uptime,
 };
 
 /// The parts of a page that are read separately.
@@ -192,27 +195,6 @@ impl Reading {
             Reading::OrganizationUsers(_) => CollectionKind::OrganizationUsers,
         }
     }
-
-    /// The same reading with another time of its begin, for callers with a clock of their own.
-    #[must_use]
-    pub fn begun_at(mut self, at: Timestamp) -> Self {
-        match &mut self {
-            Reading::Page(_) => {}
-            Reading::Components(read) => read.begun_at(at),
-            Reading::Incidents(read) => read.begun_at(at),
-            Reading::MetricsProviders(read) => read.begun_at(at),
-            Reading::Metrics(read) => read.begun_at(at),
-            Reading::Subscribers(read) => read.begun_at(at),
-            Reading::Unsubscribed(read) => read.begun_at(at),
-            Reading::SubscriberCounts(read) => read.read_at = at,
-            Reading::IncidentTemplates(read) => read.begun_at(at),
-            Reading::PageAccessUsers(read) => read.begun_at(at),
-            Reading::PageAccessGroups(read) => read.begun_at(at),
-            Reading::StatusEmbed(read) => read.read_at = at,
-            Reading::OrganizationUsers(read) => read.begun_at(at),
-        }
-        self
-    }
 }
 
 /// What is known of a page. A part that was never read is absent, and stays so whatever is written.
@@ -269,128 +251,27 @@ pub struct Snapshot {
 impl Snapshot {
     /// Takes what was read. What is known better than by a list that may lag is kept: see [`Collection`].
     pub fn store(&mut self, reading: Reading) {
+        fn renew<T: Identified + Clone>(known: &mut Option<Collection<T>>, read: Collection<T>, lag: Duration) {
+            *known = Some(read.after(known.take(), lag));
+        }
         let Lag { lists: lag, incidents } = self.lag;
         let kind = reading.kind();
         match reading {
             Reading::Page(page) => self.page = Some(*page),
-            Reading::Components(read) => self.components = Some(read.after(self.components.take(), lag)),
-            Reading::Incidents(read) => self.incidents = Some(read.after(self.incidents.take(), incidents)),
-            Reading::MetricsProviders(read) => {
-                self.metrics_providers = Some(read.after(self.metrics_providers.take(), lag))
-            }
-            Reading::Metrics(read) => self.metrics = Some(read.after(self.metrics.take(), lag)),
-            Reading::Subscribers(read) => self.subscribers = Some(read.after(self.subscribers.take(), lag)),
-            Reading::Unsubscribed(read) => self.unsubscribed = Some(read.after(self.unsubscribed.take(), lag)),
+            Reading::Incidents(read) => renew(&mut self.incidents, read, incidents),
+            Reading::Components(read) => renew(&mut self.components, read, lag),
+            Reading::MetricsProviders(read) => renew(&mut self.metrics_providers, read, lag),
+            Reading::Metrics(read) => renew(&mut self.metrics, read, lag),
+            Reading::Subscribers(read) => renew(&mut self.subscribers, read, lag),
+            Reading::Unsubscribed(read) => renew(&mut self.unsubscribed, read, lag),
+            Reading::IncidentTemplates(read) => renew(&mut self.incident_templates, read, lag),
+            Reading::PageAccessUsers(read) => renew(&mut self.page_access_users, read, lag),
+            Reading::PageAccessGroups(read) => renew(&mut self.page_access_groups, read, lag),
+            Reading::OrganizationUsers(read) => renew(&mut self.organization_users, read, lag),
             Reading::SubscriberCounts(read) => self.subscriber_counts = Some(read),
-            Reading::IncidentTemplates(read) => {
-                self.incident_templates = Some(read.after(self.incident_templates.take(), lag))
-            }
-            Reading::PageAccessUsers(read) => {
-                self.page_access_users = Some(read.after(self.page_access_users.take(), lag))
-            }
-            Reading::PageAccessGroups(read) => {
-                self.page_access_groups = Some(read.after(self.page_access_groups.take(), lag))
-            }
             Reading::StatusEmbed(read) => self.status_embed = Some(read),
-            Reading::OrganizationUsers(read) => {
-                self.organization_users = Some(read.after(self.organization_users.take(), lag))
-            }
         }
         self.not_missing_in(kind);
-    }
-
-    /// Whether a part was read.
-    #[must_use]
-    pub fn has(&self, kind: CollectionKind) -> bool {
-        match kind {
-            CollectionKind::Page => self.page.is_some(),
-            CollectionKind::Components => self.components.is_some(),
-            CollectionKind::Incidents => self.incidents.is_some(),
-            CollectionKind::MetricsProviders => self.metrics_providers.is_some(),
-            CollectionKind::Metrics => self.metrics.is_some(),
-            CollectionKind::Subscribers => self.subscribers.is_some(),
-            CollectionKind::Unsubscribed => self.unsubscribed.is_some(),
-            CollectionKind::SubscriberCounts => self.subscriber_counts.is_some(),
-            CollectionKind::IncidentTemplates => self.incident_templates.is_some(),
-            CollectionKind::PageAccessUsers => self.page_access_users.is_some(),
-            CollectionKind::PageAccessGroups => self.page_access_groups.is_some(),
-            CollectionKind::StatusEmbed => self.status_embed.is_some(),
-            CollectionKind::OrganizationUsers => self.organization_users.is_some(),
-        }
-    }
-
-    /// When the reading of a list began; none for the settings and for what was never read.
-    #[must_use]
-    pub fn read_at(&self, kind: CollectionKind) -> Option<Timestamp> {
-        match kind {
-            CollectionKind::Page => None,
-            CollectionKind::Components => self.components.as_ref().map(|list| list.read_at),
-            CollectionKind::Incidents => self.incidents.as_ref().map(|list| list.read_at),
-            CollectionKind::MetricsProviders => self.metrics_providers.as_ref().map(|list| list.read_at),
-            CollectionKind::Metrics => self.metrics.as_ref().map(|list| list.read_at),
-            CollectionKind::Subscribers => self.subscribers.as_ref().map(|list| list.read_at),
-            CollectionKind::Unsubscribed => self.unsubscribed.as_ref().map(|list| list.read_at),
-            CollectionKind::SubscriberCounts => self.subscriber_counts.as_ref().map(|counts| counts.read_at),
-            CollectionKind::IncidentTemplates => self.incident_templates.as_ref().map(|list| list.read_at),
-            CollectionKind::PageAccessUsers => self.page_access_users.as_ref().map(|list| list.read_at),
-            CollectionKind::PageAccessGroups => self.page_access_groups.as_ref().map(|list| list.read_at),
-            CollectionKind::StatusEmbed => self.status_embed.as_ref().map(|embed| embed.read_at),
-            CollectionKind::OrganizationUsers => self.organization_users.as_ref().map(|list| list.read_at),
-        }
-    }
-
-    /// Forgets a part, so that it has to be read again.
-    pub fn forget(&mut self, kind: CollectionKind) {
-        match kind {
-            CollectionKind::Page => self.page = None,
-            CollectionKind::Components => self.components = None,
-            CollectionKind::Incidents => {
-                self.incidents = None;
-                self.incident_subscribers.clear();
-            }
-            CollectionKind::MetricsProviders => self.metrics_providers = None,
-            CollectionKind::Metrics => self.metrics = None,
-            CollectionKind::Subscribers => self.subscribers = None,
-            CollectionKind::Unsubscribed => self.unsubscribed = None,
-            CollectionKind::SubscriberCounts => self.subscriber_counts = None,
-            CollectionKind::IncidentTemplates => self.incident_templates = None,
-            CollectionKind::PageAccessUsers => {
-                self.page_access_users = None;
-                self.user_components.clear();
-                self.user_metrics.clear();
-            }
-            CollectionKind::PageAccessGroups => self.page_access_groups = None,
-            CollectionKind::StatusEmbed => self.status_embed = None,
-            CollectionKind::OrganizationUsers => {
-                self.organization_users = None;
-                self.permissions.clear();
-            }
-        }
-    }
-
-    /// How a list stands, whatever is in it.
-    #[must_use]
-    pub fn outline(&self, kind: CollectionKind) -> Option<Outline> {
-        fn of<T>(list: Option<&Collection<T>>) -> Option<Outline> {
-            list.map(|list| Outline {
-                read_at: list.read_at,
-                unlisted: list.unlisted.len(),
-                contradictions: list.contradictions,
-            })
-        }
-        match kind {
-            CollectionKind::Page | CollectionKind::SubscriberCounts | CollectionKind::StatusEmbed => None,
-            CollectionKind::Components => of(self.components.as_ref()),
-            CollectionKind::Incidents => of(self.incidents.as_ref()),
-            CollectionKind::MetricsProviders => of(self.metrics_providers.as_ref()),
-            CollectionKind::Metrics => of(self.metrics.as_ref()),
-            CollectionKind::Subscribers => of(self.subscribers.as_ref()),
-            CollectionKind::Unsubscribed => of(self.unsubscribed.as_ref()),
-            CollectionKind::IncidentTemplates => of(self.incident_templates.as_ref()),
-            CollectionKind::PageAccessUsers => of(self.page_access_users.as_ref()),
-            CollectionKind::PageAccessGroups => of(self.page_access_groups.as_ref()),
-            CollectionKind::OrganizationUsers => of(self.organization_users.as_ref()),
-        }
     }
 
     /// How far a list may be behind.

@@ -1,5 +1,6 @@
 //! Reading lists and objects of the page.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -161,12 +162,12 @@ impl<S: Store> PageDriver<S> {
         match what {
             ReadWhat::Collection(CollectionKind::Page) => self.read_page(view, client).await?,
             ReadWhat::Collection(CollectionKind::Subscribers) => {
-                let read = page.read_subscribers(&meant_subscribers(view)).await?;
-                self.snapshot.store(Reading::Subscribers(read).begun_at(began));
+                let read = page.read_subscribers(&meant_subscribers(view), began).await?;
+                self.snapshot.store(Reading::Subscribers(read));
             }
             ReadWhat::Collection(kind) => {
-                let reading = page.read(*kind).await?;
-                self.snapshot.store(reading.begun_at(began));
+                let reading = page.read(*kind, began).await?;
+                self.snapshot.store(reading);
             }
             ReadWhat::Search(search) => {
                 let complete = match search {
@@ -181,7 +182,7 @@ impl<S: Store> PageDriver<S> {
                         found.complete
                     }
                     Search::Subscribers(words) => {
-                        let found = page.search_subscribers(words).await?;
+                        let found = page.subscribers().search(words).await?;
                         self.snapshot.merge_subscribers(found.items, began);
                         found.complete
                     }
@@ -199,14 +200,9 @@ impl<S: Store> PageDriver<S> {
                 Err(error) => return Err(error),
             },
             ReadWhat::IncidentSubscribers(incident) => {
-                let read = page.read_incident_subscribers(incident).await;
-                self.part_read(
-                    view,
-                    (Kind::Incident, incident),
-                    began,
-                    read,
-                    Snapshot::store_incident_subscribers,
-                )?;
+                let read = page.incidents().subscribers(incident).list().await;
+                let (owner, read) = ((Kind::Incident, incident), read.map(|read| read.items));
+                self.part_read(view, owner, began, read, |known| &mut known.incident_subscribers)?;
             }
             ReadWhat::Uptime(id) => {
                 let uptime = page.components().uptime(id, &whole_uptime()).await;
@@ -217,34 +213,19 @@ impl<S: Store> PageDriver<S> {
                 self.uptime_read(id, began, uptime)?;
             }
             ReadWhat::UserComponents(user) => {
-                let read = page.read_user_components(user).await;
-                self.part_read(
-                    view,
-                    (Kind::PageAccessUser, user),
-                    began,
-                    read,
-                    Snapshot::store_user_components,
-                )?;
+                let read = page.page_access_users().components(user).ids().await;
+                let owner = (Kind::PageAccessUser, user);
+                self.part_read(view, owner, began, read, |known| &mut known.user_components)?;
             }
             ReadWhat::UserMetrics(user) => {
-                let read = page.read_user_metrics(user).await;
-                self.part_read(
-                    view,
-                    (Kind::PageAccessUser, user),
-                    began,
-                    read,
-                    Snapshot::store_user_metrics,
-                )?;
+                let read = page.page_access_users().metrics(user).ids().await;
+                let owner = (Kind::PageAccessUser, user);
+                self.part_read(view, owner, began, read, |known| &mut known.user_metrics)?;
             }
             ReadWhat::Permissions(user) => {
-                let read = page.read_permissions(user).await;
-                self.part_read(
-                    view,
-                    (Kind::OrganizationUser, user),
-                    began,
-                    read,
-                    Snapshot::store_permissions,
-                )?;
+                let read = async { page.own_organization()?.permissions(user).await }.await;
+                let owner = (Kind::OrganizationUser, user);
+                self.part_read(view, owner, began, read, |known| &mut known.permissions)?;
             }
         }
         Ok(())
@@ -320,13 +301,13 @@ impl<S: Store> PageDriver<S> {
         &mut self,
         view: &View,
         (kind, id): (Kind, &String),
-        began: Timestamp,
-        read: Result<Dated<T>, Error>,
-        store: fn(&mut Snapshot, &str, Dated<T>),
+        read_at: Timestamp,
+        read: Result<T, Error>,
+        parts: fn(&mut Snapshot) -> &mut BTreeMap<String, Dated<T>>,
     ) -> Result<(), Error> {
         match read {
-            Ok(part) => {
-                store(&mut self.snapshot, id, Dated { read_at: began, ..part });
+            Ok(value) => {
+                parts(&mut self.snapshot).insert(id.clone(), Dated { value, read_at });
                 Ok(())
             }
             Err(error) if matches!(error.class(), ErrorClass::NotFound | ErrorClass::Terminal) => {
@@ -361,7 +342,7 @@ impl<S: Store> PageDriver<S> {
             }
             Err(error) => return Err(error),
         };
-        self.snapshot.store_uptime(id, Dated { value, read_at });
+        self.snapshot.uptimes.insert(id.to_owned(), Dated { value, read_at });
         Ok(())
     }
 }

@@ -84,10 +84,16 @@ impl SupposedPage {
     }
 
     fn take(&self, seen: &mut Snapshot, what: &ReadWhat, began: Timestamp) -> Option<()> {
-        /// What is known of one object beside its list, as read now.
-        fn of<T: Clone>(known: &BTreeMap<String, Dated<T>>, id: &str, read_at: Timestamp) -> Option<Dated<T>> {
+        /// Takes over what is known of one object beside its list, as read now.
+        fn again<T: Clone>(
+            known: &BTreeMap<String, Dated<T>>,
+            seen: &mut BTreeMap<String, Dated<T>>,
+            id: &str,
+            read_at: Timestamp,
+        ) -> Option<()> {
             let value = known.get(id)?.value.clone();
-            Some(Dated { value, read_at })
+            seen.insert(id.to_owned(), Dated { value, read_at });
+            Some(())
         }
         let known = &self.known;
         match what {
@@ -98,20 +104,23 @@ impl SupposedPage {
                 Addressed::Gone => seen.not_found(*kind, id, began),
                 Addressed::Unknown => return None,
             },
-            ReadWhat::Permissions(id) => seen.store_permissions(id, of(&known.permissions, id, began)?),
-            ReadWhat::UserComponents(id) => seen.store_user_components(id, of(&known.user_components, id, began)?),
-            ReadWhat::UserMetrics(id) => seen.store_user_metrics(id, of(&known.user_metrics, id, began)?),
+            ReadWhat::Permissions(id) => again(&known.permissions, &mut seen.permissions, id, began)?,
+            ReadWhat::UserComponents(id) => again(&known.user_components, &mut seen.user_components, id, began)?,
+            ReadWhat::UserMetrics(id) => again(&known.user_metrics, &mut seen.user_metrics, id, began)?,
             ReadWhat::IncidentSubscribers(id) => {
-                seen.store_incident_subscribers(id, of(&known.incident_subscribers, id, began)?);
+                again(&known.incident_subscribers, &mut seen.incident_subscribers, id, began)?;
             }
             // What was created a moment ago has no uptime to speak of.
-            ReadWhat::Uptime(id) | ReadWhat::GroupUptime(id) => {
-                let nothing = is_new(what).then_some(Dated {
-                    value: None,
-                    read_at: began,
-                });
-                seen.store_uptime(id, of(&known.uptimes, id, began).or(nothing)?);
-            }
+            ReadWhat::Uptime(id) | ReadWhat::GroupUptime(id) => match is_new(what) {
+                true => {
+                    let nothing = Dated {
+                        value: None,
+                        read_at: began,
+                    };
+                    seen.uptimes.insert(id.clone(), nothing);
+                }
+                false => again(&known.uptimes, &mut seen.uptimes, id, began)?,
+            },
         }
         Some(())
     }

@@ -191,20 +191,12 @@ fn text(value: Option<&str>) -> Option<Value> {
 /// The request that deletes an object by its recorded id.
 pub(super) fn delete_request(kind: Kind, id: &str, spec: &Spec) -> Option<Request> {
     let id = id.to_owned();
-    match kind {
-        // Neither can be deleted by the API.
-        Kind::StatusPage | Kind::IncidentTemplate => None,
-        Kind::ComponentGroup => Some(Request::DeleteComponentGroup(id)),
-        Kind::Component => Some(Request::DeleteComponent(id)),
-        Kind::Incident => Some(Request::DeleteIncident(id)),
-        Kind::MetricsProvider => Some(Request::DeleteMetricsProvider(id)),
-        Kind::Metric => Some(Request::DeleteMetric(id)),
-        Kind::PageAccessUser => Some(Request::DeletePageAccessUser(id)),
-        Kind::PageAccessGroup => Some(Request::DeletePageAccessGroup(id)),
-        Kind::OrganizationUser => Some(Request::DeleteOrganizationUser(id)),
-        Kind::Subscriber => {
-            let quietly = matches!(spec, Spec::Subscriber(spec) if spec.skip_unsubscription_notification);
-            Some(Request::DeleteSubscriber(id, quietly))
-        }
+    let quietly = matches!(spec, Spec::Subscriber(spec) if spec.skip_unsubscription_notification);
+    match object_kind(kind) {
+        Some(_) if quietly => Some(Request::DeleteSubscriberQuietly(id)),
+        Some(object) => Some(Request::Delete(object, id)),
+        None if kind == Kind::OrganizationUser => Some(Request::DeleteOrganizationUser(id)),
+        // Neither a page nor a template can be deleted by the API.
+        None => None,
     }
 }

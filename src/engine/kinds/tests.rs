@@ -113,7 +113,9 @@ fn with_member(mut snapshot: Snapshot, pages: &[(&str, PageRoles)]) -> Snapshot 
     }]);
     let pages = pages.iter().map(|(page, roles)| ((*page).to_owned(), *roles)).collect();
     let value = Permissions { pages };
-    snapshot.store_permissions("m", Dated { value, read_at: NOW });
+    snapshot
+        .permissions
+        .insert("m".to_owned(), Dated { value, read_at: NOW });
     snapshot
 }
 

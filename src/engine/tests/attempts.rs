@@ -9,7 +9,7 @@ use super::builders::{component, declare, foreign_component, foreign_incident, i
 use super::simulation::{Fault, Simulation};
 use crate::api::{Kind, Reason};
 use crate::engine::{Failure, Plan, ReadWhat, State};
-use crate::statuspage::{Collection, CollectionKind, IncidentView, ObjectKind, Reading, Search};
+use crate::statuspage::{self, Collection, CollectionKind, IncidentView, ObjectKind, Reading, Search};
 
 /// The number of the effect with which a single declaration is created: after the status of the page, the finalizer and
 /// the journal.
@@ -74,7 +74,7 @@ fn an_interrupted_create_beside_a_foreign_twin_takes_neither_blindly() {
     let mut simulation = Simulation::new(vec![component("api", json!({"adoptionPolicy": "CreateNew"}))]);
     let mut twin = foreign_component("twin", "api");
     twin.created_at = Some(simulation.now);
-    simulation.remote.put_component(twin);
+    simulation.remote.put(twin);
     simulation.faults.insert(REQUEST, Fault::LostRequest);
     simulation.settle();
     assert_ne!(
@@ -109,7 +109,7 @@ fn several_matches_of_an_interrupted_create_stall() {
     });
     let mut twin = foreign_component("twin", "api");
     twin.created_at = Some(simulation.now);
-    simulation.remote.put_component(twin);
+    simulation.remote.put(twin);
     simulation.restart();
     simulation.pass();
     assert_eq!(
@@ -130,7 +130,7 @@ fn what_is_older_than_the_attempt_is_not_taken_for_its_object() {
         (121, (State::Stalled, Reason::Ambiguous)),
     ] {
         let mut simulation = Simulation::new(vec![component("api", json!({}))]);
-        simulation.remote.put_component(crate::statuspage::Component {
+        simulation.remote.put(crate::statuspage::Component {
             created_at: Some(later(simulation.now, -age)),
             ..foreign_component("there", "api")
         });
@@ -154,9 +154,7 @@ fn an_incident_is_looked_for_by_searches_where_the_list_is_cut_or_cannot_be_read
         simulation.known = simulation.remote.clone();
         simulation.now = later(simulation.now, 60);
         let read = Collection::read(vec![foreign_incident("x", "x", &[])], simulation.now, !cut);
-        simulation
-            .known
-            .store(Reading::Incidents(read).begun_at(simulation.now));
+        simulation.known.store(Reading::Incidents(read));
         begun(&mut simulation);
         simulation.now = later(simulation.now, 60);
         let failure = Failure {
@@ -226,7 +224,7 @@ fn that_something_is_gone_is_looked_at_again_after_an_hour_and_holds_meanwhile()
     let mut simulation = Simulation::new(vec![component("api", json!({"driftPolicy": "Detect"}))]);
     simulation.settle();
     let id = simulation.id(Kind::Component, "api");
-    simulation.remote.remove_component(&id);
+    simulation.remote.remove::<statuspage::Component>(&id);
     simulation.settle();
     let alone = ReadWhat::Object(ObjectKind::Component, id.clone());
     let proven = simulation.known.examined(ObjectKind::Component, &id).missing.unwrap();
@@ -253,7 +251,7 @@ fn what_has_no_address_of_its_own_is_gone_when_readings_lack_it_for_as_long_as_a
     let list = ReadWhat::Collection(CollectionKind::IncidentTemplates);
     let read = |simulation: &mut Simulation| {
         let nothing = Collection::read(Vec::new(), simulation.now, true);
-        let reading = Reading::IncidentTemplates(nothing).begun_at(simulation.now);
+        let reading = Reading::IncidentTemplates(nothing);
         simulation.known.store(reading);
     };
     // Only what was looked at since then counts.
@@ -333,7 +331,7 @@ fn an_annotation_of_an_object_that_is_gone_does_not_hide_what_an_attempt_created
         if arrived {
             let mut created = foreign_component("new", "api");
             created.created_at = Some(simulation.now);
-            simulation.remote.put_component(created);
+            simulation.remote.put(created);
         }
         simulation.edit(Kind::Component, "api", |declaration| {
             declaration.id_annotation = Some("old".into());
@@ -364,7 +362,7 @@ fn an_attempt_to_publish_is_over_with_its_incident() {
     simulation.attempted(Kind::Incident, "down", "update/1");
     let posts = updates(&[("investigating", "Looking"), ("identified", "Found")]);
     simulation.respecify(Kind::Incident, "down", json!({"updates": posts}));
-    simulation.remote.remove_incident(&id);
+    simulation.remote.remove::<statuspage::Incident>(&id);
     simulation.settle();
     let stands = simulation.stands(Kind::Incident, "down");
     assert_eq!(stands, (State::Stalled, Reason::RemoteDeleted));

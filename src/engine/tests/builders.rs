@@ -85,7 +85,7 @@ pub(super) fn foreign_component(id: &str, name: &str) -> Component {
 
 /// A remote group that nobody declared, with these members.
 pub(super) fn put_foreign_group(remote: &mut Snapshot, id: &str, name: &str, members: &[&str]) {
-    remote.put_component_group(crate::statuspage::ComponentGroup {
+    remote.put(crate::statuspage::ComponentGroup {
         id: id.into(),
         name: Some(name.into()),
         components: members.iter().map(|member| (*member).to_owned()).collect(),

@@ -468,7 +468,7 @@ fn an_update_that_may_still_come_keeps_its_declaration() {
         // Now the update is carried out after all.
         let mut late = simulation.remote.incidents.as_ref().unwrap().items[0].clone();
         late.status = Some(IncidentStatus::Identified);
-        simulation.remote.put_incident(late);
+        simulation.remote.put(late);
         simulation.settle();
         assert!(simulation.declarations.is_empty(), "{policy}");
         let status = simulation.remote.incidents.as_ref().unwrap().items[0].status.clone();

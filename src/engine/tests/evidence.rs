@@ -12,7 +12,7 @@ use crate::api::{ALLOW_RECREATES, Journal, Kind, Reason};
 use crate::engine::evidence::{attempt_is_over, is_fresh, next_look, settled_at};
 use crate::engine::identity::shown_time;
 use crate::engine::{Failure, ObjectKey, Plan, ReadWhat, State, World};
-use crate::statuspage::{Collection, CollectionKind, IncidentView, ObjectKind, Priority, Reading, Search};
+use crate::statuspage::{self, Collection, CollectionKind, IncidentView, ObjectKind, Priority, Reading, Search};
 
 fn later(at: Timestamp, seconds: i64) -> Timestamp {
     at.saturating_add(SignedDuration::from_secs(seconds)).unwrap()
@@ -29,7 +29,7 @@ fn components(count: usize) -> Simulation {
 fn vanish(simulation: &mut Simulation, count: usize) {
     for number in 0..count {
         let id = simulation.id(Kind::Component, &format!("c{number:02}"));
-        simulation.remote.remove_component(&id);
+        simulation.remote.remove::<statuspage::Component>(&id);
     }
 }
 
@@ -138,7 +138,7 @@ fn of_many_missing_only_a_few_are_looked_up_and_while_they_are_there_the_list_is
         let rows = simulation.remote.components.clone().unwrap().items;
         let now = simulation.now;
         let shown = Collection::read(rows.iter().skip(16).cloned().collect(), now, true);
-        simulation.known.store(Reading::Components(shown).begun_at(now));
+        simulation.known.store(Reading::Components(shown));
         let plan = simulation.plan();
         let sample = [0, 1, 2].map(|number| {
             let id = simulation.id(Kind::Component, &format!("c{:02}", round * 3 + number));
@@ -184,7 +184,7 @@ fn one_that_is_gone_is_looked_up_twice_with_the_list_in_between_before_it_is_cre
     let mut simulation = components(2);
     let id = simulation.id(Kind::Component, "c00");
     let wanted = key(Kind::Component, "c00");
-    simulation.remote.remove_component(&id);
+    simulation.remote.remove::<statuspage::Component>(&id);
     simulation.now = later(simulation.now, 1000);
     let list = ReadWhat::Collection(CollectionKind::Components);
     let alone = ReadWhat::Object(ObjectKind::Component, id.clone());
@@ -229,7 +229,7 @@ fn what_a_reading_that_fails_keeps_says_so_and_comes_back_when_it_is_tried_again
     let mut simulation = components(2);
     let id = simulation.id(Kind::Component, "c00");
     let wanted = key(Kind::Component, "c00");
-    simulation.remote.remove_component(&id);
+    simulation.remote.remove::<statuspage::Component>(&id);
     simulation.now = later(simulation.now, 1000);
     simulation.read(&ReadWhat::Collection(CollectionKind::Components));
     simulation.read(&ReadWhat::Collection(CollectionKind::Page));

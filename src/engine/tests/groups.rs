@@ -58,7 +58,7 @@ fn a_component_leaves_its_group_when_group_ref_is_removed() {
     let core = simulation.id(Kind::ComponentGroup, "core");
     let mut moved = simulation.remote_component(&b).clone();
     moved.group_id = Some(core.clone());
-    simulation.remote.put_component(moved);
+    simulation.remote.put(moved);
     simulation.settle();
     assert_eq!(simulation.remote_component(&b).group_id, Some(core));
 }
@@ -148,7 +148,7 @@ fn a_first_member_that_cannot_be_created_does_not_stop_the_others() {
         super::builders::respecify(&mut first, spec);
         let mut simulation = Simulation::new(vec![group("core"), first, member("b"), member("c")]);
         if reason == "exists" {
-            simulation.remote.put_component(foreign_component("old", "a"));
+            simulation.remote.put(foreign_component("old", "a"));
         }
         if reason == "refused" {
             simulation.refuse = Some(Box::new(|request| {
@@ -182,7 +182,7 @@ fn a_first_member_that_cannot_be_created_does_not_stop_the_others() {
 #[test]
 fn nothing_is_created_outside_of_a_group_that_cannot_come() {
     let mut simulation = Simulation::new(vec![group("core"), member("a")]);
-    simulation.remote.put_component(foreign_component("old", "x"));
+    simulation.remote.put(foreign_component("old", "x"));
     put_foreign_group(&mut simulation.remote, "g", "core", &["old"]);
     simulation.settle();
     assert_eq!(simulation.stands(Kind::ComponentGroup, "core").1, Reason::AlreadyExists);
@@ -194,7 +194,7 @@ fn an_adopted_group_keeps_its_foreign_members() {
     let mut core = group("core");
     super::builders::respecify(&mut core, json!({"adoptionPolicy": "ByName", "description": "Core"}));
     let mut simulation = Simulation::new(vec![core, member("a")]);
-    simulation.remote.put_component(foreign_component("old", "x"));
+    simulation.remote.put(foreign_component("old", "x"));
     put_foreign_group(&mut simulation.remote, "g", "core", &["old"]);
     simulation.settle();
     assert_eq!(simulation.remote_component("old").group_id.as_deref(), Some("g"));
@@ -226,7 +226,7 @@ fn a_status_under_maintenance_is_not_fought() {
     affected.status = Some(crate::statuspage::ComponentStatus::UnderMaintenance);
     let mut maintenance = super::builders::foreign_incident("m", "Work", &[("in_progress", "Working")]);
     maintenance.components = vec![affected];
-    simulation.remote.put_incident(maintenance);
+    simulation.remote.put(maintenance);
     // The page's incidents are read when an incident is declared.
     simulation.add(super::builders::incident(
         "other",
@@ -247,7 +247,7 @@ fn a_status_that_is_not_declared_is_never_sent() {
     let id = simulation.id(Kind::Component, "a");
     let mut broken = simulation.remote_component(&id).clone();
     broken.status = Some(crate::statuspage::ComponentStatus::MajorOutage);
-    simulation.remote.put_component(broken);
+    simulation.remote.put(broken);
     simulation.respecify(
         Kind::Component,
         "a",

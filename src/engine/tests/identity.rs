@@ -8,13 +8,13 @@ use serde_json::json;
 use super::builders::{component, declare, foreign_component, foreign_incident, incident, key, updates};
 use super::simulation::{Fault, Simulation};
 use crate::api::{Kind, Reason};
-use crate::engine::{Action, Claimant, ObjectKey, ReadWhat, Request, State, Status};
-use crate::statuspage::ObjectKind;
+use crate::engine::{Action, Claimant, ObjectKey, ReadWhat, Request, State, Status, object_kind};
+use crate::statuspage::{self, ObjectKind};
 
 fn with_foreign(spec: serde_json::Value, ids: &[&str]) -> Simulation {
     let mut simulation = Simulation::new(vec![component("api", spec)]);
     for id in ids {
-        simulation.remote.put_component(foreign_component(id, "api"));
+        simulation.remote.put(foreign_component(id, "api"));
     }
     simulation.pass();
     simulation
@@ -84,9 +84,7 @@ fn another_id_given_by_hand_is_taken_over_with_nothing_of_the_old_one() {
     simulation.settle();
     let ours = simulation.id(Kind::Incident, "down");
     let posts = [("investigating", "Looking"), ("monitoring", "")];
-    simulation
-        .remote
-        .put_incident(foreign_incident("theirs", "down", &posts));
+    simulation.remote.put(foreign_incident("theirs", "down", &posts));
     let sent = simulation.sent.len();
     simulation.edit(Kind::Incident, "down", |declaration| {
         declaration.id_annotation = Some("theirs".into());
@@ -154,7 +152,7 @@ fn an_annotated_id_is_taken_over_under_every_policy() {
     let mut declared = component("api", json!({"name": "Renamed"}));
     declared.id_annotation = Some("old1".into());
     let mut simulation = Simulation::new(vec![declared]);
-    simulation.remote.put_component(foreign_component("old1", "api"));
+    simulation.remote.put(foreign_component("old1", "api"));
     simulation.settle();
     assert_eq!(simulation.remote_component("old1").name.as_deref(), Some("Renamed"));
     assert!(simulation.get(Kind::Component, "api").status.object().adopted);
@@ -182,7 +180,7 @@ fn of_two_declarations_of_one_id_the_younger_stalls() {
     younger.id_annotation = Some("old1".into());
     younger.created = older.created.saturating_add(SignedDuration::from_secs(1)).unwrap();
     let mut simulation = Simulation::new(vec![younger, older]);
-    simulation.remote.put_component(foreign_component("old1", "api"));
+    simulation.remote.put(foreign_component("old1", "api"));
     simulation.settle();
     assert_eq!(
         simulation.stands(Kind::Component, "a-younger"),
@@ -219,7 +217,7 @@ fn the_owner_of_an_object_is_named_in_its_own_namespace_only() {
         younger.id_annotation = Some("old1".into());
         younger.created = older.created.saturating_add(SignedDuration::from_secs(1)).unwrap();
         let mut simulation = Simulation::new(vec![younger, older]);
-        simulation.remote.put_component(foreign_component("old1", "api"));
+        simulation.remote.put(foreign_component("old1", "api"));
         simulation.settle();
         let finding = simulation.finding(Kind::Component, "younger");
         assert_eq!(finding.reason, Reason::ClaimedByAnother);
@@ -281,7 +279,7 @@ fn what_was_taken_over_by_its_id_is_deleted_only_if_the_manifest_says_so() {
                 spec["deletionPolicy"] = json!(policy);
             }
             let mut simulation = Simulation::new(vec![component("api", spec)]);
-            simulation.remote.put_component(foreign_component("foreign", "foreign"));
+            simulation.remote.put(foreign_component("foreign", "foreign"));
             if had_another {
                 simulation.settle();
             }
@@ -352,11 +350,8 @@ fn deleted_by_hand_follows_the_kind_and_the_drift_policy() {
     let gone = |kind: Kind, mut simulation: Simulation, name: &str| {
         simulation.settle();
         let id = simulation.id(kind, name);
-        match kind {
-            Kind::Component => simulation.remote.remove_component(&id),
-            Kind::Incident => simulation.remote.remove_incident(&id),
-            Kind::Subscriber => simulation.remote.remove_subscriber(&id),
-            _ => {}
+        if let Some(object) = object_kind(kind) {
+            simulation.remote.remove_object(object, &id);
         }
         simulation.settle();
         (simulation.stands(kind, name), simulation.creates())
@@ -402,7 +397,7 @@ fn what_is_created_again_survives_every_crash() {
         let mut simulation = Simulation::new(vec![component("api", json!({}))]);
         simulation.settle();
         let id = simulation.id(Kind::Component, "api");
-        simulation.remote.remove_component(&id);
+        simulation.remote.remove::<statuspage::Component>(&id);
         simulation.faults.insert(simulation.effects() + effect, Fault::Crash);
         simulation.settle();
         assert_eq!(simulation.creates(), 2, "crash at {effect}: {:#?}", simulation.events);
@@ -418,8 +413,8 @@ fn what_has_to_be_created_again_may_wait_for_the_budget() {
     let mut simulation = Simulation::new(vec![component("api", json!({}))]);
     simulation.settle();
     let id = simulation.id(Kind::Component, "api");
-    simulation.remote.remove_component(&id);
-    simulation.known.remove_component(&id);
+    simulation.remote.remove::<statuspage::Component>(&id);
+    simulation.known.remove::<statuspage::Component>(&id);
     simulation.now = simulation.now.saturating_add(SignedDuration::from_secs(100)).unwrap();
     simulation.known.components.as_mut().unwrap().read_at = simulation.now;
     // The driver writes the statuses before it waits.
@@ -485,15 +480,13 @@ fn an_incident_that_the_list_no_longer_reaches_is_read_alone() {
     let mut simulation = Simulation::new(vec![declared]);
     simulation
         .remote
-        .put_incident(foreign_incident("far", "Old", &[("investigating", "Looking")]));
+        .put(foreign_incident("far", "Old", &[("investigating", "Looking")]));
     simulation.pass();
     // A later reading shows the newest ones only.
-    let newest = crate::statuspage::Collection::read(Vec::new(), simulation.now, false);
     let later = simulation.now.saturating_add(SignedDuration::from_secs(200)).unwrap();
+    let newest = crate::statuspage::Collection::read(Vec::new(), later, false);
     simulation.now = later;
-    simulation
-        .known
-        .store(crate::statuspage::Reading::Incidents(newest).begun_at(later));
+    simulation.known.store(crate::statuspage::Reading::Incidents(newest));
     let reads = simulation.plan().reads;
     let alone = ReadWhat::Object(ObjectKind::Incident, "far".into());
     assert!(reads.iter().any(|read| read.what == alone), "{reads:?}");
@@ -511,7 +504,7 @@ fn pinned(drift: &str) -> Simulation {
     declaration.id_annotation = Some("old".into());
     let mut simulation = Simulation::new(vec![declaration]);
     simulation.pinned.insert(key(Kind::Component, "api"), "old".into());
-    simulation.remote.put_component(foreign_component("old", "API"));
+    simulation.remote.put(foreign_component("old", "API"));
     simulation.settle();
     simulation
 }
@@ -529,7 +522,7 @@ fn an_annotation_of_the_object_before_does_not_hide_the_present_one() {
         if let Some((number, fault)) = fault {
             simulation.faults.insert(before + number, fault);
         }
-        simulation.remote.remove_component("old");
+        simulation.remote.remove::<statuspage::Component>("old");
         simulation.settle();
         let first = simulation.id(Kind::Component, "api");
         assert_ne!(first, "old", "{fault:?} {:#?}", simulation.events);
@@ -548,7 +541,7 @@ fn an_annotation_of_the_object_before_does_not_hide_the_present_one() {
             (State::InSync, Reason::Synced)
         );
         // And once more, from the second to the third.
-        simulation.remote.remove_component(&first);
+        simulation.remote.remove::<statuspage::Component>(&first);
         simulation.settle();
         let second = simulation.id(Kind::Component, "api");
         assert_eq!(remote_ids(&simulation), [second.as_str()], "{fault:?}");
@@ -570,7 +563,7 @@ fn an_annotation_of_the_object_before_does_not_hide_the_present_one() {
 #[test]
 fn an_annotation_that_was_never_right_is_still_reported() {
     let mut simulation = pinned("Correct");
-    simulation.remote.remove_component("old");
+    simulation.remote.remove::<statuspage::Component>("old");
     simulation.settle();
     let present = simulation.id(Kind::Component, "api");
     simulation.pinned.clear();
@@ -592,7 +585,7 @@ fn claims_hold_across_the_status_pages_of_one_page() {
         mine.id_annotation = Some("old1".into());
         let created = mine.created.saturating_add(SignedDuration::from_secs(age)).unwrap();
         let mut simulation = Simulation::new(vec![mine]);
-        simulation.remote.put_component(foreign_component("old1", "api"));
+        simulation.remote.put(foreign_component("old1", "api"));
         simulation.around.elsewhere = vec![Claimant {
             is_to_take_over: true,
             created,
@@ -610,7 +603,7 @@ fn claims_hold_across_the_status_pages_of_one_page() {
 #[test]
 fn what_a_declaration_of_another_status_page_has_created_is_not_taken_over_by_name() {
     let mut simulation = Simulation::new(vec![component("api", json!({"adoptionPolicy": "ByName"}))]);
-    simulation.remote.put_component(foreign_component("old1", "api"));
+    simulation.remote.put(foreign_component("old1", "api"));
     simulation.around.elsewhere = vec![Claimant {
         is_to_take_over: false,
         created: simulation.now.saturating_add(SignedDuration::from_secs(60)).unwrap(),

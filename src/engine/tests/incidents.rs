@@ -143,10 +143,8 @@ fn a_maintenance_that_was_taken_over_keeps_which_end_moves_its_components() {
         for components in [json!({"api": "under_maintenance"}), json!({})] {
             let api = component("api", json!({"adoptionPolicy": "ByName"}));
             let mut simulation = Simulation::new(vec![api, incident("upgrade", spec(components))]);
-            simulation
-                .remote
-                .put_component(super::builders::foreign_component("c1", "api"));
-            simulation.remote.put_incident(announced(start, end));
+            simulation.remote.put(super::builders::foreign_component("c1", "api"));
+            simulation.remote.put(announced(start, end));
             simulation.settle();
             assert_eq!(
                 simulation.stands(Kind::Incident, "upgrade"),
@@ -165,7 +163,7 @@ fn observe_only_says_which_text_differs() {
     let mut simulation = Simulation::new(vec![declaration]);
     simulation
         .remote
-        .put_incident(foreign_incident("old1", "down", &[("investigating", "We look")]));
+        .put(foreign_incident("old1", "down", &[("investigating", "We look")]));
     simulation.settle();
     assert_eq!(
         simulation.stands(Kind::Incident, "down"),
@@ -256,7 +254,7 @@ fn a_maintenance_names_its_components_but_leaves_their_status_until_it_starts() 
                 ..Default::default()
             },
         );
-        simulation.remote.put_incident(moved);
+        simulation.remote.put(moved);
         simulation.settle();
         assert_eq!(
             simulation.stands(Kind::Incident, "work"),
@@ -315,7 +313,7 @@ fn edited_by_a_human(spec: serde_json::Value) -> Simulation {
     edited.incident_updates[0].body = Some("By hand".into());
     edited.status = Some(IncidentStatus::Identified);
     edited.name = Some("Renamed".into());
-    simulation.remote.put_incident(edited);
+    simulation.remote.put(edited);
     simulation.settle();
     simulation
 }
@@ -358,7 +356,7 @@ fn a_declared_time_is_set_once_and_then_left_to_humans() {
     let before = simulation.sent.len();
     let mut edited = simulation.remote_incident(&id).clone();
     edited.incident_updates[0].display_at = Some(start());
-    simulation.remote.put_incident(edited);
+    simulation.remote.put(edited);
     simulation.settle();
     assert_eq!(simulation.sent.len(), before, "{:?}", simulation.summaries());
     assert!(!simulation.get(Kind::Incident, "down").status.object().drift.is_empty());
@@ -380,7 +378,7 @@ fn a_page_that_does_not_keep_a_corrected_text_is_not_asked_for_ever() {
     };
     twice.incident_updates.insert(1, duplicate);
     twice.incident_updates[0].id = "other".into();
-    simulation.remote.put_incident(twice);
+    simulation.remote.put(twice);
     simulation.settle();
     assert!(simulation.sent.len() <= 3, "{:?}", simulation.summaries());
 }
@@ -389,7 +387,7 @@ fn a_page_that_does_not_keep_a_corrected_text_is_not_asked_for_ever() {
 fn adoption_binds_published_updates_and_adds_only_what_is_missing() {
     let spec = json!({"name": "Down", "updates": updates(&STORY), "adoptionPolicy": "ByName"});
     let mut simulation = Simulation::new(vec![incident("down", spec)]);
-    simulation.remote.put_incident(foreign_incident(
+    simulation.remote.put(foreign_incident(
         "theirs",
         "Down",
         &[
@@ -480,7 +478,7 @@ fn what_somebody_posts_after_an_interrupted_attempt_was_over_is_not_taken_for_it
                 ..Default::default()
             },
         );
-        simulation.remote.put_incident(posted);
+        simulation.remote.put(posted);
         simulation.settle();
         assert_eq!(
             bodies(&simulation, "down"),
@@ -502,10 +500,10 @@ fn resolve_on_deletion_resolves_once_and_leaves_the_incident() {
     // A component that somebody else added to the incident is not ours to set.
     let mut theirs = super::builders::foreign_component("theirs", "Theirs");
     theirs.status = Some(ComponentStatus::MajorOutage);
-    simulation.remote.put_component(theirs.clone());
+    simulation.remote.put(theirs.clone());
     let mut edited = simulation.remote_incident(&id).clone();
     edited.components.push(theirs);
-    simulation.remote.put_incident(edited);
+    simulation.remote.put(edited);
     simulation.now = simulation.now.saturating_add(SignedDuration::from_secs(400)).unwrap();
     simulation.pass();
     simulation.delete(Kind::Incident, "down");
@@ -620,9 +618,7 @@ fn a_backfilled_incident_tells_nobody() {
 fn observe_only_reports_updates_that_are_missing() {
     let spec = json!({"name": "Down", "updates": updates(&STORY), "managementPolicy": "ObserveOnly"});
     let mut simulation = Simulation::new(vec![incident("down", spec)]);
-    simulation
-        .remote
-        .put_incident(foreign_incident("theirs", "Down", &STORY[..1]));
+    simulation.remote.put(foreign_incident("theirs", "Down", &STORY[..1]));
     simulation.settle();
     assert_eq!(
         simulation.stands(Kind::Incident, "down"),

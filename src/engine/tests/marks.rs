@@ -25,7 +25,7 @@ fn marked(uid: &str, namespace: &str, name: &str, shown: usize) -> Incident {
 
 /// What becomes of the declaration: its id, if it has one, and how it stands.
 fn outcome(mut simulation: Simulation, remote: Incident) -> (Option<String>, Reason) {
-    simulation.remote.put_incident(remote);
+    simulation.remote.put(remote);
     simulation.settle();
     let declaration = simulation.get(Kind::Incident, "down");
     let id = declaration.recorded_id().map(str::to_owned);
@@ -69,7 +69,7 @@ fn what_the_mark_counts_as_published_is_not_published_again() {
     let mut remote = marked(&uid(), "team", "down", 1);
     remote.metadata["statuspage-operator"]["updates"] = json!(2);
     let mut simulation = forgotten("Refuse");
-    simulation.remote.put_incident(remote);
+    simulation.remote.put(remote);
     simulation.settle();
     assert_eq!(simulation.id(Kind::Incident, "down"), "old");
     assert!(
@@ -79,7 +79,7 @@ fn what_the_mark_counts_as_published_is_not_published_again() {
     );
     // And what it does not count is.
     let mut simulation = forgotten("Refuse");
-    simulation.remote.put_incident(marked(&uid(), "team", "down", 1));
+    simulation.remote.put(marked(&uid(), "team", "down", 1));
     simulation.settle();
     assert_eq!(
         simulation.stands(Kind::Incident, "down"),

@@ -117,7 +117,7 @@ fn a_subscriber_is_recognised_by_its_address_and_others_are_never_touched() {
         json!({"email": "Team@Example.com", "adoptionPolicy": "ByName"}),
     )]);
     for (id, email) in [("s1", "team@example.com"), ("s2", "other@example.com")] {
-        simulation.remote.put_subscriber(Subscriber {
+        simulation.remote.put(Subscriber {
             id: id.into(),
             email: Some(email.into()),
             ..Default::default()

@@ -7,7 +7,7 @@ use super::builders::{component, declare, incident, updates};
 use super::simulation::Simulation;
 use crate::api::{Kind, RESEND_CONFIRMATION, Reason};
 use crate::engine::{Action, Plan, ReadWhat, State};
-use crate::statuspage::{CollectionKind, ObjectKind, Priority};
+use crate::statuspage::{self, CollectionKind, ObjectKind, Priority};
 
 fn pass_by(simulation: &mut Simulation, seconds: i64) {
     simulation.now = simulation
@@ -106,7 +106,7 @@ fn what_somebody_changed_is_put_right_only_after_the_object_itself_was_read() {
     let id = simulation.id(Kind::Component, "api");
     let mut theirs = simulation.remote_component(&id).clone();
     theirs.description = Some("theirs".into());
-    simulation.remote.put_component(theirs);
+    simulation.remote.put(theirs);
     pass_by(&mut simulation, 1000);
     simulation.read(&ReadWhat::Collection(CollectionKind::Components));
     let alone = ReadWhat::Object(ObjectKind::Component, id);
@@ -138,7 +138,7 @@ fn nobody_is_given_the_id_of_an_object_that_is_gone_or_may_be() {
             .unwrap();
         (plan.remote_steps().count(), finding.reason, finding.message.clone())
     };
-    simulation.remote.remove_component(&id);
+    simulation.remote.remove::<statuspage::Component>(&id);
     pass_by(&mut simulation, 1000);
     simulation.add(subscriber);
     let lists = [

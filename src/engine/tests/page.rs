@@ -175,13 +175,13 @@ fn the_page_shows_the_status_of_the_worst_component() {
     for (statuses, expected) in cases {
         let mut simulation = Simulation::new(vec![]);
         for (number, status) in statuses.iter().enumerate() {
-            simulation.remote.put_component(crate::statuspage::Component {
+            simulation.remote.put(crate::statuspage::Component {
                 status: Some(status.clone()),
                 ..foreign_component(&format!("c{number}"), "x")
             });
         }
         // What a group shows is what its members say.
-        simulation.remote.put_component(crate::statuspage::Component {
+        simulation.remote.put(crate::statuspage::Component {
             group: true,
             status: Some(MajorOutage),
             ..foreign_component("g", "group")

@@ -247,7 +247,7 @@ fn a_provider_whose_metrics_did_not_agree_stays() {
 
     let mut simulation = provider_and_metric(json!({"replacePolicy": "WhenNeeded"}));
     let provider = simulation.id(Kind::MetricsProvider, "relic");
-    simulation.remote.put_metric(Metric {
+    simulation.remote.put(Metric {
         id: "foreign".into(),
         name: Some("By hand".into()),
         metrics_provider_id: Some(provider),

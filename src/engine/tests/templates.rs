@@ -337,7 +337,7 @@ fn an_incident_that_is_taken_over_keeps_its_title_and_gets_the_post() {
     let mut simulation = down_in(json!({}));
     let mut foreign = foreign_incident("f0", "Something is wrong", &[("investigating", "Looking")]);
     foreign.created_at = Some(simulation.now);
-    simulation.remote.put_incident(foreign);
+    simulation.remote.put(foreign);
     simulation.edit(Kind::Incident, "down", |declaration| {
         declaration.id_annotation = Some("f0".into())
     });

@@ -49,7 +49,7 @@ fn who_has_unsubscribed_is_subscribed_again_only_when_asked() {
     assert_eq!(simulation.summaries(), ["create subscriber \"team\""]);
     // They leave again: what was asked for once does not count for ever, whatever the drift policy.
     let id = simulation.id(KIND, "team");
-    simulation.remote.remove_subscriber(&id);
+    simulation.remote.remove::<Subscriber>(&id);
     simulation.respecify(
         KIND,
         "team",

@@ -1,6 +1,7 @@
 //! Lists are read to their end, whatever the service does to the size of a page.
 
 use axum::response::Response;
+use jiff::Timestamp;
 use serde_json::json;
 use statuspage_operator::statuspage::{
     Budget, CollectionKind, ErrorClass, Priority, Reading, Snapshot, SubscriberQuery, Trace,
@@ -102,12 +103,12 @@ async fn a_page_is_read_with_one_request_per_part() {
     let page = remote.client().page("p").in_organization(Some("o".to_owned()));
     let mut snapshot = Snapshot::default();
     for kind in CollectionKind::ALL {
-        snapshot.store(page.read(kind).await.unwrap());
+        snapshot.store(page.read(kind, Timestamp::UNIX_EPOCH).await.unwrap());
         assert!(snapshot.has(kind));
     }
     assert_eq!(remote.seen().len(), CollectionKind::ALL.len());
-    let permissions = page.read_permissions("u").await.unwrap();
-    assert_eq!(permissions.value.pages["p"].incident_manager, Some(true));
+    let permissions = page.own_organization().unwrap().permissions("u").await.unwrap();
+    assert_eq!(permissions.pages["p"].incident_manager, Some(true));
     assert_eq!(snapshot.subscriber_counts.unwrap().value.email.active, 3);
     assert_eq!(
         snapshot.status_embed.unwrap().value.position.as_deref(),
@@ -119,7 +120,7 @@ async fn a_page_is_read_with_one_request_per_part() {
     assert!(incidents.complete);
     assert_eq!(incidents.items.len(), 2);
     assert!(matches!(
-        page.read(CollectionKind::Metrics).await,
+        page.read(CollectionKind::Metrics, Timestamp::UNIX_EPOCH).await,
         Ok(Reading::Metrics(_))
     ));
     let open = page.read_open_incidents().await.unwrap();

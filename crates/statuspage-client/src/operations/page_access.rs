@@ -201,6 +201,12 @@ impl<T: Identified + serde::de::DeserializeOwned + Send + 'static> AccessGrants<
         self.client.list(Paging::USUAL, call)
     }
 
+    /// The ids of what is granted.
+    pub async fn ids(&self) -> Result<Vec<String>, Error> {
+        let granted = self.list().await?.items;
+        Ok(granted.iter().map(|item| item.id().to_owned()).collect())
+    }
+
     /// Grants these too.
     pub async fn add(&self, ids: &[String]) -> Result<(), Error> {
         let call = Call::patch("add access grants", &self.segments())

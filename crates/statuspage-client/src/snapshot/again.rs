@@ -2,8 +2,8 @@
 
 use jiff::Timestamp;
 
-use super::{Collection, CollectionKind, Object, ObjectKind, Reading, Search, Snapshot};
-use crate::types::{Component, ComponentGroup, Identified};
+use super::{Collection, CollectionKind, Dated, Listed, Object, ObjectKind, Reading, Search, Snapshot};
+use crate::types::{Component, ComponentGroup};
 
 /// What reading an object by its id would bring.
 #[derive(Clone, Debug, PartialEq)]
@@ -24,7 +24,11 @@ impl Snapshot {
             let list = list.as_ref()?;
             Some(Collection::read(list.items.to_vec(), began, list.complete))
         }
-        let reading = match kind {
+        fn again<T: Clone>(known: &Option<Dated<T>>, read_at: Timestamp) -> Option<Dated<T>> {
+            let value = known.as_ref()?.value.clone();
+            Some(Dated { value, read_at })
+        }
+        Some(match kind {
             CollectionKind::Page => Reading::Page(Box::new(self.page.clone()?)),
             CollectionKind::Components => Reading::Components(of(&self.components, began)?),
             CollectionKind::Incidents => Reading::Incidents(of(&self.incidents, began)?),
@@ -32,31 +36,20 @@ impl Snapshot {
             CollectionKind::Metrics => Reading::Metrics(of(&self.metrics, began)?),
             CollectionKind::Subscribers => Reading::Subscribers(of(&self.subscribers, began)?),
             CollectionKind::Unsubscribed => Reading::Unsubscribed(of(&self.unsubscribed, began)?),
-            CollectionKind::SubscriberCounts => Reading::SubscriberCounts(self.subscriber_counts.clone()?),
+            CollectionKind::SubscriberCounts => Reading::SubscriberCounts(again(&self.subscriber_counts, began)?),
             CollectionKind::IncidentTemplates => Reading::IncidentTemplates(of(&self.incident_templates, began)?),
             CollectionKind::PageAccessUsers => Reading::PageAccessUsers(of(&self.page_access_users, began)?),
             CollectionKind::PageAccessGroups => Reading::PageAccessGroups(of(&self.page_access_groups, began)?),
-            CollectionKind::StatusEmbed => Reading::StatusEmbed(self.status_embed.clone()?),
+            CollectionKind::StatusEmbed => Reading::StatusEmbed(again(&self.status_embed, began)?),
             CollectionKind::OrganizationUsers => Reading::OrganizationUsers(of(&self.organization_users, began)?),
-        };
-        Some(reading.begun_at(began))
+        })
     }
 
     /// What reading an object by its id would bring.
     #[must_use]
     pub fn addressed(&self, kind: ObjectKind, id: &str) -> Addressed {
-        fn is_gone<T: Identified>(list: &Option<Collection<T>>, id: &str) -> bool {
-            list.as_ref().is_some_and(|list| list.was_removed(id))
-        }
-        let deleted = match kind {
-            ObjectKind::Component | ObjectKind::ComponentGroup => is_gone(&self.components, id),
-            ObjectKind::Incident => is_gone(&self.incidents, id),
-            ObjectKind::MetricsProvider => is_gone(&self.metrics_providers, id),
-            ObjectKind::Metric => is_gone(&self.metrics, id),
-            ObjectKind::Subscriber => is_gone(&self.subscribers, id),
-            ObjectKind::PageAccessUser => is_gone(&self.page_access_users, id),
-            ObjectKind::PageAccessGroup => is_gone(&self.page_access_groups, id),
-        };
+        let list = self.list(kind.collection());
+        let deleted = list.is_some_and(|list| list.was_removed(id));
         let examined = self.examined(kind, id);
         if deleted || examined.missing.is_some() {
             return Addressed::Gone;
@@ -69,21 +62,21 @@ impl Snapshot {
 
     /// An object as the lists show it, with what is known better.
     fn object(&self, kind: ObjectKind, id: &str) -> Option<Object> {
-        fn of<T: Clone + Identified>(list: &Option<Collection<T>>, id: &str) -> Option<Box<T>> {
-            Some(Box::new(list.as_ref()?.get(id)?.clone()))
+        fn of<T: Clone + Listed>(snapshot: &Snapshot, id: &str) -> Option<Box<T>> {
+            snapshot.get::<T>(id).cloned().map(Box::new)
         }
         Some(match kind {
-            ObjectKind::Component => Object::Component(of(&self.components, id).filter(|row| !row.group)?),
+            ObjectKind::Component => Object::Component(of::<Component>(self, id).filter(|row| !row.group)?),
             ObjectKind::ComponentGroup => {
-                let row = of(&self.components, id).filter(|row| row.group)?;
-                Object::ComponentGroup(Box::new(self.group_of(*row)))
+                let row = self.get::<Component>(id).filter(|row| row.group)?;
+                Object::ComponentGroup(Box::new(self.group_of(row.clone())))
             }
-            ObjectKind::Incident => Object::Incident(of(&self.incidents, id)?),
-            ObjectKind::MetricsProvider => Object::MetricsProvider(of(&self.metrics_providers, id)?),
-            ObjectKind::Metric => Object::Metric(of(&self.metrics, id)?),
-            ObjectKind::Subscriber => Object::Subscriber(of(&self.subscribers, id)?),
-            ObjectKind::PageAccessUser => Object::PageAccessUser(of(&self.page_access_users, id)?),
-            ObjectKind::PageAccessGroup => Object::PageAccessGroup(of(&self.page_access_groups, id)?),
+            ObjectKind::Incident => Object::Incident(of(self, id)?),
+            ObjectKind::MetricsProvider => Object::MetricsProvider(of(self, id)?),
+            ObjectKind::Metric => Object::Metric(of(self, id)?),
+            ObjectKind::Subscriber => Object::Subscriber(of(self, id)?),
+            ObjectKind::PageAccessUser => Object::PageAccessUser(of(self, id)?),
+            ObjectKind::PageAccessGroup => Object::PageAccessGroup(of(self, id)?),
         })
     }
 
@@ -156,7 +149,7 @@ mod tests {
     #[test]
     fn a_list_is_read_again_with_what_was_written_and_with_its_new_time() {
         let mut page = page();
-        page.put_component(component("c", None));
+        page.put(component("c", None));
         let Some(Reading::Components(again)) = page.listed(CollectionKind::Components, at(20)) else {
             panic!("there is a list");
         };
@@ -183,7 +176,7 @@ mod tests {
         ));
         page.not_found(ObjectKind::Component, "x", at(12));
         assert_eq!(page.addressed(ObjectKind::Component, "x"), Addressed::Gone);
-        page.remove_component("b");
+        page.remove::<Component>("b");
         assert_eq!(page.addressed(ObjectKind::Component, "b"), Addressed::Gone);
         assert_eq!(
             page.addressed(ObjectKind::ComponentGroup, "a"),
@@ -197,12 +190,12 @@ mod tests {
         let mut page = page();
         let group = page.group_of(page.components.as_ref().unwrap().get("g").unwrap().clone());
         page.found(Object::ComponentGroup(Box::new(group)), at(11));
-        page.remove_component("a");
+        page.remove::<Component>("a");
         let Addressed::Shown(Object::ComponentGroup(group)) = page.addressed(ObjectKind::ComponentGroup, "g") else {
             panic!("the group is there");
         };
         assert_eq!(group.components, ["b"]);
-        page.remove_component("b");
+        page.remove::<Component>("b");
         assert_eq!(page.addressed(ObjectKind::ComponentGroup, "g"), Addressed::Gone);
     }
 }

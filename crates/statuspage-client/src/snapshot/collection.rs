@@ -119,12 +119,6 @@ impl<T> Collection<T> {
         }
     }
 
-    /// The same reading with another time of its begin.
-    pub(super) fn begun_at(&mut self, at: Timestamp) {
-        self.read_at = at;
-        self.looks.iter_mut().for_each(|look| *look = at);
-    }
-
     /// Looks that began at or after a time, as far as they count: those too near to the one before do not.
     #[must_use]
     pub fn looks_since(&self, from: Timestamp) -> usize {
@@ -267,11 +261,6 @@ impl<T: Identified> Collection<T> {
         if let Err(item) = self.replace(item) {
             self.items.insert(0, item);
         }
-    }
-
-    /// Notes that an object is there which the newest reading of the list did not show.
-    pub(super) fn not_listed(&mut self, id: &str) {
-        self.unlisted.insert(id.to_owned());
     }
 
     pub(super) fn remove(&mut self, id: &str, at: Timestamp) {

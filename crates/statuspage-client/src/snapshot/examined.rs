@@ -8,7 +8,7 @@ use super::super::types::{
     Component, ComponentGroup, Identified, Incident, Metric, MetricsProvider, PageAccessGroup, PageAccessUser,
     Subscriber,
 };
-use super::{Collection, CollectionKind, Dated, SPACING, Snapshot};
+use super::{CollectionKind, Dated, SPACING, Snapshot};
 
 /// The kinds of objects that can be read by their id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -68,6 +68,22 @@ pub enum Object {
     PageAccessGroup(Box<PageAccessGroup>),
 }
 
+/// Does the same with the object, whatever it is.
+macro_rules! of_each {
+    ($object:expr, $one:ident => $result:expr) => {
+        match $object {
+            Object::Component($one) => $result,
+            Object::ComponentGroup($one) => $result,
+            Object::Incident($one) => $result,
+            Object::MetricsProvider($one) => $result,
+            Object::Metric($one) => $result,
+            Object::Subscriber($one) => $result,
+            Object::PageAccessUser($one) => $result,
+            Object::PageAccessGroup($one) => $result,
+        }
+    };
+}
+
 impl Object {
     /// What it is.
     #[must_use]
@@ -87,16 +103,7 @@ impl Object {
     /// Its id.
     #[must_use]
     pub fn id(&self) -> &str {
-        match self {
-            Self::Component(one) => one.id(),
-            Self::ComponentGroup(one) => one.id(),
-            Self::Incident(one) => one.id(),
-            Self::MetricsProvider(one) => one.id(),
-            Self::Metric(one) => one.id(),
-            Self::Subscriber(one) => one.id(),
-            Self::PageAccessUser(one) => one.id(),
-            Self::PageAccessGroup(one) => one.id(),
-        }
+        of_each!(self, one => one.id())
     }
 }
 
@@ -177,14 +184,8 @@ impl Snapshot {
         let id = object.id().to_owned();
         let listed = self.lists(kind, &id);
         match object {
-            Object::Component(one) => self.put_component(*one),
-            Object::ComponentGroup(one) => self.put_component_group(*one),
             Object::Incident(one) => self.put_read_incident(*one),
-            Object::MetricsProvider(one) => self.put_metrics_provider(*one),
-            Object::Metric(one) => self.put_metric(*one),
-            Object::Subscriber(one) => self.put_subscriber(*one),
-            Object::PageAccessUser(one) => self.put_page_access_user(*one),
-            Object::PageAccessGroup(one) => self.put_page_access_group(*one),
+            other => of_each!(other, one => self.put(*one)),
         }
         if !listed {
             self.not_listed(kind, &id);
@@ -250,39 +251,20 @@ impl Snapshot {
 
     /// True when the list of an object is known to have it.
     fn lists(&self, kind: ObjectKind, id: &str) -> bool {
-        fn has<T: Identified>(list: Option<&Collection<T>>, id: &str) -> bool {
-            list.is_some_and(|list| list.get(id).is_some())
-        }
         match kind {
             // One list has both.
             ObjectKind::Component | ObjectKind::ComponentGroup => {
-                let row = self.components.as_ref().and_then(|rows| rows.get(id));
+                let row = self.get::<Component>(id);
                 row.is_some_and(|row| row.group == (kind == ObjectKind::ComponentGroup))
             }
-            ObjectKind::Incident => has(self.incidents.as_ref(), id),
-            ObjectKind::MetricsProvider => has(self.metrics_providers.as_ref(), id),
-            ObjectKind::Metric => has(self.metrics.as_ref(), id),
-            ObjectKind::Subscriber => has(self.subscribers.as_ref(), id),
-            ObjectKind::PageAccessUser => has(self.page_access_users.as_ref(), id),
-            ObjectKind::PageAccessGroup => has(self.page_access_groups.as_ref(), id),
+            _ => self.list(kind.collection()).is_some_and(|list| list.has(id)),
         }
     }
 
     /// Notes that a list which should have shown everything did not show this object.
     fn not_listed(&mut self, kind: ObjectKind, id: &str) {
-        fn note<T: Identified>(list: Option<&mut Collection<T>>, id: &str) {
-            if let Some(list) = list.filter(|list| list.complete) {
-                list.not_listed(id);
-            }
-        }
-        match kind {
-            ObjectKind::Component | ObjectKind::ComponentGroup => note(self.components.as_mut(), id),
-            ObjectKind::Incident => note(self.incidents.as_mut(), id),
-            ObjectKind::MetricsProvider => note(self.metrics_providers.as_mut(), id),
-            ObjectKind::Metric => note(self.metrics.as_mut(), id),
-            ObjectKind::Subscriber => note(self.subscribers.as_mut(), id),
-            ObjectKind::PageAccessUser => note(self.page_access_users.as_mut(), id),
-            ObjectKind::PageAccessGroup => note(self.page_access_groups.as_mut(), id),
+        if let Some(list) = self.list_mut(kind.collection()) {
+            list.not_listed(id);
         }
     }
 

@@ -54,15 +54,15 @@ fn rows(snapshot: &Snapshot) -> Vec<String> {
 fn what_was_not_read_stays_unknown() {
     let mut snapshot = Snapshot::default();
     snapshot.put_page(Page::default());
-    snapshot.put_component(component("a", None));
-    snapshot.put_component_group(group("g", &["a"]));
-    snapshot.put_metric(Metric::default());
-    snapshot.put_subscriber(Subscriber::default());
-    snapshot.put_incident_template(IncidentTemplate::default());
-    snapshot.put_page_access_user(PageAccessUser::default());
-    snapshot.put_page_access_group(PageAccessGroup::default());
+    snapshot.put(component("a", None));
+    snapshot.put(group("g", &["a"]));
+    snapshot.put(Metric::default());
+    snapshot.put(Subscriber::default());
+    snapshot.put(IncidentTemplate::default());
+    snapshot.put(PageAccessUser::default());
+    snapshot.put(PageAccessGroup::default());
     snapshot.put_status_embed(StatusEmbedConfig::default());
-    snapshot.put_organization_user(OrganizationUser::default());
+    snapshot.put(OrganizationUser::default());
     snapshot.put_permissions("u", Permissions::default());
     assert!(CollectionKind::ALL.iter().all(|kind| !snapshot.has(*kind)));
 }
@@ -70,8 +70,8 @@ fn what_was_not_read_stays_unknown() {
 #[test]
 fn a_component_is_added_or_replaced() {
     let mut snapshot = with_components(vec![component("a", None)]);
-    snapshot.put_component(component("b", None));
-    snapshot.put_component(Component {
+    snapshot.put(component("b", None));
+    snapshot.put(Component {
         description: Some("new".to_owned()),
         ..component("a", None)
     });
@@ -84,12 +84,12 @@ fn a_component_is_added_or_replaced() {
 fn a_group_goes_with_its_last_member() {
     let members = vec![group_row("g"), component("a", Some("g")), component("b", Some("g"))];
     let mut snapshot = with_components(members);
-    snapshot.remove_component("a");
+    snapshot.remove::<Component>("a");
     assert_eq!(rows(&snapshot), ["g", "b/g"]);
     let mut moved = snapshot.clone();
-    snapshot.remove_component("b");
+    snapshot.remove::<Component>("b");
     assert!(rows(&snapshot).is_empty());
-    moved.put_component(component("b", None));
+    moved.put(component("b", None));
     assert_eq!(rows(&moved), ["b"]);
 }
 
@@ -97,10 +97,10 @@ fn a_group_goes_with_its_last_member() {
 #[test]
 fn a_group_that_is_not_shown_does_not_go_with_a_member() {
     let mut snapshot = with_components(Vec::new());
-    snapshot.put_component(component("a", Some("g")));
+    snapshot.put(component("a", Some("g")));
     let mut moved = snapshot.clone();
-    moved.put_component(component("a", None));
-    snapshot.remove_component("a");
+    moved.put(component("a", None));
+    snapshot.remove::<Component>("a");
     for snapshot in [moved, snapshot] {
         assert!(!snapshot.components.as_ref().unwrap().was_removed("g"));
     }
@@ -115,19 +115,19 @@ fn a_group_has_exactly_the_given_members() {
         group_row("h"),
         component("c", Some("h")),
     ]);
-    snapshot.put_component_group(group("g", &["a", "c"]));
+    snapshot.put(group("g", &["a", "c"]));
     assert_eq!(rows(&snapshot), ["a/g", "g", "b", "c/g"]);
     let row = &snapshot.components.as_ref().unwrap().items[1];
     assert!(row.group);
     assert_eq!(row.name.as_deref(), Some("G"));
-    snapshot.put_component_group(group("new", &["b"]));
+    snapshot.put(group("new", &["b"]));
     assert_eq!(rows(&snapshot), ["a/g", "g", "b/new", "c/g", "new"]);
 }
 
 #[test]
 fn members_survive_their_group() {
     let mut snapshot = with_components(vec![group_row("g"), component("a", Some("g"))]);
-    snapshot.remove_component_group("g");
+    snapshot.remove::<ComponentGroup>("g");
     assert_eq!(rows(&snapshot), ["a"]);
 }
 
@@ -138,7 +138,7 @@ fn an_incident_moves_components() {
         id: "old".to_owned(),
         ..Incident::default()
     }]);
-    snapshot.put_incident(Incident {
+    snapshot.put(Incident {
         id: "new".to_owned(),
         components: vec![
             Component {
@@ -200,7 +200,7 @@ fn updates_and_postmortems_belong_to_their_incident() {
         (incident.postmortem_published_at, incident.postmortem_body.as_ref()),
         (None, None)
     );
-    snapshot.remove_incident("i");
+    snapshot.remove::<Incident>("i");
     assert!(snapshot.incidents.unwrap().items.is_empty());
 }
 
@@ -220,7 +220,7 @@ fn metrics_go_with_their_provider() {
         metrics: collection(vec![metric("a", "p"), metric("b", "q")]),
         ..Snapshot::default()
     };
-    snapshot.remove_metrics_provider("p");
+    snapshot.remove::<MetricsProvider>("p");
     assert_eq!(*snapshot.metrics.unwrap().items, [metric("b", "q")]);
     assert_eq!(*snapshot.metrics_providers.unwrap().items, [provider("q")]);
 }
@@ -237,9 +237,9 @@ fn what_is_gone_leaves_the_groups_that_may_see_it() {
         page_access_user_ids: vec!["u".to_owned()],
         ..PageAccessGroup::default()
     }]);
-    snapshot.remove_component("a");
-    snapshot.remove_metric("m");
-    snapshot.remove_page_access_user("u");
+    snapshot.remove::<Component>("a");
+    snapshot.remove::<Metric>("m");
+    snapshot.remove::<PageAccessUser>("u");
     let group = &snapshot.page_access_groups.unwrap().items[0];
     assert_eq!(group.component_ids, ["b"]);
     assert!(group.metric_ids.is_empty() && group.page_access_user_ids.is_empty());
@@ -255,13 +255,13 @@ fn what_was_read_is_older_than_what_we_wrote_since() {
         assert!(read_at(snapshot).is_some());
     };
     read(&mut snapshot);
-    snapshot.put_component(component("a", Some("g")));
+    snapshot.put(component("a", Some("g")));
     assert!(read_at(&snapshot).is_some(), "its members are the same");
     for write in [
-        |snapshot: &mut Snapshot| snapshot.put_component(component("b", Some("g"))),
-        |snapshot: &mut Snapshot| snapshot.put_component(component("a", None)),
-        |snapshot: &mut Snapshot| snapshot.put_component_group(group("g", &["a"])),
-        |snapshot: &mut Snapshot| snapshot.remove_component("a"),
+        |snapshot: &mut Snapshot| snapshot.put(component("b", Some("g"))),
+        |snapshot: &mut Snapshot| snapshot.put(component("a", None)),
+        |snapshot: &mut Snapshot| snapshot.put(group("g", &["a"])),
+        |snapshot: &mut Snapshot| snapshot.remove::<Component>("a"),
     ] {
         read(&mut snapshot);
         write(&mut snapshot);

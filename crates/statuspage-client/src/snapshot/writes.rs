@@ -5,141 +5,71 @@
 
 use jiff::Timestamp;
 
-use super::super::types::{
-    Component, ComponentGroup, Identified, Incident, IncidentUpdate, Metric, MetricsProvider, Page, Postmortem,
-    Subscriber,
+use super::{Collection, Dated, Listed, ObjectKind, Snapshot};
+use crate::types::{
+    Component, ComponentGroup, Incident, IncidentTemplate, IncidentUpdate, Metric, MetricsProvider, OrganizationUser,
+    Page, PageAccessGroup, PageAccessUser, Postmortem, Subscriber,
 };
-use super::{Collection, Dated, ObjectKind, Snapshot};
+
+/// An object that own writes create, change and delete.
+pub trait Written: Sized {
+    /// It was created or changed, or read by its id.
+    fn put(self, snapshot: &mut Snapshot);
+
+    /// The one with this id was deleted.
+    fn remove(snapshot: &mut Snapshot, id: &str);
+}
 
 impl Snapshot {
+    /// An object was created or changed, or read by its id.
+    pub fn put(&mut self, object: impl Written) {
+        object.put(self);
+    }
+
+    /// The object with this id was deleted.
+    pub fn remove<T: Written>(&mut self, id: &str) {
+        T::remove(self, id);
+    }
+
+    /// The same for an object of a kind that is only known when the program runs.
+    pub fn remove_object(&mut self, kind: ObjectKind, id: &str) {
+        match kind {
+            ObjectKind::Component => self.remove::<Component>(id),
+            ObjectKind::ComponentGroup => self.remove::<ComponentGroup>(id),
+            ObjectKind::Incident => self.remove::<Incident>(id),
+            ObjectKind::MetricsProvider => self.remove::<MetricsProvider>(id),
+            ObjectKind::Metric => self.remove::<Metric>(id),
+            ObjectKind::Subscriber => self.remove::<Subscriber>(id),
+            ObjectKind::PageAccessUser => self.remove::<PageAccessUser>(id),
+            ObjectKind::PageAccessGroup => self.remove::<PageAccessGroup>(id),
+        }
+    }
+
+    fn put_listed<T: Listed>(&mut self, object: T) {
+        let at = self.time;
+        if let Some(kind) = T::KIND {
+            self.shown(kind, object.id(), at);
+        }
+        if let Some(list) = T::list_mut(self) {
+            list.put_last(object, at);
+        }
+    }
+
+    fn remove_listed<T: Listed>(&mut self, id: &str) {
+        let at = self.time;
+        if let Some(kind) = T::KIND {
+            self.forget_object(kind, id);
+        }
+        if let Some(list) = T::list_mut(self) {
+            list.remove(id, at);
+        }
+    }
+
     /// The settings were changed.
     pub fn put_page(&mut self, page: Page) {
         if self.page.is_some() {
             self.page = Some(page);
         }
-    }
-
-    /// A component was created or changed. The group that it left is gone if it was the last member.
-    pub fn put_component(&mut self, component: Component) {
-        let at = self.time;
-        self.shown(ObjectKind::Component, &component.id, at);
-        let Some(components) = &mut self.components else {
-            return;
-        };
-        let known = components.get(&component.id);
-        let before = known.and_then(|known| known.group_id.clone());
-        let joined = component.group_id.clone().filter(|_| before != component.group_id);
-        let left = before.filter(|left| component.group_id.as_ref() != Some(left));
-        components.put_last(component, at);
-        for group in left.iter().chain(&joined) {
-            self.outdated(ObjectKind::ComponentGroup, group);
-        }
-        let Some(components) = &mut self.components else {
-            return;
-        };
-        if let Some(left) = left {
-            drop_if_empty(components, &left, at);
-        }
-    }
-
-    /// A component was removed. Its group is gone if it was the last member.
-    pub fn remove_component(&mut self, id: &str) {
-        let at = self.time;
-        self.forget_object(ObjectKind::Component, id);
-        for group in self.page_access_groups.iter_mut().flat_map(|groups| &mut groups.items) {
-            group.component_ids.retain(|component| component != id);
-        }
-        for granted in self.user_components.values_mut() {
-            granted.value.retain(|component| component != id);
-        }
-        let Some(components) = &mut self.components else {
-            return;
-        };
-        let left = components.get(id).and_then(|component| component.group_id.clone());
-        components.remove(id, at);
-        if let Some(left) = left {
-            drop_if_empty(components, &left, at);
-            self.outdated(ObjectKind::ComponentGroup, &left);
-        }
-    }
-
-    /// A component group was created, changed or read: its members are exactly the given ones.
-    pub fn put_component_group(&mut self, group: ComponentGroup) {
-        let at = self.time;
-        self.shown(ObjectKind::ComponentGroup, &group.id, at);
-        let members = Dated {
-            value: group.components.clone(),
-            read_at: at,
-        };
-        self.group_members.insert(group.id.clone(), members);
-        let Some(components) = &mut self.components else {
-            return;
-        };
-        let inside = |row: &Component| !row.group && row.group_id.as_deref() == Some(group.id.as_str());
-        let expelled = components.items.iter().filter(|row| inside(row));
-        let expelled = expelled.filter(|row| !group.components.contains(&row.id));
-        let expelled: Vec<String> = expelled.map(|row| row.id.clone()).collect();
-        let mut left = Vec::new();
-        for (id, joins) in group
-            .components
-            .iter()
-            .map(|id| (id, true))
-            .chain(expelled.iter().map(|id| (id, false)))
-        {
-            let row = components.get_mut(id).filter(|row| !row.group && inside(row) != joins);
-            let Some(row) = row else { continue };
-            match joins {
-                true => left.extend(row.group_id.replace(group.id.clone())),
-                false => row.group_id = None,
-            }
-            components.touch(id, at);
-        }
-        let known = components.get(&group.id).cloned().unwrap_or_default();
-        let row = Component {
-            id: group.id,
-            group: true,
-            group_id: None,
-            name: group.name,
-            description: group.description,
-            page_id: group.page_id.or(known.page_id),
-            position: group.position.or(known.position),
-            created_at: group.created_at.or(known.created_at),
-            updated_at: group.updated_at.or(known.updated_at),
-            ..known
-        };
-        components.put_last(row, at);
-        for group in left {
-            drop_if_empty(components, &group, at);
-        }
-    }
-
-    /// A component group was removed: its members are without a group.
-    pub fn remove_component_group(&mut self, id: &str) {
-        let at = self.time;
-        self.forget_object(ObjectKind::ComponentGroup, id);
-        self.group_members.remove(id);
-        let Some(components) = &mut self.components else {
-            return;
-        };
-        components.remove(id, at);
-        let mut freed = Vec::new();
-        for component in &mut components.items {
-            if component.group_id.as_deref() == Some(id) {
-                component.group_id = None;
-                freed.push(component.id.clone());
-            }
-        }
-        for member in freed {
-            components.touch(&member, at);
-        }
-    }
-
-    /// An incident was created or changed. Its components carry the states that it gave them.
-    pub fn put_incident(&mut self, incident: Incident) {
-        let at = self.time;
-        self.shown(ObjectKind::Incident, &incident.id, at);
-        self.move_components(&incident);
-        self.incidents_known().put_first(incident, at);
     }
 
     /// Adds incidents that were read in another way than by the list of the newest ones.
@@ -181,13 +111,6 @@ impl Snapshot {
         }
     }
 
-    /// An incident was removed.
-    pub fn remove_incident(&mut self, id: &str) {
-        let at = self.time;
-        self.forget_object(ObjectKind::Incident, id);
-        self.incidents_known().remove(id, at);
-    }
-
     /// A published update was corrected.
     pub fn put_incident_update(&mut self, incident: &str, update: IncidentUpdate) {
         let Some(incident) = self.changed_incident(incident) else {
@@ -225,61 +148,36 @@ impl Snapshot {
         incidents.get_mut(id)
     }
 
-    /// A metrics provider was created or changed.
-    pub fn put_metrics_provider(&mut self, provider: MetricsProvider) {
-        let at = self.time;
-        self.shown(ObjectKind::MetricsProvider, provider.id(), at);
-        if let Some(providers) = &mut self.metrics_providers {
-            providers.put_last(provider, at);
-        }
-    }
-
-    /// A metrics provider was removed, and its metrics with it.
-    pub fn remove_metrics_provider(&mut self, id: &str) {
-        let at = self.time;
-        self.forget_object(ObjectKind::MetricsProvider, id);
-        if let Some(providers) = &mut self.metrics_providers {
-            providers.remove(id, at);
-        }
+    /// The metrics of a provider go with it.
+    fn provider_gone(&mut self, id: &str) {
         let of_provider = |metric: &&Metric| metric.metrics_provider_id.as_deref() == Some(id);
         let metrics = self.metrics.iter().flat_map(|metrics| &metrics.items);
         let gone: Vec<String> = metrics.filter(of_provider).map(|metric| metric.id.clone()).collect();
         for metric in gone {
-            self.remove_metric(&metric);
+            self.remove::<Metric>(&metric);
         }
     }
 
-    /// A metric was created or changed.
-    pub fn put_metric(&mut self, metric: Metric) {
-        let at = self.time;
-        self.shown(ObjectKind::Metric, metric.id(), at);
-        if let Some(metrics) = &mut self.metrics {
-            metrics.put_last(metric, at);
-        }
-    }
-
-    /// A metric was removed.
-    pub fn remove_metric(&mut self, id: &str) {
-        let at = self.time;
-        self.forget_object(ObjectKind::Metric, id);
-        for group in self.page_access_groups.iter_mut().flat_map(|groups| &mut groups.items) {
+    fn metric_gone(&mut self, id: &str) {
+        for group in self.access_groups() {
             group.metric_ids.retain(|metric| metric != id);
         }
         for granted in self.user_metrics.values_mut() {
             granted.value.retain(|metric| metric != id);
         }
-        if let Some(metrics) = &mut self.metrics {
-            metrics.remove(id, at);
-        }
     }
 
-    /// A subscriber was created or changed.
-    pub fn put_subscriber(&mut self, subscriber: Subscriber) {
-        let at = self.time;
-        self.shown(ObjectKind::Subscriber, subscriber.id(), at);
-        if let Some(subscribers) = &mut self.subscribers {
-            subscribers.put_last(subscriber, at);
+    /// It leaves its groups.
+    fn access_user_gone(&mut self, id: &str) {
+        for group in self.access_groups() {
+            group.page_access_user_ids.retain(|user| user != id);
         }
+        self.user_components.remove(id);
+        self.user_metrics.remove(id);
+    }
+
+    fn access_groups(&mut self) -> impl Iterator<Item = &mut PageAccessGroup> {
+        self.page_access_groups.iter_mut().flat_map(|groups| &mut groups.items)
     }
 
     /// Adds subscribers that a search has found.
@@ -290,15 +188,168 @@ impl Snapshot {
             }
         }
     }
+}
 
-    /// A subscriber was removed.
-    pub fn remove_subscriber(&mut self, id: &str) {
-        let at = self.time;
-        self.forget_object(ObjectKind::Subscriber, id);
-        if let Some(subscribers) = &mut self.subscribers {
-            subscribers.remove(id, at);
+impl Written for Component {
+    /// The group that it left is gone if it was the last member.
+    fn put(self, snapshot: &mut Snapshot) {
+        let at = snapshot.time;
+        snapshot.shown(ObjectKind::Component, &self.id, at);
+        let Some(components) = &mut snapshot.components else {
+            return;
+        };
+        let known = components.get(&self.id);
+        let before = known.and_then(|known| known.group_id.clone());
+        let joined = self.group_id.clone().filter(|_| before != self.group_id);
+        let left = before.filter(|left| self.group_id.as_ref() != Some(left));
+        components.put_last(self, at);
+        for group in left.iter().chain(&joined) {
+            snapshot.outdated(ObjectKind::ComponentGroup, group);
+        }
+        let Some(components) = &mut snapshot.components else {
+            return;
+        };
+        if let Some(left) = left {
+            drop_if_empty(components, &left, at);
         }
     }
+
+    /// Its group is gone if it was the last member.
+    fn remove(snapshot: &mut Snapshot, id: &str) {
+        let at = snapshot.time;
+        snapshot.forget_object(ObjectKind::Component, id);
+        for group in snapshot.access_groups() {
+            group.component_ids.retain(|component| component != id);
+        }
+        for granted in snapshot.user_components.values_mut() {
+            granted.value.retain(|component| component != id);
+        }
+        let Some(components) = &mut snapshot.components else {
+            return;
+        };
+        let left = components.get(id).and_then(|component| component.group_id.clone());
+        components.remove(id, at);
+        if let Some(left) = left {
+            drop_if_empty(components, &left, at);
+            snapshot.outdated(ObjectKind::ComponentGroup, &left);
+        }
+    }
+}
+
+impl Written for ComponentGroup {
+    /// Its members are exactly the given ones.
+    fn put(self, snapshot: &mut Snapshot) {
+        let at = snapshot.time;
+        snapshot.shown(ObjectKind::ComponentGroup, &self.id, at);
+        let members = Dated {
+            value: self.components.clone(),
+            read_at: at,
+        };
+        snapshot.group_members.insert(self.id.clone(), members);
+        let Some(components) = &mut snapshot.components else {
+            return;
+        };
+        let inside = |row: &Component| !row.group && row.group_id.as_deref() == Some(self.id.as_str());
+        let expelled = components.items.iter().filter(|row| inside(row));
+        let expelled = expelled.filter(|row| !self.components.contains(&row.id));
+        let expelled: Vec<String> = expelled.map(|row| row.id.clone()).collect();
+        let mut left = Vec::new();
+        for (id, joins) in self
+            .components
+            .iter()
+            .map(|id| (id, true))
+            .chain(expelled.iter().map(|id| (id, false)))
+        {
+            let row = components.get_mut(id).filter(|row| !row.group && inside(row) != joins);
+            let Some(row) = row else { continue };
+            match joins {
+                true => left.extend(row.group_id.replace(self.id.clone())),
+                false => row.group_id = None,
+            }
+            components.touch(id, at);
+        }
+        let known = components.get(&self.id).cloned().unwrap_or_default();
+        let row = Component {
+            id: self.id,
+            group: true,
+            group_id: None,
+            name: self.name,
+            description: self.description,
+            page_id: self.page_id.or(known.page_id),
+            position: self.position.or(known.position),
+            created_at: self.created_at.or(known.created_at),
+            updated_at: self.updated_at.or(known.updated_at),
+            ..known
+        };
+        components.put_last(row, at);
+        for group in left {
+            drop_if_empty(components, &group, at);
+        }
+    }
+
+    /// Its members are without a group.
+    fn remove(snapshot: &mut Snapshot, id: &str) {
+        let at = snapshot.time;
+        snapshot.forget_object(ObjectKind::ComponentGroup, id);
+        snapshot.group_members.remove(id);
+        let Some(components) = &mut snapshot.components else {
+            return;
+        };
+        components.remove(id, at);
+        let mut freed = Vec::new();
+        for component in &mut components.items {
+            if component.group_id.as_deref() == Some(id) {
+                component.group_id = None;
+                freed.push(component.id.clone());
+            }
+        }
+        for member in freed {
+            components.touch(&member, at);
+        }
+    }
+}
+
+impl Written for Incident {
+    /// Its components carry the states that it gave them.
+    fn put(self, snapshot: &mut Snapshot) {
+        let at = snapshot.time;
+        snapshot.shown(ObjectKind::Incident, &self.id, at);
+        snapshot.move_components(&self);
+        snapshot.incidents_known().put_first(self, at);
+    }
+
+    fn remove(snapshot: &mut Snapshot, id: &str) {
+        let at = snapshot.time;
+        snapshot.forget_object(ObjectKind::Incident, id);
+        snapshot.incidents_known().remove(id, at);
+    }
+}
+
+/// Those that are simply put into their lists; whatever goes with one of them is told by a function.
+macro_rules! written {
+    ($($object:ident, $gone:expr;)+) => {
+        $(impl Written for $object {
+            fn put(self, snapshot: &mut Snapshot) {
+                snapshot.put_listed(self);
+            }
+
+            fn remove(snapshot: &mut Snapshot, id: &str) {
+                snapshot.remove_listed::<Self>(id);
+                let gone: fn(&mut Snapshot, &str) = $gone;
+                gone(snapshot, id);
+            }
+        })+
+    };
+}
+
+written! {
+    MetricsProvider, Snapshot::provider_gone;
+    Metric, Snapshot::metric_gone;
+    Subscriber, |_, _| {};
+    IncidentTemplate, |_, _| {};
+    PageAccessUser, Snapshot::access_user_gone;
+    PageAccessGroup, |_, _| {};
+    OrganizationUser, |snapshot, id| drop(snapshot.permissions.remove(id));
 }
 
 /// The service keeps no group without members. Who does not see the group does not see its members either: a list that lacked

@@ -9,8 +9,8 @@ use crate::api::Kind;
 use crate::engine::Declaration;
 use crate::engine::tests::builders::{declare, foreign_component, foreign_incident, put_foreign_group, start};
 use crate::statuspage::{
-    Dated, IncidentTemplate, Metric, MetricsProvider, MetricsProviderType, OrganizationUser, PageAccessGroup,
-    PageAccessUser, PageRoles, Permissions, Secret, Snapshot, Subscriber,
+    Component, ComponentGroup, Dated, Incident, IncidentTemplate, Metric, MetricsProvider, MetricsProviderType,
+    OrganizationUser, PageAccessGroup, PageAccessUser, PageRoles, Permissions, Secret, Snapshot, Subscriber,
 };
 
 /// One kind, which is one column of the tables.
@@ -117,12 +117,12 @@ const COMPONENT_GROUP: Column = Column {
     surroundings: |name| vec![declare(Kind::Component, "member", json!({"groupRef": {"name": name}}))],
     put: |remote, id| {
         let member = format!("{id}m");
-        remote.put_component(foreign_component(&member, "Foreign member"));
+        remote.put(foreign_component(&member, "Foreign member"));
         put_foreign_group(remote, id, "Group", &[&member]);
         set_description(remote, id, "theirs");
     },
     set: set_description,
-    remove: Snapshot::remove_component_group,
+    remove: Snapshot::remove::<ComponentGroup>,
     values: |remote| descriptions(remote, true),
 };
 
@@ -133,11 +133,11 @@ const COMPONENT: Column = Column {
     at_creation: None,
     surroundings: alone,
     put: |remote, id| {
-        remote.put_component(foreign_component(id, "API"));
+        remote.put(foreign_component(id, "API"));
         set_description(remote, id, "theirs");
     },
     set: set_description,
-    remove: Snapshot::remove_component,
+    remove: Snapshot::remove::<Component>,
     values: |remote| descriptions(remote, false),
 };
 
@@ -159,13 +159,13 @@ const INCIDENT: Column = Column {
     spec: |value| json!({"name": "Down", "updates": [{"status": "investigating", "body": value}]}),
     at_creation: None,
     surroundings: alone,
-    put: |remote, id| remote.put_incident(foreign_incident(id, "Down", &[("investigating", "theirs")])),
+    put: |remote, id| remote.put(foreign_incident(id, "Down", &[("investigating", "theirs")])),
     set: |remote, id, value| {
         let incidents = &mut remote.incidents.as_mut().unwrap().items;
         let incident = incidents.iter_mut().find(|incident| incident.id == id).unwrap();
         incident.incident_updates[0].body = Some(value.into());
     },
-    remove: Snapshot::remove_incident,
+    remove: Snapshot::remove::<Incident>,
     values: |remote| {
         let incidents = remote.incidents.iter().flat_map(|list| &list.items);
         incidents
@@ -199,14 +199,14 @@ const MAINTENANCE: Column = Column {
         let mut incident = foreign_incident(id, "Upgrade", &[("scheduled", "Planned")]);
         incident.scheduled_for = Some("2026-02-01T03:00:00Z".parse().unwrap());
         incident.scheduled_until = Some(end("theirs").parse().unwrap());
-        remote.put_incident(incident);
+        remote.put(incident);
     },
     set: |remote, id, value| {
         let incidents = &mut remote.incidents.as_mut().unwrap().items;
         let incident = incidents.iter_mut().find(|incident| incident.id == id).unwrap();
         incident.scheduled_until = Some(end(value).parse().unwrap());
     },
-    remove: Snapshot::remove_incident,
+    remove: Snapshot::remove::<Incident>,
     values: |remote| {
         let incidents = remote.incidents.iter().flat_map(|list| &list.items);
         let ends = incidents.map(|incident| incident.scheduled_until.unwrap().to_string());
@@ -230,7 +230,7 @@ const METRICS_PROVIDER: Column = Column {
     surroundings: alone,
     // The address is part of the identity.
     put: |remote, id| {
-        remote.put_metrics_provider(MetricsProvider {
+        remote.put(MetricsProvider {
             id: id.into(),
             r#type: Some("NewRelic".into()),
             metric_base_uri: Some(format!("https://ours{PROVIDER_HOST}")),
@@ -242,7 +242,7 @@ const METRICS_PROVIDER: Column = Column {
         let provider = providers.iter_mut().find(|provider| provider.id == id).unwrap();
         provider.metric_base_uri = Some(format!("https://{value}{PROVIDER_HOST}"));
     },
-    remove: Snapshot::remove_metrics_provider,
+    remove: Snapshot::remove::<MetricsProvider>,
     values: |remote| {
         let providers = remote.metrics_providers.iter().flat_map(|list| &list.items);
         let address = |provider: &MetricsProvider| text(provider.metric_base_uri.as_ref());
@@ -261,7 +261,7 @@ const METRIC: Column = Column {
         let providers = remote.metrics_providers.iter().flat_map(|list| &list.items);
         let own = |provider: &&MetricsProvider| provider.r#type == Some(MetricsProviderType::SelfManaged);
         let provider = providers.into_iter().find(own).unwrap().id.clone();
-        remote.put_metric(Metric {
+        remote.put(Metric {
             id: id.into(),
             metrics_provider_id: Some(provider),
             name: Some("Latency".into()),
@@ -273,7 +273,7 @@ const METRIC: Column = Column {
         let metrics = &mut remote.metrics.as_mut().unwrap().items;
         metrics.iter_mut().find(|metric| metric.id == id).unwrap().suffix = Some(value.into());
     },
-    remove: Snapshot::remove_metric,
+    remove: Snapshot::remove::<Metric>,
     values: |remote| {
         let metrics = remote.metrics.iter().flat_map(|list| &list.items);
         metrics.map(|metric| text(metric.suffix.as_ref())).collect()
@@ -287,7 +287,7 @@ const SUBSCRIBER: Column = Column {
     at_creation: None,
     surroundings: areas,
     put: |remote, id| {
-        remote.put_subscriber(Subscriber {
+        remote.put(Subscriber {
             id: id.into(),
             email: Some("team@example.com".into()),
             ..Default::default()
@@ -302,7 +302,7 @@ const SUBSCRIBER: Column = Column {
             .unwrap()
             .components = ids;
     },
-    remove: Snapshot::remove_subscriber,
+    remove: Snapshot::remove::<Subscriber>,
     values: |remote| {
         let subscribers = remote.subscribers.iter().flat_map(|list| &list.items);
         subscribers
@@ -318,7 +318,7 @@ const INCIDENT_TEMPLATE: Column = Column {
     at_creation: None,
     surroundings: alone,
     put: |remote, id| {
-        remote.put_incident_template(IncidentTemplate {
+        remote.put(IncidentTemplate {
             id: id.into(),
             name: Some("Outage".into()),
             title: Some("theirs".into()),
@@ -347,7 +347,7 @@ const PAGE_ACCESS_USER: Column = Column {
     at_creation: Some(("subscribeToComponents", ["false", "true"])),
     surroundings: alone,
     put: |remote, id| {
-        remote.put_page_access_user(PageAccessUser {
+        remote.put(PageAccessUser {
             id: id.into(),
             email: Some("viewer@example.com".into()),
             external_login: Some("theirs".into()),
@@ -358,7 +358,7 @@ const PAGE_ACCESS_USER: Column = Column {
         let users = &mut remote.page_access_users.as_mut().unwrap().items;
         users.iter_mut().find(|user| user.id == id).unwrap().external_login = Some(value.into());
     },
-    remove: Snapshot::remove_page_access_user,
+    remove: Snapshot::remove::<PageAccessUser>,
     values: |remote| {
         let users = remote.page_access_users.iter().flat_map(|list| &list.items);
         users.map(|user| text(user.external_login.as_ref())).collect()
@@ -372,7 +372,7 @@ const PAGE_ACCESS_GROUP: Column = Column {
     at_creation: None,
     surroundings: areas,
     put: |remote, id| {
-        remote.put_page_access_group(PageAccessGroup {
+        remote.put(PageAccessGroup {
             id: id.into(),
             name: Some("Customers".into()),
             ..Default::default()
@@ -383,7 +383,7 @@ const PAGE_ACCESS_GROUP: Column = Column {
         let groups = &mut remote.page_access_groups.as_mut().unwrap().items;
         groups.iter_mut().find(|group| group.id == id).unwrap().component_ids = ids;
     },
-    remove: Snapshot::remove_page_access_group,
+    remove: Snapshot::remove::<PageAccessGroup>,
     values: |remote| {
         let groups = remote.page_access_groups.iter().flat_map(|list| &list.items);
         groups.map(|group| area_value(remote, &group.component_ids)).collect()
@@ -412,7 +412,7 @@ const ORGANIZATION_USER: Column = Column {
     at_creation: Some(("firstName", ["Ada", "Grace"])),
     surroundings: alone,
     put: |remote, id| {
-        remote.put_organization_user(OrganizationUser {
+        remote.put(OrganizationUser {
             id: id.into(),
             email: Some("member@example.com".into()),
             ..Default::default()
@@ -420,7 +420,7 @@ const ORGANIZATION_USER: Column = Column {
         set_roles(remote, id, "theirs");
     },
     set: set_roles,
-    remove: Snapshot::remove_organization_user,
+    remove: Snapshot::remove::<OrganizationUser>,
     values: |remote| {
         let members = remote.organization_users.iter().flat_map(|list| &list.items);
         let has = |member: &OrganizationUser| {
@@ -446,8 +446,8 @@ fn set_roles(remote: &mut Snapshot, id: &str, value: &str) {
     let value = Permissions {
         pages: [("page".to_owned(), granted)].into(),
     };
-    remote.store_permissions(
-        id,
+    remote.permissions.insert(
+        id.to_owned(),
         Dated {
             value,
             read_at: start(),

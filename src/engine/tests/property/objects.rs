@@ -1,6 +1,7 @@
 //! Objects on the simulated page, whatever their kind.
 
 use crate::api::Kind;
+use crate::engine::object_kind;
 use crate::engine::tests::builders::{foreign_component, foreign_incident, put_foreign_group, start};
 use crate::statuspage::{
     Dated, IncidentTemplate, MetricsProvider, OrganizationUser, PageAccessGroup, PageAccessUser, Permissions, Snapshot,
@@ -14,13 +15,13 @@ pub(super) const FOREIGN: u8 = 10;
 pub(super) fn put_foreign(remote: &mut Snapshot, sort: u8, id: &str, name: &str) {
     let email = Some(format!("{name}@example.com"));
     match sort {
-        0 => remote.put_component(foreign_component(id, name)),
+        0 => remote.put(foreign_component(id, name)),
         1 => {
-            remote.put_component(foreign_component(&format!("{id}m"), "member"));
+            remote.put(foreign_component(&format!("{id}m"), "member"));
             put_foreign_group(remote, id, name, &[&format!("{id}m")]);
         }
-        2 => remote.put_incident(foreign_incident(id, name, &[("investigating", "Looking")])),
-        3 => remote.put_subscriber(Subscriber {
+        2 => remote.put(foreign_incident(id, name, &[("investigating", "Looking")])),
+        3 => remote.put(Subscriber {
             id: id.into(),
             email,
             ..Default::default()
@@ -29,15 +30,15 @@ pub(super) fn put_foreign(remote: &mut Snapshot, sort: u8, id: &str, name: &str)
             let mut incident = foreign_incident(id, name, &[("scheduled", "Planned")]);
             incident.scheduled_for = Some("2026-02-01T03:00:00Z".parse().unwrap());
             incident.scheduled_until = Some("2026-02-01T05:00:00Z".parse().unwrap());
-            remote.put_incident(incident);
+            remote.put(incident);
         }
-        5 => remote.put_incident_template(IncidentTemplate {
+        5 => remote.put(IncidentTemplate {
             id: id.into(),
             name: Some(name.into()),
             ..Default::default()
         }),
         6 => {
-            remote.put_page_access_user(PageAccessUser {
+            remote.put(PageAccessUser {
                 id: id.into(),
                 email,
                 ..Default::default()
@@ -46,29 +47,29 @@ pub(super) fn put_foreign(remote: &mut Snapshot, sort: u8, id: &str, name: &str)
                 value: Vec::new(),
                 read_at: start(),
             };
-            remote.store_user_components(id, none);
+            remote.user_components.insert(id.to_owned(), none);
         }
-        7 => remote.put_page_access_group(PageAccessGroup {
+        7 => remote.put(PageAccessGroup {
             id: id.into(),
             name: Some(name.into()),
             ..Default::default()
         }),
         8 => {
-            remote.put_organization_user(OrganizationUser {
+            remote.put(OrganizationUser {
                 id: id.into(),
                 email,
                 ..Default::default()
             });
             let value = Permissions::default();
-            remote.store_permissions(
-                id,
+            remote.permissions.insert(
+                id.to_owned(),
                 Dated {
                     value,
                     read_at: start(),
                 },
             );
         }
-        _ => remote.put_metrics_provider(MetricsProvider {
+        _ => remote.put(MetricsProvider {
             id: id.into(),
             r#type: Some("NewRelic".into()),
             metric_base_uri: Some(format!("https://{name}.elsewhere.example.com")),
@@ -175,24 +176,17 @@ pub(super) fn change(page: &mut Snapshot, kind: Kind, id: &str) {
 
 /// Somebody deletes an object, or unsubscribes.
 pub(super) fn delete(page: &mut Snapshot, kind: Kind, id: &str) {
-    match kind {
-        Kind::Component => page.remove_component(id),
-        Kind::ComponentGroup => page.remove_component_group(id),
-        Kind::Incident => page.remove_incident(id),
-        Kind::MetricsProvider => page.remove_metrics_provider(id),
-        Kind::Metric => page.remove_metric(id),
-        Kind::Subscriber => {
-            let gone = page.subscribers.as_ref().and_then(|list| list.get(id)).cloned();
-            page.unsubscribed.as_mut().unwrap().items.extend(gone);
-            page.remove_subscriber(id);
-        }
-        Kind::IncidentTemplate => {
+    if kind == Kind::Subscriber {
+        let gone = page.get::<Subscriber>(id).cloned();
+        page.unsubscribed.as_mut().unwrap().items.extend(gone);
+    }
+    match (object_kind(kind), kind) {
+        (Some(object), _) => page.remove_object(object, id),
+        (None, Kind::IncidentTemplate) => {
             let templates = &mut page.incident_templates.as_mut().unwrap().items;
             templates.retain(|template| template.id != id);
         }
-        Kind::PageAccessUser => page.remove_page_access_user(id),
-        Kind::PageAccessGroup => page.remove_page_access_group(id),
-        Kind::OrganizationUser => page.remove_organization_user(id),
-        Kind::StatusPage => {}
+        (None, Kind::OrganizationUser) => page.remove::<OrganizationUser>(id),
+        (None, _) => {}
     }
 }

@@ -61,25 +61,31 @@ impl Simulation {
             ReadWhat::Permissions(user) => {
                 let value = remote.permissions.get(user).map(|known| known.value.clone());
                 let value = value.unwrap_or_default();
-                known.store_permissions(user, Dated { value, read_at: now });
+                known.permissions.insert(user.to_owned(), Dated { value, read_at: now });
                 return;
             }
             ReadWhat::UserComponents(user) => {
                 let value = remote.user_components.get(user).map(|known| known.value.clone());
                 let value = value.unwrap_or_default();
-                known.store_user_components(user, Dated { value, read_at: now });
+                known
+                    .user_components
+                    .insert(user.to_owned(), Dated { value, read_at: now });
                 return;
             }
             ReadWhat::UserMetrics(user) => {
                 let value = remote.user_metrics.get(user).map(|known| known.value.clone());
                 let value = value.unwrap_or_default();
-                known.store_user_metrics(user, Dated { value, read_at: now });
+                known
+                    .user_metrics
+                    .insert(user.to_owned(), Dated { value, read_at: now });
                 return;
             }
             ReadWhat::IncidentSubscribers(incident) => {
                 let value = remote.incident_subscribers.get(incident);
                 let value = value.map(|known| known.value.clone()).unwrap_or_default();
-                known.store_incident_subscribers(incident, Dated { value, read_at: now });
+                known
+                    .incident_subscribers
+                    .insert(incident.to_owned(), Dated { value, read_at: now });
                 return;
             }
             // The simulated page has none of these.
@@ -265,7 +271,7 @@ impl Simulation {
             Some(id) => {
                 let incident = self.remote.incidents.as_ref().unwrap().get(id).cloned();
                 if let Some(incident) = incident {
-                    self.known.put_incident(incident);
+                    self.known.put(incident);
                 }
             }
             None => {

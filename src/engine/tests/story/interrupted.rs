@@ -47,7 +47,7 @@ fn interrupted(last: usize, known: usize, index: usize, remote: Incident) -> Sim
         replaces: None,
     });
     declaration.stored = Arc::clone(&declaration.status);
-    simulation.remote.put_incident(remote);
+    simulation.remote.put(remote);
     simulation
 }
 
@@ -138,7 +138,7 @@ fn what_the_mark_counts_is_bound_by_text_then_by_status_then_as_told() {
         let mark = json!({"uid": uid, "namespace": "team", "name": "down", "updates": 3});
         remote.metadata.insert("statuspage-operator".into(), mark);
         let mut simulation = Simulation::new(vec![incident("down", declared(&STORY[..3], json!({})))]);
-        simulation.remote.put_incident(remote);
+        simulation.remote.put(remote);
         simulation.settle();
         assert_eq!(recorded(&simulation), expected, "{story:?}");
         assert!(

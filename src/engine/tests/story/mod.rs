@@ -76,7 +76,7 @@ fn post(simulation: &mut Simulation, status: &str, body: &str) {
     if IncidentStatus::from(status).is_over() {
         remote.resolved_at = Some(simulation.now);
     }
-    simulation.remote.put_incident(remote);
+    simulation.remote.put(remote);
 }
 
 #[test]
@@ -178,7 +178,7 @@ fn ended_maintenance(resolved_at: &str) -> Simulation {
         .clone();
     remote.status = Some(IncidentStatus::Completed);
     remote.resolved_at = Some(resolved_at.parse().unwrap());
-    simulation.remote.put_incident(remote);
+    simulation.remote.put(remote);
     simulation.settle();
     simulation
 }
@@ -236,7 +236,7 @@ fn an_incident_of_the_past_is_this_one_only_if_it_tells_all_that_is_declared() {
         let spec = declared(&over, json!({"adoptionPolicy": "ByName"}));
         let mut simulation = Simulation::new(vec![incident("down", spec)]);
         simulation.declarations[0].fresh = fresh;
-        simulation.remote.put_incident(foreign_incident("old", name, story));
+        simulation.remote.put(foreign_incident("old", name, story));
         simulation.known = simulation.remote.clone();
         let plan = simulation.plan();
         let creates = plan.remote_steps().count();
@@ -253,7 +253,7 @@ fn a_maintenance_is_not_taken_for_an_incident_of_its_name_nor_one_of_another_tim
         let mut remote = foreign_incident("old", "Down", &[("investigating", "Looking")]);
         remote.scheduled_for = scheduled_for;
         remote.backfilled = backfilled;
-        simulation.remote.put_incident(remote);
+        simulation.remote.put(remote);
         simulation.known = simulation.remote.clone();
         simulation.plan().remote_steps().count() == 1
     };
