@@ -59,9 +59,10 @@ pub(super) async fn perform(page: &PageHandle, snapshot: &mut Snapshot, request:
         Request::UpdateMetricsProvider(id, write) => {
             changed(snapshot, page.metrics_providers().update(id, write).await?)
         }
-        Request::CreateMetric(provider, write) => {
-            created(snapshot, page.metrics_providers().create_metric(provider, write).await?)
-        }
+        Request::CreateMetric(provider, write) => created(
+            snapshot,
+            page.metrics_providers().metrics(provider).create(write).await?,
+        ),
         Request::UpdateMetric(id, write) => changed(snapshot, page.metrics().update(id, write).await?),
         Request::SubmitMetricData(points) => {
             page.metrics().send_points(points).await?;
@@ -109,7 +110,9 @@ pub(super) async fn perform(page: &PageHandle, snapshot: &mut Snapshot, request:
         Request::UpdatePageAccessGroup(id, write) => {
             changed(snapshot, page.page_access_groups().update(id, write).await?)
         }
-        Request::CreateOrganizationUser(write) => created(snapshot, page.own_organization()?.create_user(write).await?),
+        Request::CreateOrganizationUser(write) => {
+            created(snapshot, page.own_organization()?.users().create(write).await?)
+        }
         Request::SetPermissions(id, permissions) => {
             let after = page.own_organization()?.set_permissions(id, permissions).await?;
             snapshot.put_permissions(id, after);
@@ -126,7 +129,7 @@ pub(super) async fn perform(page: &PageHandle, snapshot: &mut Snapshot, request:
             Reply::Done
         }
         Request::DeleteOrganizationUser(id) => {
-            gone_is_done(page.own_organization()?.delete_user(id).await)?;
+            gone_is_done(page.own_organization()?.users().delete(id).await)?;
             snapshot.remove::<OrganizationUser>(id);
             Reply::Done
         }

@@ -45,20 +45,12 @@ impl Call {
         Self::new(operation, Method::GET, segments)
     }
 
-    pub(super) fn post(operation: &'static str, segments: &[&str]) -> Self {
-        Self::new(operation, Method::POST, segments)
-    }
-
     pub(super) fn patch(operation: &'static str, segments: &[&str]) -> Self {
         Self::new(operation, Method::PATCH, segments)
     }
 
     pub(super) fn put(operation: &'static str, segments: &[&str]) -> Self {
         Self::new(operation, Method::PUT, segments)
-    }
-
-    pub(super) fn delete(operation: &'static str, segments: &[&str]) -> Self {
-        Self::new(operation, Method::DELETE, segments)
     }
 
     /// Adds a query parameter.
@@ -155,7 +147,7 @@ mod tests {
 
     #[test]
     fn bodies_are_in_their_envelope() {
-        let call = Call::post("create", &["pages"]).enveloped("page", &[1]);
+        let call = Call::patch("update", &["pages"]).enveloped("page", &[1]);
         assert_eq!(call.body.unwrap().unwrap(), serde_json::json!({"page": [1]}));
     }
 }

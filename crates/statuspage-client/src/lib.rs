@@ -35,9 +35,8 @@ pub use budget::{
 pub use client::{Client, ClientBuilder, Trace, install_crypto};
 pub use error::{Error, ErrorClass, RequestIds};
 pub use operations::{
-    AccessGrants, ComponentGroups, Components, IncidentSubscribers, IncidentTemplates, IncidentView, Incidents,
-    Metrics, MetricsProviders, Organization, PageAccessGroups, PageAccessUsers, PageHandle, Pages, Postmortems,
-    SubscriberQuery, SubscriberSelection, Subscribers, UptimeRange,
+    AccessGrants, Creatable, Deletable, IncidentView, Operations, Organization, PageHandle, Pages, Postmortems,
+    Readable, Resource, Resources, SubscriberQuery, SubscriberSelection, Updatable, UptimeRange,
 };
 pub use paging::{Bookmark, ListReader, Listing};
 pub use public_page::PublicPage;

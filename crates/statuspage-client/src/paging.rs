@@ -32,7 +32,7 @@ pub struct Listing<T> {
 
 /// How a list is asked for.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Paging {
+pub struct Paging {
     /// Names of the parameter for the size; where accounts differ, both are sent.
     pub(super) size_parameters: &'static [&'static str],
     pub(super) size: usize,

@@ -82,10 +82,7 @@ impl PageHandle {
                 Reading::MetricsProviders(all(self.metrics_providers().list(), began).await?)
             }
             CollectionKind::Metrics => Reading::Metrics(all(self.metrics().list(), began).await?),
-            CollectionKind::Subscribers => {
-                let everybody = self.subscribers().list(&SubscriberQuery::default());
-                Reading::Subscribers(all(everybody, began).await?)
-            }
+            CollectionKind::Subscribers => Reading::Subscribers(all(self.subscribers().list(), began).await?),
             CollectionKind::Unsubscribed => Reading::Unsubscribed(all(self.subscribers().unsubscribed(), began).await?),
             CollectionKind::SubscriberCounts => Reading::SubscriberCounts(Dated {
                 value: self.subscribers().histogram().await?,
@@ -95,7 +92,7 @@ impl PageHandle {
                 Reading::IncidentTemplates(all(self.incident_templates().list(), began).await?)
             }
             CollectionKind::PageAccessUsers => {
-                Reading::PageAccessUsers(all(self.page_access_users().list(None), began).await?)
+                Reading::PageAccessUsers(all(self.page_access_users().list(), began).await?)
             }
             CollectionKind::PageAccessGroups => {
                 Reading::PageAccessGroups(all(self.page_access_groups().list(), began).await?)
@@ -105,7 +102,7 @@ impl PageHandle {
                 read_at: began,
             }),
             CollectionKind::OrganizationUsers => {
-                Reading::OrganizationUsers(all(self.own_organization()?.users(), began).await?)
+                Reading::OrganizationUsers(all(self.own_organization()?.users().list(), began).await?)
             }
         })
     }
@@ -127,13 +124,13 @@ impl PageHandle {
     /// Deletes one object by its id; a subscriber is told.
     pub async fn delete_object(&self, kind: ObjectKind, id: &str) -> Result<(), Error> {
         match kind {
-            ObjectKind::Component => self.components().delete(id).await,
+            ObjectKind::Component => self.components().delete(id).await.map(drop),
             ObjectKind::ComponentGroup => self.component_groups().delete(id).await.map(drop),
             ObjectKind::Incident => self.incidents().delete(id).await.map(drop),
             ObjectKind::MetricsProvider => self.metrics_providers().delete(id).await.map(drop),
             ObjectKind::Metric => self.metrics().delete(id).await.map(drop),
             ObjectKind::Subscriber => self.subscribers().delete(id, true).await.map(drop),
-            ObjectKind::PageAccessUser => self.page_access_users().delete(id).await,
+            ObjectKind::PageAccessUser => self.page_access_users().delete(id).await.map(drop),
             ObjectKind::PageAccessGroup => self.page_access_groups().delete(id).await.map(drop),
         }
     }
@@ -147,7 +144,7 @@ impl PageHandle {
         began: Timestamp,
     ) -> Result<Collection<Subscriber>, Error> {
         let subscribers = self.subscribers();
-        let mut everybody = subscribers.list(&SubscriberQuery::default());
+        let mut everybody = subscribers.list();
         if everybody.pages() == 0 {
             everybody.next().await?;
         }
@@ -163,7 +160,7 @@ impl PageHandle {
         let mut items: BTreeMap<String, Subscriber> = BTreeMap::new();
         let mut complete = true;
         for question in questions {
-            let mut found = subscribers.list(&question);
+            let mut found = subscribers.matching(&question);
             while found.next().await? {}
             complete &= found.is_complete();
             // What was found stays with the bookmark until all questions are answered.

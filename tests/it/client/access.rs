@@ -43,7 +43,7 @@ async fn access_users_groups_and_what_they_may_see() {
     let remote = Remote::start(honest).await;
     let page = remote.client().page("p");
     let users = page.page_access_users();
-    users.list(Some("a@b")).await.unwrap();
+    users.with_email("a@b").await.unwrap();
     asked(
         &remote,
         "GET /v1/pages/p/page_access_users?email=a%40b&page=1&per_page=100",
@@ -137,7 +137,7 @@ async fn access_users_groups_and_what_they_may_see() {
 async fn members_and_their_permissions() {
     let remote = Remote::start(honest).await;
     let organization = remote.client().organization("o");
-    organization.users().await.unwrap();
+    organization.users().list().await.unwrap();
     asked(
         &remote,
         "GET /v1/organizations/o/users?page=1&per_page=100",
@@ -148,10 +148,10 @@ async fn members_and_their_permissions() {
         password: Some("correct-horse".into()),
         ..Default::default()
     };
-    organization.create_user(&write).await.unwrap();
+    organization.users().create(&write).await.unwrap();
     let body = json!({"user": {"email": "a@b", "password": "correct-horse"}});
     asked(&remote, "POST /v1/organizations/o/users", body);
-    organization.delete_user("u").await.unwrap();
+    organization.users().delete("u").await.unwrap();
     asked(&remote, "DELETE /v1/organizations/o/users/u", Value::Null);
     organization.permissions("u").await.unwrap();
     asked(&remote, "GET /v1/organizations/o/permissions/u", Value::Null);
@@ -175,5 +175,5 @@ async fn a_message_of_a_proxy_is_no_answer() {
     let client = remote.client();
     assert!(client.organization("o").permissions("u").await.is_err());
     assert!(client.page("p").status_embed_config().await.is_err());
-    assert!(client.organization("o").users().await.is_err());
+    assert!(client.organization("o").users().list().await.is_err());
 }

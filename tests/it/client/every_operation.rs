@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use statuspage_operator::statuspage::*;
 
+use super::remote::{Remote, honest};
+
 /// What an operation is called here, and how it ended.
 pub(crate) type Outcome = (&'static str, Result<String, Error>);
 
@@ -56,9 +58,19 @@ pub(crate) async fn on_one_object(client: &Client) -> Vec<Outcome> {
         users.delete("x"),
         users.components("x").add(&[]),
         users.components("x").replace(&[]),
+        users.components("x").remove(&["m".to_owned()]),
+        users.components("x").remove_all(),
+        users.components("x").remove_one("m"),
+        users.metrics("x").add(&[]),
+        users.metrics("x").replace(&[]),
         users.metrics("x").remove(&["m".to_owned()]),
         users.metrics("x").remove_all(),
         users.metrics("x").remove_one("m"),
+        access_groups.components("x").add(&[]),
+        access_groups.components("x").replace(&[]),
+        access_groups.components("x").remove(&["m".to_owned()]),
+        access_groups.components("x").remove_all(),
+        access_groups.components("x").remove_one("m"),
         access_groups.get("x"),
         access_groups.update("x", &PageAccessGroupWrite::default()),
         access_groups.delete("x"),
@@ -71,7 +83,7 @@ pub(crate) async fn beside_the_page(client: &Client) -> Vec<Outcome> {
     outcomes![
         page.get(),
         page.update(&PageWrite::default()),
-        organization.delete_user("x"),
+        organization.users().delete("x"),
         organization.permissions("x"),
         organization.set_permissions("x", &Permissions::default()),
     ]
@@ -97,7 +109,7 @@ pub(crate) async fn others(client: &Client) -> Vec<Outcome> {
         incidents.subscribers("i").resend_confirmation("x"),
         page.incident_templates().create(&IncidentTemplateWrite::default()),
         page.metrics_providers().create(&MetricsProviderWrite::default()),
-        page.metrics_providers().create_metric("m", &MetricWrite::default()),
+        page.metrics_providers().metrics("m").create(&MetricWrite::default()),
         page.metrics().send_point("x", point),
         page.metrics().send_points(&points),
         subscribers.create(&SubscriberWrite::default()),
@@ -116,7 +128,10 @@ pub(crate) async fn others(client: &Client) -> Vec<Outcome> {
         postmortem.publish(&PostmortemPublish::default()),
         postmortem.revert(),
         postmortem.delete(),
-        client.organization("o").create_user(&OrganizationUserWrite::default()),
+        client
+            .organization("o")
+            .users()
+            .create(&OrganizationUserWrite::default()),
     ]
 }
 
@@ -129,16 +144,22 @@ pub(crate) async fn lists(client: &Client) -> Vec<Outcome> {
         page.component_groups().list(),
         incidents.list(),
         incidents.search("words"),
+        incidents.newest(1),
+        incidents.view(IncidentView::Unresolved),
         incidents.view(IncidentView::Scheduled),
+        incidents.view(IncidentView::Upcoming),
+        incidents.view(IncidentView::ActiveMaintenance),
         incidents.subscribers("i").list(),
         page.incident_templates().list(),
         page.metrics().list(),
         page.metrics_providers().list(),
-        page.metrics_providers().metrics("m"),
-        subscribers.list(&SubscriberQuery::default()),
+        page.metrics_providers().metrics("m").list(),
+        subscribers.list(),
+        subscribers.matching(&SubscriberQuery::default()),
         subscribers.search("words"),
         subscribers.unsubscribed(),
-        page.page_access_users().list(None),
+        page.page_access_users().list(),
+        page.page_access_users().with_email("a@b"),
         page.page_access_users().components("u").list(),
         page.page_access_users().metrics("u").list(),
         page.page_access_groups().list(),
@@ -148,7 +169,7 @@ pub(crate) async fn lists(client: &Client) -> Vec<Outcome> {
 
 /// Lists that belong to no page.
 pub(crate) async fn lists_beside_the_page(client: &Client) -> Vec<Outcome> {
-    outcomes![client.pages().list(), client.organization("o").users()]
+    outcomes![client.pages().list(), client.organization("o").users().list()]
 }
 
 /// All of them.
@@ -159,4 +180,13 @@ pub(crate) async fn all(client: &Client) -> Vec<Outcome> {
     outcomes.extend(lists(client).await);
     outcomes.extend(lists_beside_the_page(client).await);
     outcomes
+}
+
+/// Method and path of what each of them asks for.
+pub(crate) async fn sent() -> Vec<(String, String)> {
+    let remote = Remote::start(honest).await;
+    all(&remote.client()).await;
+    let seen = remote.seen().into_iter();
+    seen.map(|seen| (seen.method, seen.path.trim_start_matches("/v1").to_owned()))
+        .collect()
 }

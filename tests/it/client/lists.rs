@@ -78,7 +78,7 @@ async fn incidents_name_their_size_twice_and_can_be_cut_short() {
 async fn subscribers_are_counted_from_page_zero_in_every_state() {
     let remote = Remote::start(|seen| serve(seen, "limit", 150, 100, 0)).await;
     let subscribers = remote.client().page("p").subscribers();
-    let read = subscribers.list(&SubscriberQuery::default()).await.unwrap();
+    let read = subscribers.matching(&SubscriberQuery::default()).await.unwrap();
     assert_eq!((read.items.len(), read.complete), (150, true));
     assert_eq!(
         remote.lines(),

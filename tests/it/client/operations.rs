@@ -159,10 +159,10 @@ async fn providers_metrics_and_data() {
     asked(&remote, "GET /v1/pages/p/metrics_providers/m", Value::Null);
     providers.delete("m").await.unwrap();
     asked(&remote, "DELETE /v1/pages/p/metrics_providers/m", Value::Null);
-    providers.metrics("m").await.unwrap();
+    providers.metrics("m").list().await.unwrap();
     let line = "GET /v1/pages/p/metrics_providers/m/metrics?page=1&per_page=100";
     asked(&remote, line, Value::Null);
-    providers.create_metric("m", &MetricWrite::default()).await.unwrap();
+    providers.metrics("m").create(&MetricWrite::default()).await.unwrap();
     asked(
         &remote,
         "POST /v1/pages/p/metrics_providers/m/metrics",
@@ -222,7 +222,7 @@ async fn subscribers() {
         mode: Some(SubscriberMode::Email),
         state: Some(SubscriberState::Active),
     };
-    subscribers.list(&query).await.unwrap();
+    subscribers.matching(&query).await.unwrap();
     let line = "GET /v1/pages/p/subscribers?state=active&type=email&q=a%40example.com&page=0&limit=100";
     asked(&remote, line, Value::Null);
     subscribers.unsubscribed().await.unwrap();

@@ -140,7 +140,7 @@ fn seen(how: Echo, status: u16, cut: Option<usize>, secrets: &[String]) -> Strin
         [
             shown(providers.create(&provider).await, &trace),
             shown(providers.update("x", &provider).await, &trace),
-            shown(client.organization("o").create_user(&user).await, &trace),
+            shown(client.organization("o").users().create(&user).await, &trace),
             shown(client.page("p").get().await, &trace),
             shown(client.page("p").components().delete("c").await, &trace),
         ]

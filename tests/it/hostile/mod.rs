@@ -104,7 +104,7 @@ fn seeds_that_are_honest_are_understood() {
         ("page-access-group.json", "access_groups.get(\"x\")"),
         (
             "organization-user.json",
-            "client.organization(\"o\").create_user(&OrganizationUserWrite::default())",
+            "client.organization(\"o\").users().create(&OrganizationUserWrite::default())",
         ),
         ("permissions-list.json", "organization.permissions(\"x\")"),
         ("postmortem.json", "postmortem.get()"),

@@ -1,16 +1,12 @@
 //! Operations on incidents and their updates.
 
-use super::super::call::Call;
-use super::super::paging::{ListReader, Paging};
-use super::super::types::{Incident, IncidentUpdate, IncidentUpdateWrite, IncidentWrite};
-use super::super::{Client, Error};
-use super::{IncidentSubscribers, Postmortems};
+use reqwest::Method;
 
-/// The size has one name in the description and another in practice.
-const INCIDENTS: Paging = Paging {
-    size_parameters: &["limit", "per_page"],
-    ..Paging::USUAL
-};
+use super::super::Error;
+use super::super::paging::{ListReader, Paging};
+use super::super::types::{Incident, IncidentUpdate, IncidentUpdateWrite, IncidentWrite, Subscriber};
+use super::resources::operations;
+use super::{Creatable, Deletable, Operations, Postmortems, Readable, Resource, Resources, Updatable};
 
 /// A selection of incidents that the service makes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -36,73 +32,48 @@ impl IncidentView {
     }
 }
 
-/// The incidents of a page: real-time, scheduled and backfilled.
-#[derive(Clone, Debug)]
-pub struct Incidents {
-    client: Client,
-    page: String,
+impl Resource for Incident {
+    type Write = IncidentWrite;
+    const OPERATIONS: Operations = operations!("incident");
+    const PATH: &'static str = "incidents";
+    const ENVELOPE: &'static str = "incident";
+    /// The size has one name in the description and another in practice.
+    const PAGING: Paging = Paging {
+        size_parameters: &["limit", "per_page"],
+        ..Paging::USUAL
+    };
+
+    /// A text or a change of phase publishes an update each time it is sent.
+    fn is_effectful(change: &IncidentWrite) -> bool {
+        change.body.is_some() || change.status.is_some()
+    }
 }
 
-impl Incidents {
-    pub(super) fn new(client: Client, page: &str) -> Self {
-        Self {
-            client,
-            page: page.to_owned(),
-        }
-    }
+impl Creatable for Incident {}
+impl Readable for Incident {}
+impl Updatable for Incident {}
+impl Deletable for Incident {}
 
-    /// All incidents of the page, newest first. A page that has been in use for years has many: see [`Self::newest`].
-    pub fn list(&self) -> ListReader<Incident> {
-        self.newest(INCIDENTS.pages)
-    }
-
+impl Resources<Incident> {
     /// The newest incidents, at most `pages` requests of 100 each.
     pub fn newest(&self, pages: usize) -> ListReader<Incident> {
-        let paging = Paging { pages, ..INCIDENTS };
-        let call = Call::get("list incidents", &["pages", &self.page, "incidents"]);
-        self.client.list(paging, call)
+        let paging = Paging {
+            pages,
+            ..Incident::PAGING
+        };
+        self.client.list(paging, self.call("list incidents", Method::GET, &[]))
     }
 
     /// Incidents whose name, status or texts hold some words.
     pub fn search(&self, words: &str) -> ListReader<Incident> {
-        let call = Call::get("search incidents", &["pages", &self.page, "incidents"]).query("q", words);
-        self.client.list(INCIDENTS, call)
+        let call = self.call("search incidents", Method::GET, &[]).query("q", words);
+        self.client.list(Incident::PAGING, call)
     }
 
     /// The incidents of a selection.
     pub fn view(&self, view: IncidentView) -> ListReader<Incident> {
-        let segments = ["pages", &self.page, "incidents", view.segment()];
-        let call = Call::get("list selected incidents", &segments);
+        let call = self.call("list selected incidents", Method::GET, &[view.segment()]);
         self.client.list(Paging::USUAL, call)
-    }
-
-    /// One incident.
-    pub async fn get(&self, id: &str) -> Result<Incident, Error> {
-        let call = Call::get("read incident", &["pages", &self.page, "incidents", id]).about(id);
-        self.client.fetch_one(call).await
-    }
-
-    /// Creates an incident.
-    pub async fn create(&self, incident: &IncidentWrite) -> Result<Incident, Error> {
-        let call = Call::post("create incident", &["pages", &self.page, "incidents"]).enveloped("incident", incident);
-        self.client.fetch_one(call).await
-    }
-
-    /// Changes an incident; what is absent stays. A body is published as a new update.
-    pub async fn update(&self, id: &str, incident: &IncidentWrite) -> Result<Incident, Error> {
-        // A text or a change of phase publishes an update each time it is sent.
-        let publishes = incident.body.is_some() || incident.status.is_some();
-        let call = Call::patch("update incident", &["pages", &self.page, "incidents", id])
-            .about(id)
-            .enveloped("incident", incident)
-            .effectful(publishes);
-        self.client.fetch_one(call).await
-    }
-
-    /// Removes an incident; the reply may or may not show what it was.
-    pub async fn delete(&self, id: &str) -> Result<Option<Incident>, Error> {
-        let call = Call::delete("delete incident", &["pages", &self.page, "incidents", id]).about(id);
-        self.client.remove(call).await
     }
 
     /// Corrects an update that was published.
@@ -112,22 +83,21 @@ impl Incidents {
         id: &str,
         update: &IncidentUpdateWrite,
     ) -> Result<IncidentUpdate, Error> {
-        let segments = ["pages", &self.page, "incidents", incident, "incident_updates", id];
-        let call = Call::patch("correct incident update", &segments)
-            .about(id)
-            .enveloped("incident_update", update);
+        let below = [incident, "incident_updates", id];
+        let call = self.call("correct incident update", Method::PATCH, &below);
+        let call = call.about(id).enveloped("incident_update", update);
         self.client.fetch_one(call).await
     }
 
     /// The postmortem of an incident.
     #[must_use]
     pub fn postmortem(&self, incident: &str) -> Postmortems {
-        Postmortems::new(self.client.clone(), &self.page, incident)
+        Postmortems::new(&self.client, &self.path(&[incident, "postmortem"]))
     }
 
-    /// Those who subscribed to one incident.
+    /// Those who subscribed to one incident, by email or text message.
     #[must_use]
-    pub fn subscribers(&self, incident: &str) -> IncidentSubscribers {
-        IncidentSubscribers::new(self.client.clone(), &self.page, incident)
+    pub fn subscribers(&self, incident: &str) -> Resources<Subscriber, Incident> {
+        Resources::new(&self.client, &self.path(&[incident]))
     }
 }

@@ -2,59 +2,32 @@
 
 use std::collections::BTreeMap;
 
+use reqwest::Method;
 use serde_json::Value;
 
-use super::super::call::Call;
-use super::super::paging::{ListReader, Paging};
+use super::super::Error;
 use super::super::types::{Metric, MetricPoint, MetricWrite};
-use super::super::{Client, Error};
+use super::resources::operations;
+use super::{Deletable, Operations, Readable, Resource, Resources, Updatable};
 
-/// The metrics of a page. They are created through their provider.
-#[derive(Clone, Debug)]
-pub struct Metrics {
-    client: Client,
-    page: String,
+impl Resource for Metric {
+    type Write = MetricWrite;
+    const OPERATIONS: Operations = operations!("metric");
+    const PATH: &'static str = "metrics";
+    const ENVELOPE: &'static str = "metric";
 }
 
-impl Metrics {
-    pub(super) fn new(client: Client, page: &str) -> Self {
-        Self {
-            client,
-            page: page.to_owned(),
-        }
-    }
+impl Readable for Metric {}
+impl Updatable for Metric {}
+impl Deletable for Metric {}
 
-    /// All metrics of the page, whatever their provider.
-    pub fn list(&self) -> ListReader<Metric> {
-        let call = Call::get("list metrics", &["pages", &self.page, "metrics"]);
-        self.client.list(Paging::USUAL, call)
-    }
-
-    /// One metric.
-    pub async fn get(&self, id: &str) -> Result<Metric, Error> {
-        let call = Call::get("read metric", &["pages", &self.page, "metrics", id]).about(id);
-        self.client.fetch_one(call).await
-    }
-
-    /// Changes a metric; what is absent stays.
-    pub async fn update(&self, id: &str, metric: &MetricWrite) -> Result<Metric, Error> {
-        let call = Call::patch("update metric", &["pages", &self.page, "metrics", id])
-            .about(id)
-            .enveloped("metric", metric);
-        self.client.fetch_one(call).await
-    }
-
-    /// Removes a metric; the reply may or may not show what it was.
-    pub async fn delete(&self, id: &str) -> Result<Option<Metric>, Error> {
-        let call = Call::delete("delete metric", &["pages", &self.page, "metrics", id]).about(id);
-        self.client.remove(call).await
-    }
-
+impl Resources<Metric> {
     /// Sends one point of one metric and tells at which time it was filed. Sending it again does no harm.
     pub async fn send_point(&self, id: &str, point: MetricPoint) -> Result<MetricPoint, Error> {
         finite("send metric point", &[point])?;
         // The last point of a slot wins, so a repetition changes nothing.
-        let call = Call::post("send metric point", &["pages", &self.page, "metrics", id, "data"])
+        let call = self
+            .call("send metric point", Method::POST, &[id, "data"])
             .enveloped("data", &point)
             .effectful(false);
         let reply = self.client.perform_and_hear(call).await?;
@@ -70,7 +43,8 @@ impl Metrics {
         for points in points.values() {
             finite("send metric points", points)?;
         }
-        let call = Call::post("send metric points", &["pages", &self.page, "metrics", "data"])
+        let call = self
+            .call("send metric points", Method::POST, &["data"])
             .enveloped("data", points)
             .effectful(false);
         self.client.perform(call).await
@@ -78,9 +52,8 @@ impl Metrics {
 
     /// Removes every point of a metric.
     pub async fn delete_points(&self, id: &str) -> Result<Option<Metric>, Error> {
-        let segments = ["pages", &self.page, "metrics", id, "data"];
-        let call = Call::delete("delete metric points", &segments).about(id);
-        self.client.remove(call).await
+        let call = self.call("delete metric points", Method::DELETE, &[id, "data"]);
+        self.client.remove(call.about(id)).await
     }
 }
 

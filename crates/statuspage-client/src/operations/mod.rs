@@ -1,6 +1,8 @@
 //! The operations of the API, a module per resource.
 //!
 //! They hang off the client: `client.page("id").components().list()`. Each handle owns what it needs and can be kept.
+//! What all kinds of objects have in common is in `resources`; the other files say where a kind is, and what else can be
+//! done with it.
 
 mod component_groups;
 mod components;
@@ -11,6 +13,7 @@ mod metrics_providers;
 mod organizations;
 mod page_access;
 mod postmortems;
+mod resources;
 mod status_embed;
 mod subscribers;
 
@@ -19,19 +22,18 @@ use std::future::IntoFuture;
 use super::call::Call;
 use super::error::LIST_PAGES;
 use super::paging::{ListReader, Paging};
-use super::types::{Indicator, Page, PageWrite, Summary, SummaryPage};
+use super::types::{
+    Component, ComponentGroup, Incident, IncidentTemplate, Indicator, Metric, MetricsProvider, Page, PageAccessGroup,
+    PageAccessUser, PageWrite, Subscriber, Summary, SummaryPage,
+};
 use super::{Client, Error};
 
-pub use component_groups::ComponentGroups;
-pub use components::Components;
-pub use incident_templates::IncidentTemplates;
-pub use incidents::{IncidentView, Incidents};
-pub use metrics::Metrics;
-pub use metrics_providers::MetricsProviders;
+pub use incidents::IncidentView;
 pub use organizations::Organization;
-pub use page_access::{AccessGrants, PageAccessGroups, PageAccessUsers};
+pub use page_access::AccessGrants;
 pub use postmortems::Postmortems;
-pub use subscribers::{IncidentSubscribers, SubscriberQuery, SubscriberSelection, Subscribers};
+pub use resources::{Creatable, Deletable, Operations, Readable, Resource, Resources, Updatable};
+pub use subscribers::{SubscriberQuery, SubscriberSelection};
 
 /// A range of days, and what to tell of it. The ends are `YYYY`, `YYYY-MM` or `YYYY-MM-DD`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -131,24 +133,6 @@ impl PageHandle {
         Organization::new(self.client.clone(), id)
     }
 
-    /// The incident templates.
-    #[must_use]
-    pub fn incident_templates(&self) -> IncidentTemplates {
-        IncidentTemplates::new(self.client.clone(), &self.page)
-    }
-
-    /// The page access users.
-    #[must_use]
-    pub fn page_access_users(&self) -> PageAccessUsers {
-        PageAccessUsers::new(self.client.clone(), &self.page)
-    }
-
-    /// The page access groups.
-    #[must_use]
-    pub fn page_access_groups(&self) -> PageAccessGroups {
-        PageAccessGroups::new(self.client.clone(), &self.page)
-    }
-
     /// The settings of the page.
     pub async fn get(&self) -> Result<Page, Error> {
         let call = Call::get("read page", &["pages", &self.page]).about(&self.page);
@@ -192,39 +176,64 @@ impl PageHandle {
         })
     }
 
-    /// The components.
-    #[must_use]
-    pub fn components(&self) -> Components {
-        Components::new(self.client.clone(), &self.page)
+    fn resources<R: Resource>(&self) -> Resources<R> {
+        Resources::new(&self.client, &["pages", &self.page])
     }
 
-    /// The component groups.
+    /// The components, and in their list a row with `group: true` for each component group.
     #[must_use]
-    pub fn component_groups(&self) -> ComponentGroups {
-        ComponentGroups::new(self.client.clone(), &self.page)
+    pub fn components(&self) -> Resources<Component> {
+        self.resources()
     }
 
-    /// The incidents.
+    /// The component groups. A change needs name and members: whoever is left out becomes ungrouped. The members of a
+    /// group that is deleted stay, and a group that loses its last member is removed by the service.
     #[must_use]
-    pub fn incidents(&self) -> Incidents {
-        Incidents::new(self.client.clone(), &self.page)
+    pub fn component_groups(&self) -> Resources<ComponentGroup> {
+        self.resources()
+    }
+
+    /// The incidents: real-time, scheduled and backfilled, the newest first. A page that has been in use for years has
+    /// many: see [`Resources::newest`]. A change with a body publishes a new update.
+    #[must_use]
+    pub fn incidents(&self) -> Resources<Incident> {
+        self.resources()
+    }
+
+    /// The metrics and their data. A metric is created through its provider: see [`Resources::metrics`].
+    #[must_use]
+    pub fn metrics(&self) -> Resources<Metric> {
+        self.resources()
     }
 
     /// The metrics providers.
     #[must_use]
-    pub fn metrics_providers(&self) -> MetricsProviders {
-        MetricsProviders::new(self.client.clone(), &self.page)
+    pub fn metrics_providers(&self) -> Resources<MetricsProvider> {
+        self.resources()
     }
 
-    /// The metrics and their data.
+    /// The subscribers, in every state.
     #[must_use]
-    pub fn metrics(&self) -> Metrics {
-        Metrics::new(self.client.clone(), &self.page)
+    pub fn subscribers(&self) -> Resources<Subscriber> {
+        self.resources()
     }
 
-    /// The subscribers.
+    /// The incident templates. The API can neither change nor delete them.
     #[must_use]
-    pub fn subscribers(&self) -> Subscribers {
-        Subscribers::new(self.client.clone(), &self.page)
+    pub fn incident_templates(&self) -> Resources<IncidentTemplate> {
+        self.resources()
+    }
+
+    /// The users who may see parts of an audience-specific page.
+    #[must_use]
+    pub fn page_access_users(&self) -> Resources<PageAccessUser> {
+        self.resources()
+    }
+
+    /// The groups of users who may see the same parts of an audience-specific page. In a change a list that is given
+    /// replaces the known one. The users of a group that is deleted stay.
+    #[must_use]
+    pub fn page_access_groups(&self) -> Resources<PageAccessGroup> {
+        self.resources()
     }
 }

@@ -1,9 +1,20 @@
 //! Operations on the members of an organization.
 
 use super::super::call::Call;
-use super::super::paging::{ListReader, Paging};
 use super::super::types::{OrganizationUser, OrganizationUserWrite, Permissions};
 use super::super::{Client, Error};
+use super::resources::operations;
+use super::{Creatable, Deletable, Operations, Resource, Resources};
+
+impl Resource<Organization> for OrganizationUser {
+    type Write = OrganizationUserWrite;
+    const OPERATIONS: Operations = operations!("organization user");
+    const PATH: &'static str = "users";
+    const ENVELOPE: &'static str = "user";
+}
+
+impl Creatable<Organization> for OrganizationUser {}
+impl Deletable<Organization> for OrganizationUser {}
 
 /// One organization.
 #[derive(Clone, Debug)]
@@ -21,22 +32,9 @@ impl Organization {
     }
 
     /// Its members. Organizations on Atlassian accounts show none.
-    pub fn users(&self) -> ListReader<OrganizationUser> {
-        let call = Call::get("list organization users", &["organizations", &self.id, "users"]);
-        self.client.list(Paging::USUAL, call)
-    }
-
-    /// Creates a member.
-    pub async fn create_user(&self, user: &OrganizationUserWrite) -> Result<OrganizationUser, Error> {
-        let call =
-            Call::post("create organization user", &["organizations", &self.id, "users"]).enveloped("user", user);
-        self.client.fetch_one(call).await
-    }
-
-    /// Removes a member; the reply may or may not show who it was.
-    pub async fn delete_user(&self, id: &str) -> Result<Option<OrganizationUser>, Error> {
-        let call = Call::delete("delete organization user", &["organizations", &self.id, "users", id]);
-        self.client.remove(call.about(id)).await
+    #[must_use]
+    pub fn users(&self) -> Resources<OrganizationUser, Organization> {
+        Resources::new(&self.client, &["organizations", &self.id])
     }
 
     /// What a member may do.

@@ -1,5 +1,6 @@
 //! Operations on the postmortem of an incident.
 
+use reqwest::Method;
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
@@ -26,26 +27,20 @@ impl<'de> Deserialize<'de> for Entity {
 #[derive(Clone, Debug)]
 pub struct Postmortems {
     client: Client,
-    page: String,
-    incident: String,
+    path: Vec<String>,
 }
 
 impl Postmortems {
-    pub(super) fn new(client: Client, page: &str, incident: &str) -> Self {
+    pub(super) fn new(client: &Client, path: &[&str]) -> Self {
         Self {
-            client,
-            page: page.to_owned(),
-            incident: incident.to_owned(),
+            client: client.clone(),
+            path: path.iter().map(|segment| (*segment).to_owned()).collect(),
         }
     }
 
-    fn segments(&self) -> [&str; 5] {
-        ["pages", &self.page, "incidents", &self.incident, "postmortem"]
-    }
-
-    fn action<'a>(&'a self, action: &'a str) -> [&'a str; 6] {
-        let [pages, page, incidents, incident, postmortem] = self.segments();
-        [pages, page, incidents, incident, postmortem, action]
+    fn call(&self, operation: &'static str, method: Method, action: Option<&str>) -> Call {
+        let path = self.path.iter().map(String::as_str);
+        Call::new(operation, method, &path.chain(action).collect::<Vec<_>>())
     }
 
     async fn fetch(&self, call: Call) -> Result<Postmortem, Error> {
@@ -54,26 +49,29 @@ impl Postmortems {
 
     /// Draft and published text.
     pub async fn get(&self) -> Result<Postmortem, Error> {
-        self.fetch(Call::get("read postmortem", &self.segments())).await
+        self.fetch(self.call("read postmortem", Method::GET, None)).await
     }
 
     /// Stores the draft. Nothing is published by this.
     pub async fn put(&self, postmortem: &PostmortemWrite) -> Result<Postmortem, Error> {
-        let call = Call::put("write postmortem", &self.segments()).enveloped("postmortem", postmortem);
+        let call = self
+            .call("write postmortem", Method::PUT, None)
+            .enveloped("postmortem", postmortem);
         self.fetch(call).await
     }
 
     /// Removes draft and published text.
     pub async fn delete(&self) -> Result<(), Error> {
         self.client
-            .perform(Call::delete("delete postmortem", &self.segments()))
+            .perform(self.call("delete postmortem", Method::DELETE, None))
             .await
     }
 
     /// Publishes the draft, and announces it as asked.
     pub async fn publish(&self, publish: &PostmortemPublish) -> Result<Postmortem, Error> {
         let announces = publish.notify_subscribers != Some(false) || publish.notify_twitter != Some(false);
-        let call = Call::put("publish postmortem", &self.action("publish"))
+        let call = self
+            .call("publish postmortem", Method::PUT, Some("publish"))
             .enveloped("postmortem", publish)
             .effectful(announces);
         self.fetch(call).await
@@ -81,7 +79,7 @@ impl Postmortems {
 
     /// Takes the published text back.
     pub async fn revert(&self) -> Result<Postmortem, Error> {
-        self.fetch(Call::put("unpublish postmortem", &self.action("revert")))
+        self.fetch(self.call("unpublish postmortem", Method::PUT, Some("revert")))
             .await
     }
 }

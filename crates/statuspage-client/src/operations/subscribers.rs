@@ -1,21 +1,56 @@
 //! Operations on subscribers of a page and of one incident.
 
+use reqwest::Method;
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value, json};
 
-use super::super::call::Call;
+use super::super::Error;
 use super::super::paging::{ListReader, Paging};
 use super::super::types::{
-    Subscriber, SubscriberCount, SubscriberHistogram, SubscriberMode, SubscriberState, SubscriberWrite,
+    Incident, Subscriber, SubscriberCount, SubscriberHistogram, SubscriberMode, SubscriberState, SubscriberWrite,
 };
-use super::super::{Client, Error};
+use super::resources::operations;
+use super::{Creatable, Deletable, Operations, Readable, Resource, Resources};
 
-/// Pages of the list of subscribers are counted from 0, unlike all others.
-const SUBSCRIBERS: Paging = Paging {
-    size_parameters: &["limit"],
-    first: Some(0),
-    ..Paging::USUAL
-};
+impl Resource for Subscriber {
+    type Write = SubscriberWrite;
+    const OPERATIONS: Operations = operations!("subscriber");
+    const PATH: &'static str = "subscribers";
+    const ENVELOPE: &'static str = "subscriber";
+    /// Pages are counted from 0, unlike those of all others.
+    const PAGING: Paging = Paging {
+        size_parameters: &["limit"],
+        first: Some(0),
+        ..Paging::USUAL
+    };
+    /// Without it the service lists active ones.
+    const EVERYTHING: &'static [(&'static str, &'static str)] = &[("state", "all")];
+}
+
+impl Creatable for Subscriber {}
+impl Readable for Subscriber {}
+
+impl Resource<Incident> for Subscriber {
+    type Write = SubscriberWrite;
+    const OPERATIONS: Operations = operations!("incident subscriber");
+    const PATH: &'static str = "subscribers";
+    const ENVELOPE: &'static str = "subscriber";
+}
+
+impl Creatable<Incident> for Subscriber {}
+impl Readable<Incident> for Subscriber {}
+impl Deletable<Incident> for Subscriber {}
+
+impl<P> Resources<Subscriber, P>
+where
+    Subscriber: Resource<P>,
+{
+    /// Asks one subscriber to confirm once more.
+    pub async fn resend_confirmation(&self, id: &str) -> Result<(), Error> {
+        let call = self.call("resend confirmation", Method::POST, &[id, "resend_confirmation"]);
+        self.client.perform(call).await
+    }
+}
 
 /// Which subscribers to list.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -46,34 +81,21 @@ impl Serialize for SubscriberSelection {
     }
 }
 
-/// The subscribers of a page.
-#[derive(Clone, Debug)]
-pub struct Subscribers {
-    client: Client,
-    page: String,
-}
-
-impl Subscribers {
-    pub(super) fn new(client: Client, page: &str) -> Self {
-        Self {
-            client,
-            page: page.to_owned(),
-        }
-    }
-
+impl Resources<Subscriber> {
     /// The subscribers that a question is about.
-    pub fn list(&self, query: &SubscriberQuery) -> ListReader<Subscriber> {
+    pub fn matching(&self, query: &SubscriberQuery) -> ListReader<Subscriber> {
         let state = query.state.as_ref().unwrap_or(&SubscriberState::All);
-        let call = Call::get("list subscribers", &["pages", &self.page, "subscribers"])
+        let call = self
+            .call("list subscribers", Method::GET, &[])
             .query("state", state)
             .query_if("type", query.mode.as_ref())
             .query_if("q", query.words.as_ref());
-        self.client.list(SUBSCRIBERS, call)
+        self.client.list(<Subscriber as Resource>::PAGING, call)
     }
 
     /// Subscribers in any state whose address holds some words.
     pub fn search(&self, words: &str) -> ListReader<Subscriber> {
-        self.list(&SubscriberQuery {
+        self.matching(&SubscriberQuery {
             words: Some(words.to_owned()),
             ..SubscriberQuery::default()
         })
@@ -81,22 +103,8 @@ impl Subscribers {
 
     /// Those who have unsubscribed.
     pub fn unsubscribed(&self) -> ListReader<Subscriber> {
-        let segments = ["pages", &self.page, "subscribers", "unsubscribed"];
-        let call = Call::get("list unsubscribed", &segments);
+        let call = self.call("list unsubscribed", Method::GET, &["unsubscribed"]);
         self.client.list(Paging::USUAL, call)
-    }
-
-    /// One subscriber.
-    pub async fn get(&self, id: &str) -> Result<Subscriber, Error> {
-        let call = Call::get("read subscriber", &["pages", &self.page, "subscribers", id]).about(id);
-        self.client.fetch_one(call).await
-    }
-
-    /// Creates a subscriber.
-    pub async fn create(&self, subscriber: &SubscriberWrite) -> Result<Subscriber, Error> {
-        let call =
-            Call::post("create subscriber", &["pages", &self.page, "subscribers"]).enveloped("subscriber", subscriber);
-        self.client.fetch_one(call).await
     }
 
     /// Sets the components that a subscriber hears of; `None` is all of them.
@@ -106,31 +114,25 @@ impl Subscribers {
             Some(ids) => json!({ "component_ids": ids }),
             None => json!({}),
         };
-        let call = Call::patch("update subscriber", &["pages", &self.page, "subscribers", id])
-            .about(id)
-            .body(&body);
-        self.client.fetch_one(call).await
+        let call = self.call("update subscriber", Method::PATCH, &[id]);
+        self.client.fetch_one(call.about(id).body(&body)).await
     }
 
     /// Unsubscribes somebody, with or without telling them.
     pub async fn delete(&self, id: &str, notify: bool) -> Result<Option<Subscriber>, Error> {
-        let call = Call::delete("delete subscriber", &["pages", &self.page, "subscribers", id])
+        let call = self
+            .call("delete subscriber", Method::DELETE, &[id])
             .about(id)
             .query("skip_unsubscription_notification", !notify);
         self.client.remove(call).await
     }
 
-    /// Asks one subscriber to confirm once more.
-    pub async fn resend_confirmation(&self, id: &str) -> Result<(), Error> {
-        let segments = ["pages", &self.page, "subscribers", id, "resend_confirmation"];
-        self.client.perform(Call::post("resend confirmation", &segments)).await
-    }
-
     /// Asks many email subscribers to confirm once more.
     pub async fn resend_confirmations(&self, subscribers: &SubscriberSelection) -> Result<(), Error> {
-        let segments = ["pages", &self.page, "subscribers", "resend_confirmation"];
-        let call = Call::post("resend confirmations", &segments).body(&json!({ "subscribers": subscribers }));
-        self.client.perform(call).await
+        let call = self.call("resend confirmations", Method::POST, &["resend_confirmation"]);
+        self.client
+            .perform(call.body(&json!({ "subscribers": subscribers })))
+            .await
     }
 
     /// Unsubscribes many, with or without telling them. The service takes active ones unless a state is given.
@@ -141,14 +143,13 @@ impl Subscribers {
         state: Option<&SubscriberState>,
         notify: bool,
     ) -> Result<(), Error> {
-        let segments = ["pages", &self.page, "subscribers", "unsubscribe"];
         let mut body = selection(subscribers, mode);
         if let Some(state) = state {
             body.insert("state".to_owned(), json!(state));
         }
         body.insert("skip_unsubscription_notification".to_owned(), json!(!notify));
-        let call = Call::post("unsubscribe many", &segments).body(&body);
-        self.client.perform(call).await
+        let call = self.call("unsubscribe many", Method::POST, &["unsubscribe"]);
+        self.client.perform(call.body(&body)).await
     }
 
     /// Takes quarantined subscribers back.
@@ -157,9 +158,8 @@ impl Subscribers {
         subscribers: &SubscriberSelection,
         mode: Option<&SubscriberMode>,
     ) -> Result<(), Error> {
-        let segments = ["pages", &self.page, "subscribers", "reactivate"];
-        let call = Call::post("reactivate subscribers", &segments).body(&selection(subscribers, mode));
-        self.client.perform(call).await
+        let call = self.call("reactivate subscribers", Method::POST, &["reactivate"]);
+        self.client.perform(call.body(&selection(subscribers, mode))).await
     }
 
     /// How many there are of each kind; the service counts active ones unless a state is given.
@@ -168,7 +168,8 @@ impl Subscribers {
         mode: Option<&SubscriberMode>,
         state: Option<&SubscriberState>,
     ) -> Result<SubscriberCount, Error> {
-        let call = Call::get("count subscribers", &["pages", &self.page, "subscribers", "count"])
+        let call = self
+            .call("count subscribers", Method::GET, &["count"])
             .query_if("type", mode)
             .query_if("state", state);
         self.client.fetch_part(call).await
@@ -176,10 +177,8 @@ impl Subscribers {
 
     /// How many there are of each kind in each state.
     pub async fn histogram(&self) -> Result<SubscriberHistogram, Error> {
-        let segments = ["pages", &self.page, "subscribers", "histogram_by_state"];
-        self.client
-            .fetch_part(Call::get("count subscribers by state", &segments))
-            .await
+        let call = self.call("count subscribers by state", Method::GET, &["histogram_by_state"]);
+        self.client.fetch_part(call).await
     }
 }
 
@@ -190,63 +189,4 @@ fn selection(subscribers: &SubscriberSelection, mode: Option<&SubscriberMode>) -
         body.insert("type".to_owned(), json!(mode));
     }
     body
-}
-
-/// The subscribers of one incident.
-#[derive(Clone, Debug)]
-pub struct IncidentSubscribers {
-    client: Client,
-    page: String,
-    incident: String,
-}
-
-impl IncidentSubscribers {
-    pub(super) fn new(client: Client, page: &str, incident: &str) -> Self {
-        Self {
-            client,
-            page: page.to_owned(),
-            incident: incident.to_owned(),
-        }
-    }
-
-    fn collection(&self) -> [&str; 5] {
-        ["pages", &self.page, "incidents", &self.incident, "subscribers"]
-    }
-
-    fn item<'a>(&'a self, id: &'a str) -> [&'a str; 6] {
-        let [pages, page, incidents, incident, subscribers] = self.collection();
-        [pages, page, incidents, incident, subscribers, id]
-    }
-
-    /// All of them.
-    pub fn list(&self) -> ListReader<Subscriber> {
-        let segments = self.collection();
-        let call = Call::get("list incident subscribers", &segments);
-        self.client.list(Paging::USUAL, call)
-    }
-
-    /// One of them.
-    pub async fn get(&self, id: &str) -> Result<Subscriber, Error> {
-        let call = Call::get("read incident subscriber", &self.item(id)).about(id);
-        self.client.fetch_one(call).await
-    }
-
-    /// Subscribes somebody by email or text message.
-    pub async fn create(&self, subscriber: &SubscriberWrite) -> Result<Subscriber, Error> {
-        let call = Call::post("create incident subscriber", &self.collection()).enveloped("subscriber", subscriber);
-        self.client.fetch_one(call).await
-    }
-
-    /// Unsubscribes somebody.
-    pub async fn delete(&self, id: &str) -> Result<Option<Subscriber>, Error> {
-        let call = Call::delete("delete incident subscriber", &self.item(id)).about(id);
-        self.client.remove(call).await
-    }
-
-    /// Asks somebody to confirm once more.
-    pub async fn resend_confirmation(&self, id: &str) -> Result<(), Error> {
-        let [pages, page, incidents, incident, subscribers, id] = self.item(id);
-        let segments = [pages, page, incidents, incident, subscribers, id, "resend_confirmation"];
-        self.client.perform(Call::post("resend confirmation", &segments)).await
-    }
 }
