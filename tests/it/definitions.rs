@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::Command;
 
+use clap::CommandFactory;
 use statuspage_operator::api::Kind;
 use statuspage_operator::manifest::{SCHEMA_FILE, editor_schema};
 
@@ -158,4 +159,37 @@ fn the_schema_for_editors_is_generated() {
         .output()
         .unwrap();
     assert_eq!(String::from_utf8(printed.stdout).unwrap(), generated);
+}
+
+#[test]
+fn the_manual_is_generated() {
+    let place = Path::new(env!("CARGO_MANIFEST_DIR")).join("man");
+    let generated = tempfile::tempdir().unwrap();
+    let command = statuspage_operator::cli::Cli::command();
+    clap_mangen::generate_to(command, generated.path()).unwrap();
+    // What is printed for a terminal has no place in a file that is checked in: ends of lines, and nothing behind them.
+    for name in names(generated.path()) {
+        let path = generated.path().join(name);
+        let text = std::fs::read_to_string(&path).unwrap();
+        let lines = text.lines().map(|line| format!("{}\n", line.trim_end()));
+        std::fs::write(path, lines.collect::<String>()).unwrap();
+    }
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        drop(std::fs::remove_dir_all(&place));
+        std::fs::create_dir_all(&place).unwrap();
+        for name in names(generated.path()) {
+            std::fs::copy(generated.path().join(&name), place.join(&name)).unwrap();
+        }
+    }
+    let expected = names(generated.path());
+    assert!(expected.contains("statuspage.1") && expected.contains("statuspage-incident-open.1"));
+    let stale = |name: &&String| {
+        let read = |directory: &Path| std::fs::read_to_string(directory.join(name.as_str())).unwrap_or_default();
+        read(&place) != read(generated.path())
+    };
+    let stale: Vec<&String> = expected.iter().filter(stale).collect();
+    assert!(
+        stale.is_empty() && names(&place) == expected,
+        "man/ is not what --help says ({stale:?}): UPDATE_DOCS=1 cargo test --test it definitions"
+    );
 }

@@ -38,6 +38,8 @@ mod manifest;
 #[cfg(test)]
 mod operator;
 #[cfg(test)]
+mod release;
+#[cfg(test)]
 mod rules;
 #[cfg(test)]
 mod server;

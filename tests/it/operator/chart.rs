@@ -74,7 +74,7 @@ async fn it_works_with_the_permissions_of_the_chart() {
 }
 
 /// The arguments of the container, as the kubelet would fill them in; only the port is left to the system.
-async fn arguments(control_plane: &ControlPlane, namespace: &str) -> Vec<String> {
+pub(super) async fn arguments(control_plane: &ControlPlane, namespace: &str) -> Vec<String> {
     let path = "jsonpath={range .items[0].spec.template.spec.containers[0].args[*]}{@}{\"\\n\"}{end}";
     let printed = control_plane
         .kubectl(&["get", "deployments", "--namespace", namespace, "-o", path])

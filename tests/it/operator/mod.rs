@@ -8,6 +8,7 @@ mod definitions;
 mod drift;
 mod ends;
 mod http_api;
+mod image;
 mod memory;
 mod recorded;
 mod restore;
@@ -309,21 +310,20 @@ pub(super) struct Operator {
 impl Operator {
     /// Starts an operator and waits until it serves.
     pub async fn start(warden: &Warden, name: &str, kubeconfig: &Path, arguments: &[&str]) -> Self {
+        let environment = format!("export KUBECONFIG='{}'", kubeconfig.display());
+        let command = [&[env!("CARGO_BIN_EXE_statuspage"), "--color", "never"], arguments].concat();
+        Self::run(warden, name, &environment, &command).await
+    }
+
+    /// The same by any command, after a line for the shell that sets its environment.
+    pub async fn run(warden: &Warden, name: &str, environment: &str, command: &[&str]) -> Self {
         let directory = warden.directory().to_owned();
         // The shell tells the process id and becomes the operator. A proxy is not for addresses of this machine.
         let script = format!(
-            "unset HTTP_PROXY HTTPS_PROXY ALL_PROXY http_proxy https_proxy all_proxy; export KUBECONFIG='{}'; echo $$ >'{name}.pid.new'; mv '{name}.pid.new' '{name}.pid'; exec \"$@\"",
-            kubeconfig.display()
+            "unset HTTP_PROXY HTTPS_PROXY ALL_PROXY http_proxy https_proxy all_proxy; {environment}; echo $$ >'{name}.pid.new'; mv '{name}.pid.new' '{name}.pid'; exec \"$@\""
         );
-        let mut argv = vec![
-            "-c".to_owned(),
-            script,
-            "sh".to_owned(),
-            env!("CARGO_BIN_EXE_statuspage").to_owned(),
-            "--color".to_owned(),
-            "never".to_owned(),
-        ];
-        argv.extend(arguments.iter().map(|argument| (*argument).to_owned()));
+        let mut argv = vec!["-c".to_owned(), script, "sh".to_owned()];
+        argv.extend(command.iter().map(|argument| (*argument).to_owned()));
         warden.run(name, Path::new("/bin/sh"), &argv).unwrap();
         let mut operator = Operator {
             name: name.to_owned(),

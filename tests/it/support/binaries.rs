@@ -83,6 +83,20 @@ pub(crate) fn helm() -> Result<PathBuf, String> {
     .map(|directory| directory.join("helm"))
 }
 
+/// The linter of workflows.
+pub(crate) fn actionlint() -> Result<PathBuf, String> {
+    static BUILT: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+    build_once(
+        &BUILT,
+        &Module {
+            name: "actionlint",
+            package: "github.com/rhysd/actionlint/cmd/actionlint",
+            links: &[],
+        },
+    )
+    .map(|directory| directory.join("actionlint"))
+}
+
 /// The keeper of the processes: see `tests/kubernetes/warden/main.go`.
 pub(crate) fn warden() -> Result<PathBuf, String> {
     static BUILT: OnceLock<Result<PathBuf, String>> = OnceLock::new();

