@@ -3,14 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use axum::Json;
-use axum::http::{Method, Uri};
-use axum::response::{IntoResponse, Response};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::caller::Verb;
-use super::gate::Known;
-use super::paging::Query;
+use super::extract::{Known, NoParameters};
 
 /// A caller, and what it may.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -27,10 +24,7 @@ pub struct Access {
 }
 
 /// `GET /api/v1/access/`.
-pub(super) async fn access(Known(caller): Known, uri: Uri) -> Response {
-    if let Err(problem) = Query::of(&uri).refuse_all() {
-        return problem.answer(&Method::GET, uri.path());
-    }
+pub(super) async fn access(Known(caller): Known, _: NoParameters) -> Json<Access> {
     let by_verb = |verbs: BTreeMap<Verb, BTreeSet<String>>| {
         let named = verbs.into_iter().map(|(verb, places)| (verb.to_string(), places));
         named.collect()
@@ -43,5 +37,4 @@ pub(super) async fn access(Known(caller): Known, uri: Uri) -> Response {
         email: caller.email,
         admin: caller.admin,
     })
-    .into_response()
 }

@@ -1,24 +1,28 @@
 //! The operator's own HTTP API: it answers for itself.
 //!
 //! One table ([`openapi`], [`routes`]) says what there is: the router and the OpenAPI document are both made from it.
-//! One gate in front of everything checks credentials, limits, times and logs; one place ([`family`]) gives failures the
-//! shape that the clients of each family expect.
+//! One stack of [`middleware`] around everything checks credentials, limits, times and logs. What is kept of others'
+//! APIs, so that their clients work, is in [`contracts`], each with its words and oddities.
 
 mod access;
+mod access_log;
 pub mod caller;
-pub mod events;
-pub mod family;
+mod contracts;
+mod extract;
 mod file_stamp;
-mod gate;
 pub mod identity;
 mod listener;
+mod middleware;
 pub mod openapi;
-mod paging;
+pub mod problem;
 pub mod resources;
 mod routes;
-pub mod server;
+mod server;
 mod shares;
+mod state;
 pub mod status;
 
+pub use contracts::panko as events;
 pub use listener::{Listening, TlsError, TlsFiles};
-pub use server::{AdminError, AdminOptions, AdminServer, Limits, Mount, Serving};
+pub use server::{AdminError, AdminServer, Serving};
+pub use state::{AdminOptions, Limits, Mount};

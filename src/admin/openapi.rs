@@ -7,7 +7,7 @@ use schemars::{JsonSchema, Schema};
 use serde_json::{Map, Value, json};
 
 use super::caller::Verb;
-use super::family::{EventsError, Family, InsightsErrors, PlainError, WebitelError};
+use super::contracts::Contract;
 
 /// Who is answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -221,7 +221,7 @@ impl Operation {
                 })
             })
             .collect();
-        let family = Family::of(self.path);
+        let contract = Contract::of(self.path);
         let mut responses = Map::new();
         for answer in &self.answers {
             // One status may be answered in several forms.
@@ -237,7 +237,7 @@ impl Operation {
             kind == Some("application/xml")
         });
         let mut failure = |name: &str, description: &str| {
-            let schema = error_schema(family, generator);
+            let schema = contract.error_schema(generator);
             let mut response = json!({"description": description, "content": {"application/json": {"schema": schema}}});
             if in_xml {
                 response["content"]["application/xml"] = json!({"schema": true});
@@ -257,7 +257,7 @@ impl Operation {
         let mut operation = json!({
             "operationId": operation_id(self.path),
             "summary": self.summary,
-            "tags": [tag(family)],
+            "tags": [tag(contract)],
             "parameters": parameters,
             "responses": responses,
             "security": security(self.access, self.verb),
@@ -271,21 +271,12 @@ impl Operation {
     }
 }
 
-fn error_schema(family: Family, generator: &mut SchemaGenerator) -> Schema {
-    match family {
-        Family::Insights => generator.subschema_for::<InsightsErrors>(),
-        Family::Webitel => generator.subschema_for::<WebitelError>(),
-        Family::Events => generator.subschema_for::<EventsError>(),
-        Family::Plain => generator.subschema_for::<PlainError>(),
-    }
-}
-
-fn tag(family: Family) -> &'static str {
-    match family {
-        Family::Insights => "resources",
-        Family::Webitel => "process",
-        Family::Events => "events",
-        Family::Plain => "probes",
+fn tag(contract: Contract) -> &'static str {
+    match contract {
+        Contract::Insights => "resources",
+        Contract::Webitel => "process",
+        Contract::Panko => "events",
+        Contract::Plain => "probes",
     }
 }
 

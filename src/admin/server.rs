@@ -9,7 +9,6 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
-use axum::http::Method;
 use hyper::body::Incoming;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
@@ -18,85 +17,16 @@ use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
 use tower::ServiceExt as _;
 
-use super::family::Problem;
-use super::gate::{self, Peer};
-use super::identity::{Identity, throttle};
+use super::contracts::insights::status::log_start;
+use super::identity::throttle;
 use super::listener::Listening;
+use super::middleware::{self, Peer};
 use super::openapi::{self, Operation};
-use super::resources::ResourceSource;
-use super::routes::{self, Inner, Shared};
+use super::problem::Problem;
+use super::routes;
 use super::shares::Shares;
-use super::status::{self, StatusSource};
+use super::state::{AdminOptions, AppState};
 use crate::server::connections::{self, Cut, Ends, Unstalled};
-
-/// What the server takes at most.
-#[derive(Clone, Copy, Debug)]
-pub struct Limits {
-    /// Connections at a time; more wait to be accepted.
-    pub connections: usize,
-    /// Connections of one address (one /64 of IPv6) at a time, other than the gateway's; more are cut.
-    pub connections_of_one_address: usize,
-    /// Requests at work at a time; more are answered with 503.
-    pub requests: usize,
-    /// Requests at work of one credential; more are answered with 429.
-    pub requests_of_one_credential: usize,
-    /// Bytes of a body; larger ones are answered with 413.
-    pub body: u64,
-    /// Bytes of the address and headers of a request; larger ones are answered with 431.
-    pub head: usize,
-    /// How long a TLS handshake, or the head of a request, may take. Idle connections end after this too.
-    pub head_time: Duration,
-    /// How long the other end may take nothing of an answer.
-    pub write: Duration,
-    /// How long an answer may take to begin.
-    pub answer: Duration,
-    /// How long connections may take to end when the server ends.
-    pub grace: Duration,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Limits {
-            connections: 512,
-            connections_of_one_address: 128,
-            requests: 64,
-            requests_of_one_credential: 16,
-            body: 64 * 1024,
-            head: 32 * 1024,
-            head_time: Duration::from_secs(10),
-            write: Duration::from_secs(30),
-            answer: Duration::from_secs(30),
-            grace: Duration::from_secs(10),
-        }
-    }
-}
-
-/// Routes of another part of the process that are served behind the same gate.
-#[derive(Debug, Default)]
-pub struct Mount {
-    /// Routes with their whole paths, and without a fallback: unknown paths are answered in the shape of their family. A
-    /// request's extensions hold the [`Caller`](super::caller::Caller), below `/api/v1`, `/api/v2` and `/v2` only, and the
-    /// `Scheme` of the server.
-    pub router: Router,
-    /// What the OpenAPI document says about them.
-    pub operations: Vec<Operation>,
-}
-
-/// How the server is set up.
-pub struct AdminOptions {
-    /// Who is let in.
-    pub identity: Identity,
-    /// What the status documents tell.
-    pub status: Arc<dyn StatusSource>,
-    /// What is managed.
-    pub resources: Arc<dyn ResourceSource>,
-    /// What else is served: probes, metrics, events.
-    pub mounts: Vec<Mount>,
-    /// What the server takes at most.
-    pub limits: Limits,
-    /// True shows all of `/api/v1/status/` to everybody.
-    pub public_details: bool,
-}
 
 /// Why the server ended.
 #[derive(Debug, thiserror::Error)]
@@ -113,7 +43,7 @@ pub enum AdminError {
 #[derive(Clone)]
 pub struct AdminServer {
     router: Router,
-    shared: Shared,
+    state: Arc<AppState>,
 }
 
 impl std::fmt::Debug for AdminServer {
@@ -126,17 +56,17 @@ impl AdminServer {
     /// Puts the server together.
     pub fn new(options: AdminOptions) -> Self {
         let mut operations: Vec<Operation> = Vec::new();
-        let mut router: Router<Shared> = Router::new();
-        for route in routes::table() {
-            router = route.add_to(router);
-            operations.push(route.operation);
+        let mut router: Router<Arc<AppState>> = Router::new();
+        for (operation, handler) in routes::table() {
+            router = routes::add(router, operation.path, handler);
+            operations.push(operation);
         }
         let mut mounted = Router::new();
         for mount in options.mounts {
             mounted = mounted.merge(mount.router);
             operations.extend(mount.operations);
         }
-        let shared = Shared(Arc::new(Inner {
+        let state = Arc::new(AppState {
             identity: options.identity,
             status: options.status,
             resources: options.resources,
@@ -148,31 +78,29 @@ impl AdminServer {
             session: uuid::Uuid::new_v4().to_string(),
             tls: AtomicBool::new(false),
             document: openapi::document(&operations),
-        }));
+        });
         let router = router
-            .with_state(shared.clone())
+            .with_state(Arc::clone(&state))
             .merge(mounted)
-            .fallback(async |method: Method, uri: axum::http::Uri| Problem::NotFound.answer(&method, uri.path()))
-            .method_not_allowed_fallback(async |method: Method, uri: axum::http::Uri| {
-                Problem::MethodNotAllowed.answer(&method, uri.path())
-            })
-            .layer(axum::middleware::from_fn_with_state(shared.clone(), gate::pass));
-        AdminServer { router, shared }
+            .fallback(async || Problem::NotFound)
+            .method_not_allowed_fallback(async || Problem::MethodNotAllowed);
+        let router = middleware::around(router, &state);
+        AdminServer { router, state }
     }
 
-    /// The routes, gate included: to be served by something else.
+    /// The routes, middleware included: to be served by something else.
     pub fn router(&self) -> Router {
         self.router.clone()
     }
 
     /// Credentials that were refused since the start.
     pub fn refused_credentials(&self) -> u64 {
-        self.shared.identity().refused()
+        self.state.identity.refused()
     }
 
     /// Connections that are open now.
     pub fn connections(&self) -> usize {
-        self.shared.connections()
+        self.state.open_connections()
     }
 
     /// Serves in a task of its own.
@@ -196,13 +124,13 @@ impl AdminServer {
     ) -> Result<(), AdminError> {
         let address = listening.address().map_err(AdminError::Address)?;
         tracing::info!(%address, scheme = listening.scheme(), "the HTTP API is served");
-        status::log_start();
+        log_start();
         let Listening { listener, tls } = listening;
-        self.shared.0.tls.store(tls.is_some(), Ordering::Relaxed);
-        let by_address = Shares::new(self.shared.limits().connections_of_one_address);
+        self.state.tls.store(tls.is_some(), Ordering::Relaxed);
+        let by_address = Shares::new(self.state.limits.connections_of_one_address);
         let serve = |stream: TcpStream, peer: SocketAddr, ends: Ends| {
             let share = by_address.take(&throttle::network(peer.ip()));
-            let has_place = share.is_some() || self.shared.identity().is_gateway(peer.ip());
+            let has_place = share.is_some() || self.state.identity.is_gateway(peer.ip());
             let tls = tls.as_ref().map(|files| TlsAcceptor::from(files.config()));
             let server = self.clone();
             async move {
@@ -215,18 +143,18 @@ impl AdminServer {
                 drop(share);
             }
         };
-        let grace = self.shared.limits().grace;
-        connections::accept(listener, &self.shared.0.connections, grace, shutdown, serve)
+        let grace = self.state.limits.grace;
+        connections::accept(listener, &self.state.connections, grace, shutdown, serve)
             .await
             .map_err(|Cut| AdminError::Unfinished(grace))
     }
 
     async fn connection(self, stream: TcpStream, peer: SocketAddr, tls: Option<TlsAcceptor>, ends: Ends) {
-        let stream = Unstalled::new(stream, self.shared.limits().write);
+        let stream = Unstalled::new(stream, self.state.limits.write);
         let Some(tls) = tls else {
             return self.serve_connection(stream, peer, ends).await;
         };
-        let handshake = tokio::time::timeout(self.shared.limits().head_time, tls.accept(stream));
+        let handshake = tokio::time::timeout(self.state.limits.head_time, tls.accept(stream));
         tokio::select! {
             shaken = handshake => match shaken {
                 Ok(Ok(stream)) => self.serve_connection(stream, peer, ends).await,
@@ -246,7 +174,7 @@ impl AdminServer {
             request.extensions_mut().insert(Peer(peer));
             router.clone().oneshot(request.map(Body::new))
         });
-        let limits = self.shared.limits();
+        let limits = self.state.limits;
         connections::serve_connection(stream, peer, service, limits.head_time, limits.head, ends).await;
     }
 }

@@ -21,25 +21,13 @@ use axum::http::HeaderMap;
 use futures::future::BoxFuture;
 
 use super::caller::Caller;
-use super::family::Problem;
+use super::problem::Problem;
+pub use super::problem::Refusal;
 use access_keys::AccessKeys;
 use credential::{Credential, Fingerprint, read};
 pub use gateway::{GATEWAY_SECRET_HEADER, Gateway};
 pub use network::Network;
 use throttle::Throttle;
-
-/// Why a credential is refused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refusal {
-    /// There is none, or half of one.
-    Missing,
-    /// It cannot be read, or its signature is wrong, or nobody here takes such credentials.
-    Malformed,
-    /// Whoever it names is not known, or has another one.
-    Unknown,
-    /// It was good until some time ago.
-    Expired,
-}
 
 /// Why a bearer token gives no caller.
 #[derive(Debug, thiserror::Error)]

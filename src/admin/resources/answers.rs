@@ -1,70 +1,81 @@
 //! The answers of `/api/v1/pages/` and `/api/v1/resources/`.
 
+use std::sync::Arc;
+
 use axum::Json;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
-use axum::http::{Method, Uri};
-use axum::response::{IntoResponse, Response};
+use axum::http::Uri;
 
-use super::Resource;
-use crate::admin::family::Problem;
-use crate::admin::gate::Reader;
+use super::{ManagedPage, Resource};
+use crate::admin::contracts::insights::paging::{GREATEST_LIMIT, Page, Part, Query, unless_wrong};
+use crate::admin::extract::{NoParameters, Reader};
 use crate::admin::openapi::Parameter;
-use crate::admin::paging::{Part, Query, unless_wrong};
-use crate::admin::routes::{Shared, list_parameters};
+use crate::admin::problem::Problem;
+use crate::admin::state::AppState;
 use crate::api::Kind;
 
 /// `GET /api/v1/resources/`.
-pub(in crate::admin) async fn resources(State(shared): State<Shared>, Reader(caller): Reader, uri: Uri) -> Response {
-    let query = Query::of(&uri);
-    let answer = Filter::read(&query).map(|(filter, part)| {
-        let mut resources = shared.inventory().seen_by(&caller).resources;
-        resources.retain(|resource| filter.admits(resource));
-        part.of(resources, uri.path(), &query)
-    });
-    answer_with(answer.map(Json), uri.path())
+pub(in crate::admin) async fn resources(
+    State(state): State<Arc<AppState>>,
+    Reader(caller): Reader,
+    uri: Uri,
+) -> Result<Json<Page<Resource>>, Problem> {
+    part(
+        state.resources.inventory().seen_by(&caller).resources,
+        &uri,
+        |resource| resource,
+    )
 }
 
 /// `GET /api/v1/pages/`.
-pub(in crate::admin) async fn pages(State(shared): State<Shared>, Reader(caller): Reader, uri: Uri) -> Response {
-    let query = Query::of(&uri);
-    let inventory = shared.inventory().seen_by(&caller);
-    let all = inventory.pages();
-    let answer = Filter::read(&query).map(|(filter, part)| {
-        let shown = all.into_iter().filter(|page| filter.admits(&page.resource)).collect();
-        part.of(shown, uri.path(), &query)
-    });
-    answer_with(answer.map(Json), uri.path())
+pub(in crate::admin) async fn pages(
+    State(state): State<Arc<AppState>>,
+    Reader(caller): Reader,
+    uri: Uri,
+) -> Result<Json<Page<ManagedPage>>, Problem> {
+    part(state.resources.inventory().seen_by(&caller).pages(), &uri, |page| {
+        &page.resource
+    })
 }
 
 /// `GET /api/v1/resources/{namespace}/{kind}/{name}/`.
 pub(in crate::admin) async fn one(
-    State(shared): State<Shared>,
+    State(state): State<Arc<AppState>>,
     Reader(caller): Reader,
+    _: NoParameters,
     path: Result<Path<(String, String, String)>, PathRejection>,
-    uri: Uri,
-) -> Response {
-    if let Err(problem) = Query::of(&uri).refuse_all() {
-        return problem.answer(&Method::GET, uri.path());
-    }
+) -> Result<Json<Resource>, Problem> {
     // Bytes that are no text name nothing.
-    let Ok(Path((namespace, kind, name))) = path else {
-        return Problem::NotFound.answer(&Method::GET, uri.path());
-    };
-    let found = shared
-        .inventory()
-        .seen_by(&caller)
-        .resources
-        .into_iter()
-        .find(|resource| resource.namespace == namespace && resource.kind == kind && resource.name == name);
-    answer_with(found.map(Json).ok_or(Problem::NotFound), uri.path())
+    let Path((namespace, kind, name)) = path.map_err(|_| Problem::NotFound)?;
+    let mut resources = state.resources.inventory().seen_by(&caller).resources.into_iter();
+    let found =
+        resources.find(|resource| resource.namespace == namespace && resource.kind == kind && resource.name == name);
+    found.map(Json).ok_or(Problem::NotFound)
 }
 
-fn answer_with(answer: Result<impl IntoResponse, Problem>, path: &str) -> Response {
-    match answer {
-        Ok(answer) => answer.into_response(),
-        Err(problem) => problem.answer(&Method::GET, path),
-    }
+/// The part of a list that is asked for.
+fn part<T>(mut all: Vec<T>, uri: &Uri, resource: fn(&T) -> &Resource) -> Result<Json<Page<T>>, Problem> {
+    let query = Query::of(uri);
+    let (filter, part) = Filter::read(&query)?;
+    all.retain(|entry| filter.admits(resource(entry)));
+    Ok(Json(part.of(all, uri.path(), &query)))
+}
+
+/// The parameters of lists: what is not among them is refused.
+pub(in crate::admin) fn list_parameters() -> Vec<Parameter> {
+    let greatest = i64::try_from(GREATEST_LIMIT).unwrap_or(i64::MAX);
+    vec![
+        Parameter::query("limit", "Entries of a part; 10 when it is not given").integer(1, Some(greatest)),
+        Parameter::query("offset", "Entries to leave out, 0 when it is not given").integer(0, None),
+        Parameter::query("kind", "A kind, as in manifests; capitals do not matter").choice(Kind::ALL.map(Kind::as_str)),
+        Parameter::query(
+            "page",
+            "Name of a StatusPage, or its namespace and name with a slash between",
+        ),
+        Parameter::query("namespace", "A namespace"),
+        Parameter::query("ready", "`true` or `false`").choice(["true", "false"]),
+    ]
 }
 
 #[derive(Debug, Default)]

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub(super) use answers::{one, pages, resources};
+pub(super) use answers::{list_parameters, one, pages, resources};
 pub use source::StoreSource;
 
 use super::caller::Caller;

@@ -1,16 +1,11 @@
-//! The two status documents: what runs, and how it is connected.
+//! What is told of the process: what runs, on which system, and how it is connected.
 
-mod insights;
 mod modules;
 mod platform;
-mod process;
-mod webitel;
+pub(super) mod process;
 
-pub use insights::{API_VERSION, log_start, start_lines};
-pub(super) use insights::{InsightsStatus, Readiness, describe, ready, status};
 pub use modules::modules;
 pub use platform::Platform;
-pub(super) use webitel::{WebitelStatus, configuration, status as webitel_status};
 
 /// The commit that this was built from: `STATUSPAGE_BUILD_COMMIT` at the build or in the environment of the process, else
 /// what the package or, for a release build, the working copy says.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 /// Memory of the process, in bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Memory {
+pub(in crate::admin) struct Memory {
     /// In physical memory: VmRSS.
     pub resident: u64,
     /// Reserved for data and heap: VmData.
@@ -15,7 +15,7 @@ pub(super) struct Memory {
 
 /// Memory of the machine, in bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct MachineMemory {
+pub(in crate::admin) struct MachineMemory {
     /// All of it: MemTotal.
     pub total: u64,
     /// What could be had without swapping: MemAvailable.
@@ -25,7 +25,7 @@ pub(super) struct MachineMemory {
 /// Ticks a second in /proc, the same on all Linux systems that Rust runs on.
 const TICKS: u64 = 100;
 
-pub(super) fn memory() -> Memory {
+pub(in crate::admin) fn memory() -> Memory {
     let text = read("/proc/self/status");
     Memory {
         resident: kilobytes(&text, "VmRSS"),
@@ -34,7 +34,7 @@ pub(super) fn memory() -> Memory {
     }
 }
 
-pub(super) fn machine_memory() -> MachineMemory {
+pub(in crate::admin) fn machine_memory() -> MachineMemory {
     let text = read("/proc/meminfo");
     MachineMemory {
         total: kilobytes(&text, "MemTotal"),
@@ -43,7 +43,7 @@ pub(super) fn machine_memory() -> MachineMemory {
 }
 
 /// How long the process runs.
-pub(super) fn up_time() -> Duration {
+pub(in crate::admin) fn up_time() -> Duration {
     let started = started(&read("/proc/self/stat")).unwrap_or_default();
     let now = read("/proc/uptime")
         .split(' ')

@@ -18,8 +18,8 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::error::EventsError;
 use crate::admin::caller::Renewal;
+use crate::admin::problem::Problem;
 use crate::admin::shares::Share;
 use crate::audit::{AuditEvent, AuditLog, Filter, Follower};
 
@@ -51,7 +51,7 @@ pub(super) async fn follow(
     mut filter: Filter,
     request: &Parts,
     place: Place,
-) -> Result<Response<Body>, EventsError> {
+) -> Result<Response<Body>, Problem> {
     let last = request.headers.get("last-event-id").and_then(|id| id.to_str().ok());
     if let Some(last) = last.filter(|last| !last.is_empty()) {
         // Newer than the parameter, which a reconnecting browser repeats.

@@ -1,23 +1,25 @@
 //! `GET /api/v2/status`: every field is true of this process; docs/http-api.md says what each one means here.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::State;
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::process::{self, up_time};
-use super::{Platform, commit, rust_version};
+use super::JSON_WITH_CHARSET;
 use crate::admin::caller::Caller;
-use crate::admin::family::{JSON_WITH_CHARSET, Problem};
-use crate::admin::gate::Reader;
+use crate::admin::extract::Reader;
+use crate::admin::problem::Problem;
 use crate::admin::resources::{Inventory, ManagedPage};
-use crate::admin::routes::Shared;
+use crate::admin::state::AppState;
+use crate::admin::status::process::{self, up_time};
+use crate::admin::status::{Platform, commit, rust_version};
 use crate::api::Reason;
 
 /// Health of the process.
@@ -66,19 +68,19 @@ pub struct WebitelStatus {
 
 /// Memory of the process.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
 pub struct NodeMemory {
     /// In physical memory.
     pub rss: String,
     /// Reserved for data and heap.
-    #[serde(rename = "heapTotal")]
     pub heap_total: String,
     /// Of the resident memory, what no file backs.
-    #[serde(rename = "heapUsed")]
     pub heap_used: String,
 }
 
 /// The machine.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "PascalCase")]
 pub struct OperatingSystem {
     /// All memory.
     #[serde(rename = "Total memory")]
@@ -87,69 +89,52 @@ pub struct OperatingSystem {
     #[serde(rename = "Free memory")]
     pub free: String,
     /// The platform, in small letters.
-    #[serde(rename = "Platform")]
     pub platform: String,
     /// The name of the kernel.
-    #[serde(rename = "Name")]
     pub name: String,
     /// The architecture, in the words of these clients: `x64`, `arm64`.
-    #[serde(rename = "Architecture")]
     pub architecture: String,
 }
 
 /// The other sides.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "PascalCase")]
 pub struct Backend {
     /// `Connected` when the cluster and Statuspage can be reached, else `Offline`.
-    #[serde(rename = "Status")]
     pub status: String,
     /// Declarations for which something is still to be done on a page.
-    #[serde(rename = "ApiQueue")]
-    pub writes: usize,
+    pub api_queue: usize,
     /// Pages that have such declarations.
-    #[serde(rename = "CmdQueue")]
-    pub reconciles: usize,
+    pub cmd_queue: usize,
     /// The version of Statuspage's API and of the cluster.
-    #[serde(rename = "Version")]
     pub version: String,
     /// The name of this run of the process.
-    #[serde(rename = "Sid")]
-    pub session: String,
+    pub sid: String,
 }
 
 /// `GET /api/v2/status`.
 pub(in crate::admin) async fn status(
-    State(shared): State<Shared>,
+    State(state): State<Arc<AppState>>,
     Reader(caller): Reader,
     headers: HeaderMap,
-) -> Response {
-    let document = document(&shared, &caller);
-    let Ok(body) = serde_json::to_string(&document) else {
-        return Problem::Internal.answer(&axum::http::Method::GET, "/api/v2/status");
-    };
-    let hash: String = Sha256::digest(&body)
-        .iter()
-        .take(12)
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+) -> Result<Response, Problem> {
+    let body = serde_json::to_string(&document(&state, &caller)).map_err(|_| Problem::Internal)?;
+    let hash = Sha256::digest(&body);
+    let hash: String = hash.iter().take(12).map(|byte| format!("{byte:02x}")).collect();
     let tag = format!("W/\"{:x}-{hash}\"", body.len());
-    let known = headers
-        .get_all(header::IF_NONE_MATCH)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .any(|known| known.trim() == tag || known.trim() == "*");
-    let mut response = if known {
-        StatusCode::NOT_MODIFIED.into_response()
-    } else {
-        body.into_response()
-    };
-    let fields = response.headers_mut();
-    fields.insert(header::CONTENT_TYPE, HeaderValue::from_static(JSON_WITH_CHARSET));
-    if let Ok(tag) = HeaderValue::from_str(&tag) {
-        fields.insert(header::ETAG, tag);
-    }
-    response
+    let mut known = headers.get_all(header::IF_NONE_MATCH).iter();
+    let is_known = known.any(|value| {
+        let tags = value.to_str().unwrap_or_default().split(',');
+        tags.map(str::trim).any(|known| known == tag || known == "*")
+    });
+    let fields = [
+        (header::CONTENT_TYPE, JSON_WITH_CHARSET.to_owned()),
+        (header::ETAG, tag),
+    ];
+    Ok(match is_known {
+        true => (StatusCode::NOT_MODIFIED, fields).into_response(),
+        false => (fields, body).into_response(),
+    })
 }
 
 /// `GET /api/v2/status/config`: nothing, as in the original.
@@ -157,10 +142,10 @@ pub(in crate::admin) async fn configuration(Reader(_): Reader) -> StatusCode {
     StatusCode::OK
 }
 
-fn document(shared: &Shared, caller: &Caller) -> WebitelStatus {
-    let inventory = shared.inventory().seen_by(caller);
+fn document(state: &AppState, caller: &Caller) -> WebitelStatus {
+    let inventory = state.resources.inventory().seen_by(caller);
     let pages = inventory.pages();
-    let cluster = shared.status().cluster();
+    let cluster = state.status.cluster();
     let connected = cluster.as_ref().is_none_or(|cluster| cluster.connected) && pages.iter().all(is_reached);
     let memory = process::memory();
     let machine = process::machine_memory();
@@ -176,7 +161,7 @@ fn document(shared: &Shared, caller: &Caller) -> WebitelStatus {
             heap_used: size(memory.anonymous),
         },
         process: std::process::id(),
-        sockets: shared.connections(),
+        sockets: state.open_connections(),
         up_time: clock(up_time()),
         system: OperatingSystem {
             total: size(machine.total),
@@ -190,12 +175,12 @@ fn document(shared: &Shared, caller: &Caller) -> WebitelStatus {
         namespaces: namespaces(&inventory),
         backend: Backend {
             status: if connected { "Connected" } else { "Offline" }.to_owned(),
-            writes: inventory.resources.iter().filter(|resource| resource.pending).count(),
-            reconciles: pages.iter().filter(|page| page.pending_changes > 0).count(),
+            api_queue: inventory.resources.iter().filter(|resource| resource.pending).count(),
+            cmd_queue: pages.iter().filter(|page| page.pending_changes > 0).count(),
             version,
-            session: shared.session().to_owned(),
+            sid: state.session.clone(),
         },
-        panics: shared.status().panics(),
+        panics: state.status.panics(),
         connected_for: if connected {
             long_clock(connected_for(&pages))
         } else {

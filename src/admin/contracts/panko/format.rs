@@ -11,7 +11,7 @@ use serde_json::Value;
 
 /// A form of an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::admin) enum Format {
+pub(in crate::admin::contracts) enum Format {
     /// JSON, unless something else is asked for.
     Json,
     /// XML, by this name.
@@ -33,7 +33,7 @@ const DICTIONARIES: [&str; 3] = ["raw", "api", "event_storage"];
 
 impl Format {
     /// The form that is asked for; none when nothing that is accepted can be given.
-    pub(in crate::admin) fn of(headers: &HeaderMap) -> Option<Format> {
+    pub(in crate::admin::contracts) fn of(headers: &HeaderMap) -> Option<Format> {
         let accepted = Accepted::read(headers);
         let mut best: Option<(u16, Format)> = None;
         for (kind, format) in OFFERED {
@@ -63,21 +63,6 @@ impl Format {
         // Said here, because an answer to HEAD has no body to measure.
         headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
         response
-    }
-
-    /// An answer in JSON in this form.
-    pub(in crate::admin) async fn convert(self, response: Response<Body>) -> Response<Body> {
-        let Format::Xml(_) = self else { return response };
-        let (parts, body) = response.into_parts();
-        let bytes = axum::body::to_bytes(body, usize::MAX).await.unwrap_or_default();
-        let mut converted = self.response(&serde_json::from_slice(&bytes).unwrap_or_default());
-        *converted.status_mut() = parts.status;
-        for (name, value) in &parts.headers {
-            if name != CONTENT_TYPE && name != CONTENT_LENGTH {
-                converted.headers_mut().append(name, value.clone());
-            }
-        }
-        converted
     }
 }
 

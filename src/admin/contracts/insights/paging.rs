@@ -8,19 +8,19 @@ use form_urlencoded::Serializer;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::family::Problem;
+use crate::admin::problem::Problem;
 
 /// Entries in an answer when nothing is said.
-pub(super) const DEFAULT_LIMIT: usize = 10;
+pub(in crate::admin) const DEFAULT_LIMIT: usize = 10;
 /// The most entries in an answer.
-pub(super) const GREATEST_LIMIT: usize = 1000;
+pub(in crate::admin) const GREATEST_LIMIT: usize = 1000;
 
 /// The parameters of a request, in their order.
 #[derive(Debug, Default)]
-pub(super) struct Query(Vec<(String, String)>);
+pub(in crate::admin) struct Query(Vec<(String, String)>);
 
 impl Query {
-    pub(super) fn parse(query: Option<&str>) -> Self {
+    pub(in crate::admin) fn parse(query: Option<&str>) -> Self {
         Query(
             form_urlencoded::parse(query.unwrap_or_default().as_bytes())
                 .into_owned()
@@ -28,19 +28,19 @@ impl Query {
         )
     }
 
-    pub(super) fn of(uri: &Uri) -> Self {
+    pub(in crate::admin) fn of(uri: &Uri) -> Self {
         Query::parse(uri.query())
     }
 
     /// The value of a parameter.
-    pub(super) fn get(&self, name: &str) -> Option<&str> {
+    pub(in crate::admin) fn get(&self, name: &str) -> Option<&str> {
         let mut values = self.0.iter().filter(|(other, _)| other == name);
         values.next().map(|(_, value)| value.as_str())
     }
 
     /// Notes parameters that there are not, or that are given twice: one of the two would be ignored, and nobody would
     /// know which.
-    pub(super) fn check(&self, known: &[&str], wrong: &mut Vec<(String, String)>) {
+    pub(in crate::admin) fn check(&self, known: &[&str], wrong: &mut Vec<(String, String)>) {
         let mut seen: Vec<&str> = Vec::new();
         for (name, _) in &self.0 {
             let name = name.as_str();
@@ -63,7 +63,7 @@ impl Query {
     }
 
     /// Refuses all parameters, for what takes none.
-    pub(super) fn refuse_all(&self) -> Result<(), Problem> {
+    pub(in crate::admin) fn refuse_all(&self) -> Result<(), Problem> {
         let mut wrong = Vec::new();
         self.check(&[], &mut wrong);
         unless_wrong((), wrong)
@@ -107,14 +107,14 @@ pub struct Links {
 
 /// Which part is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Part {
+pub(in crate::admin) struct Part {
     limit: usize,
     offset: usize,
 }
 
 impl Part {
     /// Reads `limit` and `offset`, noting what is wrong with them.
-    pub(super) fn read(query: &Query, wrong: &mut Vec<(String, String)>) -> Self {
+    pub(in crate::admin) fn read(query: &Query, wrong: &mut Vec<(String, String)>) -> Self {
         let mut number = |name: &str, default: usize, least: usize, greatest: usize| {
             let Some(text) = query.get(name) else { return default };
             let sentence = match text.parse::<i64>() {
@@ -137,7 +137,7 @@ impl Part {
     }
 
     /// Cuts the part out of a whole list that was asked for at `path`.
-    pub(super) fn of<T>(self, all: Vec<T>, path: &str, query: &Query) -> Page<T> {
+    pub(in crate::admin) fn of<T>(self, all: Vec<T>, path: &str, query: &Query) -> Page<T> {
         let Part { limit, offset } = self;
         let count = all.len();
         let link = |offset: Option<usize>| link(path, query, limit, offset);
@@ -173,7 +173,7 @@ fn link(path: &str, query: &Query, limit: usize, offset: Option<usize>) -> Strin
 }
 
 /// All that is wrong with parameters, or the value.
-pub(super) fn unless_wrong<T>(value: T, wrong: Vec<(String, String)>) -> Result<T, Problem> {
+pub(in crate::admin) fn unless_wrong<T>(value: T, wrong: Vec<(String, String)>) -> Result<T, Problem> {
     if wrong.is_empty() {
         Ok(value)
     } else {

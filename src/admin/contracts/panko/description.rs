@@ -1,4 +1,4 @@
-//! What the OpenAPI document says about this family.
+//! What the OpenAPI document says about this contract.
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -76,7 +76,7 @@ fn filters() -> Vec<Parameter> {
     ]
 }
 
-/// All operations of the family.
+/// All operations of the contract.
 pub(super) fn operations() -> Vec<Operation> {
     let event_type = || Parameter::path("event_type", "A type of events");
     let name = || Parameter::path("trait_name", "Name of a trait");

@@ -1,23 +1,23 @@
 //! `GET /api/v1/status/` and `/api/v1/ready/`, and the same as lines of the log at the start.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::State;
-use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
-use axum::response::{IntoResponse, Response};
+use axum::http::{HeaderMap, HeaderName, StatusCode, Uri, header};
+use axum::response::IntoResponse;
+use axum::{Extension, Json};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::{Platform, commit, modules, rust_version};
-use crate::admin::caller::Verb;
-use crate::admin::gate::Maybe;
-use crate::admin::paging::Query;
-use crate::admin::routes::Shared;
+use crate::admin::caller::{Caller, Verb};
+use crate::admin::extract::NoParameters;
+use crate::admin::state::AppState;
+use crate::admin::status::{Platform, commit, modules, rust_version};
 
 /// The version of `/api/v1`.
-pub const API_VERSION: u32 = 1;
+const API_VERSION: u32 = 1;
 
 /// What runs. Callers that may not read see the version and the commit alone, unless a setting shows them all.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -55,21 +55,18 @@ pub struct Readiness {
 
 /// `GET /api/v1/status/`.
 pub(in crate::admin) async fn status(
-    State(shared): State<Shared>,
-    Maybe(caller): Maybe,
+    State(state): State<Arc<AppState>>,
+    caller: Option<Extension<Caller>>,
+    _: NoParameters,
     headers: HeaderMap,
-    uri: Uri,
-) -> Response {
-    if let Err(problem) = Query::of(&uri).refuse_all() {
-        return problem.answer(&Method::GET, uri.path());
-    }
+) -> impl IntoResponse {
     let may_read = caller.is_some_and(|caller| caller.may(Verb::Read));
     let mut document = InsightsStatus {
         api_version: API_VERSION,
         commit: commit(),
         ..InsightsStatus::default()
     };
-    if may_read || shared.public_details() {
+    if may_read || state.public_details {
         let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
         document.modules = Some(modules().clone());
         document.platform_info = Some(Platform::read());
@@ -78,63 +75,51 @@ pub(in crate::admin) async fn status(
         document.version = Some(env!("CARGO_PKG_VERSION").to_owned());
         document.server_address = Some(host.unwrap_or("localhost").to_owned());
     }
-    let allow = [(header::ALLOW, HeaderValue::from_static(ALLOW))];
-    (allow, Json(document)).into_response()
+    (ALLOW, Json(document))
 }
 
-const ALLOW: &str = "OPTIONS, GET, HEAD";
+const ALLOW: [(HeaderName, &str); 1] = [(header::ALLOW, "OPTIONS, GET, HEAD")];
 
 /// `OPTIONS` of everything in `/api/v1`.
-pub(in crate::admin) async fn describe(uri: Uri) -> Response {
-    let name = uri
-        .path()
-        .trim_matches('/')
-        .rsplit('/')
-        .next()
-        .unwrap_or_default()
-        .to_owned();
-    let body = json!({"name": name, "renders": ["application/json"], "parses": []});
-    ([(header::ALLOW, HeaderValue::from_static(ALLOW))], Json(body)).into_response()
+pub(in crate::admin) async fn describe(uri: Uri) -> impl IntoResponse {
+    let name = uri.path().trim_matches('/').rsplit('/').next().unwrap_or_default();
+    (
+        ALLOW,
+        Json(json!({"name": name, "renders": ["application/json"], "parses": []})),
+    )
 }
 
 /// `GET /api/v1/ready/`.
-pub(in crate::admin) async fn ready(State(shared): State<Shared>, uri: Uri) -> Response {
-    if let Err(problem) = Query::of(&uri).refuse_all() {
-        return problem.answer(&Method::GET, uri.path());
-    }
-    let (code, status) = match shared.status().waiting_for() {
+pub(in crate::admin) async fn ready(State(state): State<Arc<AppState>>, _: NoParameters) -> impl IntoResponse {
+    let (code, status) = match state.status.waiting_for() {
         None => (StatusCode::OK, "ready".to_owned()),
         Some(what) => (StatusCode::SERVICE_UNAVAILABLE, format!("waiting for {what}")),
     };
-    (code, Json(Readiness { status })).into_response()
+    (code, Json(Readiness { status }))
 }
 
 /// What the log says at the start, a line each.
-pub fn start_lines() -> Vec<String> {
+fn start_lines() -> Vec<String> {
     let platform = Platform::read();
-    let modules: Vec<String> = modules()
-        .iter()
-        .map(|(name, version)| format!("{name} - {version}"))
-        .collect();
-    let mut lines = vec!["Platform:".to_owned()];
-    let words = [
-        ("system", platform.system),
-        ("node", platform.node),
-        ("release", platform.release),
-        ("version", platform.version),
-        ("machine", platform.machine),
-        ("processor", platform.processor),
-    ];
-    lines.extend(words.map(|(name, value)| format!("{name} - {value}")));
-    lines.push(format!("Rust: {}", rust_version()));
-    lines.push(format!("Modules: {}", modules.join(", ")));
-    lines.push(format!("Commit: {}", commit()));
-    lines.push(format!("API Version: {API_VERSION}"));
-    lines
+    let modules = modules().iter().map(|(name, version)| format!("{name} - {version}"));
+    let modules: Vec<String> = modules.collect();
+    vec![
+        "Platform:".to_owned(),
+        format!("system - {}", platform.system),
+        format!("node - {}", platform.node),
+        format!("release - {}", platform.release),
+        format!("version - {}", platform.version),
+        format!("machine - {}", platform.machine),
+        format!("processor - {}", platform.processor),
+        format!("Rust: {}", rust_version()),
+        format!("Modules: {}", modules.join(", ")),
+        format!("Commit: {}", commit()),
+        format!("API Version: {API_VERSION}"),
+    ]
 }
 
 /// Writes [`start_lines`] to the log.
-pub fn log_start() {
+pub(in crate::admin) fn log_start() {
     for line in start_lines() {
         tracing::info!(target: "api.status.model", "{line}");
     }

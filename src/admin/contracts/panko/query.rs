@@ -2,7 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::error::EventsError;
+use axum::http::StatusCode;
+use percent_encoding::percent_decode_str;
+
+use super::worded;
+use crate::admin::problem::Problem;
 use crate::audit::{Filter, Operator, Sort, SortKey, TraitFilter, TraitType, read_integer, read_time};
 
 /// Events in an answer when nothing is asked.
@@ -33,65 +37,43 @@ pub(super) struct Asked {
 }
 
 /// Splits a query string. Bytes that are no UTF-8 are refused, and NUL, which no text of the log holds.
-pub(super) fn pairs(query: &str) -> Result<Vec<(String, String)>, EventsError> {
-    let mut found = Vec::new();
-    for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+pub(super) fn pairs(query: &str) -> Result<Vec<(String, String)>, Problem> {
+    let pairs = query.split('&').filter(|pair| !pair.is_empty()).map(|pair| {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-        match (decode(name, true), decode(value, true)) {
-            (Some(name), Some(value)) if name.contains('\0') || value.contains('\0') => {
-                return Err(EventsError::bad("The query string holds a NUL character."));
+        // In a query a plus is a blank.
+        match [name, value].map(|text| decode(&text.replace('+', " "))) {
+            [Some(name), Some(value)] if name.contains('\0') || value.contains('\0') => {
+                Err(bad("The query string holds a NUL character."))
             }
-            (Some(name), Some(value)) => found.push((name, value)),
-            _ => return Err(EventsError::bad("The query string is not UTF-8.")),
+            [Some(name), Some(value)] => Ok((name, value)),
+            _ => Err(bad("The query string is not UTF-8.")),
         }
-    }
-    Ok(found)
+    });
+    pairs.collect()
 }
 
-/// Percent-decoding; in a query a plus is a blank.
-pub(super) fn decode(text: &str, plus: bool) -> Option<String> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((byte, after)) = rest.split_first() {
-        rest = after;
-        match byte {
-            b'+' if plus => bytes.push(b' '),
-            b'%' => {
-                let code = after
-                    .get(..2)
-                    .filter(|code| code.iter().all(u8::is_ascii_hexdigit))
-                    .and_then(|code| std::str::from_utf8(code).ok())
-                    .and_then(|code| u8::from_str_radix(code, 16).ok());
-                match code {
-                    Some(code) => {
-                        bytes.push(code);
-                        rest = after.get(2..).unwrap_or_default();
-                    }
-                    None => bytes.push(b'%'),
-                }
-            }
-            byte => bytes.push(*byte),
-        }
-    }
-    String::from_utf8(bytes).ok()
+/// Percent-decoding; none when the bytes are no text.
+pub(super) fn decode(text: &str) -> Option<String> {
+    let decoded = percent_decode_str(text).decode_utf8().ok()?;
+    Some(decoded.into_owned())
 }
 
 /// Refuses parameters of a resource that knows none.
-pub(super) fn refuse(pairs: &[(String, String)]) -> Result<(), EventsError> {
+pub(super) fn refuse(pairs: &[(String, String)]) -> Result<(), Problem> {
     unknown(pairs.iter().map(|(name, _)| name.as_str()))
 }
 
-fn unknown<'a>(names: impl Iterator<Item = &'a str>) -> Result<(), EventsError> {
+fn unknown<'a>(names: impl Iterator<Item = &'a str>) -> Result<(), Problem> {
     let mut seen = BTreeSet::new();
     let names: Vec<&str> = names.filter(|name| seen.insert(*name)).collect();
     if names.is_empty() {
         return Ok(());
     }
-    Err(EventsError::bad(format!("Unknown argument: \"{}\"", names.join(", "))))
+    Err(bad(format!("Unknown argument: \"{}\"", names.join(", "))))
 }
 
 /// Reads the parameters of `/v2/events`.
-pub(super) fn read(pairs: &[(String, String)]) -> Result<Asked, EventsError> {
+pub(super) fn read(pairs: &[(String, String)]) -> Result<Asked, Problem> {
     let mut asked = Asked::default();
     let mut plain: Vec<(&str, &str)> = Vec::new();
     let mut numbered: BTreeMap<u32, Vec<(&str, &str)>> = BTreeMap::new();
@@ -99,9 +81,7 @@ pub(super) fn read(pairs: &[(String, String)]) -> Result<Asked, EventsError> {
     let mut seen = BTreeSet::new();
     for (name, value) in pairs {
         if ONCE.contains(&name.as_str()) && !seen.insert(name.as_str()) {
-            return Err(EventsError::bad(format!(
-                "The parameter {name} is given more than once."
-            )));
+            return Err(bad(format!("The parameter {name} is given more than once.")));
         }
         match name.as_str() {
             "limit" => asked.filter.limit = Some(limit(value)?),
@@ -109,16 +89,16 @@ pub(super) fn read(pairs: &[(String, String)]) -> Result<Asked, EventsError> {
             "sort" => {
                 asked.filter.sort.push(sort(value)?);
                 if asked.filter.sort.len() > MOST_SORTS {
-                    return Err(EventsError::bad(format!("An order has at most {MOST_SORTS} keys.")));
+                    return Err(bad(format!("An order has at most {MOST_SORTS} keys.")));
                 }
             }
             "follow" => {
                 asked.follow = switch(value.as_str())
                     .or(value.is_empty().then_some(true))
-                    .ok_or_else(|| EventsError::invalid("follow", value, "true or false is wanted."))?;
+                    .ok_or_else(|| invalid("follow", value, "true or false is wanted."))?;
             }
             "q" => {
-                return Err(EventsError::invalid(
+                return Err(invalid(
                     "q",
                     value,
                     "unable to convert to ArrayType. A filter is given as q.field, q.op, q.value and q.type.",
@@ -135,14 +115,14 @@ pub(super) fn read(pairs: &[(String, String)]) -> Result<Asked, EventsError> {
     let mut groups = grouped(&plain);
     groups.extend(numbered.into_values());
     if groups.len() > MOST_FILTERS {
-        return Err(EventsError::bad(format!("A query has at most {MOST_FILTERS} filters.")));
+        return Err(bad(format!("A query has at most {MOST_FILTERS} filters.")));
     }
     for group in groups {
         add(&mut asked, &group)?;
     }
     asked.filter.limit.get_or_insert(DEFAULT_LIMIT);
     if asked.follow && !asked.filter.sort.is_empty() {
-        return Err(EventsError::bad("A stream has no order: leave out sort, or follow."));
+        return Err(bad("A stream has no order: leave out sort, or follow."));
     }
     Ok(asked)
 }
@@ -190,26 +170,24 @@ fn grouped<'a>(parts: &[(&'a str, &'a str)]) -> Vec<Vec<(&'a str, &'a str)>> {
     groups
 }
 
-fn add(asked: &mut Asked, group: &[(&str, &str)]) -> Result<(), EventsError> {
+fn add(asked: &mut Asked, group: &[(&str, &str)]) -> Result<(), Problem> {
     let mut seen = BTreeSet::new();
     if !group.iter().all(|(part, _)| seen.insert(*part)) {
-        return Err(EventsError::bad("A filter gives one of its keys twice."));
+        return Err(bad("A filter gives one of its keys twice."));
     }
     let given = |key: &str| group.iter().find(|(part, _)| *part == key).map(|(_, value)| *value);
     let Some(field) = given("field").filter(|field| !field.is_empty()) else {
-        return Err(EventsError::bad(
-            "A filter has no field: every filter needs q.field and q.value.",
-        ));
+        return Err(bad("A filter has no field: every filter needs q.field and q.value."));
     };
     let Some(value) = given("value") else {
-        return Err(EventsError::bad(format!(
+        return Err(bad(format!(
             "The filter of the field {field} has no value: every filter needs q.field and q.value."
         )));
     };
     let operator = given("op").filter(|word| !word.is_empty()).unwrap_or("eq");
     let kind = given("type").filter(|word| !word.is_empty()).unwrap_or("string");
     let Some(kind) = TraitType::parse(kind) else {
-        return Err(EventsError::bad(format!(
+        return Err(bad(format!(
             "The data type {kind} is not supported. The supported data type list is: \
              ['integer', 'float', 'string', 'datetime']"
         )));
@@ -218,7 +196,7 @@ fn add(asked: &mut Asked, group: &[(&str, &str)]) -> Result<(), EventsError> {
         if operator == allowed {
             return Ok(());
         }
-        Err(EventsError::bad(format!(
+        Err(bad(format!(
             "Operator {operator} is not supported. Only `{allowed}' operator is available for field {field}"
         )))
     };
@@ -247,7 +225,7 @@ fn add(asked: &mut Asked, group: &[(&str, &str)]) -> Result<(), EventsError> {
         "all_tenants" => {
             only("eq")?;
             let wanted = switch(value).ok_or_else(|| {
-                EventsError::bad(format!(
+                bad(format!(
                     "Unable to convert the value {value} to the expected data type boolean."
                 ))
             })?;
@@ -255,7 +233,7 @@ fn add(asked: &mut Asked, group: &[(&str, &str)]) -> Result<(), EventsError> {
         }
         name => {
             let operator = Operator::parse(operator).ok_or_else(|| {
-                EventsError::bad(format!(
+                bad(format!(
                     "Operator {operator} is not supported. The supported operators are: \
                      ('lt', 'le', 'eq', 'ne', 'ge', 'gt')"
                 ))
@@ -273,11 +251,44 @@ fn add(asked: &mut Asked, group: &[(&str, &str)]) -> Result<(), EventsError> {
     Ok(())
 }
 
-fn inconvertible(value: &str, kind: TraitType) -> EventsError {
-    EventsError::bad(format!(
+fn inconvertible(value: &str, kind: TraitType) -> Problem {
+    bad(format!(
         "Unable to convert the value {value} to the expected data type {}.",
         kind.as_str()
     ))
+}
+
+fn bad(text: impl Into<String>) -> Problem {
+    worded(StatusCode::BAD_REQUEST, text)
+}
+
+/// A parameter whose value cannot be used, in the original's words.
+fn invalid(field: &str, value: &str, why: &str) -> Problem {
+    let value = quoted(value);
+    bad(format!(
+        "Invalid input for field/attribute {field}. Value: {value}. {why}"
+    ))
+}
+
+/// A text as Python shows it, for messages.
+fn quoted(text: &str) -> String {
+    let quote = if text.contains('\'') && !text.contains('"') {
+        '"'
+    } else {
+        '\''
+    };
+    let mut shown = String::from(quote);
+    for letter in text.chars() {
+        match letter {
+            '\n' => shown.push_str("\\n"),
+            '\r' => shown.push_str("\\r"),
+            '\t' => shown.push_str("\\t"),
+            letter if letter == quote || letter == '\\' => shown.extend(['\\', letter]),
+            letter => shown.push(letter),
+        }
+    }
+    shown.push(quote);
+    shown
 }
 
 fn switch(text: &str) -> Option<bool> {
@@ -288,26 +299,26 @@ fn switch(text: &str) -> Option<bool> {
     }
 }
 
-fn limit(text: &str) -> Result<u32, EventsError> {
+fn limit(text: &str) -> Result<u32, Problem> {
     let Some(number) = read_integer(text) else {
         let digits = text.trim().trim_start_matches(['+', '-']);
         if !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()) {
-            return Err(EventsError::invalid("limit", text, "the limit is out of range."));
+            return Err(invalid("limit", text, "the limit is out of range."));
         }
         let why = format!(
             "unable to convert to int. Error: invalid literal for int() with base 10: {}",
-            super::error::quoted(text)
+            quoted(text)
         );
-        return Err(EventsError::invalid("limit", text, &why));
+        return Err(invalid("limit", text, &why));
     };
     if number < 1 {
         let why = "the limit should be a positive integer.";
-        return Err(EventsError::invalid("limit", text, why));
+        return Err(invalid("limit", text, why));
     }
     Ok(u32::try_from(number).unwrap_or(HIGHEST_LIMIT).min(HIGHEST_LIMIT))
 }
 
-fn sort(text: &str) -> Result<Sort, EventsError> {
+fn sort(text: &str) -> Result<Sort, Problem> {
     const FORM: &str = "the sort parameter should be a pair of sort key and sort dir combined with ':', or only sort key \
                         specified and sort dir will be default 'asc', the supported sort";
     let (key, direction) = text.split_once(':').unwrap_or((text, ""));
@@ -316,7 +327,7 @@ fn sort(text: &str) -> Result<Sort, EventsError> {
         "message_id" => SortKey::MessageId,
         _ => {
             let why = format!("{FORM} keys are: ('message_id', 'generated')");
-            return Err(EventsError::invalid("sort", text, &why));
+            return Err(invalid("sort", text, &why));
         }
     };
     let descending = match direction {
@@ -324,7 +335,7 @@ fn sort(text: &str) -> Result<Sort, EventsError> {
         "desc" => true,
         _ => {
             let why = format!("{FORM} directions are: ('asc', 'desc')");
-            return Err(EventsError::invalid("sort direction", text, &why));
+            return Err(invalid("sort direction", text, &why));
         }
     };
     Ok(Sort { key, descending })
