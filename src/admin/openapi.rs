@@ -11,7 +11,7 @@ use super::contracts::Contract;
 
 /// Who is answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Access {
+pub(super) enum Access {
     /// Anybody; credentials are not looked at.
     Open,
     /// Anybody; callers with credentials see more.
@@ -25,14 +25,15 @@ pub enum Access {
 pub struct Operation {
     /// Its path, parameters in braces.
     pub path: &'static str,
-    /// Who is answered.
-    pub access: Access,
+    access: Access,
     /// What a credential must be good for.
     verb: Option<Verb>,
     summary: &'static str,
     description: Option<&'static str>,
     parameters: Vec<Parameter>,
     answers: Vec<Answer>,
+    /// True where everything in JSON is there in XML too.
+    in_xml: bool,
 }
 
 type SchemaOf = fn(&mut SchemaGenerator) -> Schema;
@@ -44,18 +45,20 @@ struct Answer {
     content: Option<(&'static str, SchemaOf)>,
 }
 
+const JSON: &str = "application/json";
+const XML: &str = "application/xml";
+
 /// A parameter of an operation.
 #[derive(Clone, Debug)]
-pub struct Parameter {
-    name: &'static str,
+pub(super) struct Parameter {
+    pub(super) name: &'static str,
     place: &'static str,
     description: &'static str,
     schema: Value,
 }
 
 impl Parameter {
-    /// A part of the path.
-    pub fn path(name: &'static str, description: &'static str) -> Self {
+    pub(super) fn path(name: &'static str, description: &'static str) -> Self {
         Parameter {
             name,
             place: "path",
@@ -64,22 +67,15 @@ impl Parameter {
         }
     }
 
-    /// A part of the query.
-    pub fn query(name: &'static str, description: &'static str) -> Self {
+    pub(super) fn query(name: &'static str, description: &'static str) -> Self {
         Parameter {
             place: "query",
             ..Parameter::path(name, description)
         }
     }
 
-    /// Its name.
-    pub fn name(&self) -> &'static str {
-        self.name
-    }
-
     /// The same as a whole number from `least` on, up to `greatest` if there is such a bound.
-    #[must_use]
-    pub fn integer(mut self, least: i64, greatest: Option<i64>) -> Self {
+    pub(super) fn integer(mut self, least: i64, greatest: Option<i64>) -> Self {
         self.schema = json!({"type": "integer", "minimum": least});
         if let Some(greatest) = greatest {
             self.schema["maximum"] = json!(greatest);
@@ -88,23 +84,19 @@ impl Parameter {
     }
 
     /// The same as one of these words.
-    #[must_use]
-    pub fn choice(mut self, words: impl IntoIterator<Item = &'static str>) -> Self {
-        let words: Vec<&str> = words.into_iter().collect();
-        self.schema = json!({"type": "string", "enum": words});
+    pub(super) fn choice(mut self, words: impl IntoIterator<Item = &'static str>) -> Self {
+        self.schema["enum"] = words.into_iter().collect();
         self
     }
 
     /// The same as a text of this form.
-    #[must_use]
-    pub fn pattern(mut self, pattern: &'static str) -> Self {
-        self.schema = json!({"type": "string", "pattern": pattern});
+    pub(super) fn pattern(mut self, pattern: &'static str) -> Self {
+        self.schema["pattern"] = pattern.into();
         self
     }
 
     /// The same as a list: the parameter may be repeated so many times.
-    #[must_use]
-    pub fn repeated(mut self, most: usize) -> Self {
+    pub(super) fn repeated(mut self, most: usize) -> Self {
         self.schema = json!({"type": "array", "items": self.schema, "maxItems": most});
         self
     }
@@ -112,7 +104,7 @@ impl Parameter {
 
 impl Operation {
     /// A GET that is open to everybody.
-    pub fn get(path: &'static str, summary: &'static str) -> Self {
+    pub(super) fn get(path: &'static str, summary: &'static str) -> Self {
         Operation {
             path,
             access: Access::Open,
@@ -121,88 +113,64 @@ impl Operation {
             description: None,
             parameters: Vec::new(),
             answers: Vec::new(),
+            in_xml: false,
         }
     }
 
-    /// Says more about it.
-    #[must_use]
-    pub fn describe(mut self, description: &'static str) -> Self {
+    pub(super) fn describe(mut self, description: &'static str) -> Self {
         self.description = Some(description);
         self
     }
 
-    /// Says who is answered.
-    #[must_use]
-    pub fn access(mut self, access: Access) -> Self {
+    pub(super) fn access(mut self, access: Access) -> Self {
         self.access = access;
         self
     }
 
-    /// Says what a credential must be good for.
-    #[must_use]
-    pub fn needs(mut self, verb: Verb) -> Self {
+    /// For callers with a credential that is good for this.
+    pub(super) fn needs(mut self, verb: Verb) -> Self {
         self.verb = Some(verb);
-        self
+        self.access(Access::Required)
     }
 
-    /// Says what it takes.
-    #[must_use]
-    pub fn parameters(mut self, parameters: Vec<Parameter>) -> Self {
+    pub(super) fn parameters(mut self, parameters: Vec<Parameter>) -> Self {
         self.parameters = parameters;
         self
     }
 
     /// Says what it answers in JSON.
-    #[must_use]
-    pub fn answers<T: JsonSchema>(mut self, status: u16, description: &'static str) -> Self {
-        self.answers.push(Answer {
+    pub(super) fn answers<T: JsonSchema>(self, status: u16, description: &'static str) -> Self {
+        self.answer(
             status,
             description,
-            content: Some(("application/json", |generator| generator.subschema_for::<T>())),
-        });
-        self
-    }
-
-    /// Says that it answers with the same in XML.
-    #[must_use]
-    pub fn answers_xml(mut self, status: u16, description: &'static str) -> Self {
-        self.answers.push(Answer {
-            status,
-            description,
-            content: Some(("application/xml", |_| Schema::default())),
-        });
-        self
+            Some((JSON, |generator| generator.subschema_for::<T>())),
+        )
     }
 
     /// Says that it answers in text of this kind.
-    #[must_use]
-    pub fn answers_text(mut self, status: u16, kind: &'static str, description: &'static str) -> Self {
-        self.answers.push(Answer {
+    pub(super) fn answers_text(self, status: u16, kind: &'static str, description: &'static str) -> Self {
+        self.answer(
             status,
             description,
-            content: Some((kind, |generator| generator.subschema_for::<String>())),
-        });
+            Some((kind, |generator| generator.subschema_for::<String>())),
+        )
+    }
+
+    pub(super) fn answers_nothing(self, status: u16, description: &'static str) -> Self {
+        self.answer(status, description, None)
+    }
+
+    /// Says that what it answers in JSON is there in XML too.
+    pub(super) fn in_xml(mut self) -> Self {
+        self.in_xml = true;
         self
     }
 
-    /// Says that it answers with any JSON.
-    #[must_use]
-    pub fn answers_anything(mut self, status: u16, description: &'static str) -> Self {
+    fn answer(mut self, status: u16, description: &'static str, content: Option<(&'static str, SchemaOf)>) -> Self {
         self.answers.push(Answer {
             status,
             description,
-            content: Some(("application/json", |_| Schema::default())),
-        });
-        self
-    }
-
-    /// Says that it answers with nothing.
-    #[must_use]
-    pub fn answers_nothing(mut self, status: u16, description: &'static str) -> Self {
-        self.answers.push(Answer {
-            status,
-            description,
-            content: None,
+            content,
         });
         self
     }
@@ -223,25 +191,24 @@ impl Operation {
             .collect();
         let contract = Contract::of(self.path);
         let mut responses = Map::new();
+        let content = |response: &mut Value, kind: &str, schema: Schema| {
+            response["content"][kind] = json!({"schema": schema});
+            if self.in_xml && kind == JSON {
+                response["content"][XML] = json!({"schema": true});
+            }
+        };
         for answer in &self.answers {
             // One status may be answered in several forms.
             let response = responses
                 .entry(answer.status.to_string())
                 .or_insert_with(|| json!({"description": answer.description}));
             if let Some((kind, schema)) = answer.content {
-                response["content"][kind] = json!({"schema": schema(generator)});
+                content(response, kind, schema(generator));
             }
         }
-        let in_xml = self.answers.iter().any(|answer| {
-            let kind = answer.content.map(|(kind, _)| kind);
-            kind == Some("application/xml")
-        });
         let mut failure = |name: &str, description: &str| {
-            let schema = contract.error_schema(generator);
-            let mut response = json!({"description": description, "content": {"application/json": {"schema": schema}}});
-            if in_xml {
-                response["content"]["application/xml"] = json!({"schema": true});
-            }
+            let mut response = json!({"description": description});
+            content(&mut response, JSON, contract.error_schema(generator));
             responses.insert(name.to_owned(), response);
         };
         if self.access != Access::Open {
@@ -250,7 +217,7 @@ impl Operation {
         if self.verb.is_some() {
             failure("403", "The credential is not good for this");
         }
-        if in_xml {
+        if self.in_xml {
             failure("406", "None of the forms that are accepted");
         }
         failure("default", "Any failure");

@@ -7,6 +7,7 @@ use axum::extract::State;
 use axum::http::header;
 use axum::response::IntoResponse;
 use axum::routing::{MethodRouter, get};
+use serde_json::Value;
 
 use super::access::{self, Access as CallerAccess};
 use super::caller::Verb;
@@ -62,7 +63,6 @@ pub(super) fn table() -> Vec<(Operation, Handler)> {
         ),
         (
             Operation::get("/api/v1/pages/", "The pages that are managed")
-                .access(Access::Required)
                 .needs(Verb::Read)
                 .parameters(list_parameters())
                 .answers::<Page<ManagedPage>>(200, "A part of the list"),
@@ -70,7 +70,6 @@ pub(super) fn table() -> Vec<(Operation, Handler)> {
         ),
         (
             Operation::get("/api/v1/resources/", "Everything that is managed")
-                .access(Access::Required)
                 .needs(Verb::Read)
                 .parameters(list_parameters())
                 .answers::<Page<Resource>>(200, "A part of the list"),
@@ -78,7 +77,6 @@ pub(super) fn table() -> Vec<(Operation, Handler)> {
         ),
         (
             Operation::get("/api/v1/resources/{namespace}/{kind}/{name}/", "One declaration")
-                .access(Access::Required)
                 .needs(Verb::Read)
                 .parameters(vec![
                     Parameter::path("namespace", "Its namespace"),
@@ -91,20 +89,18 @@ pub(super) fn table() -> Vec<(Operation, Handler)> {
         (
             Operation::get("/api/v2/status", "Health of the process")
                 .describe("Numbers of declarations and queues are those of what the caller may see.")
-                .access(Access::Required)
                 .needs(Verb::Read)
                 .answers::<WebitelStatus>(200, "Health of the process"),
             get(webitel::status),
         ),
         (
             Operation::get("/api/v2/status/config", "Nothing; kept for its clients")
-                .access(Access::Required)
                 .needs(Verb::Read)
                 .answers_nothing(200, "Always empty"),
             get(webitel::configuration),
         ),
         (
-            Operation::get("/openapi.json", "This document").answers_anything(200, "OpenAPI 3.1"),
+            Operation::get("/openapi.json", "This document").answers::<Value>(200, "OpenAPI 3.1"),
             get(document),
         ),
     ]

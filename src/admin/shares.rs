@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::hash::Hash;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -11,92 +11,41 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 #[derive(Debug)]
 pub(super) struct Shares<K> {
     limit: usize,
-    taken: Mutex<HashMap<K, usize>>,
+    /// Of those who hold a place, and of a few who did until somebody else came.
+    places: Mutex<HashMap<K, Weak<Semaphore>>>,
 }
 
 /// A place that is given back when it is dropped.
-#[derive(Debug)]
-pub(super) struct Share<K: Hash + Eq> {
-    shares: Arc<Shares<K>>,
-    key: K,
-}
+pub(super) type Share = OwnedSemaphorePermit;
 
 impl<K: Hash + Eq + Clone> Shares<K> {
-    /// So many places each.
-    pub(super) fn new(limit: usize) -> Arc<Self> {
-        Arc::new(Shares {
+    pub(super) fn new(limit: usize) -> Self {
+        Shares {
             limit,
-            taken: Mutex::default(),
-        })
+            places: Mutex::default(),
+        }
     }
 
     /// Takes a place; none when all of them are taken.
-    pub(super) fn take(self: &Arc<Self>, key: &K) -> Option<Share<K>> {
-        let mut taken = self.taken();
-        let count = taken.entry(key.clone()).or_default();
-        if *count >= self.limit {
-            if *count == 0 {
-                taken.remove(key);
-            }
-            return None;
+    pub(super) fn take(&self, key: &K) -> Option<Share> {
+        self.of(key).try_acquire_owned().ok()
+    }
+
+    /// Waits for a place, behind others of the same key and nobody else; none when it does not come in time.
+    pub(super) async fn wait(&self, key: &K, limit: Duration) -> Option<Share> {
+        let place = self.of(key).acquire_owned();
+        tokio::time::timeout(limit, place).await.ok()?.ok()
+    }
+
+    fn of(&self, key: &K) -> Arc<Semaphore> {
+        let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = places.get(key).and_then(Weak::upgrade) {
+            return known;
         }
-        *count += 1;
-        Some(Share {
-            shares: Arc::clone(self),
-            key: key.clone(),
-        })
-    }
-}
-
-impl<K> Shares<K> {
-    fn taken(&self) -> MutexGuard<'_, HashMap<K, usize>> {
-        self.taken.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl<K: Hash + Eq> Drop for Share<K> {
-    fn drop(&mut self) {
-        let mut taken = self.shares.taken();
-        if let Some(count) = taken.get_mut(&self.key) {
-            *count -= 1;
-            if *count == 0 {
-                taken.remove(&self.key);
-            }
-        }
-    }
-}
-
-/// So many at a time of each credential; further ones wait for their turn, behind their own and nobody else's.
-#[derive(Debug)]
-pub(super) struct Lanes {
-    width: usize,
-    lanes: Mutex<HashMap<String, Weak<Semaphore>>>,
-}
-
-impl Lanes {
-    /// So many at a time.
-    pub(super) fn new(width: usize) -> Self {
-        Lanes {
-            width,
-            lanes: Mutex::default(),
-        }
-    }
-
-    /// Waits for a turn; none when it does not come in time.
-    pub(super) async fn enter(&self, credential: &str, limit: Duration) -> Option<OwnedSemaphorePermit> {
-        let lane = self.lane(credential);
-        tokio::time::timeout(limit, lane.acquire_owned()).await.ok()?.ok()
-    }
-
-    fn lane(&self, credential: &str) -> Arc<Semaphore> {
-        let mut lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(lane) = lanes.get(credential).and_then(Weak::upgrade) {
-            return lane;
-        }
-        lanes.retain(|_, lane| lane.strong_count() > 0);
-        let lane = Arc::new(Semaphore::new(self.width));
-        lanes.insert(credential.to_owned(), Arc::downgrade(&lane));
-        lane
+        places.retain(|_, places| places.strong_count() > 0);
+        let all = Arc::new(Semaphore::new(self.limit));
+        places.insert(key.clone(), Arc::downgrade(&all));
+        all
     }
 }
 
@@ -107,24 +56,25 @@ mod tests {
     #[test]
     fn each_has_the_same_share_and_gives_it_back() {
         let shares = Shares::new(2);
-        let [one, other] = ["one", "other"];
+        let [one, other, third] = ["one", "other", "third"];
         let held = [shares.take(&one).unwrap(), shares.take(&one).unwrap()];
         assert!(shares.take(&one).is_none());
         assert!(shares.take(&other).is_some());
         drop(held);
         assert!(shares.take(&one).is_some());
-        assert!(shares.taken().is_empty(), "nobody is remembered for ever");
+        let _held = shares.take(&third).unwrap();
+        assert_eq!(shares.places.lock().unwrap().len(), 1, "nobody is remembered for ever");
         assert!(Shares::new(0).take(&one).is_none());
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_credential_waits_behind_itself_alone() {
-        let lanes = Lanes::new(1);
+        let shares = Shares::new(1);
         let limit = Duration::from_secs(5);
-        let first = lanes.enter("ann", limit).await.unwrap();
-        assert!(lanes.enter("ann", limit).await.is_none());
-        assert!(lanes.enter("bob", limit).await.is_some());
+        let first = shares.wait(&"ann", limit).await.unwrap();
+        assert!(shares.wait(&"ann", limit).await.is_none());
+        assert!(shares.wait(&"bob", limit).await.is_some());
         drop(first);
-        assert!(lanes.enter("ann", limit).await.is_some());
+        assert!(shares.wait(&"ann", limit).await.is_some());
     }
 }

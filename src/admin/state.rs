@@ -89,7 +89,7 @@ pub(super) struct AppState {
     pub resources: Arc<dyn ResourceSource>,
     pub slots: Semaphore,
     /// Requests at work, by credential.
-    pub requests: Arc<Shares<String>>,
+    pub requests: Shares<String>,
     pub connections: Arc<Semaphore>,
     pub limits: Limits,
     pub public_details: bool,

@@ -9,8 +9,8 @@ use std::sync::{Mutex, PoisonError};
 
 use jiff::Timestamp;
 
-use super::Refusal;
 use super::key_ring::{IssuedKey, KeyRing, KeyRingError, NewKey, StoredKey};
+use super::{Refusal, TokenError};
 use crate::admin::caller::Caller;
 use crate::admin::file_stamp::FileStamp;
 
@@ -36,15 +36,6 @@ pub enum AccessKeyError {
     /// The keys do not allow it.
     #[error(transparent)]
     Keys(#[from] KeyRingError),
-}
-
-/// Why a token is not accepted.
-#[derive(Debug)]
-pub(super) enum CheckError {
-    /// It is wrong.
-    Refused(Refusal),
-    /// The file cannot be read.
-    File(AccessKeyError),
 }
 
 /// The access keys of a file, read again when it changes.
@@ -101,13 +92,13 @@ impl AccessKeys {
     }
 
     /// The caller of a token, and of its key where one is named beside it.
-    pub(super) fn caller(&self, key: Option<&str>, token: &str, now: Timestamp) -> Result<Caller, CheckError> {
+    pub(super) fn caller(&self, key: Option<&str>, token: &str, now: Timestamp) -> Result<Caller, TokenError> {
         let mut loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
-        self.refresh(&mut loaded).map_err(CheckError::File)?;
-        match loaded.as_ref() {
-            Some((_, ring)) => ring.caller(key, token, now).map_err(CheckError::Refused),
-            None => Err(CheckError::Refused(Refusal::Malformed)),
-        }
+        let unreadable = |error: AccessKeyError| TokenError::Unavailable(error.to_string());
+        self.refresh(&mut loaded).map_err(unreadable)?;
+        let ring = loaded.as_ref().map(|(_, ring)| ring);
+        let caller = ring.map_or(Err(Refusal::Malformed), |ring| ring.caller(key, token, now));
+        caller.map_err(TokenError::Refused)
     }
 
     fn refresh(&self, loaded: &mut Option<(FileStamp, KeyRing)>) -> Result<(), AccessKeyError> {
@@ -194,9 +185,9 @@ mod tests {
     use crate::admin::caller::{Scope, Verb};
     use crate::admin::identity::signed_token;
 
-    fn refusal(result: Result<Caller, CheckError>) -> Refusal {
+    fn refusal(result: Result<Caller, TokenError>) -> Refusal {
         match result {
-            Err(CheckError::Refused(refusal)) => refusal,
+            Err(TokenError::Refused(refusal)) => refusal,
             other => panic!("{other:?}"),
         }
     }
@@ -266,7 +257,7 @@ mod tests {
         for text in ["", "{}", r#"{"version": 1, "signing_secret": "YQ==", "keys": []}"#] {
             fs::write(&path, text).unwrap();
             let answer = AccessKeys::of(&path).caller(None, "a.b.c", Timestamp::now());
-            assert!(matches!(answer, Err(CheckError::File(_))), "{text}");
+            assert!(matches!(answer, Err(TokenError::Unavailable(_))), "{text}");
         }
     }
 

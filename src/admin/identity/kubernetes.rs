@@ -41,31 +41,32 @@ pub struct KubernetesTokens {
     client: Client,
     namespaces: Namespaces,
     questions: tokio::sync::Semaphore,
-    users: Mutex<Answers<[u8; 32], Option<UserInfo>>>,
+    users: Answers<[u8; 32], Option<UserInfo>>,
     /// By the user as the API server named it, the resource, and the namespace; none is all of them.
-    rights: Mutex<Answers<Right, bool>>,
+    rights: Answers<Right, bool>,
 }
 
 type Right = ([u8; 32], String, Option<String>);
 
-struct Answers<K, V>(HashMap<K, (Instant, V)>);
+/// What the API server said, for as long as that is believed.
+struct Answers<K, V>(Mutex<HashMap<K, (Instant, V)>>);
 
 impl<K: std::hash::Hash + Eq, V: Clone> Answers<K, V> {
     fn get(&self, key: &K) -> Option<V> {
-        self.0
-            .get(key)
-            .filter(|(since, _)| since.elapsed() < KEPT)
-            .map(|(_, value)| value.clone())
+        let answers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = answers.get(key).filter(|(since, _)| since.elapsed() < KEPT);
+        known.map(|(_, value)| value.clone())
     }
 
-    fn put(&mut self, key: K, value: V) {
-        if self.0.len() >= ANSWERS {
-            self.0.retain(|_, (since, _)| since.elapsed() < KEPT);
-            if self.0.len() >= ANSWERS {
-                self.0.clear();
+    fn put(&self, key: K, value: V) {
+        let mut answers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if answers.len() >= ANSWERS {
+            answers.retain(|_, (since, _)| since.elapsed() < KEPT);
+            if answers.len() >= ANSWERS {
+                answers.clear();
             }
         }
-        self.0.insert(key, (Instant::now(), value));
+        answers.insert(key, (Instant::now(), value));
     }
 }
 
@@ -82,8 +83,8 @@ impl KubernetesTokens {
             client,
             namespaces,
             questions: tokio::sync::Semaphore::new(AT_ONCE),
-            users: Mutex::new(Answers(HashMap::new())),
-            rights: Mutex::new(Answers(HashMap::new())),
+            users: Answers(Mutex::default()),
+            rights: Answers(Mutex::default()),
         }
     }
 
@@ -167,7 +168,7 @@ impl KubernetesTokens {
 
     async fn user(&self, token: &str) -> Result<Option<UserInfo>, TokenError> {
         let key: [u8; 32] = Sha256::digest(token).into();
-        if let Some(known) = self.users.lock().unwrap_or_else(PoisonError::into_inner).get(&key) {
+        if let Some(known) = self.users.get(&key) {
             return Ok(known);
         }
         let review = TokenReview {
@@ -183,16 +184,13 @@ impl KubernetesTokens {
             .filter(|status| status.authenticated.unwrap_or(false))
             .and_then(|status| status.user)
             .filter(|user| user.username.as_ref().is_some_and(|name| !name.is_empty()));
-        self.users
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .put(key, user.clone());
+        self.users.put(key, user.clone());
         Ok(user)
     }
 
     async fn may_list(&self, user: &UserInfo, resource: String, namespace: Option<String>) -> Result<bool, TokenError> {
         let key = (identity_of(user), resource.clone(), namespace.clone());
-        if let Some(known) = self.rights.lock().unwrap_or_else(PoisonError::into_inner).get(&key) {
+        if let Some(known) = self.rights.get(&key) {
             return Ok(known);
         }
         let review = SubjectAccessReview {
@@ -214,7 +212,7 @@ impl KubernetesTokens {
         };
         let review = self.question(review).await?;
         let may = review.status.is_some_and(|status| status.allowed);
-        self.rights.lock().unwrap_or_else(PoisonError::into_inner).put(key, may);
+        self.rights.put(key, may);
         Ok(may)
     }
 

@@ -214,14 +214,9 @@ impl Identity {
     }
 
     fn access_key(&self, key: Option<&str>, token: &str) -> Result<Caller, TokenError> {
-        let Some(keys) = &self.access_keys else {
-            return Err(TokenError::Refused(Refusal::Malformed));
-        };
-        let now = jiff::Timestamp::now();
-        keys.caller(key, token, now).map_err(|error| match error {
-            access_keys::CheckError::Refused(refusal) => TokenError::Refused(refusal),
-            access_keys::CheckError::File(error) => TokenError::Unavailable(error.to_string()),
-        })
+        let keys = self.access_keys.as_ref();
+        let keys = keys.ok_or(TokenError::Refused(Refusal::Malformed))?;
+        keys.caller(key, token, jiff::Timestamp::now())
     }
 
     fn trusted(&self) -> std::sync::MutexGuard<'_, HashMap<Fingerprint, Instant>> {

@@ -90,7 +90,7 @@ impl Filter {
     /// Reads the filters and the part of the list that is asked for.
     fn read(query: &Query) -> Result<(Filter, Part), Problem> {
         let mut wrong = Vec::new();
-        let known: Vec<&str> = list_parameters().iter().map(Parameter::name).collect();
+        let known: Vec<&str> = list_parameters().iter().map(|known| known.name).collect();
         query.check(&known, &mut wrong);
         let part = Part::read(query, &mut wrong);
         let mut choice = |name: &str, value: &str| {

@@ -14,7 +14,7 @@ pub(super) use answers::{list_parameters, one, pages, resources};
 pub use source::StoreSource;
 
 use super::caller::Caller;
-use crate::api::{Kind, ObjectStatus};
+use crate::api::{Drift, Kind, ObjectStatus};
 use crate::engine::{self, ObjectKey, READY, RECONCILING, SYNCED};
 use crate::statuspage::BudgetStats;
 
@@ -55,7 +55,7 @@ pub struct Resource {
     /// The same as a sentence.
     pub message: Option<String>,
     /// Declared fields that have another value on the page.
-    pub drift: Vec<DriftedField>,
+    pub drift: Vec<Drift>,
     /// True when something is still to be done for it.
     pub pending: bool,
     /// True once its owner deleted it.
@@ -64,17 +64,6 @@ pub struct Resource {
     pub last_sync: Option<String>,
     /// When it became what it is: when one of its conditions changed last.
     pub since: Option<String>,
-}
-
-/// A declared field with another value on the page.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct DriftedField {
-    /// Name of the field.
-    pub field: String,
-    /// Declared value, as JSON, shortened.
-    pub desired: String,
-    /// Value on the page, as JSON, shortened.
-    pub observed: String,
 }
 
 /// A page with what is declared for it.
@@ -128,15 +117,7 @@ impl Resource {
             synced: current && is_true(SYNCED),
             reason: ready.map(|condition| condition.reason.clone()),
             message: ready.map(|condition| condition.message.clone()),
-            drift: status
-                .drift
-                .iter()
-                .map(|drift| DriftedField {
-                    field: drift.field.clone(),
-                    desired: drift.desired.clone(),
-                    observed: drift.observed.clone(),
-                })
-                .collect(),
+            drift: status.drift.clone(),
             pending: !current || deleting || is_true(RECONCILING) || status.journal.is_some(),
             deleting,
             last_sync: status.last_sync_time.as_ref().map(|time| time.0.to_string()),

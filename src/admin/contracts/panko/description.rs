@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::query::{HIGHEST_LIMIT, MOST_FILTERS, MOST_SORTS};
 use crate::admin::caller::Verb;
-use crate::admin::openapi::{Access, Operation, Parameter};
+use crate::admin::openapi::{Operation, Parameter};
 
 /// Something that happened.
 #[derive(Serialize, JsonSchema)]
@@ -83,45 +83,42 @@ pub(super) fn operations() -> Vec<Operation> {
     let of_types = |path, summary| {
         Operation::get(path, summary)
             .describe("For administrators, of the events of their namespaces.")
-            .access(Access::Required)
             .needs(Verb::Events)
     };
     vec![
         Operation::get("/", "Versions of the event API, as its clients look for them")
-            .answers_anything(200, "One version"),
+            .answers::<Value>(200, "One version"),
         Operation::get("/v2/capabilities", "What the event API can do")
-            .answers_anything(200, "Always the same")
-            .answers_xml(200, "Always the same"),
+            .answers::<Value>(200, "Always the same")
+            .in_xml(),
         of_types("/v2/event_types", "The types of events that there are")
             .answers::<Vec<String>>(200, "Their names")
-            .answers_xml(200, "Their names"),
+            .in_xml(),
         of_types(
             "/v2/event_types/{event_type}/traits",
             "The traits that events of a type have",
         )
         .parameters(vec![event_type()])
         .answers::<Vec<TraitDescription>>(200, "Their names and types")
-        .answers_xml(200, "Their names and types"),
+        .in_xml(),
         of_types(
             "/v2/event_types/{event_type}/traits/{trait_name}",
             "The values of a trait",
         )
         .parameters(vec![event_type(), name()])
         .answers::<Vec<TraitDocument>>(200, "One for each event, 10000 at most")
-        .answers_xml(200, "One for each event, 10000 at most"),
+        .in_xml(),
         Operation::get("/v2/events", "What happened")
             .describe("Events that the caller may see, the oldest first unless sorted otherwise.")
-            .access(Access::Required)
             .needs(Verb::Events)
             .parameters(filters())
             .answers::<Vec<EventDocument>>(200, "The events; with `follow` a stream of them")
-            .answers_xml(200, "The events; with `follow` a stream of them")
+            .in_xml()
             .answers_text(200, "text/event-stream", "The events; with `follow` a stream of them"),
         Operation::get("/v2/events/{message_id}", "One event")
-            .access(Access::Required)
             .needs(Verb::Events)
             .parameters(vec![Parameter::path("message_id", "Its id")])
             .answers::<EventDocument>(200, "The event")
-            .answers_xml(200, "The event"),
+            .in_xml(),
     ]
 }

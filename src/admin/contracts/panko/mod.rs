@@ -36,14 +36,14 @@ use axum::routing::{any, get};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Semaphore;
 
 pub(super) use self::format::Format;
 use super::insights::REQUEST_ID;
 use super::say_problems;
 use crate::admin::caller::{Caller, Verb};
 use crate::admin::problem::Problem;
-use crate::admin::shares::{Lanes, Shares};
+use crate::admin::shares::{Share, Shares};
 use crate::admin::state::Mount;
 use crate::audit::{AuditError, AuditEvent, AuditLog, Filter};
 
@@ -89,7 +89,7 @@ struct EventsState {
     /// Places for streams.
     streams: Arc<Semaphore>,
     streams_by_credential: Arc<Shares<String>>,
-    questions: Arc<Lanes>,
+    questions: Arc<Shares<String>>,
 }
 
 pub(super) fn failure(problem: &Problem, method: &Method, format: Format) -> Response<Body> {
@@ -132,8 +132,8 @@ fn routes(log: AuditLog) -> Router {
         .with_state(EventsState {
             log,
             streams: Arc::new(Semaphore::new(STREAMS)),
-            streams_by_credential: Shares::new(STREAMS_OF_ONE),
-            questions: Arc::new(Lanes::new(QUESTIONS_OF_ONE)),
+            streams_by_credential: Arc::new(Shares::new(STREAMS_OF_ONE)),
+            questions: Arc::new(Shares::new(QUESTIONS_OF_ONE)),
         })
 }
 
@@ -237,8 +237,8 @@ fn format(request: &Parts) -> Result<Format, Problem> {
 
 impl EventsState {
     /// Waits behind other questions of the same credential, so that those of others need not.
-    async fn turn(&self, caller: &Caller) -> Result<OwnedSemaphorePermit, Problem> {
-        let turn = self.questions.enter(&caller.credential, TURN_LIMIT).await;
+    async fn turn(&self, caller: &Caller) -> Result<Share, Problem> {
+        let turn = self.questions.wait(&caller.credential, TURN_LIMIT).await;
         turn.ok_or_else(|| too_many("Too many questions of this credential are at work; try again."))
     }
 
@@ -273,11 +273,7 @@ impl EventsState {
             let text = "Too many streams of events are open; try again later.";
             worded(StatusCode::SERVICE_UNAVAILABLE, text)
         })?;
-        let place = stream::Place {
-            _of_all: place,
-            _of_the_credential: own,
-        };
-        stream::follow(&self.log, filter, request, place).await
+        stream::follow(&self.log, filter, request, [place, own]).await
     }
 
     /// What is at a path other than that of the events.

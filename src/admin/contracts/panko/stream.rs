@@ -14,7 +14,6 @@ use axum::http::Response;
 use axum::http::request::Parts;
 use axum::response::IntoResponse;
 use axum::response::sse::{Event, KeepAlive, Sse};
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -28,12 +27,6 @@ const LONGEST: Duration = Duration::from_secs(300);
 /// How often is asked whether the credential is still good.
 const RENEWED_EVERY: Duration = Duration::from_secs(2);
 
-/// What a stream takes up, of all and of its credential; given back when the stream is gone, however it ended.
-pub(super) struct Place {
-    pub(super) _of_all: OwnedSemaphorePermit,
-    pub(super) _of_the_credential: Share<String>,
-}
-
 /// What a stream holds between two events.
 struct State {
     until: Instant,
@@ -43,14 +36,15 @@ struct State {
     /// None where nobody can say, because nobody asked for credentials.
     renewal: Option<Renewal>,
     renewed: Instant,
-    _place: Place,
+    /// Of all, and of its credential; given back when the stream is gone, however it ended.
+    _places: [Share; 2],
 }
 
 pub(super) async fn follow(
     log: &AuditLog,
     mut filter: Filter,
     request: &Parts,
-    place: Place,
+    places: [Share; 2],
 ) -> Result<Response<Body>, Problem> {
     let last = request.headers.get("last-event-id").and_then(|id| id.to_str().ok());
     if let Some(last) = last.filter(|last| !last.is_empty()) {
@@ -64,7 +58,7 @@ pub(super) async fn follow(
         closing: log.closing(),
         renewal: request.extensions.get().cloned(),
         renewed: Instant::now(),
-        _place: place,
+        _places: places,
     };
     let stream = futures::stream::unfold(state, next);
     Ok(Sse::new(stream).keep_alive(KeepAlive::default()).into_response())
@@ -121,14 +115,11 @@ mod tests {
     use std::sync::Arc;
     use std::sync::atomic::{AtomicBool, Ordering};
 
-    use tokio::sync::Semaphore;
-
     use super::*;
     use crate::admin::shares::Shares;
     use crate::audit::{AuditOptions, Location};
 
     async fn state(log: &AuditLog, renewal: Option<Renewal>) -> State {
-        let semaphore = Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap();
         State {
             until: Instant::now() + LONGEST,
             follower: log.follow(Filter::default()).await.unwrap(),
@@ -136,10 +127,7 @@ mod tests {
             closing: log.closing(),
             renewal,
             renewed: Instant::now(),
-            _place: Place {
-                _of_all: semaphore,
-                _of_the_credential: Shares::new(1).take(&"ann".to_owned()).unwrap(),
-            },
+            _places: ["all", "ann"].map(|name| Shares::new(1).take(&name).unwrap()),
         }
     }
 

@@ -16,7 +16,7 @@ use super::JSON_WITH_CHARSET;
 use crate::admin::caller::Caller;
 use crate::admin::extract::Reader;
 use crate::admin::problem::Problem;
-use crate::admin::resources::{Inventory, ManagedPage};
+use crate::admin::resources::ManagedPage;
 use crate::admin::state::AppState;
 use crate::admin::status::process::{self, up_time};
 use crate::admin::status::{Platform, commit, rust_version};
@@ -145,6 +145,8 @@ pub(in crate::admin) async fn configuration(Reader(_): Reader) -> StatusCode {
 fn document(state: &AppState, caller: &Caller) -> WebitelStatus {
     let inventory = state.resources.inventory().seen_by(caller);
     let pages = inventory.pages();
+    let namespaces = inventory.resources.iter().map(|resource| resource.namespace.as_str());
+    let namespaces: BTreeSet<&str> = namespaces.collect();
     let cluster = state.status.cluster();
     let connected = cluster.as_ref().is_none_or(|cluster| cluster.connected) && pages.iter().all(is_reached);
     let memory = process::memory();
@@ -172,7 +174,7 @@ fn document(state: &AppState, caller: &Caller) -> WebitelStatus {
         },
         ready: inventory.resources.iter().filter(|resource| resource.ready).count(),
         declarations: inventory.resources.len(),
-        namespaces: namespaces(&inventory),
+        namespaces: namespaces.len(),
         backend: Backend {
             status: if connected { "Connected" } else { "Offline" }.to_owned(),
             api_queue: inventory.resources.iter().filter(|resource| resource.pending).count(),
@@ -188,15 +190,6 @@ fn document(state: &AppState, caller: &Caller) -> WebitelStatus {
         },
         runtime: format!("Rust {}", rust_version()),
     }
-}
-
-fn namespaces(inventory: &Inventory) -> usize {
-    let names: BTreeSet<&str> = inventory
-        .resources
-        .iter()
-        .map(|resource| resource.namespace.as_str())
-        .collect();
-    names.len()
 }
 
 /// False while the page's token, address or network does not work.
