@@ -1,4 +1,4 @@
-//! Who asks, and what they may: what one credential means for every family of the operator's HTTP API.
+//! Who asks, and what they may: what one credential means for every contract of the operator's HTTP API.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;

@@ -28,7 +28,7 @@ pub(super) enum Credential {
     },
 }
 
-/// What clients of the event family send when they have no token.
+/// What clients of the event service send when they have no token.
 const NO_TOKEN: &str = "notused";
 
 /// Reads the credential of a request. Several at once are one too many: it would not be clear who asks.

@@ -1,4 +1,4 @@
-//! `/v2` behind the gate: credentials of the whole server, tenants, names of requests.
+//! `/v2` behind the middleware: credentials of the whole server, tenants, names of requests.
 
 use std::time::Duration;
 
@@ -230,7 +230,7 @@ async fn the_list_of_versions_is_for_everybody() {
     assert_eq!(posted, (405, json!({"error": "Method \"POST\" not allowed."})));
 }
 
-/// What the gate refuses has the form that is asked for too.
+/// What the middleware refuses has the form that is asked for too.
 #[tokio::test]
 async fn refusals_are_in_xml_for_whoever_asks_for_it() {
     let (running, _) = served().await;

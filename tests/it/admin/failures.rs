@@ -1,4 +1,4 @@
-//! Every failure has the shape of its family: section 5 of the contract.
+//! Every failure has the shape of its contract.
 
 use axum::Router;
 use axum::routing::get;
@@ -16,7 +16,7 @@ fn events(code: &str, text: &str) -> Value {
     json!({"error_message": {"faultcode": code, "faultstring": text, "debuginfo": null}})
 }
 
-/// A server with a route in every family that panics and one that never answers.
+/// A server with a route in every contract that panics and one that never answers.
 async fn troubled() -> Running {
     async fn panics() {
         panic!("on purpose")
@@ -162,7 +162,7 @@ async fn more_requests_than_the_server_takes() {
 
 /// The shape of 403, where somebody else's name was made to point here.
 #[tokio::test]
-async fn who_may_not_is_told_in_the_words_of_each_family() {
+async fn who_may_not_is_told_in_the_words_of_each_contract() {
     let running = Running::with(Setup::open()).await;
     let text = "You do not have permission to perform this action.";
     for (path, body) in [

@@ -49,7 +49,7 @@ fn fault(text: &str) -> Value {
 }
 
 #[tokio::test]
-async fn odd_targets_are_answered_in_their_family() {
+async fn odd_targets_are_answered_in_their_contract() {
     let running = Running::start().await;
     let nothing = insights(404, "Not found.");
     let plain = json!({"error": "Not found."});
@@ -80,7 +80,7 @@ async fn odd_targets_are_answered_in_their_family() {
         ("PUT /api/v2/status HTTP/1.1", 404, webitel("/api/v2/status")),
         ("TRACE /api/v2/nope HTTP/1.1", 404, webitel("/api/v2/nope")),
         ("GET /v2/%FF HTTP/1.1", 404, fault("The resource could not be found.")),
-        // Written otherwise it is another path: no way around the gate.
+        // Written otherwise it is another path: no way around the middleware.
         ("GET //api/v1/resources/ HTTP/1.1", 404, plain.clone()),
         ("GET /api%2Fv1/resources/ HTTP/1.1", 404, plain.clone()),
         ("GET /%61pi/v1/resources/ HTTP/1.1", 404, plain.clone()),
