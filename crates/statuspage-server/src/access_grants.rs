@@ -5,7 +5,7 @@ use super::errors::ApiError;
 use super::fields::Fields;
 use super::layout::Layout;
 use super::pagination::ORDINARY;
-use super::routes::{Answer, Call, Verb};
+use super::request::{Answer, Call, Verb};
 use super::state::PageState;
 use super::{components, metrics};
 
@@ -122,29 +122,5 @@ pub(super) fn without(mut present: Vec<String>, id: &str) -> Result<Vec<String>,
         Err(ApiError::not_found())
     } else {
         Ok(present)
-    }
-}
-
-/// Takes a removed object out of every list that grants it.
-pub(super) fn forget(page: &mut PageState, granted: Granted, gone: &str) {
-    for id in page.access_users.ids() {
-        let named = page.access_users.get(&id).is_some_and(|user| match granted {
-            Granted::Components => user.component_ids.iter().any(|known| known == gone),
-            Granted::Metrics => user.metric_ids.iter().any(|known| known == gone),
-        });
-        if named && let Some(user) = page.access_users.edit(&id) {
-            user.component_ids.retain(|known| known != gone);
-            user.metric_ids.retain(|known| known != gone);
-        }
-    }
-    for id in page.access_groups.ids() {
-        let named = page.access_groups.get(&id).is_some_and(|group| match granted {
-            Granted::Components => group.component_ids.iter().any(|known| known == gone),
-            Granted::Metrics => group.metric_ids.iter().any(|known| known == gone),
-        });
-        if named && let Some(group) = page.access_groups.edit(&id) {
-            group.component_ids.retain(|known| known != gone);
-            group.metric_ids.retain(|known| known != gone);
-        }
     }
 }

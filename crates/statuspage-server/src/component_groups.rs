@@ -2,8 +2,6 @@
 
 use std::collections::HashSet;
 
-use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::errors::ApiError;
@@ -11,20 +9,10 @@ use super::fields::{Fields, Given};
 use super::instants::seconds;
 use super::layout::Layout;
 use super::pagination::ORDINARY;
-use super::routes::{Answer, Call, Reply, Verb};
+use super::records::ComponentGroup;
+use super::references::{drop_empty_groups, unknown_components};
+use super::request::{Answer, Call, Reply, Verb};
 use super::state::PageState;
-use super::{components, uptime};
-
-/// A group; its members are the components that name it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(super) struct ComponentGroup {
-    pub(super) id: String,
-    pub(super) name: String,
-    pub(super) description: Option<String>,
-    pub(super) order: i64,
-    pub(super) created_at: Timestamp,
-    pub(super) updated_at: Timestamp,
-}
 
 fn render(page: &PageState, layout: &Layout<'_>, group: &ComponentGroup) -> Value {
     json!({
@@ -47,8 +35,7 @@ pub(super) fn route(page: &mut PageState, verb: Verb, path: &[&str], call: &Call
         ([id], Verb::Get) => shown(page, id).map(Reply::ok),
         ([id], Verb::Patch | Verb::Put) => update(page, id, call),
         ([id], Verb::Delete) => delete(page, id),
-        ([id, "uptime"], Verb::Get) => uptime::of_group(page, id, call),
-        ([] | [_] | [_, "uptime"], _) => Err(ApiError::method_not_allowed()),
+        ([] | [_], _) => Err(ApiError::method_not_allowed()),
         _ => Err(ApiError::not_found()),
     }
 }
@@ -87,7 +74,7 @@ fn read_write(page: &PageState, call: &Call<'_>) -> Result<Write, ApiError> {
             Vec::new()
         }
     };
-    let unknown = components::unknown(page, &members);
+    let unknown = unknown_components(page, &members);
     if !unknown.is_empty() {
         fields.problem(format!("Components do not exist on this page: {}", unknown.join(", ")));
     }
@@ -154,23 +141,5 @@ fn set_members(page: &mut PageState, group: &str, members: &[String]) {
             component.order = order;
         }
     }
-    drop_empty(page);
-}
-
-/// Removes the groups that lost their last member.
-pub(super) fn drop_empty(page: &mut PageState) {
-    let alive: HashSet<&str> = page
-        .components
-        .values()
-        .filter_map(|component| component.group_id.as_deref())
-        .collect();
-    let empty: Vec<String> = page
-        .groups
-        .ids()
-        .into_iter()
-        .filter(|id| !alive.contains(id.as_str()))
-        .collect();
-    for id in empty {
-        page.groups.remove(&id);
-    }
+    drop_empty_groups(page);
 }

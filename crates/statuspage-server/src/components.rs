@@ -2,46 +2,22 @@
 
 use jiff::Timestamp;
 use jiff::civil::Date;
-use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::access_grants::{self, Granted};
-use super::component_groups;
 use super::errors::ApiError;
 use super::faults::Behaviour;
 use super::fields::{Fields, Given};
-use super::incidents;
 use super::instants::seconds;
 use super::layout::{Layout, Row};
-use super::page_access_groups::{self, Holder};
 use super::pagination::{ORDINARY, Paging};
-use super::routes::{Answer, Call, Reply, Verb};
+use super::records::{Component, ComponentGroup};
+use super::references;
+use super::request::{Answer, Call, Reply, Verb};
 use super::state::{PageState, nullable};
-use super::uptime;
 use super::vocabulary::ComponentStatus;
 
 /// How long changes of status are remembered for the uptime: the longest range that may be asked for, and some.
 const HISTORY_DAYS: i64 = 400;
-
-/// A component.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(super) struct Component {
-    pub(super) id: String,
-    pub(super) name: String,
-    pub(super) description: Option<String>,
-    pub(super) group_id: Option<String>,
-    pub(super) status: ComponentStatus,
-    pub(super) showcase: bool,
-    pub(super) only_show_if_degraded: bool,
-    pub(super) automation_email: String,
-    pub(super) start_date: Option<Date>,
-    /// Its place among its siblings; it gets a new one whenever it changes its parent.
-    pub(super) order: i64,
-    /// When it took which status, oldest first.
-    pub(super) history: Vec<(Timestamp, ComponentStatus)>,
-    pub(super) created_at: Timestamp,
-    pub(super) updated_at: Timestamp,
-}
 
 impl Component {
     /// Takes a status; the time of change moves only when it differs.
@@ -82,7 +58,7 @@ pub(super) fn render(page: &PageState, layout: &Layout<'_>, component: &Componen
 }
 
 /// The row of a group among the components.
-fn render_group_row(page: &PageState, layout: &Layout<'_>, group: &component_groups::ComponentGroup) -> Value {
+fn render_group_row(page: &PageState, layout: &Layout<'_>, group: &ComponentGroup) -> Value {
     let worst = layout
         .members(&group.id)
         .iter()
@@ -115,10 +91,7 @@ pub(super) fn route(page: &mut PageState, verb: Verb, path: &[&str], call: &Call
         ([id], Verb::Get) => read(page, id, call),
         ([id], Verb::Patch | Verb::Put) => update(page, id, call),
         ([id], Verb::Delete) => delete(page, id, call),
-        ([id, "uptime"], Verb::Get) => uptime::of_component(page, id, call),
-        ([id, "page_access_users"], _) => page_access_groups::of_component(page, id, Holder::Users, verb, call),
-        ([id, "page_access_groups"], _) => page_access_groups::of_component(page, id, Holder::Groups, verb, call),
-        ([] | [_] | [_, "uptime"], _) => Err(ApiError::method_not_allowed()),
+        ([] | [_], _) => Err(ApiError::method_not_allowed()),
         _ => Err(ApiError::not_found()),
     }
 }
@@ -246,22 +219,12 @@ fn update(page: &mut PageState, id: &str, call: &Call<'_>) -> Answer {
     }
     component.updated_at = call.now;
     page.components.put(id, component);
-    component_groups::drop_empty(page);
+    references::drop_empty_groups(page);
     shown(page, id, call).map(Reply::ok)
 }
 
 fn delete(page: &mut PageState, id: &str, _call: &Call<'_>) -> Answer {
     page.components.remove(id).ok_or_else(ApiError::not_found)?;
-    component_groups::drop_empty(page);
-    incidents::forget_component(page, id);
-    access_grants::forget(page, Granted::Components, id);
+    references::forget_component(page, id);
     Ok(Reply::no_content())
-}
-
-/// Which of these identifiers are not components of the page.
-pub(super) fn unknown<'a>(page: &PageState, ids: &'a [String]) -> Vec<&'a str> {
-    ids.iter()
-        .filter(|id| !page.components.contains(id))
-        .map(String::as_str)
-        .collect()
 }

@@ -6,7 +6,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::errors::{ApiError, ErrorShape};
 use super::public;
-use super::routes::Answer;
+use super::request::Answer;
 
 /// Status, JSON and the headers that belong to this answer alone.
 #[derive(Debug, Default)]

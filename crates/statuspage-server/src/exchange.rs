@@ -11,7 +11,8 @@ use serde_json::Map;
 use super::draft::Draft;
 use super::errors::ApiError;
 use super::faults::{Behaviour, Effect, MetricPatch};
-use super::routes::{self, Answer, Call, Verb};
+use super::request::{Answer, Call, Verb};
+use super::routes;
 use super::state::State;
 use super::{Server, auth, body, incident_timeline, instants, public};
 

@@ -153,6 +153,20 @@ impl<'a> Fields<'a> {
         }
     }
 
+    /// A colour: six hexadecimal digits without the number sign.
+    pub(super) fn colour(&mut self, key: &str) -> Given<String> {
+        match self.filled(key) {
+            Given::Value(text) => match colour_of(&text) {
+                Some(colour) => Given::Value(colour),
+                None => {
+                    self.problem(format!("{} is not a colour", human(key)));
+                    Given::Absent
+                }
+            },
+            other => other,
+        }
+    }
+
     fn too_long(&mut self, key: &str) {
         self.problem(format!("{} is too long (maximum is {SHORT} characters)", human(key)));
     }
@@ -270,6 +284,19 @@ impl<'a> Fields<'a> {
         } else {
             Err(ApiError::invalid(self.problems))
         }
+    }
+}
+
+/// Six hexadecimal digits without the number sign; three are doubled.
+fn colour_of(text: &str) -> Option<String> {
+    let digits = text.trim().trim_start_matches('#');
+    if !digits.bytes().all(|digit| digit.is_ascii_hexdigit()) {
+        return None;
+    }
+    match digits.len() {
+        6 => Some(digits.to_owned()),
+        3 => Some(digits.chars().flat_map(|digit| [digit, digit]).collect()),
+        _ => None,
     }
 }
 
@@ -414,6 +441,14 @@ mod tests {
             fields.finish().unwrap_err().texts,
             ["B is too long (maximum is 255 characters)", "D is invalid"]
         );
+    }
+
+    #[test]
+    fn colours_lose_their_number_sign() {
+        assert_eq!(colour_of("#E0e0E0").as_deref(), Some("E0e0E0"));
+        assert_eq!(colour_of("#abc").as_deref(), Some("aabbcc"));
+        assert_eq!(colour_of("red"), None);
+        assert_eq!(colour_of("#12345"), None);
     }
 
     #[test]

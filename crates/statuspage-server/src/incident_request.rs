@@ -3,9 +3,9 @@
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
-use super::components;
 use super::fields::{Fields, Given};
-use super::incidents::Incident;
+use super::records::Incident;
+use super::references::unknown_components;
 use super::state::PageState;
 use super::vocabulary::{ComponentStatus, Impact, IncidentStatus};
 
@@ -71,7 +71,7 @@ fn read_components(page: &PageState, fields: &mut Fields<'_>) -> (Option<Vec<Str
         });
     }
     if let Some(ids) = &listed {
-        let unknown = components::unknown(page, ids);
+        let unknown = unknown_components(page, ids);
         if !unknown.is_empty() {
             fields.problem(format!("Components do not exist on this page: {}", unknown.join(", ")));
         }

@@ -3,9 +3,10 @@
 use super::errors::ApiError;
 use super::fields::Fields;
 use super::pagination::ORDINARY;
-use super::routes::{Answer, Call, Reply, Verb};
+use super::records::Subscriber;
+use super::request::{Answer, Call, Reply, Verb};
 use super::state::PageState;
-use super::subscribers::{Subscriber, ask_to_confirm, check_taken, read_contact, render};
+use super::subscribers::{ask_to_confirm, check_taken, read_contact, render};
 
 fn of_incident<'a>(page: &'a PageState, incident: &'a str) -> impl Iterator<Item = &'a Subscriber> {
     page.incident_subscribers

@@ -1,8 +1,6 @@
 //! Incident templates: made and listed. The documented API has no way to read, change or remove a single one; some
 //! clients try all the same, so a switch serves them.
 
-use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::components;
@@ -11,24 +9,11 @@ use super::faults::Behaviour;
 use super::fields::{Fields, Given};
 use super::layout::Layout;
 use super::pagination::ORDINARY;
-use super::routes::{Answer, Call, Reply, Verb};
+use super::records::IncidentTemplate;
+use super::references::unknown_components;
+use super::request::{Answer, Call, Reply, Verb};
 use super::state::PageState;
 use super::vocabulary::IncidentStatus;
-
-/// A template.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(super) struct IncidentTemplate {
-    pub(super) id: String,
-    pub(super) name: String,
-    pub(super) title: String,
-    pub(super) body: String,
-    pub(super) group_id: Option<String>,
-    pub(super) update_status: Option<IncidentStatus>,
-    pub(super) should_tweet: bool,
-    pub(super) should_send_notifications: bool,
-    pub(super) component_ids: Vec<String>,
-    pub(super) created_at: Timestamp,
-}
 
 fn render(page: &PageState, layout: &Layout<'_>, template: &IncidentTemplate, behaviour: &Behaviour) -> Value {
     let affected: Vec<Value> = template
@@ -96,7 +81,7 @@ fn read(page: &PageState, fields: &mut Fields<'_>, template: &mut IncidentTempla
         Given::Absent | Given::Null => fields.blank("body"),
     }
     if let Given::Value(list) = fields.list("component_ids") {
-        let unknown = components::unknown(page, &list);
+        let unknown = unknown_components(page, &list);
         if !unknown.is_empty() {
             fields.problem(format!("Components do not exist on this page: {}", unknown.join(", ")));
         }

@@ -3,9 +3,9 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::incident_write::{self, Post};
-use super::incidents::Incident;
+use super::incident_updates::{self, Post};
 use super::notifications::{Notification, NotificationKind};
+use super::records::Incident;
 use super::state::PageState;
 use super::vocabulary::IncidentStatus;
 
@@ -74,7 +74,7 @@ fn take(page: &mut PageState, incident: &mut Incident, step: Step, at: Timestamp
                 incident: Some(incident.id.clone()),
                 update: None,
                 status: Some(incident.status.as_str().to_owned()),
-                recipients: incident_write::recipients(page, incident),
+                recipients: incident_updates::recipients(page, incident),
             };
             page.notify(notification);
             return;
@@ -90,7 +90,7 @@ fn take(page: &mut PageState, incident: &mut Incident, step: Step, at: Timestamp
             incident.auto_transition_deliver_notifications_at_end,
         ),
     };
-    let before = incident_write::statuses_of(page, incident, &[]);
+    let before = incident_updates::statuses_of(page, incident, &[]);
     let post = Post {
         status,
         body: Some(body.to_owned()),
@@ -98,5 +98,5 @@ fn take(page: &mut PageState, incident: &mut Incident, step: Step, at: Timestamp
         deliver: deliver.unwrap_or(false),
         twitter: false,
     };
-    incident_write::post_update(page, incident, post, &[], &before);
+    incident_updates::post_update(page, incident, post, &[], &before);
 }

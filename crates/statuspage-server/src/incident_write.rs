@@ -1,30 +1,19 @@
 //! Making and changing incidents: which fields are allowed together, what happens to components, when an update is
 //! added and who hears of it.
 
-use std::collections::BTreeMap;
-
 use jiff::Timestamp;
 use serde_json::Map;
 
 use super::errors::ApiError;
 use super::fields::{Fields, Given};
 use super::ids::Ids;
-use super::incident_updates::{Affected, IncidentUpdate};
-use super::incidents::{self, Incident, impact_of};
-use super::notifications::{Notification, NotificationKind};
-use super::routes::{Answer, Call, Reply};
+use super::incident_updates::{Post, apply, calculated, post_update, statuses_of};
+use super::incidents;
+use super::records::Incident;
+use super::request::{Answer, Call, Reply};
 use super::state::PageState;
-use super::vocabulary::{ComponentStatus, Impact, IncidentStatus};
+use super::vocabulary::{Impact, IncidentStatus};
 use super::{incident_request, incident_timeline};
-
-/// An update that is about to be added.
-pub(super) struct Post {
-    pub(super) status: IncidentStatus,
-    pub(super) body: Option<String>,
-    pub(super) at: Timestamp,
-    pub(super) deliver: bool,
-    pub(super) twitter: bool,
-}
 
 fn blank(ids: &Ids, now: Timestamp) -> Incident {
     Incident {
@@ -190,160 +179,4 @@ pub(super) fn update(page: &mut PageState, id: &str, call: &Call<'_>) -> Answer 
     page.incidents.put(id, incident);
     incident_timeline::advance(page, call.now);
     incidents::shown(page, id, call).map(Reply::ok)
-}
-
-/// The present states of everything that an update concerns.
-pub(super) fn statuses_of(
-    page: &PageState,
-    incident: &Incident,
-    written: &[(String, ComponentStatus)],
-) -> BTreeMap<String, ComponentStatus> {
-    incident
-        .component_ids
-        .iter()
-        .chain(written.iter().map(|(id, _)| id))
-        .filter_map(|id| page.components.get(id).map(|component| (id.clone(), component.status)))
-        .collect()
-}
-
-fn apply(page: &mut PageState, statuses: &[(String, ComponentStatus)], now: Timestamp) {
-    for (id, status) in statuses {
-        if let Some(component) = page.components.edit(id) {
-            component.set_status(*status, now);
-        }
-    }
-}
-
-/// The impact that the present states of the affected components give.
-fn calculated(page: &PageState, incident: &Incident) -> Impact {
-    let base = if incident.is_maintenance() {
-        Impact::Maintenance
-    } else {
-        Impact::None
-    };
-    incident
-        .component_ids
-        .iter()
-        .filter_map(|id| page.components.get(id))
-        .map(|component| impact_of(component.status))
-        .fold(base, Impact::max)
-}
-
-/// Adds an update: moves the status, lets a maintenance take its components along, and tells the subscribers.
-pub(super) fn post_update(
-    page: &mut PageState,
-    incident: &mut Incident,
-    post: Post,
-    written: &[(String, ComponentStatus)],
-    before: &BTreeMap<String, ComponentStatus>,
-) {
-    let first = incident.updates.is_empty();
-    let moved = first || incident.status != post.status;
-    incident.status = post.status;
-    if moved {
-        let carried = match post.status {
-            IncidentStatus::InProgress if incident.auto_transition_to_maintenance_state == Some(true) => {
-                Some(ComponentStatus::UnderMaintenance)
-            }
-            IncidentStatus::Completed if incident.auto_transition_to_operational_state == Some(true) => {
-                Some(ComponentStatus::Operational)
-            }
-            _ => None,
-        };
-        if let Some(status) = carried {
-            let carried: Vec<(String, ComponentStatus)> = incident
-                .component_ids
-                .iter()
-                // What the request itself says about a component wins.
-                .filter(|id| !written.iter().any(|(named, _)| named == *id))
-                .map(|id| (id.clone(), status))
-                .collect();
-            apply(page, &carried, post.at);
-        }
-        match post.status {
-            IncidentStatus::Monitoring => {
-                incident.monitoring_at = Some(post.at);
-                incident.resolved_at = None;
-            }
-            status if status.is_final() => incident.resolved_at = Some(post.at),
-            _ => incident.resolved_at = None,
-        }
-    }
-    incident.worst = incident.worst.max(calculated(page, incident));
-    let affected = before
-        .iter()
-        .filter_map(|(id, old_status)| {
-            let component = page.components.get(id)?;
-            let group = component.group_id.as_deref().and_then(|group| page.groups.get(group));
-            Some(Affected {
-                code: id.clone(),
-                name: match group {
-                    Some(group) => format!("{} - {}", group.name, component.name),
-                    None => component.name.clone(),
-                },
-                old_status: *old_status,
-                new_status: component.status,
-            })
-        })
-        .collect();
-    let update = IncidentUpdate {
-        id: page.ids.identifier(),
-        status: post.status,
-        body: post.body,
-        display_at: post.at,
-        deliver_notifications: post.deliver,
-        wants_twitter_update: post.twitter,
-        affected,
-        created_at: post.at,
-        updated_at: post.at,
-    };
-    incident.updated_at = post.at;
-    if post.deliver {
-        let kind = if first {
-            NotificationKind::IncidentCreated
-        } else {
-            NotificationKind::IncidentUpdated
-        };
-        announce(page, incident, &update, kind, post.at);
-    }
-    incident.updates.push(update);
-}
-
-/// Who hears of an incident: its own subscribers, and those of the page whose components it concerns.
-pub(super) fn recipients(page: &PageState, incident: &Incident) -> Vec<String> {
-    // The audience of a maintenance is found through its components; without any, nobody hears of it.
-    let silent = incident.is_maintenance() && incident.component_ids.is_empty();
-    let followers = page
-        .incident_subscribers
-        .values()
-        .filter(|subscriber| subscriber.incident_id.as_deref() == Some(incident.id.as_str()))
-        .filter(|subscriber| subscriber.hears(&[]));
-    let audience = page
-        .subscribers
-        .values()
-        .filter(|subscriber| !silent && subscriber.hears(&incident.component_ids));
-    audience
-        .chain(followers)
-        .map(|subscriber| subscriber.id.clone())
-        .collect()
-}
-
-/// Notes who would have been told of an update.
-pub(super) fn announce(
-    page: &mut PageState,
-    incident: &Incident,
-    update: &IncidentUpdate,
-    kind: NotificationKind,
-    at: Timestamp,
-) {
-    let notification = Notification {
-        at,
-        page: page.id.clone(),
-        kind,
-        incident: Some(incident.id.clone()),
-        update: Some(update.id.clone()),
-        status: Some(update.status.as_str().to_owned()),
-        recipients: recipients(page, incident),
-    };
-    page.notify(notification);
 }

@@ -2,55 +2,19 @@
 //! writing is in `incident_write`, what time does to a maintenance in `incident_timeline`.
 
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::components;
 use super::errors::ApiError;
 use super::faults::Behaviour;
-use super::incident_updates::{self, IncidentUpdate};
+use super::incident_updates;
 use super::instants::{optional_seconds, seconds};
 use super::layout::Layout;
 use super::pagination::{INCIDENTS, ORDINARY};
-use super::postmortems::{self, Postmortem};
-use super::routes::{Answer, Call, Reply, Verb};
+use super::records::Incident;
+use super::request::{Answer, Call, Reply, Verb};
 use super::state::PageState;
-use super::vocabulary::{ComponentStatus, Impact, IncidentStatus};
-use super::{incident_subscribers, incident_write};
-
-/// An incident.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(super) struct Incident {
-    pub(super) id: String,
-    pub(super) name: String,
-    pub(super) status: IncidentStatus,
-    /// The worst that was calculated during its life.
-    pub(super) worst: Impact,
-    pub(super) impact_override: Option<Impact>,
-    /// The affected components.
-    pub(super) component_ids: Vec<String>,
-    pub(super) metadata: Map<String, Value>,
-    pub(super) backfilled: bool,
-    pub(super) scheduled_for: Option<Timestamp>,
-    pub(super) scheduled_until: Option<Timestamp>,
-    pub(super) scheduled_remind_prior: Option<bool>,
-    pub(super) scheduled_reminded_at: Option<Timestamp>,
-    pub(super) scheduled_auto_in_progress: bool,
-    pub(super) scheduled_auto_completed: bool,
-    pub(super) auto_transition_to_maintenance_state: Option<bool>,
-    pub(super) auto_transition_to_operational_state: Option<bool>,
-    pub(super) auto_transition_deliver_notifications_at_start: Option<bool>,
-    pub(super) auto_transition_deliver_notifications_at_end: Option<bool>,
-    pub(super) reminder_intervals: Option<String>,
-    pub(super) monitoring_at: Option<Timestamp>,
-    pub(super) resolved_at: Option<Timestamp>,
-    pub(super) shortlink: String,
-    pub(super) postmortem: Option<Postmortem>,
-    /// Oldest first; replies show them newest first.
-    pub(super) updates: Vec<IncidentUpdate>,
-    pub(super) created_at: Timestamp,
-    pub(super) updated_at: Timestamp,
-}
+use super::vocabulary::{Impact, IncidentStatus};
 
 impl Incident {
     /// Whether it is a scheduled maintenance.
@@ -62,17 +26,6 @@ impl Incident {
     pub(super) fn started_at(&self) -> Timestamp {
         let shown = self.updates.iter().map(|update| update.display_at);
         shown.min().unwrap_or(self.created_at)
-    }
-}
-
-/// How bad a state of one component makes an incident.
-pub(super) fn impact_of(status: ComponentStatus) -> Impact {
-    match status {
-        ComponentStatus::Operational => Impact::None,
-        ComponentStatus::UnderMaintenance => Impact::Maintenance,
-        ComponentStatus::DegradedPerformance => Impact::Minor,
-        ComponentStatus::PartialOutage => Impact::Major,
-        ComponentStatus::MajorOutage => Impact::Critical,
     }
 }
 
@@ -133,7 +86,6 @@ pub(super) fn render(page: &PageState, layout: &Layout<'_>, incident: &Incident,
 pub(super) fn route(page: &mut PageState, verb: Verb, path: &[&str], call: &Call<'_>) -> Answer {
     match (path, verb) {
         ([], Verb::Get) => list(page, call),
-        ([], Verb::Post) => incident_write::create(page, call),
         (["unresolved"], Verb::Get) => view(page, call, |incident| {
             !incident.is_maintenance() && incident.status != IncidentStatus::Resolved
         }),
@@ -146,15 +98,15 @@ pub(super) fn route(page: &mut PageState, verb: Verb, path: &[&str], call: &Call
         }),
         (["unresolved" | "scheduled" | "upcoming" | "active_maintenance"], _) => Err(ApiError::method_not_allowed()),
         ([id], Verb::Get) => shown(page, id, call).map(Reply::ok),
-        ([id], Verb::Patch | Verb::Put) => incident_write::update(page, id, call),
         ([id], Verb::Delete) => delete(page, id, call),
         ([] | [_], _) => Err(ApiError::method_not_allowed()),
-        ([id, rest @ ..], _) if !page.incidents.contains(id) || rest.is_empty() => Err(ApiError::not_found()),
-        ([id, "incident_updates", update], _) => incident_updates::route(page, verb, id, update, call),
-        ([id, "postmortem", rest @ ..], _) => postmortems::route(page, verb, id, rest, call),
-        ([id, "subscribers", rest @ ..], _) => incident_subscribers::route(page, verb, id, rest, call),
         _ => Err(ApiError::not_found()),
     }
+}
+
+/// Whether a name below the incidents is that of a view of them, and not an identifier.
+pub(super) fn is_view(name: &str) -> bool {
+    matches!(name, "unresolved" | "scheduled" | "upcoming" | "active_maintenance")
 }
 
 /// An incident as a reply shows it.
@@ -208,29 +160,7 @@ fn matches_text(incident: &Incident, text: &str) -> bool {
 fn delete(page: &mut PageState, id: &str, call: &Call<'_>) -> Answer {
     let last = shown(page, id, call)?;
     page.incidents.remove(id);
-    let followers: Vec<String> = page
-        .incident_subscribers
-        .values()
-        .filter(|subscriber| subscriber.incident_id.as_deref() == Some(id))
-        .map(|subscriber| subscriber.id.clone())
-        .collect();
-    for follower in followers {
-        page.incident_subscribers.remove(&follower);
-    }
+    page.incident_subscribers
+        .remove_where(|subscriber| subscriber.incident_id.as_deref() == Some(id));
     Ok(Reply::ok(last))
-}
-
-/// Takes a removed component out of the incidents that named it; what their updates say about it stays.
-pub(super) fn forget_component(page: &mut PageState, component: &str) {
-    let concerned: Vec<String> = page
-        .incidents
-        .values()
-        .filter(|incident| incident.component_ids.iter().any(|id| id == component))
-        .map(|incident| incident.id.clone())
-        .collect();
-    for id in concerned {
-        if let Some(incident) = page.incidents.edit(&id) {
-            incident.component_ids.retain(|id| id != component);
-        }
-    }
 }

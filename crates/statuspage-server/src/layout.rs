@@ -2,8 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::component_groups::ComponentGroup;
-use super::components::Component;
+use super::records::{Component, ComponentGroup};
 use super::state::PageState;
 
 /// A row of the component list.
@@ -78,11 +77,12 @@ mod tests {
     use proptest::prelude::*;
     use serde_json::{Value, json};
 
-    use super::super::faults::Behaviour;
-    use super::super::pages::Page;
-    use super::super::routes::{Call, Verb, dispatch};
-    use super::super::state::State;
     use super::*;
+    use crate::faults::Behaviour;
+    use crate::records::Page;
+    use crate::request::{Call, Verb};
+    use crate::routes::dispatch;
+    use crate::state::State;
 
     /// One write, with numbers that choose among what exists.
     #[derive(Clone, Debug)]

@@ -39,6 +39,9 @@ mod pagination;
 mod postmortems;
 mod public;
 mod rate;
+mod records;
+mod references;
+mod request;
 mod request_log;
 mod routes;
 mod seed;
@@ -326,7 +329,7 @@ impl Server {
 
     /// Does what the service does when messages cannot be delivered. False: no such subscriber.
     pub async fn quarantine_subscriber(&self, page: &str, subscriber: &str) -> Result<bool, ServerError> {
-        self.change_subscriber(page, subscriber, subscribers::Subscriber::quarantine)
+        self.change_subscriber(page, subscriber, records::Subscriber::quarantine)
             .await
     }
 
@@ -334,7 +337,7 @@ impl Server {
         &self,
         page: &str,
         id: &str,
-        change: impl FnOnce(&mut subscribers::Subscriber, Timestamp),
+        change: impl FnOnce(&mut records::Subscriber, Timestamp),
     ) -> Result<bool, ServerError> {
         let mut state = self.state().await?;
         let now = self.now();
@@ -440,7 +443,7 @@ fn add_page(state: &mut State, page: PageSeed, now: Timestamp) -> Result<(), Ser
     if !ids::is_identifier(&id) {
         return Err(ServerError::PageId(id));
     }
-    state.create(pages::Page::new(id, page.name, now));
+    state.create(records::Page::new(id, page.name, now));
     Ok(())
 }
 

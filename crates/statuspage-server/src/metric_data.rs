@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use super::errors::ApiError;
 use super::fields::number_of;
 use super::metrics;
-use super::routes::{Answer, Call, Reply, Verb};
+use super::request::{Answer, Call, Reply, Verb};
 use super::state::{PageState, PointChange};
 use super::vocabulary::ProviderType;
 

@@ -1,38 +1,17 @@
 //! Metrics: the graphs of a page.
 
-use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::access_grants::{self, Granted};
 use super::errors::ApiError;
 use super::faults::MetricPatch;
 use super::fields::Fields;
 use super::instants::{optional_seconds, seconds};
 use super::pagination::ORDINARY;
-use super::routes::{Answer, Call, Reply, Verb};
-use super::state::{PageState, PointChange};
+use super::records::Metric;
+use super::references;
+use super::request::{Answer, Call, Reply, Verb};
+use super::state::PageState;
 use super::vocabulary::ProviderType;
-
-/// A metric. How its values are aggregated is accepted, checked and never shown again, so it is not kept.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(super) struct Metric {
-    pub(super) id: String,
-    pub(super) provider_id: String,
-    pub(super) display_id: String,
-    pub(super) name: String,
-    pub(super) metric_identifier: Option<String>,
-    pub(super) suffix: Option<String>,
-    pub(super) y_axis_min: Option<f64>,
-    pub(super) y_axis_max: Option<f64>,
-    pub(super) y_axis_hidden: bool,
-    pub(super) display: bool,
-    pub(super) decimal_places: Option<i64>,
-    pub(super) tooltip_description: Option<String>,
-    pub(super) most_recent_data_at: Option<Timestamp>,
-    pub(super) created_at: Timestamp,
-    pub(super) updated_at: Timestamp,
-}
 
 pub(super) fn render(metric: &Metric) -> Value {
     json!({
@@ -165,8 +144,6 @@ fn update(page: &mut PageState, id: &str, call: &Call<'_>) -> Answer {
 
 fn delete(page: &mut PageState, id: &str) -> Answer {
     let last = shown(page, id)?;
-    page.metrics.remove(id);
-    access_grants::forget(page, Granted::Metrics, id);
-    page.points.push(PointChange::Clear { metric: id.to_owned() });
+    references::remove_metric(page, id);
     Ok(Reply::ok(last))
 }

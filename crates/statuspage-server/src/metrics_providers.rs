@@ -1,29 +1,15 @@
 //! Metrics providers: where the values of metrics come from. Their credentials are checked and never kept.
 
-use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::access_grants::{self, Granted};
 use super::errors::ApiError;
 use super::fields::{Fields, Given};
 use super::instants::{optional_seconds, seconds};
-use super::metrics;
-use super::routes::{Answer, Call, Reply, Verb};
-use super::state::{PageState, PointChange};
+use super::records::MetricsProvider;
+use super::references;
+use super::request::{Answer, Call, Reply, Verb};
+use super::state::PageState;
 use super::vocabulary::ProviderType;
-
-/// A provider.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(super) struct MetricsProvider {
-    pub(super) id: String,
-    pub(super) kind: ProviderType,
-    pub(super) metric_base_uri: Option<String>,
-    pub(super) disabled: bool,
-    pub(super) last_revalidated_at: Option<Timestamp>,
-    pub(super) created_at: Timestamp,
-    pub(super) updated_at: Timestamp,
-}
 
 fn render(page: &PageState, provider: &MetricsProvider) -> Value {
     json!({
@@ -69,9 +55,7 @@ pub(super) fn route(page: &mut PageState, verb: Verb, path: &[&str], call: &Call
         ([id], Verb::Get) => shown(page, id).map(Reply::ok),
         ([id], Verb::Patch | Verb::Put) => update(page, id, call),
         ([id], Verb::Delete) => delete(page, id),
-        ([id, "metrics"], Verb::Get) => metrics::list_of_provider(page, id, call),
-        ([id, "metrics"], Verb::Post) => metrics::create(page, id, call),
-        ([] | [_] | [_, "metrics"], _) => Err(ApiError::method_not_allowed()),
+        ([] | [_], _) => Err(ApiError::method_not_allowed()),
         _ => Err(ApiError::not_found()),
     }
 }
@@ -142,9 +126,7 @@ fn delete(page: &mut PageState, id: &str) -> Answer {
         .map(|metric| metric.id.clone())
         .collect();
     for metric in orphans {
-        page.metrics.remove(&metric);
-        access_grants::forget(page, Granted::Metrics, &metric);
-        page.points.push(PointChange::Clear { metric });
+        references::remove_metric(page, &metric);
     }
     Ok(Reply::ok(last))
 }

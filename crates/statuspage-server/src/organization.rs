@@ -2,47 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::errors::ApiError;
 use super::fields::{Fields, Given};
 use super::instants::seconds;
 use super::pagination::ORDINARY;
-use super::routes::{Answer, Call, Reply, Verb};
+use super::records::{Roles, User};
+use super::request::{Answer, Call, Reply, Verb};
 use super::state::State;
-use super::table::Table;
-
-/// A member of the team. The password is checked to be there and never kept.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(super) struct User {
-    pub(super) id: String,
-    pub(super) email: String,
-    pub(super) first_name: Option<String>,
-    pub(super) last_name: Option<String>,
-    /// The roles on each page that the user may enter.
-    pub(super) permissions: BTreeMap<String, Roles>,
-    pub(super) created_at: Timestamp,
-    pub(super) updated_at: Timestamp,
-}
-
-/// The roles of a user on a page.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Roles {
-    pub(super) page_configuration: bool,
-    pub(super) incident_manager: bool,
-    pub(super) maintenance_manager: bool,
-}
-
-/// The organization of a server.
-#[derive(Debug, Default)]
-pub(super) struct Organization {
-    pub(super) id: String,
-    /// Keeps an identifier that was made up, so that it is the same after a restart.
-    pub(super) identity: Table<String>,
-    pub(super) users: Table<User>,
-}
 
 fn render(organization: &str, user: &User) -> Value {
     json!({

@@ -1,7 +1,5 @@
 //! Page access groups: sets of page access users who may see the same parts of a page.
 
-use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::access_grants::{self, Granted};
@@ -11,20 +9,9 @@ use super::fields::{Fields, Given};
 use super::instants::seconds;
 use super::layout::Layout;
 use super::pagination::ORDINARY;
-use super::routes::{Answer, Call, Reply, Verb};
+use super::records::PageAccessGroup;
+use super::request::{Answer, Call, Reply, Verb};
 use super::state::PageState;
-
-/// A group.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(super) struct PageAccessGroup {
-    pub(super) id: String,
-    pub(super) name: String,
-    pub(super) external_identifier: Option<String>,
-    pub(super) component_ids: Vec<String>,
-    pub(super) metric_ids: Vec<String>,
-    pub(super) created_at: Timestamp,
-    pub(super) updated_at: Timestamp,
-}
 
 fn render(page: &PageState, group: &PageAccessGroup) -> Value {
     let members: Vec<&str> = page

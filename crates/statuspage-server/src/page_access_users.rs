@@ -1,7 +1,5 @@
 //! Page access users: people who may see parts of an audience-specific page.
 
-use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::access_grants::{self, Granted};
@@ -9,22 +7,9 @@ use super::errors::ApiError;
 use super::fields::{Fields, Given};
 use super::instants::seconds;
 use super::pagination::ORDINARY;
-use super::routes::{Answer, Call, Reply, Verb};
+use super::records::PageAccessUser;
+use super::request::{Answer, Call, Reply, Verb};
 use super::state::PageState;
-
-/// A user. Membership of groups is kept here, groups show it from their side. Whether the user asked to hear of new
-/// components is accepted and never shown, so it is not kept.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(super) struct PageAccessUser {
-    pub(super) id: String,
-    pub(super) email: Option<String>,
-    pub(super) external_login: Option<String>,
-    pub(super) group_ids: Vec<String>,
-    pub(super) component_ids: Vec<String>,
-    pub(super) metric_ids: Vec<String>,
-    pub(super) created_at: Timestamp,
-    pub(super) updated_at: Timestamp,
-}
 
 impl PageAccessUser {
     fn grants(&mut self, granted: Granted) -> &mut Vec<String> {

@@ -2,31 +2,16 @@
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::errors::ApiError;
 use super::fields::{Fields, Given};
 use super::instants::seconds;
-use super::routes::{Answer, Call, Reply, Verb};
+use super::records::{Page, StatusEmbed};
+use super::request::{Answer, Call, Reply, Verb};
 use super::state::{PageState, State};
-use super::status_embed::StatusEmbed;
 use super::time_zones;
 use super::vocabulary::Branding;
-
-/// The settings of a page.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(super) struct Page {
-    pub(super) id: String,
-    pub(super) name: String,
-    pub(super) created_at: Timestamp,
-    pub(super) updated_at: Timestamp,
-    /// Everything else under the names of the wire.
-    pub(super) settings: Map<String, Value>,
-    /// How the status looks inside other pages.
-    #[serde(default)]
-    pub(super) embed: StatusEmbed,
-}
 
 const COLOURS: [(&str, &str); 12] = [
     ("css_body_background_color", "ffffff"),
@@ -178,13 +163,8 @@ fn update(page: &mut PageState, call: &Call<'_>) -> Answer {
         }
     }
     for (key, _) in COLOURS {
-        if let Given::Value(text) = fields.filled(key) {
-            match colour(&text) {
-                Some(colour) => {
-                    document.settings.insert(key.to_owned(), colour.into());
-                }
-                None => fields.problem(format!("{} is not a colour", super::fields::human(key))),
-            }
+        if let Given::Value(colour) = fields.colour(key) {
+            document.settings.insert(key.to_owned(), colour.into());
         }
     }
     for key in TEXTS {
@@ -250,16 +230,10 @@ pub(super) fn check_subdomain(state: &State, id: &str, call: &Call<'_>) -> Resul
         .get("page")
         .is_some_and(|page| page.get("subdomain").is_some());
     let page = state.pages.get(id).ok_or_else(ApiError::not_found)?.document()?;
-    if named && is_taken(state, page) {
+    if named && state.has_subdomain_of(page) {
         return Err(ApiError::invalid(vec!["Subdomain has already been taken".to_owned()]));
     }
     Ok(())
-}
-
-/// Whether another page has the subdomain of this one.
-pub(super) fn is_taken(state: &State, page: &Page) -> bool {
-    let mut others = state.in_order().filter_map(|other| other.document().ok());
-    others.any(|other| other.id != page.id && other.text("subdomain") == page.text("subdomain"))
 }
 
 /// Whether a text can be a label of a host.
@@ -268,19 +242,6 @@ fn is_label(text: &str) -> bool {
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
         && !text.starts_with('-')
         && !text.ends_with('-')
-}
-
-/// Six hexadecimal digits without the number sign; three are doubled.
-pub(super) fn colour(text: &str) -> Option<String> {
-    let digits = text.trim().trim_start_matches('#');
-    if !digits.bytes().all(|digit| digit.is_ascii_hexdigit()) {
-        return None;
-    }
-    match digits.len() {
-        6 => Some(digits.to_owned()),
-        3 => Some(digits.chars().flat_map(|digit| [digit, digit]).collect()),
-        _ => None,
-    }
 }
 
 /// Identifier and name, for whoever lists the pages of a server.
@@ -295,14 +256,6 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-
-    #[test]
-    fn colours_lose_their_number_sign() {
-        assert_eq!(colour("#E0e0E0").as_deref(), Some("E0e0E0"));
-        assert_eq!(colour("#abc").as_deref(), Some("aabbcc"));
-        assert_eq!(colour("red"), None);
-        assert_eq!(colour("#12345"), None);
-    }
 
     #[test]
     fn labels_of_hosts() {

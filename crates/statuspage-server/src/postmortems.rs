@@ -1,33 +1,15 @@
 //! Postmortems: a draft that is written, and its copy that is published.
 
-use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::errors::ApiError;
 use super::fields::{Fields, Given};
-use super::incident_write;
-use super::incidents::Incident;
+use super::incident_updates;
 use super::instants::{optional_seconds, seconds};
 use super::notifications::{Notification, NotificationKind};
-use super::routes::{Answer, Call, Reply, Verb};
+use super::records::{Incident, Postmortem};
+use super::request::{Answer, Call, Reply, Verb};
 use super::state::PageState;
-
-/// A postmortem.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(super) struct Postmortem {
-    pub(super) preview_key: String,
-    pub(super) body: Option<String>,
-    pub(super) body_updated_at: Option<Timestamp>,
-    pub(super) body_draft: Option<String>,
-    pub(super) body_draft_updated_at: Option<Timestamp>,
-    pub(super) published_at: Option<Timestamp>,
-    pub(super) notify_subscribers: bool,
-    pub(super) notify_twitter: bool,
-    pub(super) custom_tweet: Option<String>,
-    pub(super) created_at: Timestamp,
-    pub(super) updated_at: Timestamp,
-}
 
 fn render(postmortem: &Postmortem) -> Value {
     json!({
@@ -146,7 +128,7 @@ fn publish(page: &mut PageState, incident: &str, call: &Call<'_>) -> Answer {
             incident: Some(owner.id.clone()),
             update: None,
             status: Some(owner.status.as_str().to_owned()),
-            recipients: incident_write::recipients(page, &owner),
+            recipients: incident_updates::recipients(page, &owner),
         };
         page.notify(notification);
     }

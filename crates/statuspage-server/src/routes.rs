@@ -1,117 +1,16 @@
-//! From method and path to the operation. Every resource has its own table of paths in its own file.
+//! From method and path to the operation: every path that there is, and what is below each resource in its own file.
 
-use jiff::Timestamp;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::errors::ApiError;
-use super::faults::Behaviour;
-use super::pagination::{self, Paging};
+use super::page_access_groups::{self, Holder};
+use super::request::{Answer, Call, Reply, Verb};
 use super::state::{PageState, State};
 use super::{
-    component_groups, components, incident_templates, incidents, metric_data, metrics, metrics_providers, organization,
-    page_access_groups, page_access_users, pages, status_embed, subscribers,
+    component_groups, components, incident_subscribers, incident_templates, incident_updates, incident_write,
+    incidents, metric_data, metrics, metrics_providers, organization, page_access_users, pages, postmortems,
+    status_embed, subscribers, subscribers_bulk, uptime,
 };
-
-/// What a request wants to do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Verb {
-    Get,
-    Post,
-    Patch,
-    Put,
-    Delete,
-    Other,
-}
-
-impl Verb {
-    pub(super) fn of(method: &str) -> Self {
-        match method {
-            "GET" | "HEAD" => Self::Get,
-            "POST" => Self::Post,
-            "PATCH" => Self::Patch,
-            "PUT" => Self::Put,
-            "DELETE" => Self::Delete,
-            _ => Self::Other,
-        }
-    }
-}
-
-/// A request as the operations see it.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Call<'a> {
-    pub(super) now: Timestamp,
-    pub(super) query: &'a [(String, String)],
-    pub(super) body: &'a Map<String, Value>,
-    pub(super) behaviour: &'a Behaviour,
-}
-
-impl Call<'_> {
-    /// A query parameter.
-    pub(super) fn parameter(&self, name: &str) -> Option<&str> {
-        pagination::parameter(self.query, name).filter(|value| !value.is_empty())
-    }
-
-    /// A boolean query parameter.
-    pub(super) fn switch(&self, name: &str) -> bool {
-        self.parameter(name)
-            .and_then(|text| super::fields::flag_of(&Value::from(text)))
-            .unwrap_or(false)
-    }
-
-    /// The part of a list that this request sees, rendered.
-    pub(super) fn list<T>(&self, items: Vec<T>, paging: Paging, render: impl Fn(&T) -> Value) -> Answer {
-        let part = pagination::part(self.query, paging, items.len())?;
-        let shown = items.get(part).unwrap_or_default();
-        Ok(Reply::ok(Value::Array(shown.iter().map(render).collect())))
-    }
-}
-
-/// What a request is answered.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct Reply {
-    pub(super) status: u16,
-    pub(super) body: Option<Value>,
-}
-
-impl Reply {
-    pub(super) fn ok(body: Value) -> Self {
-        Self {
-            status: 200,
-            body: Some(body),
-        }
-    }
-
-    pub(super) fn created(body: Value) -> Self {
-        Self {
-            status: 201,
-            body: Some(body),
-        }
-    }
-
-    pub(super) fn created_empty() -> Self {
-        Self {
-            status: 201,
-            body: None,
-        }
-    }
-
-    pub(super) fn accepted(body: Value) -> Self {
-        Self {
-            status: 202,
-            body: Some(body),
-        }
-    }
-
-    pub(super) fn no_content() -> Self {
-        Self {
-            status: 204,
-            body: None,
-        }
-    }
-}
-
-/// The outcome of an operation.
-pub(super) type Answer = Result<Reply, ApiError>;
 
 /// The lists that are limited to one read a minute when read without paging.
 pub(super) fn penalised_list(verb: Verb, path: &[&str]) -> Option<String> {
@@ -162,17 +61,12 @@ pub(super) fn answer(state: &mut State, verb: Verb, path: &[&str], call: &Call<'
 
 /// Finds the operation and runs it.
 pub(super) fn dispatch(state: &mut State, verb: Verb, path: &[&str], call: &Call<'_>) -> Answer {
-    match path {
-        ["pages"] => match verb {
-            Verb::Get => pages::list(state),
-            _ => Err(ApiError::method_not_allowed()),
-        },
-        ["metrics_providers"] => match verb {
-            Verb::Get => Ok(metrics_providers::catalogue()),
-            _ => Err(ApiError::method_not_allowed()),
-        },
-        ["organizations", id, rest @ ..] => organization::route(state, verb, id, rest, call),
-        ["pages", page, rest @ ..] => {
+    match (path, verb) {
+        (["pages"], Verb::Get) => pages::list(state),
+        (["metrics_providers"], Verb::Get) => Ok(metrics_providers::catalogue()),
+        (["pages"] | ["metrics_providers"], _) => Err(ApiError::method_not_allowed()),
+        (["organizations", id, rest @ ..], _) => organization::route(state, verb, id, rest, call),
+        (["pages", page, rest @ ..], _) => {
             let answer = on_page(state.page_mut(page)?, verb, rest, call)?;
             if rest.is_empty() {
                 pages::check_subdomain(state, page, call)?;
@@ -184,20 +78,50 @@ pub(super) fn dispatch(state: &mut State, verb: Verb, path: &[&str], call: &Call
 }
 
 fn on_page(page: &mut PageState, verb: Verb, path: &[&str], call: &Call<'_>) -> Answer {
-    match path {
-        [] => pages::route(page, verb, call),
-        ["components", rest @ ..] => components::route(page, verb, rest, call),
-        ["component-groups", rest @ ..] => component_groups::route(page, verb, rest, call),
-        ["incidents", rest @ ..] => incidents::route(page, verb, rest, call),
-        ["incident_templates", rest @ ..] => incident_templates::route(page, verb, rest, call),
-        ["page_access_users", rest @ ..] => page_access_users::route(page, verb, rest, call),
-        ["page_access_groups", rest @ ..] => page_access_groups::route(page, verb, rest, call),
-        ["status_embed_config"] => status_embed::route(page, verb, call),
-        ["metrics_providers", rest @ ..] => metrics_providers::route(page, verb, rest, call),
-        ["metrics", "data"] => metric_data::route_bulk(page, verb, call),
-        ["metrics", id, "data"] => metric_data::route(page, verb, id, call),
-        ["metrics", rest @ ..] => metrics::route(page, verb, rest, call),
-        ["subscribers", rest @ ..] => subscribers::route(page, verb, rest, call),
+    match (path, verb) {
+        ([], _) => pages::route(page, verb, call),
+        (["components", id, "uptime"], Verb::Get) => uptime::of_component(page, id, call),
+        (["components", id, "page_access_users"], _) => {
+            page_access_groups::of_component(page, id, Holder::Users, verb, call)
+        }
+        (["components", id, "page_access_groups"], _) => {
+            page_access_groups::of_component(page, id, Holder::Groups, verb, call)
+        }
+        (["component-groups", id, "uptime"], Verb::Get) => uptime::of_group(page, id, call),
+        (["components" | "component-groups", _, "uptime"], _) => Err(ApiError::method_not_allowed()),
+        (["components", rest @ ..], _) => components::route(page, verb, rest, call),
+        (["component-groups", rest @ ..], _) => component_groups::route(page, verb, rest, call),
+        (["incidents"], Verb::Post) => incident_write::create(page, call),
+        (["incidents", id], Verb::Patch | Verb::Put) if !incidents::is_view(id) => {
+            incident_write::update(page, id, call)
+        }
+        (["incidents", id, _, ..], _) if !page.incidents.contains(id) => Err(ApiError::not_found()),
+        (["incidents", id, "incident_updates", update], _) => incident_updates::route(page, verb, id, update, call),
+        (["incidents", id, "postmortem", rest @ ..], _) => postmortems::route(page, verb, id, rest, call),
+        (["incidents", id, "subscribers", rest @ ..], _) => incident_subscribers::route(page, verb, id, rest, call),
+        (["incidents", rest @ ..], _) => incidents::route(page, verb, rest, call),
+        (["incident_templates", rest @ ..], _) => incident_templates::route(page, verb, rest, call),
+        (["page_access_users", rest @ ..], _) => page_access_users::route(page, verb, rest, call),
+        (["page_access_groups", rest @ ..], _) => page_access_groups::route(page, verb, rest, call),
+        (["status_embed_config"], _) => status_embed::route(page, verb, call),
+        (["metrics_providers", id, "metrics"], Verb::Get) => metrics::list_of_provider(page, id, call),
+        (["metrics_providers", id, "metrics"], Verb::Post) => metrics::create(page, id, call),
+        (["metrics_providers", _, "metrics"], _) => Err(ApiError::method_not_allowed()),
+        (["metrics_providers", rest @ ..], _) => metrics_providers::route(page, verb, rest, call),
+        (["metrics", "data"], _) => metric_data::route_bulk(page, verb, call),
+        (["metrics", id, "data"], _) => metric_data::route(page, verb, id, call),
+        (["metrics", rest @ ..], _) => metrics::route(page, verb, rest, call),
+        (["subscribers", "unsubscribed"], Verb::Get) => subscribers::unsubscribed(page, call),
+        (["subscribers", "count"], Verb::Get) => subscribers_bulk::count(page, call),
+        (["subscribers", "histogram_by_state"], Verb::Get) => Ok(subscribers_bulk::histogram(page)),
+        (["subscribers", "resend_confirmation"], Verb::Post) => subscribers_bulk::resend_confirmation(page, call),
+        (["subscribers", "unsubscribe"], Verb::Post) => subscribers_bulk::unsubscribe(page, call),
+        (["subscribers", "reactivate"], Verb::Post) => subscribers_bulk::reactivate(page, call),
+        (["subscribers", "unsubscribed" | "count" | "histogram_by_state"], _)
+        | (["subscribers", "resend_confirmation" | "unsubscribe" | "reactivate"], _) => {
+            Err(ApiError::method_not_allowed())
+        }
+        (["subscribers", rest @ ..], _) => subscribers::route(page, verb, rest, call),
         _ => Err(ApiError::not_found()),
     }
 }

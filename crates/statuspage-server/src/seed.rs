@@ -35,8 +35,9 @@ use serde_json::{Map, Value, json};
 use super::faults::Behaviour;
 use super::fields::instant_of;
 use super::ids;
-use super::pages::Page;
-use super::routes::{self, Call, Verb};
+use super::records::Page;
+use super::request::{Call, Verb};
+use super::routes;
 use super::state::State;
 use super::vocabulary::SubscriberState;
 

@@ -6,22 +6,14 @@ use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::component_groups::ComponentGroup;
-use super::components::Component;
 use super::errors::{ApiError, ServerError};
 use super::ids::Ids;
-use super::incident_templates::IncidentTemplate;
-use super::incidents::Incident;
-use super::metrics::Metric;
-use super::metrics_providers::MetricsProvider;
 use super::notifications::{Added, Listed, Notification};
-use super::organization::Organization;
-use super::page_access_groups::PageAccessGroup;
-use super::page_access_users::PageAccessUser;
-use super::pages::{self, Page};
-use super::storage::StoredRow;
-use super::subscribers::Subscriber;
-use super::table::{Change, Keep, Table};
+use super::records::{
+    Component, ComponentGroup, Incident, IncidentTemplate, Metric, MetricsProvider, Page, PageAccessGroup,
+    PageAccessUser, Subscriber, User,
+};
+use super::table::{Change, Keep, StoredRow, Table};
 
 /// A change of the points of a metric, written together with the documents.
 #[derive(Clone, Debug, PartialEq)]
@@ -220,6 +212,15 @@ pub(super) const ORGANIZATION: &str = "organization";
 /// The kind of what would have been sent.
 const NOTIFICATION: &str = "notification";
 
+/// The organization of a server.
+#[derive(Debug, Default)]
+pub(super) struct Organization {
+    pub(super) id: String,
+    /// Keeps an identifier that was made up, so that it is the same after a restart.
+    pub(super) identity: Table<String>,
+    pub(super) users: Table<User>,
+}
+
 /// All pages.
 #[derive(Debug, Default)]
 pub(super) struct State {
@@ -281,7 +282,7 @@ impl State {
     /// Adds a page. When another has its subdomain, it gets one from its identifier.
     pub(super) fn create(&mut self, mut page: Page) {
         let id = page.id.clone();
-        if pages::is_taken(self, &page) {
+        if self.has_subdomain_of(&page) {
             page.settings
                 .insert("subdomain".to_owned(), id.to_ascii_lowercase().into());
         }
@@ -289,6 +290,12 @@ impl State {
         state.page.put(&id, page);
         self.pages.insert(id.clone(), state);
         self.order.push(id);
+    }
+
+    /// Whether another page has the subdomain of this one.
+    pub(super) fn has_subdomain_of(&self, page: &Page) -> bool {
+        let mut others = self.in_order().filter_map(|other| other.document().ok());
+        others.any(|other| other.id != page.id && other.text("subdomain") == page.text("subdomain"))
     }
 
     /// A page, or the refusal that hides whether it exists elsewhere.

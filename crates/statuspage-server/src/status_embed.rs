@@ -1,23 +1,12 @@
 //! How the status looks inside other pages: one object per page, which is always there.
 
-use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::errors::ApiError;
-use super::fields::{Fields, Given};
-use super::pages::colour;
-use super::routes::{Answer, Call, Reply, Verb};
+use super::fields::Fields;
+use super::records::StatusEmbed;
+use super::request::{Answer, Call, Reply, Verb};
 use super::state::PageState;
-
-/// The configuration.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct StatusEmbed {
-    pub(super) position: String,
-    pub(super) incident_background_color: String,
-    pub(super) incident_text_color: String,
-    pub(super) maintenance_background_color: String,
-    pub(super) maintenance_text_color: String,
-}
 
 impl Default for StatusEmbed {
     fn default() -> Self {
@@ -57,12 +46,7 @@ pub(super) fn route(page: &mut PageState, verb: Verb, call: &Call<'_>) -> Answer
                 ("maintenance_background_color", &mut embed.maintenance_background_color),
                 ("maintenance_text_color", &mut embed.maintenance_text_color),
             ] {
-                if let Given::Value(text) = fields.filled(key) {
-                    match colour(&text) {
-                        Some(colour) => *target = colour,
-                        None => fields.problem(format!("{} is not a colour", super::fields::human(key))),
-                    }
-                }
+                fields.colour(key).keep(target);
             }
             fields.finish()?;
             let rendered = render(page, &document.embed);

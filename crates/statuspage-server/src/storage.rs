@@ -19,7 +19,7 @@ use sqlx::{Connection as _, Sqlite, Transaction};
 use super::errors::ServerError;
 use super::notifications::Added;
 use super::state::{PointChange, State};
-use super::table::Change;
+use super::table::{Change, StoredRow};
 
 /// Where the data of the server lives.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -48,16 +48,6 @@ const SCHEMA: i64 = 1;
 
 /// What SQLite answers while another process holds the file.
 const SQLITE_BUSY: &str = "5";
-
-/// A stored object.
-#[derive(Clone, Debug)]
-pub(super) struct StoredRow {
-    pub(super) page: String,
-    pub(super) kind: String,
-    pub(super) id: String,
-    pub(super) sequence: i64,
-    pub(super) body: String,
-}
 
 /// Where the data is kept.
 #[derive(Debug)]

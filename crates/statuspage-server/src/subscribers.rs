@@ -2,7 +2,6 @@
 
 use axum::http::Uri;
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::errors::ApiError;
@@ -12,38 +11,15 @@ use super::ids::Ids;
 use super::instants::optional_seconds;
 use super::notifications::{Notification, NotificationKind};
 use super::pagination::{ORDINARY, Paging, SUBSCRIBERS};
-use super::routes::{Answer, Call, Reply, Verb};
+use super::records::Subscriber;
+use super::references::unknown_components;
+use super::request::{Answer, Call, Reply, Verb};
 use super::state::PageState;
 use super::vocabulary::{SubscriberMode, SubscriberState};
-use super::{components, instants, subscribers_bulk, telephone};
+use super::{instants, telephone};
 
 /// Quarantined subscribers are removed after this many days.
 const PURGE_DAYS: i64 = 28;
-
-/// A subscriber of a page, or of one incident.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(super) struct Subscriber {
-    pub(super) id: String,
-    /// Set when only one incident is subscribed to.
-    pub(super) incident_id: Option<String>,
-    pub(super) mode: SubscriberMode,
-    pub(super) state: SubscriberState,
-    pub(super) email: Option<String>,
-    pub(super) endpoint: Option<String>,
-    pub(super) phone_number: Option<String>,
-    pub(super) phone_country: Option<String>,
-    /// The number as people write it abroad, which is the same for every way of writing it.
-    #[serde(default)]
-    pub(super) display_phone_number: Option<String>,
-    pub(super) skip_confirmation_notification: bool,
-    /// Empty means everything.
-    pub(super) component_ids: Vec<String>,
-    pub(super) page_access_user_id: Option<String>,
-    pub(super) quarantined_at: Option<Timestamp>,
-    pub(super) purge_at: Option<Timestamp>,
-    pub(super) unsubscribed_at: Option<Timestamp>,
-    pub(super) created_at: Timestamp,
-}
 
 impl Subscriber {
     /// What distinguishes it from others of its channel.
@@ -121,16 +97,6 @@ pub(super) fn route(page: &mut PageState, verb: Verb, path: &[&str], call: &Call
     match (path, verb) {
         ([], Verb::Get) => list(page, call),
         ([], Verb::Post) => create(page, call),
-        (["unsubscribed"], Verb::Get) => unsubscribed(page, call),
-        (["count"], Verb::Get) => subscribers_bulk::count(page, call),
-        (["histogram_by_state"], Verb::Get) => Ok(subscribers_bulk::histogram(page)),
-        (["resend_confirmation"], Verb::Post) => subscribers_bulk::resend_confirmation(page, call),
-        (["unsubscribe"], Verb::Post) => subscribers_bulk::unsubscribe(page, call),
-        (["reactivate"], Verb::Post) => subscribers_bulk::reactivate(page, call),
-        (
-            ["unsubscribed" | "count" | "histogram_by_state" | "resend_confirmation" | "unsubscribe" | "reactivate"],
-            _,
-        ) => Err(ApiError::method_not_allowed()),
         ([id], Verb::Get) => find(page, id).map(|subscriber| Reply::ok(render(subscriber))),
         ([id], Verb::Patch) => update(page, id, call),
         ([id], Verb::Delete) => delete(page, id, call),
@@ -215,7 +181,8 @@ fn matches_text(subscriber: &Subscriber, text: &str) -> bool {
         .any(|contact| contact.to_lowercase().contains(text))
 }
 
-fn unsubscribed(page: &PageState, call: &Call<'_>) -> Answer {
+/// Those who have unsubscribed.
+pub(super) fn unsubscribed(page: &PageState, call: &Call<'_>) -> Answer {
     let gone = page
         .subscribers
         .values()
@@ -357,7 +324,7 @@ fn read_components(page: &PageState, fields: &mut Fields<'_>) -> Vec<String> {
             if list.is_empty() {
                 fields.blank("component_ids");
             }
-            let unknown = components::unknown(page, &list);
+            let unknown = unknown_components(page, &list);
             if !unknown.is_empty() {
                 fields.problem(format!("Components do not exist on this page: {}", unknown.join(", ")));
             }
@@ -386,15 +353,8 @@ pub(super) fn add(page: &mut PageState, subscriber: Subscriber, call: &Call<'_>)
     check_taken(&subscriber, page.subscribers.values())?;
     // Somebody who comes back is no longer among those who left.
     let address = subscriber.address();
-    let former: Vec<String> = page
-        .subscribers
-        .values()
-        .filter(|other| other.mode == subscriber.mode && other.address() == address)
-        .map(|other| other.id.clone())
-        .collect();
-    for id in former {
-        page.subscribers.remove(&id);
-    }
+    page.subscribers
+        .remove_where(|other| other.mode == subscriber.mode && other.address() == address);
     ask_to_confirm(page, &subscriber, call.now);
     page.subscribers.put(&subscriber.id, subscriber.clone());
     Ok(subscriber)
@@ -419,7 +379,7 @@ fn update(page: &mut PageState, id: &str, call: &Call<'_>) -> Answer {
 fn delete(page: &mut PageState, id: &str, call: &Call<'_>) -> Answer {
     let rendered = render(find(page, id)?);
     let quiet = call.switch("skip_unsubscription_notification");
-    subscribers_bulk::leave(page, &[id.to_owned()], quiet, call.now);
+    leave(page, &[id.to_owned()], quiet, call.now);
     Ok(Reply::ok(rendered))
 }
 
@@ -427,6 +387,27 @@ fn resend(page: &mut PageState, id: &str, call: &Call<'_>) -> Answer {
     let subscriber = find(page, id)?.clone();
     ask_to_confirm(page, &subscriber, call.now);
     Ok(Reply::created_empty())
+}
+
+/// Marks subscribers as gone and notes who would have been told.
+pub(super) fn leave(page: &mut PageState, ids: &[String], quiet: bool, now: Timestamp) {
+    for id in ids {
+        if let Some(subscriber) = page.subscribers.edit(id) {
+            subscriber.unsubscribed_at = Some(now);
+        }
+    }
+    if !quiet && !ids.is_empty() {
+        let notification = Notification {
+            at: now,
+            page: page.id.clone(),
+            kind: NotificationKind::Unsubscription,
+            incident: None,
+            update: None,
+            status: None,
+            recipients: ids.to_vec(),
+        };
+        page.notify(notification);
+    }
 }
 
 #[cfg(test)]

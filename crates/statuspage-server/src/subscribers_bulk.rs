@@ -1,14 +1,13 @@
 //! Operations on many subscribers at once, and their numbers.
 
-use jiff::Timestamp;
 use serde_json::{Map, Value};
 
 use super::errors::ApiError;
 use super::fields::{Fields, Given};
-use super::notifications::{Notification, NotificationKind};
-use super::routes::{Answer, Call, Reply};
+use super::records::Subscriber;
+use super::request::{Answer, Call, Reply};
 use super::state::PageState;
-use super::subscribers::{Subscriber, ask_to_confirm, mode_filter, state_filter};
+use super::subscribers::{ask_to_confirm, leave, mode_filter, state_filter};
 use super::vocabulary::{SubscriberMode, SubscriberState};
 
 /// The most subscribers that one request may remove.
@@ -152,33 +151,13 @@ pub(super) fn reactivate(page: &mut PageState, call: &Call<'_>) -> Answer {
     Ok(Reply::created_empty())
 }
 
-/// Marks subscribers as gone and notes who would have been told.
-pub(super) fn leave(page: &mut PageState, ids: &[String], quiet: bool, now: Timestamp) {
-    for id in ids {
-        if let Some(subscriber) = page.subscribers.edit(id) {
-            subscriber.unsubscribed_at = Some(now);
-        }
-    }
-    if !quiet && !ids.is_empty() {
-        let notification = Notification {
-            at: now,
-            page: page.id.clone(),
-            kind: NotificationKind::Unsubscription,
-            incident: None,
-            update: None,
-            status: None,
-            recipients: ids.to_vec(),
-        };
-        page.notify(notification);
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use jiff::Timestamp;
     use serde_json::json;
 
     use super::*;
-    use crate::pages::Page;
+    use crate::records::Page;
     use crate::state::State;
 
     #[test]

@@ -6,6 +6,16 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use jiff::Timestamp;
 use serde::Serialize;
 
+/// One row of the database as it was read.
+#[derive(Clone, Debug)]
+pub(super) struct StoredRow {
+    pub(super) page: String,
+    pub(super) kind: String,
+    pub(super) id: String,
+    pub(super) sequence: i64,
+    pub(super) body: String,
+}
+
 /// One row of the database to write (`body` present) or to delete.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Change {
@@ -94,6 +104,25 @@ impl<T: Clone + Serialize> Table<T> {
         let row = self.rows.get_mut(&sequence)?;
         self.journal.entry(sequence).or_insert_with(|| Some(row.clone()));
         Some(&mut row.value)
+    }
+
+    /// Changes every value that is concerned.
+    pub(super) fn edit_where(&mut self, concerned: impl Fn(&T) -> bool, change: impl Fn(&mut T)) {
+        for (sequence, row) in &mut self.rows {
+            if concerned(&row.value) {
+                self.journal.entry(*sequence).or_insert_with(|| Some(row.clone()));
+                change(&mut row.value);
+            }
+        }
+    }
+
+    /// Removes every value that is to go.
+    pub(super) fn remove_where(&mut self, goes: impl Fn(&T) -> bool) {
+        let gone = self.rows.values().filter(|row| goes(&row.value));
+        let gone: Vec<String> = gone.map(|row| row.id.clone()).collect();
+        for id in gone {
+            self.remove(&id);
+        }
     }
 
     /// Adds a value at the end, or replaces the one with this identifier.

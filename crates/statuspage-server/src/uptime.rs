@@ -5,11 +5,11 @@ use jiff::tz::TimeZone;
 use jiff::{Span, Timestamp};
 use serde_json::{Value, json};
 
-use super::components::Component;
 use super::errors::ApiError;
 use super::instants::seconds;
 use super::layout::Layout;
-use super::routes::{Answer, Call, Reply};
+use super::records::Component;
+use super::request::{Answer, Call, Reply};
 use super::state::PageState;
 use super::vocabulary::ComponentStatus;
 

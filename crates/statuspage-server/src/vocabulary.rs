@@ -92,6 +92,19 @@ words! {
     }
 }
 
+impl ComponentStatus {
+    /// How bad a component in this state makes an incident.
+    pub(super) fn impact(self) -> Impact {
+        match self {
+            Self::Operational => Impact::None,
+            Self::UnderMaintenance => Impact::Maintenance,
+            Self::DegradedPerformance => Impact::Minor,
+            Self::PartialOutage => Impact::Major,
+            Self::MajorOutage => Impact::Critical,
+        }
+    }
+}
+
 words! {
     /// Where the values of a metric come from.
     ProviderType {

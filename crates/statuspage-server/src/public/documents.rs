@@ -4,12 +4,11 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
-use crate::components::Component;
 use crate::errors::ApiError;
-use crate::incident_updates::{self, IncidentUpdate};
-use crate::incidents::{Incident, impact_of};
+use crate::incident_updates;
 use crate::instants::milliseconds_in;
 use crate::layout::{Layout, Row};
+use crate::records::{Component, Incident, IncidentUpdate};
 use crate::state::{PageState, nullable};
 use crate::vocabulary::{ComponentStatus, IncidentStatus};
 
@@ -247,5 +246,5 @@ pub(super) fn roll_up(page: &PageState) -> Value {
         }
         (ComponentStatus::MajorOutage, true) => (worst, "Major System Outage"),
     };
-    json!({"indicator": impact_of(impact).as_str(), "description": description})
+    json!({"indicator": impact.impact().as_str(), "description": description})
 }

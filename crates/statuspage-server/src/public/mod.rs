@@ -11,9 +11,9 @@ use serde_json::{Map, Value, json};
 
 use super::errors::ApiError;
 use super::instants::milliseconds_in;
-use super::routes::{Answer, Call, Reply, Verb};
 use super::state::{PageState, State};
 use super::time_zones;
+use crate::request::{Answer, Call, Reply, Verb};
 use documents::{Feed, View};
 
 /// Where all of it is.

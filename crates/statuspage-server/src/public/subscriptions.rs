@@ -5,13 +5,14 @@ use serde_json::{Map, Value, json};
 use super::about;
 use crate::errors::ApiError;
 use crate::fields::{Fields, Given};
+use crate::incident_subscribers;
 use crate::instants::milliseconds_in;
-use crate::routes::{Answer, Call, Reply};
+use crate::records::Subscriber;
+use crate::references::unknown_components;
+use crate::request::{Answer, Call, Reply};
 use crate::state::PageState;
-use crate::subscribers::{self, Subscriber};
-use crate::subscribers_bulk;
+use crate::subscribers;
 use crate::vocabulary::{SubscriberMode, SubscriberState};
-use crate::{components, incident_subscribers};
 
 /// Adds a subscriber of the page, of some of its components or of one incident.
 pub(super) fn subscribe(page: &mut PageState, call: &Call<'_>) -> Answer {
@@ -24,7 +25,7 @@ pub(super) fn subscribe(page: &mut PageState, call: &Call<'_>) -> Answer {
     };
     let mut component_ids = fields.list("component_ids").value().unwrap_or_default();
     component_ids.extend(fields.filled("component_id").value());
-    if !components::unknown(page, &component_ids).is_empty() {
+    if !unknown_components(page, &component_ids).is_empty() {
         fields.problem("Components do not exist on this page");
     }
     if incident.as_ref().is_some_and(|id| !page.incidents.contains(id)) {
@@ -114,7 +115,7 @@ pub(super) fn unsubscribe(page: &mut PageState, id: Option<&str>, call: &Call<'_
     };
     if page.incident_subscribers.remove(&id).is_none() {
         subscribers::find(page, &id)?;
-        subscribers_bulk::leave(page, &[id], false, call.now);
+        subscribers::leave(page, &[id], false, call.now);
     }
     Ok(Reply::no_content())
 }
