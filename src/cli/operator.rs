@@ -121,7 +121,7 @@ pub fn run(arguments: Arguments, _out: &mut dyn Write) -> Result<Outcome, Failur
         base_url,
         kubeconfig: arguments.kubeconfig,
         context: arguments.context,
-        identity: identity(),
+        identity: identity(|name| std::env::var(name).ok()),
     };
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -136,17 +136,37 @@ pub fn run(arguments: Arguments, _out: &mut dyn Write) -> Result<Outcome, Failur
     })
 }
 
-/// Unique, even when two Pods of different clusters have the same name and one Lease.
-fn identity() -> String {
-    let name = ["POD_NAME", "HOSTNAME"]
-        .iter()
-        .find_map(|variable| std::env::var(variable).ok().filter(|name| !name.is_empty()))
-        .unwrap_or_else(|| "statuspage".to_owned());
-    let suffix = uuid::Uuid::new_v4().simple().to_string();
-    format!("{name}_{}", &suffix[..8])
+/// Unlike that of any other replica, even when two Pods of different clusters have the same name and one Lease. A container
+/// that starts again in its Pod is the same replica: nobody else runs there, so that it need not wait for the end of its own
+/// Lease.
+fn identity(variable: impl Fn(&str) -> Option<String>) -> String {
+    let given = |name| variable(name).filter(|value| !value.is_empty());
+    let name = given("POD_NAME").or_else(|| given("HOSTNAME"));
+    let name = name.unwrap_or_else(|| "statuspage".to_owned());
+    let unique = given("POD_UID").unwrap_or_else(|| uuid::Uuid::new_v4().simple().to_string()[..8].to_owned());
+    format!("{name}_{unique}")
 }
 
 fn seconds(text: &str) -> Result<Duration, String> {
     let seconds: f64 = text.parse().map_err(|_| "it must be a number of seconds".to_owned())?;
     Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_container_that_starts_again_in_its_pod_is_the_same_replica() {
+        let pod = |name: &str| match name {
+            "POD_NAME" => Some("operator-1".to_owned()),
+            "POD_UID" => Some("7f3c".to_owned()),
+            _ => None,
+        };
+        assert_eq!(identity(pod), "operator-1_7f3c");
+        let host = |name: &str| (name == "HOSTNAME").then(|| "laptop".to_owned());
+        assert!(identity(host).starts_with("laptop_"));
+        assert_ne!(identity(host), identity(host), "two processes of one machine");
+        assert!(identity(|_| Some(String::new())).starts_with("statuspage_"));
+    }
 }

@@ -8,6 +8,7 @@
 
 pub mod binding;
 mod interrupt;
+mod observer;
 mod page;
 mod pages_seen;
 mod perform;
@@ -17,6 +18,7 @@ mod store;
 
 pub use crate::clock::Clock;
 pub use interrupt::{Interrupt, Trigger};
+pub use observer::Observer;
 pub use page::{PATIENCE, PageDriver, PageOptions, PassEnd, Pending, Settling, Totals};
 pub use pages_seen::pages_seen;
 pub use recorder::{Conclusion, Expectation, Happening, PendingRecord, Recorder, RemoteWrite};

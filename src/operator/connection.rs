@@ -3,6 +3,8 @@
 use std::path::Path;
 use std::time::Duration;
 
+use axum::http::HeaderValue;
+use axum::http::header::USER_AGENT;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
 
@@ -48,9 +50,18 @@ impl Clients {
 
 /// Finds the cluster: by a kubeconfig and its context if given, else the usual one, else by the service account.
 ///
+/// Requests say that they come from this program; who writes what says its field manager.
+///
 /// # Errors
 /// The kubeconfig cannot be used, or there is none.
 pub(crate) async fn configuration(kubeconfig: Option<&Path>, context: Option<&str>) -> Result<Config, OperatorError> {
+    let mut config = chosen(kubeconfig, context).await?;
+    let agent = HeaderValue::from_static(concat!("statuspage-operator/", env!("CARGO_PKG_VERSION")));
+    config.headers.push((USER_AGENT, agent));
+    Ok(config)
+}
+
+async fn chosen(kubeconfig: Option<&Path>, context: Option<&str>) -> Result<Config, OperatorError> {
     let chosen = KubeConfigOptions {
         context: context.map(str::to_owned),
         ..KubeConfigOptions::default()

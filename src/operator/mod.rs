@@ -33,6 +33,7 @@ pub use api::ApiOptions;
 pub(crate) use connection::configuration;
 pub use error::OperatorError;
 pub use leader::{LeaderOptions, LeaseTimes};
+pub use metrics::{METRICS, Metric, MetricKind, metrics_page};
 
 use connection::Clients;
 use leader::{Elector, Leadership};
@@ -146,7 +147,7 @@ pub async fn run(options: OperatorOptions) -> Result<Ended, OperatorError> {
         log: log.clone(),
     });
     let serving = server.start(api);
-    let monitor = http::Monitor {
+    let sources = metrics::Sources {
         store: store.clone(),
         metrics: Arc::clone(&metrics),
         budgets: Arc::clone(&page_options.budgets),
@@ -154,7 +155,7 @@ pub async fn run(options: OperatorOptions) -> Result<Ended, OperatorError> {
         log: log.clone(),
         api: server,
     };
-    tokio::spawn(http::serve(probes, monitor));
+    tokio::spawn(http::serve(probes, sources));
     if let (Some(log), true) = (&log, options.purge_with_namespace) {
         let client = clients.reader.clone();
         tokio::spawn(purge::with_namespaces(client, log.clone(), Arc::clone(&leadership)));

@@ -10,8 +10,8 @@ use jiff::Timestamp;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use super::metrics::{self, Metrics};
-use crate::driver::{Clock, Interrupt, PageDriver, PageOptions, PassEnd, Recorder, Totals, Trigger};
+use super::metrics::Metrics;
+use crate::driver::{Clock, Interrupt, Observer, PageDriver, PageOptions, PassEnd, Recorder, Trigger};
 use crate::engine::ObjectKey;
 use crate::store::kubernetes::KubernetesStore;
 
@@ -87,20 +87,21 @@ async fn drive(
     mut interrupt: Interrupt,
 ) -> ObjectKey {
     let shared = Arc::new(store.clone());
-    let mut before = Totals::default();
     let mut pause = FIRST_PAUSE;
     loop {
-        let mut driver = PageDriver::new(page.clone(), Arc::clone(&shared), options.clone()).taking_over();
+        let mut driver = PageDriver::new(page.clone(), Arc::clone(&shared), options.clone())
+            .taking_over()
+            .observed_by(Arc::clone(&metrics) as Arc<dyn Observer>);
         if let Some(recorder) = &recorder {
             driver = driver.recorded_by(Arc::clone(recorder));
         }
+        metrics.begun(&page, driver.pending());
         loop {
             tokio::select! {
                 () = store.settled(&page) => {}
                 () = until_stopped(interrupt.clone()) => return page,
             }
             let pass = AssertUnwindSafe(driver.pass(&mut interrupt)).catch_unwind().await;
-            metrics.set(&page, metrics::sum(before, driver.totals()));
             let wake = match pass {
                 Ok(PassEnd::Gone | PassEnd::Stopped) => return page,
                 Ok(PassEnd::Idle(wake)) => wake,
@@ -111,7 +112,6 @@ async fn drive(
         }
         // A new driver knows nothing: it reads everything again, and finds what was under way by its journal.
         metrics.panicked();
-        before = metrics::sum(before, driver.totals());
         tracing::error!(%page, pause = ?pause, "the driver of a page panicked; restarting it after a pause");
         tokio::select! {
             () = tokio::time::sleep(pause) => {}

@@ -109,17 +109,21 @@ fn no_default_is_inside_a_list() {
 }
 
 #[test]
-fn the_page_of_conditions_is_generated() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/conditions.md");
-    let generated = statuspage_operator::api::conditions_page();
-    if std::env::var_os("UPDATE_DOCS").is_some() {
-        std::fs::write(&path, &generated).unwrap();
+fn the_pages_of_conditions_and_metrics_are_generated() {
+    for (name, generated) in [
+        ("conditions.md", statuspage_operator::api::conditions_page()),
+        ("metrics.md", statuspage_operator::operator::metrics_page()),
+    ] {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs").join(name);
+        if std::env::var_os("UPDATE_DOCS").is_some() {
+            std::fs::write(&path, &generated).unwrap();
+        }
+        let there = std::fs::read_to_string(&path).unwrap_or_default();
+        assert!(
+            there == generated,
+            "docs/{name} is not what the code says: UPDATE_DOCS=1 cargo test --test it definitions"
+        );
     }
-    let there = std::fs::read_to_string(&path).unwrap_or_default();
-    assert!(
-        there == generated,
-        "docs/conditions.md is not what the types say: UPDATE_DOCS=1 cargo test --test it definitions"
-    );
 }
 
 #[test]

@@ -9,7 +9,7 @@ use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue, USER_AGENT};
 use super::paging::Bookmark;
 use super::redaction::Credentials;
 use super::transport::HttpTransport;
-use super::{BaseUrl, Budget, Error, Permit, Priority, RequestIds, Token, Transport};
+use super::{BaseUrl, Budget, EndedRequest, Error, Permit, Priority, RequestIds, RequestObserver, Token, Transport};
 use statuspage_clock::Clock;
 
 /// Who asks, unless the program that uses this library says its own name.
@@ -34,6 +34,7 @@ pub struct ClientBuilder {
     timeout: Duration,
     clock: Clock,
     user_agent: HeaderValue,
+    observer: Option<Arc<dyn RequestObserver>>,
 }
 
 impl ClientBuilder {
@@ -73,6 +74,13 @@ impl ClientBuilder {
         self
     }
 
+    /// Tells somebody of every request that has ended.
+    #[must_use]
+    pub fn observer(mut self, observer: Arc<dyn RequestObserver>) -> Self {
+        self.observer = Some(observer);
+        self
+    }
+
     /// Makes the client.
     ///
     /// # Errors
@@ -101,6 +109,7 @@ impl ClientBuilder {
                 credentials: Arc::new(Credentials::new(self.token.iter().map(Token::expose))),
                 timeout: self.timeout,
                 clock: self.clock,
+                observer: self.observer,
                 base_url: self.base_url,
                 fingerprint: self.token.as_ref().map(Token::fingerprint).unwrap_or_default(),
             }),
@@ -134,6 +143,7 @@ pub(super) struct Connection {
     /// How long a whole call may take.
     pub(super) timeout: Duration,
     pub(super) clock: Clock,
+    observer: Option<Arc<dyn RequestObserver>>,
     pub(super) base_url: BaseUrl,
     pub(super) fingerprint: String,
 }
@@ -188,6 +198,7 @@ impl Client {
             timeout: Duration::from_secs(30),
             clock: Clock::default(),
             user_agent: DEFAULT_USER_AGENT,
+            observer: None,
         }
     }
 
@@ -272,6 +283,13 @@ impl Client {
     #[must_use]
     pub fn requests_sent(&self) -> u64 {
         self.sent.load(Ordering::Relaxed)
+    }
+
+    /// Tells whoever wants to know that a request has ended.
+    pub(super) fn observe(&self, request: &EndedRequest) {
+        if let Some(observer) = &self.connection.observer {
+            observer.request_ended(request);
+        }
     }
 
     pub(super) fn count_request(&self) {

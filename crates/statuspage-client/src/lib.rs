@@ -14,6 +14,7 @@ mod client;
 mod error;
 mod error_body;
 mod headers;
+mod observer;
 mod operations;
 mod paging;
 mod public_page;
@@ -34,6 +35,7 @@ pub use budget::{
 };
 pub use client::{Client, ClientBuilder, Trace, install_crypto};
 pub use error::{Error, ErrorClass, RequestIds};
+pub use observer::{EndedRequest, RequestObserver, RequestOutcome};
 pub use operations::{
     AccessGrants, Creatable, Deletable, IncidentView, Operations, Organization, PageHandle, Pages, Postmortems,
     Readable, Resource, Resources, SubscriberQuery, SubscriberSelection, Updatable, UptimeRange,

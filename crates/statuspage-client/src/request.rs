@@ -16,7 +16,9 @@ use super::call::Call;
 use super::error::RequestIds;
 use super::redaction::Credentials;
 use super::reply::{Asked, Reply};
-use super::{Client, Error, Outgoing, TransportError, TransportErrorKind, error_body, headers};
+use super::{
+    Client, EndedRequest, Error, Outgoing, RequestOutcome, TransportError, TransportErrorKind, error_body, headers,
+};
 
 /// Most bytes of a reply that are read; the largest honest one, 1,100 components or 100 long incidents, stays below.
 const REPLY_LIMIT: usize = 64 << 20;
@@ -102,14 +104,26 @@ impl Client {
             request.body = Some(Bytes::from(body.to_string()));
         }
         let method = request.method.clone();
+        let asked = Instant::now();
         let permit = self.permit(&permit_for).await;
         self.count_request();
         self.trace(&RequestIds::default());
         let started = Instant::now();
+        let waited = started.duration_since(asked);
         let outcome = exchange.within(connection.timeout, self, request).await;
         // The slot counts from here on, whatever the outcome.
         drop(permit);
-        let duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let took = started.elapsed();
+        self.observe(&EndedRequest {
+            operation,
+            outcome: match &outcome {
+                Ok(reply) => RequestOutcome::of_status(reply.status),
+                Err(_) => RequestOutcome::NoReply,
+            },
+            waited,
+            took,
+        });
+        let duration_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
         match &outcome {
             Ok(reply) => tracing::debug!(
                 %method, path, status = reply.status, duration_ms, operation,

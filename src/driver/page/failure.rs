@@ -48,7 +48,7 @@ impl<S: Store> PageDriver<S> {
 
     /// A reading failed.
     pub(super) fn read_failed(&mut self, view: &View, what: &ReadWhat, error: &Error) {
-        self.totals.failures += 1;
+        self.count(|totals| totals.failures += 1);
         let text = described(error);
         tracing::info!(page = %self.key, ?what, error = text, "a read failed");
         match error.class() {

@@ -23,13 +23,14 @@ mod step;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::watch;
 
 use crate::api::{Kind, Reason};
 use crate::driver::preview::SupposedPage;
-use crate::driver::{Clock, Interrupt, Recorder, Store, Trigger, View};
+use crate::driver::{Clock, Interrupt, Observer, Recorder, Store, Trigger, View};
 use crate::engine::{
     self, CircuitBreaker, Declaration, FRESH, Failure, ObjectKey, Plan, Read, ReadWhat, SealKey, Spec, Status, Step,
     World,
@@ -112,6 +113,22 @@ pub struct Totals {
     pub store_writes: u64,
 }
 
+impl std::ops::Add for Totals {
+    type Output = Totals;
+
+    fn add(self, other: Totals) -> Totals {
+        Totals {
+            passes: self.passes + other.passes,
+            plans: self.plans + other.plans,
+            requests: self.requests + other.requests,
+            reads: self.reads + other.reads,
+            writes: self.writes + other.writes,
+            failures: self.failures + other.failures,
+            store_writes: self.store_writes + other.store_writes,
+        }
+    }
+}
+
 /// What a driver has still to do in the pass that is under way; nothing between passes.
 #[derive(Clone, Debug, Default)]
 pub struct Pending {
@@ -162,7 +179,8 @@ pub struct PageDriver<S> {
     unfinished: BTreeMap<ReadWhat, (Timestamp, Bookmark)>,
     unsaved: BTreeMap<ObjectKey, UnsavedStatus>,
     seen: HashMap<String, Seen>,
-    has_viewed: bool,
+    /// When this process first saw the declarations.
+    first_view: Option<Timestamp>,
     /// Since when this process acts for one that may have been stopped in the middle of a request.
     took_over: Option<Timestamp>,
     store_away: Option<StoreAway>,
@@ -192,6 +210,7 @@ pub struct PageDriver<S> {
     planning: SignedDuration,
     totals: Totals,
     recorder: Option<Arc<dyn Recorder>>,
+    observer: Option<Arc<dyn Observer>>,
     pending: watch::Sender<Pending>,
     /// What stands in for the page while this driver only finds out what it would do.
     supposed: Option<SupposedPage>,
@@ -224,7 +243,7 @@ impl<S: Store> PageDriver<S> {
             unfinished: BTreeMap::new(),
             unsaved: BTreeMap::new(),
             seen: HashMap::new(),
-            has_viewed: false,
+            first_view: None,
             took_over: None,
             store_away: None,
             seal_key: None,
@@ -245,6 +264,7 @@ impl<S: Store> PageDriver<S> {
             planning: SignedDuration::ZERO,
             totals: Totals::default(),
             recorder: None,
+            observer: None,
             pending: watch::Sender::default(),
             supposed: None,
         }
@@ -254,6 +274,13 @@ impl<S: Store> PageDriver<S> {
     #[must_use]
     pub fn recorded_by(mut self, recorder: Arc<dyn Recorder>) -> Self {
         self.recorder = Some(recorder);
+        self
+    }
+
+    /// The same driver, which tells an observer how it fares.
+    #[must_use]
+    pub fn observed_by(mut self, observer: Arc<dyn Observer>) -> Self {
+        self.observer = Some(observer);
         self
     }
 
@@ -282,6 +309,19 @@ impl<S: Store> PageDriver<S> {
             requests: self.totals.requests + sent,
             ..self.totals
         }
+    }
+
+    /// Moves the figures, and tells whoever wants to know.
+    fn count(&mut self, change: impl FnOnce(&mut Totals)) {
+        change(&mut self.totals);
+        if let Some(observer) = &self.observer {
+            observer.counted(&self.key, self.totals());
+        }
+    }
+
+    /// How long ago something was, by the time of the process.
+    fn since(&self, moment: Timestamp) -> Duration {
+        self.now().duration_since(moment).unsigned_abs()
     }
 
     /// The request budget in use, once the page was reached for.
@@ -314,7 +354,8 @@ impl<S: Store> PageDriver<S> {
     ///
     /// Not cancel safe: let it return, by way of [`super::Trigger::stop`].
     pub async fn pass(&mut self, interrupt: &mut Interrupt) -> PassEnd {
-        self.totals.passes += 1;
+        let began = self.now();
+        self.count(|totals| totals.passes += 1);
         self.fresh_for = FRESH;
         self.rereads.clear();
         if self.recorder.is_some() {
@@ -325,6 +366,9 @@ impl<S: Store> PageDriver<S> {
         self.pending.send_replace(Pending::default());
         if let Err(error) = self.store.settle().await {
             self.store_is_away(&error);
+        }
+        if let Some(observer) = &self.observer {
+            observer.passed(&self.key, self.since(began));
         }
         end
     }
@@ -592,7 +636,7 @@ impl<S: Store> PageDriver<S> {
     }
 
     fn plan(&mut self, view: &View) -> Plan {
-        self.totals.plans += 1;
+        self.count(|totals| totals.plans += 1);
         self.written.clear();
         self.contested_until = None;
         let mut plan = self.planned(view);

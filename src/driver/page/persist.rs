@@ -79,7 +79,7 @@ impl<S: Store> PageDriver<S> {
             .await;
             for ((declaration, changes), results) in batch.iter().zip(results) {
                 for ((step, _), result) in changes.iter().zip(results) {
-                    self.totals.store_writes += 1;
+                    self.count(|totals| totals.store_writes += 1);
                     match result {
                         Ok(()) => {
                             self.store_answered();
@@ -122,7 +122,7 @@ impl<S: Store> PageDriver<S> {
                 _ => None,
             };
             let expected = happening.and_then(|happening| self.expect(declaration, happening));
-            let result = self.store.write(declaration, change.clone()).await;
+            let result = self.timed_write(declaration, change.clone()).await;
             if let Some(expected) = expected {
                 expected.conclude(result.is_ok());
             }
@@ -176,7 +176,7 @@ impl<S: Store> PageDriver<S> {
                 .map(|(declaration, status)| self.write_status(declaration, status));
             let mut away = false;
             for ((declaration, status), (expected, result)) in batch.iter().zip(join_all(writes).await) {
-                self.totals.store_writes += 1;
+                self.count(|totals| totals.store_writes += 1);
                 match (expected, &result) {
                     (Some(expected), Ok(())) => told.push(expected),
                     (Some(expected), Err(_)) => expected.conclude(false),
@@ -192,6 +192,7 @@ impl<S: Store> PageDriver<S> {
                             self.emit_contest_event(declaration);
                         }
                         self.emit_transition_event(declaration, status);
+                        self.observe_arrival(declaration, status);
                     }
                     Err(StoreError::Gone(_)) => {}
                     Err(error @ StoreError::Unavailable { .. }) => {
@@ -223,7 +224,7 @@ impl<S: Store> PageDriver<S> {
     ) -> (Option<Box<dyn Expectation>>, Result<(), StoreError>) {
         let expected = self.expect(declaration, Happening::Status(status));
         let change = StoreChange::Status(Arc::clone(status));
-        let result = self.store.write(declaration, change).await;
+        let result = self.timed_write(declaration, change).await;
         (expected, result)
     }
 
@@ -236,8 +237,33 @@ impl<S: Store> PageDriver<S> {
     }
 
     pub(super) async fn write(&mut self, declaration: &Declaration, change: StoreChange) -> Result<(), StoreError> {
-        self.totals.store_writes += 1;
-        self.store.write(declaration, change).await
+        self.count(|totals| totals.store_writes += 1);
+        self.timed_write(declaration, change).await
+    }
+
+    async fn timed_write(&self, declaration: &Declaration, change: StoreChange) -> Result<(), StoreError> {
+        let began = self.now();
+        let result = self.store.write(declaration, change).await;
+        if let Some(observer) = &self.observer {
+            observer.stored(&result, self.since(began));
+        }
+        result
+    }
+
+    /// Tells how long it took when a status says for the first time that what is declared is on the page. What was declared
+    /// before this process came is not counted: nobody knows since when it waits.
+    fn observe_arrival(&self, declaration: &Declaration, status: &Status) {
+        let Some(observer) = &self.observer else { return };
+        let is_there = |status: &Status| {
+            let ready = engine::find_condition(status.object(), READY);
+            ready.is_some_and(|ready| {
+                ready.status == "True" && ready.observed_generation == Some(declaration.generation)
+            })
+        };
+        let began_here = self.first_view.is_some_and(|first| declaration.spec_seen > first);
+        if began_here && is_there(status) && !is_there(&declaration.stored) {
+            observer.reached_page(declaration.key.kind, self.since(declaration.spec_seen));
+        }
     }
 
     /// Makes what the store may have kept back durable, before a pause.

@@ -59,7 +59,7 @@ impl<S: Store> PageDriver<S> {
         permit: Permit,
         interrupt: &Interrupt,
     ) {
-        self.totals.reads += 1;
+        self.count(|totals| totals.reads += 1);
         let now = self.options.clock.steady();
         if self.is_going_in_circles(&read.what) {
             permit.release_unused();
@@ -89,7 +89,7 @@ impl<S: Store> PageDriver<S> {
             Ok(Some(result)) => result,
             Ok(None) => return self.leave_off(&read.what, began, bookmark),
             Err(_) => {
-                self.totals.failures += 1;
+                self.count(|totals| totals.failures += 1);
                 let message = format!(
                     "no answer within {} s and an incident is waiting; retrying",
                     patience.as_secs()
@@ -311,7 +311,7 @@ impl<S: Store> PageDriver<S> {
                 Ok(())
             }
             Err(error) if matches!(error.class(), ErrorClass::NotFound | ErrorClass::Terminal) => {
-                self.totals.failures += 1;
+                self.count(|totals| totals.failures += 1);
                 self.reached();
                 let mut declarations = view.declarations.iter();
                 let owner = declarations

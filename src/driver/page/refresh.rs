@@ -1,12 +1,13 @@
 //! What a driver looks at before it plans: the store, and how the page is reached.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
 use super::{PageDriver, PageOptions, Seen, described, organization};
 use crate::api::{Kind, Reason};
-use crate::driver::{Access, Store, View};
+use crate::driver::{Access, Observer, Store, View};
 use crate::engine::{self, CircuitBreaker, Declaration, ObjectKey, Plan, REQUEST_LIFE, SealKey, Spec};
 use crate::statuspage::{Client, CollectionKind, Error, Lag, Snapshot};
 
@@ -30,13 +31,14 @@ impl<S: Store> PageDriver<S> {
             self.took_over = None;
             self.seen.values_mut().for_each(|seen| seen.at = now);
         }
+        self.connect(&view, now);
         for declaration in view.declarations.iter_mut().chain(std::iter::once(&mut view.page)) {
             self.add_unsaved(declaration);
             self.note(declaration, now);
         }
         engine::fill_templates(&mut view.declarations, &self.snapshot);
         self.heed_templates(&view, now);
-        self.has_viewed = true;
+        self.first_view.get_or_insert(now);
         let all = || view.declarations.iter().chain(std::iter::once(&view.page));
         // Everything in the view was just seen: with more than that something is gone.
         if self.seen.len() > view.declarations.len() + 1 {
@@ -46,7 +48,6 @@ impl<S: Store> PageDriver<S> {
         }
         self.failures.retain(|key, _| view.get(key).is_some());
         self.unsaved.retain(|key, _| view.get(key).is_some());
-        self.connect(&view, now);
         #[cfg(test)]
         crate::simulation::bugs::distort_view(&mut view);
         Some(view)
@@ -130,7 +131,7 @@ impl<S: Store> PageDriver<S> {
 
     /// Dates what is new about a declaration, and gives it another chance when its owner has touched it.
     fn note(&mut self, declaration: &mut Declaration, now: Timestamp) {
-        let fresh = self.has_viewed;
+        let fresh = self.first_view.is_some();
         if !self.seen.contains_key(&declaration.uid) {
             let seen = Seen {
                 requested_at: declaration.requested_at.clone(),
@@ -262,8 +263,13 @@ impl<S: Store> PageDriver<S> {
             self.read_failures.clear();
             self.unfinished.clear();
             self.totals.requests = self.totals().requests;
+            // Whether it is accepted shows at once, not when the page is read next.
+            if let (Some(_), Some(page)) = (self.page_read_at, self.seen.get_mut(&view.page.uid)) {
+                page.at = now;
+            }
             self.seal_key = Some(SealKey::of_token(&access.token));
-            match client_for(&self.options, access) {
+            let observer = self.observer.clone();
+            match client_for(&self.options, access, observer) {
                 Ok(client) => self.client = Some((fingerprint, client)),
                 Err(error) => {
                     self.client = None;
@@ -291,10 +297,13 @@ impl<S: Store> PageDriver<S> {
     }
 }
 
-fn client_for(options: &PageOptions, access: &Access) -> Result<Client, Error> {
+fn client_for(options: &PageOptions, access: &Access, observer: Option<Arc<dyn Observer>>) -> Result<Client, Error> {
     let mut builder = access.client(&options.budgets);
+    if let Some(observer) = observer {
+        builder = builder.observer(observer);
+    }
     if let Some(transport) = &options.transport {
-        builder = builder.transport(std::sync::Arc::clone(transport));
+        builder = builder.transport(Arc::clone(transport));
     }
     builder.build()
 }

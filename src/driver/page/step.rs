@@ -212,7 +212,7 @@ impl<S: Store> PageDriver<S> {
     }
 
     async fn succeeded(&mut self, view: &View, step: &Step, reply: &Reply) {
-        self.totals.writes += 1;
+        self.count(|totals| totals.writes += 1);
         self.rereads.clear();
         self.reached();
         self.failures.remove(&step.key);
@@ -257,7 +257,7 @@ impl<S: Store> PageDriver<S> {
     }
 
     fn failed(&mut self, view: &View, step: &Step, error: &Error) {
-        self.totals.failures += 1;
+        self.count(|totals| totals.failures += 1);
         let text = described(error);
         tracing::info!(object = %step.key, step = step.summary, error = text, "a request failed");
         let class = error.class();

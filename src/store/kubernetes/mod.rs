@@ -19,11 +19,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use kube::Client;
 
 use crate::api::Kind;
 use crate::driver::{Access, Event, Store, StoreChange, StoreError, Trigger, View};
-use crate::engine::{self, Declaration, ObjectKey, READY, Spec, Status};
+use crate::engine::{self, Declaration, ObjectKey, READY, STALLED, Spec, Status};
 use crate::statuspage::BaseUrl;
 
 use events::Events;
@@ -86,6 +87,8 @@ pub struct KindCount {
     pub ready: u64,
     /// All others.
     pub not_ready: u64,
+    /// How long the one that waits longest has not been as declared, those left out that wait for their owner.
+    pub oldest_pending: Duration,
 }
 
 impl KubernetesStore {
@@ -201,15 +204,22 @@ impl KubernetesStore {
         }
     }
 
-    /// Declarations by kind.
-    pub fn counts(&self) -> BTreeMap<Kind, KindCount> {
+    /// Declarations by kind, as they stand at this time.
+    pub fn counts(&self, now: Timestamp) -> BTreeMap<Kind, KindCount> {
         let mut counts: BTreeMap<Kind, KindCount> = BTreeMap::new();
         for (key, object) in self.shared.cache().objects() {
             let count = counts.entry(key.kind).or_default();
-            let ready = engine::find_condition(object.status.object(), READY);
-            match ready.is_some_and(|condition| condition.status == "True") {
-                true => count.ready += 1,
-                false => count.not_ready += 1,
+            let condition = |kind| engine::find_condition(object.status.object(), kind);
+            let ready = condition(READY);
+            if ready.is_some_and(|condition| condition.status == "True") {
+                count.ready += 1;
+                continue;
+            }
+            count.not_ready += 1;
+            if condition(STALLED).is_none() {
+                let since = ready.map_or(object.created, |ready| ready.last_transition_time.0);
+                let pending = Duration::try_from(now.duration_since(since)).unwrap_or_default();
+                count.oldest_pending = count.oldest_pending.max(pending);
             }
         }
         counts

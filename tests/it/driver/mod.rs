@@ -6,6 +6,7 @@ mod drift;
 mod failures;
 mod figures;
 mod long_lists;
+mod observed;
 mod pages;
 mod people;
 mod pressure;

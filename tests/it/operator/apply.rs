@@ -23,6 +23,33 @@ fn example(namespace: &str) -> String {
         .replace("REPLACE-WITH-YOUR-API-TOKEN", TOKEN)
 }
 
+/// The managers of an object that have written something.
+async fn managers(stage: &Stage, object: &str) -> Vec<String> {
+    let path = "jsonpath={range .metadata.managedFields[*]}{.manager}{\"\\n\"}{end}";
+    let printed = stage
+        .kubectl(&["get", object, "--show-managed-fields", "-o", path])
+        .await;
+    let mut managers: Vec<String> = printed.lines().map(str::to_owned).collect();
+    managers.sort();
+    managers.dedup();
+    managers
+}
+
+#[tokio::test]
+async fn what_the_operator_writes_bears_its_name() {
+    let stage = Stage::set().await;
+    let lease = ["--leader-elect", "--lease-namespace", stage.namespace.as_str()];
+    let _operator = stage.operator("operator", &lease).await;
+    stage.apply_page().await;
+    stage.apply(&component("api", "")).await;
+    stage.all_ready(Kind::Component, 1, SOON).await;
+    let component = managers(&stage, "component.statuspage-operator.io/api").await;
+    assert_eq!(component, ["kubectl-client-side-apply", "statuspage-operator"]);
+    for lease in ["lease/statuspage-operator", "lease/statuspage-operator-requests"] {
+        assert_eq!(managers(&stage, lease).await, ["statuspage-operator"], "{lease}");
+    }
+}
+
 #[tokio::test]
 async fn the_example_is_applied_stays_quiet_and_is_deleted() {
     let stage = Stage::set().await;

@@ -109,6 +109,33 @@ async fn of_two_replicas_one_acts_and_the_other_takes_over() {
     complete(&stage).await;
 }
 
+#[tokio::test]
+async fn a_container_that_starts_again_in_its_pod_does_not_wait_for_its_own_lease() {
+    let stage = Stage::set().await;
+    // Nobody else could take it over within the time of this test.
+    let lease = [
+        "--leader-elect",
+        "--lease-duration=3600",
+        "--lease-namespace",
+        stage.namespace.as_str(),
+    ];
+    let first = stage.operator_in_pod("first", "operator-0", &lease).await;
+    eventually("it leads", LIMIT, async || {
+        leads(&first).await.then_some(()).ok_or_else(String::new)
+    })
+    .await;
+    first.signal("KILL");
+    first.ended().await;
+    let again = stage.operator_in_pod("again", "operator-0", &lease).await;
+    eventually("it leads again", LIMIT, async || {
+        leads(&again).await.then_some(()).ok_or_else(String::new)
+    })
+    .await;
+    let other = stage.operator_in_pod("other", "operator-1", &lease).await;
+    other.ready().await;
+    assert!(!leads(&other).await);
+}
+
 async fn leads(operator: &Operator) -> bool {
     operator.figure("statuspage_leader").await > 0.0
 }

@@ -40,7 +40,7 @@ async fn what_a_declaration_costs_in_memory() {
     let begun = Instant::now();
     full.ready().await;
     let listing = begun.elapsed();
-    assert_eq!(full.figure("statuspage_declarations").await as usize, COUNT);
+    assert_eq!(full.figure("statuspage_cached_declarations").await as usize, COUNT);
     let (listed, watched) = (resident(&full) - before, resident(&empty).saturating_sub(before));
     eprintln!(
         "{COUNT} declarations made in {filling:?} and listed in {listing:?}: {} KiB after a list, {} KiB after watching them come, over {} KiB",

@@ -10,6 +10,7 @@ mod ends;
 mod http_api;
 mod image;
 mod memory;
+mod metrics;
 mod recorded;
 mod restore;
 mod tenancy;
@@ -135,6 +136,17 @@ impl Stage {
         ];
         let arguments = [&own, arguments].concat();
         Operator::start(&self.warden, name, kubeconfig, &arguments).await
+    }
+
+    /// Starts an operator as the container of a Pod, which sees this namespace only.
+    pub async fn operator_in_pod(&self, name: &str, pod: &str, more: &[&str]) -> Operator {
+        let kubeconfig = self.control_plane.kubeconfig_path().display();
+        let environment = format!("export KUBECONFIG='{kubeconfig}' POD_NAME='{pod}' POD_UID='uid-of-{pod}'");
+        let watched = ["--watch-namespace", self.namespace.as_str()];
+        let own = ["operator", "--probe-listen", "127.0.0.1:0", "--http-listen", "127.0.0.1:0"];
+        let program = [env!("CARGO_BIN_EXE_statuspage"), "--color", "never"];
+        let command = [&program[..], &own, &watched, more].concat();
+        Operator::run(&self.warden, name, &environment, &command).await
     }
 
     pub fn warden(&self) -> &Warden {
