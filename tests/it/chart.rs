@@ -205,8 +205,8 @@ async fn the_http_api_and_the_event_log_are_set_up_by_values() {
         assert!(arguments.contains(expected), "{expected}: {arguments}");
     }
     assert!(!arguments.contains("max-"), "{arguments}");
-    let url = &container_of["env"][2];
-    assert_eq!(url["name"], "STATUSPAGE_EVENTS");
+    let variables = container_of["env"].as_sequence().unwrap();
+    let url = variables.iter().find(|one| one["name"] == "STATUSPAGE_EVENTS").unwrap();
     assert_eq!(url["valueFrom"]["secretKeyRef"]["name"], "database");
     let named = |list: &Value| -> Vec<String> {
         let list = list.as_sequence().unwrap().iter();
