@@ -143,7 +143,13 @@ impl Stage {
         let kubeconfig = self.control_plane.kubeconfig_path().display();
         let environment = format!("export KUBECONFIG='{kubeconfig}' POD_NAME='{pod}' POD_UID='uid-of-{pod}'");
         let watched = ["--watch-namespace", self.namespace.as_str()];
-        let own = ["operator", "--probe-listen", "127.0.0.1:0", "--http-listen", "127.0.0.1:0"];
+        let own = [
+            "operator",
+            "--probe-listen",
+            "127.0.0.1:0",
+            "--http-listen",
+            "127.0.0.1:0",
+        ];
         let program = [env!("CARGO_BIN_EXE_statuspage"), "--color", "never"];
         let command = [&program[..], &own, &watched, more].concat();
         Operator::run(&self.warden, name, &environment, &command).await
