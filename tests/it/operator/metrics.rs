@@ -67,6 +67,9 @@ async fn a_scrape_is_what_the_catalogue_says_and_a_standby_tells_of_itself_only(
     stage.apply_page().await;
     stage.apply(&components(2)).await;
     stage.all_ready(Kind::Component, 2, SOON).await;
+    // What is declared while the operator watches is timed, what it finds when it starts is not.
+    stage.apply(&components(3)).await;
+    stage.all_ready(Kind::Component, 3, SOON).await;
     // The pass may still be under way when its last status is there.
     eventually("a pass that has ended", SOON, async || {
         let ended = leader.figure("statuspage_pass_duration_seconds_count").await;
@@ -100,7 +103,7 @@ async fn a_scrape_is_what_the_catalogue_says_and_a_standby_tells_of_itself_only(
             metric.name
         );
     }
-    assert_eq!(standby.figure("statuspage_cached_declarations").await, 3.0);
+    assert_eq!(standby.figure("statuspage_cached_declarations").await, 4.0);
     leader.signal("TERM");
     leader.ended_in_order().await;
     eventually("the standby leads", SOON, async || {
