@@ -3,11 +3,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use sqlx::Row;
+use sqlx::FromRow;
+use sqlx::any::AnyRow;
 
 use super::AuditError;
 use super::event::{kind_of, read_traits};
-use super::statement::{Statement, table};
+use super::statement::{Sql, table, within};
 use super::store::EventStore;
 use super::value::{TraitType, TraitValue};
 use super::view::View;
@@ -23,15 +24,13 @@ impl EventStore {
     /// # Errors
     /// The database fails.
     pub async fn tenants(&self) -> Result<Vec<String>, AuditError> {
-        let rows = sqlx::query(
+        let names = sqlx::query_scalar(
             "WITH RECURSIVE jump(tenant) AS (SELECT MIN(tenant) FROM tenant_types UNION ALL \
              SELECT (SELECT MIN(t.tenant) FROM tenant_types t WHERE t.tenant > jump.tenant) FROM jump \
              WHERE jump.tenant IS NOT NULL) \
              SELECT w.word FROM jump JOIN words w ON w.id = jump.tenant WHERE w.word <> '' ORDER BY w.word",
-        )
-        .fetch_all(&self.pool)
-        .await?;
-        rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
+        );
+        Ok(names.fetch_all(&self.pool).await?)
     }
 
     /// The namespaces of which there are events, with the kinds that they are about.
@@ -52,15 +51,11 @@ impl EventStore {
 
     /// The types of which these tenants have events: id of the tenant, id of the type, number of events.
     async fn types_of(&self, tenants: Option<&[i64]>) -> Result<Vec<(i64, i64, i64)>, AuditError> {
-        let mut statement = Statement::default();
-        statement.push("SELECT t.tenant, t.event_type, t.events FROM tenant_types t WHERE 1 = 1");
+        let mut sql = Sql::new("SELECT t.tenant, t.event_type, t.events FROM tenant_types t WHERE 1 = 1");
         if let Some(tenants) = tenants {
-            statement.within("t.tenant", tenants);
+            within(&mut sql, "t.tenant", tenants);
         }
-        let rows = statement.query().fetch_all(&self.pool).await?;
-        rows.iter()
-            .map(|row| Ok((row.try_get(0)?, row.try_get(1)?, row.try_get(2)?)))
-            .collect()
+        self.rows(sql).await
     }
 
     /// The ids of types that may be seen of some of these tenants.
@@ -114,15 +109,13 @@ impl EventStore {
         let Some(event_type) = self.word(event_type).await? else {
             return Ok(Vec::new());
         };
-        let mut statement = Statement::default();
-        statement.push("SELECT DISTINCT t.name, t.kind FROM tenant_traits t WHERE t.event_type = ");
-        statement.integer(event_type);
-        statement.within("t.tenant", &tenants);
+        let mut sql = Sql::new("SELECT DISTINCT t.name, t.kind FROM tenant_traits t WHERE t.event_type = ");
+        within(sql.push_bind(event_type), "t.tenant", &tenants);
+        let rows: Vec<(i64, String)> = self.rows(sql).await?;
         let mut found = BTreeSet::new();
-        for row in statement.query().fetch_all(&self.pool).await? {
-            let kind: String = row.try_get(1)?;
+        for (name, kind) in rows {
             if let Some(kind) = TraitType::parse(&kind) {
-                found.insert((kind, self.spelled(row.try_get(0)?).await?));
+                found.insert((kind, self.spelled(name).await?));
             }
         }
         Ok(found.into_iter().map(|(kind, name)| (name, kind)).collect())
@@ -148,7 +141,7 @@ impl EventStore {
         };
         found.sort_by(|one, other| {
             let by_type = one.kind().cmp(&other.kind());
-            by_type.then_with(|| one.compare(other).unwrap_or(std::cmp::Ordering::Equal))
+            by_type.then_with(|| one.partial_cmp(other).unwrap_or(std::cmp::Ordering::Equal))
         });
         found.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
         Ok(found)
@@ -164,28 +157,17 @@ impl EventStore {
         let Some(id) = self.word(event_type).await? else {
             return Ok(Vec::new());
         };
-        let mut statement = Statement::default();
-        statement.push("SELECT e.tenant, e.traits FROM events e WHERE e.event_type = ");
-        statement.integer(id);
-        statement.within("e.tenant", tenants);
+        let mut sql = Sql::new("SELECT e.tenant, e.traits FROM events e WHERE e.event_type = ");
+        within(sql.push_bind(id), "e.tenant", tenants);
+        let rows: Vec<(i64, String)> = self.rows(sql).await?;
         let mut found = Vec::new();
-        for row in statement.query().fetch_all(&self.pool).await? {
-            let tenant = self.spelled(row.try_get(0)?).await?;
-            let traits: String = row.try_get(1)?;
+        for (tenant, traits) in rows {
             let traits = read_traits(&traits);
-            let text = |name: &str| {
-                traits
-                    .iter()
-                    .find(|known| known.name == name)
-                    .map(|known| known.value.to_string())
-            };
-            if view.admits(&tenant, event_type, text("page").as_deref()) {
-                found.extend(
-                    traits
-                        .into_iter()
-                        .filter(|known| known.name == name)
-                        .map(|known| known.value),
-                );
+            let page = traits.iter().find(|known| known.name == "page");
+            let page = page.map(|known| known.value.to_string());
+            if view.admits(&self.spelled(tenant).await?, event_type, page.as_deref()) {
+                let named = traits.into_iter().filter(|known| known.name == name);
+                found.extend(named.map(|known| known.value));
             }
         }
         Ok(found)
@@ -204,23 +186,28 @@ impl EventStore {
         let mut found = Vec::new();
         for kind in TraitType::ALL {
             let left = i64::from(limit) - i64::try_from(found.len()).unwrap_or(i64::MAX);
-            let mut statement = Statement::default();
-            statement.push(&format!("SELECT t.value FROM {} t WHERE t.name = ", table(kind)));
-            statement.integer(name);
-            statement.within("t.tenant", tenants);
-            statement.push(" AND t.event_type = ");
-            statement.integer(event_type);
-            statement.push(" LIMIT ");
-            statement.integer(left.max(0));
-            for row in statement.query().fetch_all(&self.pool).await? {
-                found.push(match kind {
-                    TraitType::String => TraitValue::String(row.try_get(0)?),
-                    TraitType::Integer => TraitValue::Integer(row.try_get(0)?),
-                    TraitType::Float => TraitValue::Float(row.try_get(0)?),
-                    TraitType::Datetime => TraitValue::Datetime(super::read::microseconds(row.try_get(0)?)),
-                });
+            let mut sql = Sql::new(format!("SELECT t.value FROM {} t WHERE t.name = ", table(kind)));
+            within(sql.push_bind(name), "t.tenant", tenants);
+            sql.push(" AND t.event_type = ").push_bind(event_type);
+            sql.push(" LIMIT ").push_bind(left.max(0));
+            match kind {
+                TraitType::String => found.extend(self.values(sql, TraitValue::String).await?),
+                TraitType::Integer => found.extend(self.values(sql, TraitValue::Integer).await?),
+                TraitType::Float => found.extend(self.values(sql, TraitValue::Float).await?),
+                TraitType::Datetime => {
+                    let at = |since: i64| TraitValue::Datetime(super::read::microseconds(since));
+                    found.extend(self.values(sql, at).await?);
+                }
             }
         }
         Ok(found)
+    }
+
+    async fn values<T>(&self, sql: Sql, value: fn(T) -> TraitValue) -> Result<Vec<TraitValue>, AuditError>
+    where
+        (T,): for<'r> FromRow<'r, AnyRow> + Send + Unpin,
+    {
+        let values: Vec<(T,)> = self.rows(sql).await?;
+        Ok(values.into_iter().map(|(one,)| value(one)).collect())
     }
 }

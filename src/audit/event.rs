@@ -1,6 +1,8 @@
 //! One event: what happened, when, to whom, with which traits.
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Value, json};
 
 use super::value::{TraitType, TraitValue, read_time, write_time};
@@ -13,7 +15,8 @@ pub const TEXT_LIMIT: usize = 255;
 pub const UNKNOWN: &str = "unknown";
 
 /// A named, typed value of an event.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(into = "WrittenTrait", try_from = "WrittenTrait")]
 pub struct Trait {
     /// Its name, such as `page`.
     pub name: String,
@@ -21,18 +24,55 @@ pub struct Trait {
     pub value: TraitValue,
 }
 
-/// One event.
-#[derive(Clone, Debug, PartialEq)]
+/// One thing that is known of an event.
+#[derive(Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "Trait")]
+pub(crate) struct WrittenTrait {
+    /// Its name.
+    name: String,
+    /// The type of its value.
+    r#type: TraitType,
+    /// Its value as text.
+    value: String,
+}
+
+impl From<Trait> for WrittenTrait {
+    fn from(known: Trait) -> Self {
+        WrittenTrait {
+            r#type: known.value.kind(),
+            value: known.value.to_string(),
+            name: known.name,
+        }
+    }
+}
+
+impl TryFrom<WrittenTrait> for Trait {
+    type Error = &'static str;
+
+    fn try_from(written: WrittenTrait) -> Result<Self, Self::Error> {
+        let value = written.r#type.read(&written.value).ok_or("no value of this type")?;
+        let name = written.name;
+        Ok(Trait { name, value })
+    }
+}
+
+/// Something that happened.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "Event")]
 pub struct AuditEvent {
     /// Unique. A second event of the same id is the same event and is not stored again.
     pub message_id: String,
     /// What happened, such as `component.create`.
     pub event_type: String,
-    /// When, kept to the microsecond.
+    /// When, in UTC without a zone, to the microsecond.
+    #[serde(serialize_with = "write_at", deserialize_with = "read_at")]
+    #[schemars(with = "String")]
     pub generated: Timestamp,
     /// The namespace that owns it; none for what belongs to the whole installation.
+    #[serde(skip)]
     pub tenant: Option<String>,
     /// Typed values, by which events are found. One per name and type.
+    #[schemars(with = "Vec<WrittenTrait>")]
     pub traits: Vec<Trait>,
     /// Everything else, without secrets.
     pub raw: Value,
@@ -119,56 +159,29 @@ impl AuditEvent {
     }
 
     pub(super) fn sort_traits(&mut self) {
-        self.traits
-            .sort_by(|one, other| (&one.name, one.value.kind()).cmp(&(&other.name, other.value.kind())));
+        sort(&mut self.traits);
     }
 
     /// As the events API shows it.
     pub fn to_json(&self) -> Value {
-        let traits: Vec<Value> = self
-            .traits
-            .iter()
-            .map(|known| {
-                json!({
-                    "name": known.name,
-                    "type": known.value.kind().as_str(),
-                    "value": known.value.to_string(),
-                })
-            })
-            .collect();
-        json!({
-            "message_id": self.message_id,
-            "event_type": self.event_type,
-            "generated": write_time(self.generated),
-            "traits": traits,
-            "raw": self.raw,
-        })
+        serde_json::to_value(self).unwrap_or_default()
     }
 
     /// Reads what [`AuditEvent::to_json`] writes. The tenant is its `namespace`.
     pub fn from_json(document: &Value) -> Option<Self> {
-        let text = |value: &Value, name: &str| value.get(name)?.as_str().map(str::to_owned);
-        let mut traits = Vec::new();
-        for known in document.get("traits")?.as_array()? {
-            let kind = TraitType::parse(&text(known, "type")?)?;
-            traits.push(Trait {
-                name: text(known, "name")?,
-                value: kind.read(&text(known, "value")?)?,
-            });
-        }
-        let tenant = traits
-            .iter()
-            .find(|known| known.name == "namespace")
-            .map(|known| known.value.to_string());
-        Some(AuditEvent {
-            message_id: text(document, "message_id")?,
-            event_type: text(document, "event_type")?,
-            generated: read_time(&text(document, "generated")?)?,
-            tenant,
-            traits,
-            raw: document.get("raw")?.clone(),
-        })
+        let mut event = AuditEvent::deserialize(document).ok()?;
+        event.tenant = event.get("namespace");
+        Some(event)
     }
+}
+
+fn write_at<S: Serializer>(at: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&write_time(*at))
+}
+
+fn read_at<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Timestamp, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    read_time(&text).ok_or_else(|| serde::de::Error::custom("no time"))
 }
 
 /// The traits of an event as the store keeps them beside it, so that it is shown without looking elsewhere.
@@ -183,15 +196,17 @@ pub(super) fn write_traits(traits: &[Trait]) -> String {
 /// Reads [`write_traits`], in order.
 pub(super) fn read_traits(text: &str) -> Vec<Trait> {
     let all: Vec<(String, String, Value)> = serde_json::from_str(text).unwrap_or_default();
-    let mut traits: Vec<Trait> = all
-        .into_iter()
-        .filter_map(|(name, kind, value)| {
-            let value = TraitValue::from_stored(&kind, &value)?;
-            Some(Trait { name, value })
-        })
-        .collect();
-    traits.sort_by(|one, other| (&one.name, one.value.kind()).cmp(&(&other.name, other.value.kind())));
+    let traits = all.into_iter().filter_map(|(name, kind, value)| {
+        let value = TraitValue::from_stored(&kind, &value)?;
+        Some(Trait { name, value })
+    });
+    let mut traits: Vec<Trait> = traits.collect();
+    sort(&mut traits);
     traits
+}
+
+fn sort(traits: &mut [Trait]) {
+    traits.sort_by(|one, other| (&one.name, one.value.kind()).cmp(&(&other.name, other.value.kind())));
 }
 
 /// The kind in event types.

@@ -1,5 +1,7 @@
 //! What is asked of the event log.
 
+use std::cmp::Ordering;
+
 use jiff::Timestamp;
 
 use super::event::AuditEvent;
@@ -53,16 +55,13 @@ impl Operator {
 
     /// True when `value` compares so with `other`. Values of two types never do.
     fn holds(self, value: &TraitValue, other: &TraitValue) -> bool {
-        let Some(order) = value.compare(other) else {
-            return false;
-        };
         match self {
-            Operator::Less => order.is_lt(),
-            Operator::LessOrEqual => order.is_le(),
-            Operator::Equal => order.is_eq(),
-            Operator::NotEqual => order.is_ne(),
-            Operator::GreaterOrEqual => order.is_ge(),
-            Operator::Greater => order.is_gt(),
+            Operator::Less => value < other,
+            Operator::LessOrEqual => value <= other,
+            Operator::Equal => value.partial_cmp(other).is_some_and(Ordering::is_eq),
+            Operator::NotEqual => value.partial_cmp(other).is_some_and(Ordering::is_ne),
+            Operator::GreaterOrEqual => value >= other,
+            Operator::Greater => value > other,
         }
     }
 

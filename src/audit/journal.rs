@@ -16,6 +16,7 @@ use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::event::AuditEvent;
@@ -28,7 +29,7 @@ const REWRITE_AT: u64 = 4 << 20;
 
 /// What makes two tellings of something that is written to the store the same: a write that was interrupted is tried
 /// again, and is told once.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(super) struct Telling {
     /// What is written: an object, and which part of it.
     pub(super) subject: String,
@@ -142,7 +143,7 @@ impl Journal {
                     if let Some(entry) = journal.outstanding.get_mut(&number) {
                         entry.in_file = true;
                     }
-                    events.insert(id, (event, Telling::read(&document), known));
+                    events.insert(id, (event, Telling::deserialize(&document).ok(), known));
                 }
             }
         }
@@ -184,11 +185,8 @@ impl Journal {
 
     /// Notes what is about to happen. In the hands of the operating system it survives the process.
     pub(super) fn expect(&mut self, event: &AuditEvent, telling: Option<&Telling>) -> io::Result<()> {
-        let mut document = json!({"begun": event.to_json()});
-        if let (Some(telling), Value::Object(line)) = (telling, &mut document) {
-            line.insert("subject".to_owned(), Value::from(telling.subject.as_str()));
-            line.insert("content".to_owned(), Value::from(telling.content.as_str()));
-        }
+        let mut document = telling.map_or(json!({}), |telling| json!(telling));
+        document["begun"] = event.to_json();
         self.append(&event.message_id, format!("{document}\n"))
     }
 
@@ -395,16 +393,6 @@ impl Journal {
             entry.in_file = true;
         }
         Ok(())
-    }
-}
-
-impl Telling {
-    fn read(line: &Value) -> Option<Self> {
-        let text = |name: &str| line.get(name)?.as_str().map(str::to_owned);
-        Some(Telling {
-            subject: text("subject")?,
-            content: text("content")?,
-        })
     }
 }
 

@@ -8,7 +8,8 @@
 
 use super::event::AuditEvent;
 use super::filter::{Filter, Operator, SortKey, TraitFilter};
-use super::statement::{Bind, Statement, table};
+use super::statement::{Sql, table, within};
+use super::value::TraitValue;
 
 /// What is read of an event.
 pub(super) const COLUMNS: &str = "e.sequence, e.message_id, e.event_type, e.generated, e.tenant, e.traits, e.raw";
@@ -49,7 +50,7 @@ pub(super) enum Source {
 /// A bound of a walk: the first key of the order, and whether it is part of the walk.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Bound {
-    pub(super) key: Bind,
+    pub(super) key: TraitValue,
     pub(super) inclusive: bool,
 }
 
@@ -134,97 +135,82 @@ impl Question<'_> {
     }
 
     /// Counts the rows that reading a source would walk, up to a bound.
-    pub(super) fn count(&self, source: Source, bound: i64) -> Statement {
-        let mut statement = Statement::default();
-        statement.push("SELECT COUNT(*) FROM (SELECT 1 AS one");
-        self.walk(&mut statement, source, &self.bounds(), "");
-        statement.push(" LIMIT ");
-        statement.integer(bound);
-        statement.push(") AS counted");
-        statement
+    pub(super) fn count(&self, source: Source, bound: i64) -> Sql {
+        let mut sql = Sql::new("SELECT COUNT(*) FROM (SELECT 1 AS one");
+        self.walk(&mut sql, source, &self.bounds(), "");
+        sql.push(" LIMIT ").push_bind(bound).push(") AS counted");
+        sql
     }
 
-    /// Counts the same, and how many of those rows are of the types and the time that are asked for; none where a source
-    /// does not tell.
-    pub(super) fn count_matching(&self, source: Source, bound: i64) -> Option<Statement> {
-        let Source::Trait(_) = source else { return None };
+    /// Counts the same of a trait, and how many of those rows are of the types and the time that are asked for.
+    pub(super) fn count_matching(&self, source: Source, bound: i64) -> Sql {
         let table = table_of(source);
-        let mut statement = Statement::default();
-        statement.push("SELECT COUNT(*), COALESCE(SUM(hit), 0) FROM (SELECT CASE WHEN 1 = 1");
+        let mut sql = Sql::new("SELECT COUNT(*), COALESCE(SUM(hit), 0) FROM (SELECT CASE WHEN 1 = 1");
         if let Some(types) = &self.types {
-            statement.within(&format!("{table}.event_type"), types);
+            within(&mut sql, &format!("{table}.event_type"), types);
         }
-        self.time(&mut statement, table);
-        statement.push(" THEN 1 ELSE 0 END AS hit");
-        self.walk(&mut statement, source, &self.bounds(), "");
-        statement.push(" LIMIT ");
-        statement.integer(bound);
-        statement.push(") AS counted");
-        Some(statement)
+        self.time(&mut sql, table);
+        sql.push(" THEN 1 ELSE 0 END AS hit");
+        self.walk(&mut sql, source, &self.bounds(), "");
+        sql.push(" LIMIT ").push_bind(bound).push(") AS counted");
+        sql
     }
 
     /// The key of the row that is so many rows into a source.
-    pub(super) fn end_of_window(&self, source: Source, bounds: &Bounds, rows: i64) -> Statement {
+    pub(super) fn end_of_window(&self, source: Source, bounds: &Bounds, rows: i64) -> Sql {
         let key = self.key(source);
-        let mut statement = Statement::default();
-        statement.push(&format!("SELECT {key}"));
-        self.walk(&mut statement, source, bounds, "");
-        statement.push(&format!(" ORDER BY {key}"));
-        statement.push(if self.is_descending() { " DESC" } else { "" });
-        statement.push(" LIMIT 1 OFFSET ");
-        statement.integer(rows);
-        statement
+        let mut sql = Sql::new(format!("SELECT {key}"));
+        self.walk(&mut sql, source, bounds, "");
+        sql.push(format_args!(" ORDER BY {key}"));
+        sql.push(if self.is_descending() { " DESC" } else { "" });
+        sql.push(" LIMIT 1 OFFSET ").push_bind(rows);
+        sql
     }
 
     /// The events of a part of a source, in the order asked; their bodies are left out where most may not match.
-    pub(super) fn events(&self, source: Source, bounds: &Bounds, limit: Option<u32>) -> Statement {
+    pub(super) fn events(&self, source: Source, bounds: &Bounds, limit: Option<u32>) -> Sql {
         let decided = self.is_decided(source);
-        let mut statement = Statement::default();
-        statement.push("SELECT ");
-        statement.push(if decided { COLUMNS } else { COLUMNS_TO_DECIDE });
+        let mut sql = Sql::new("SELECT ");
+        sql.push(if decided { COLUMNS } else { COLUMNS_TO_DECIDE });
         // CROSS JOIN keeps SQLite from beginning at the events.
-        self.walk(&mut statement, source, bounds, " CROSS JOIN events e");
+        self.walk(&mut sql, source, bounds, " CROSS JOIN events e");
         if let Source::Trait(_) = source {
-            statement.push(" AND e.sequence = t.event");
+            sql.push(" AND e.sequence = t.event");
         }
         let table = table_of(source);
         // Behind an expression no other index is chosen for it.
         if let (Some(types), true) = (&self.types, source != Source::Type) {
-            statement.within(&format!("+{table}.event_type"), types);
+            within(&mut sql, &format!("+{table}.event_type"), types);
         }
         if let (Some(tenants), Source::Time | Source::Ids | Source::Id) = (&self.tenants, source) {
-            statement.within("+e.tenant", tenants);
+            within(&mut sql, "+e.tenant", tenants);
         }
         if !self.is_bounded_by_key(source) || source == Source::Ids {
-            self.time(&mut statement, table);
+            self.time(&mut sql, table);
         }
-        self.after_marker(&mut statement, table);
+        self.after_marker(&mut sql, table);
         for (position, sort) in self.filter.order().iter().enumerate() {
-            statement.push(if position > 0 { ", " } else { " ORDER BY " });
-            statement.push(&column(sort.key, table));
-            statement.push(if sort.descending { " DESC" } else { "" });
+            sql.push(if position > 0 { ", " } else { " ORDER BY " });
+            sql.push(column(sort.key, table));
+            sql.push(if sort.descending { " DESC" } else { "" });
         }
         if let (Some(limit), true) = (limit, decided) {
-            statement.push(" LIMIT ");
-            statement.integer(i64::from(limit));
+            sql.push(" LIMIT ").push_bind(i64::from(limit));
         }
-        statement
+        sql
     }
 
     /// The events of a range of numbers, in their order.
-    pub(super) fn tail(&self, after: i64, until: i64) -> Statement {
-        let mut statement = Statement::default();
-        statement.push(&format!("SELECT {COLUMNS} FROM events e WHERE e.sequence > "));
-        statement.integer(after);
-        statement.push(" AND e.sequence <= ");
-        statement.integer(until);
+    pub(super) fn tail(&self, after: i64, until: i64) -> Sql {
+        let mut sql = Sql::new(format!("SELECT {COLUMNS} FROM events e WHERE e.sequence > "));
+        sql.push_bind(after).push(" AND e.sequence <= ").push_bind(until);
         for (column, ids) in [("+e.tenant", &self.tenants), ("+e.event_type", &self.types)] {
             if let Some(ids) = ids {
-                statement.within(column, ids);
+                within(&mut sql, column, ids);
             }
         }
-        statement.push(" ORDER BY e.sequence");
-        statement
+        sql.push(" ORDER BY e.sequence");
+        sql
     }
 
     /// True when the first key of the order is the id.
@@ -240,13 +226,13 @@ impl Question<'_> {
     /// What is asked for from the beginning: the time range and the marker, as far as the first key of the order goes.
     pub(super) fn bounds(&self) -> Bounds {
         let marker = self.marker.as_ref().map(|(generated, id)| match self.first_key() {
-            SortKey::Generated => Bind::Integer(*generated),
-            SortKey::MessageId => Bind::Text(id.clone()),
+            SortKey::Generated => TraitValue::Integer(*generated),
+            SortKey::MessageId => TraitValue::String(id.clone()),
         });
         let mut bounds = Bounds::default();
         if self.first_key() == SortKey::Generated {
             let inclusive = |at: jiff::Timestamp| Bound {
-                key: Bind::Integer(at.as_microsecond()),
+                key: TraitValue::Integer(at.as_microsecond()),
                 inclusive: true,
             };
             bounds.low = self.filter.from.map(inclusive);
@@ -288,24 +274,23 @@ impl Question<'_> {
     }
 
     /// ` FROM … WHERE …` of the columns that lead a source's index, nothing else. What a trait leads to is joined.
-    fn walk(&self, statement: &mut Statement, source: Source, bounds: &Bounds, join: &str) {
+    fn walk(&self, sql: &mut Sql, source: Source, bounds: &Bounds, join: &str) {
         match source {
-            Source::Trait(at) => self.walk_trait(statement, at, join),
+            Source::Trait(at) => self.walk_trait(sql, at, join),
             Source::Id => {
-                statement.push(" FROM events e WHERE e.message_id = ");
-                statement.text(self.filter.message_id.as_deref().unwrap_or_default());
+                let id = self.filter.message_id.clone().unwrap_or_default();
+                sql.push(" FROM events e WHERE e.message_id = ").push_bind(id);
             }
             Source::Type | Source::Tenant => {
-                statement.push(" FROM events e WHERE 1 = 1");
-                match &self.tenants {
-                    Some(tenants) => statement.within("e.tenant", tenants),
-                    None => statement.push(" AND e.tenant IN (SELECT s.tenant FROM tenant_types s)"),
-                }
+                sql.push(" FROM events e WHERE 1 = 1");
+                self.of_tenants(sql, "e");
                 if let (Some(types), Source::Type) = (&self.types, source) {
-                    statement.within("e.event_type", types);
+                    within(sql, "e.event_type", types);
                 }
             }
-            Source::Time | Source::Ids => statement.push(" FROM events e WHERE 1 = 1"),
+            Source::Time | Source::Ids => {
+                sql.push(" FROM events e WHERE 1 = 1");
+            }
         }
         if !self.is_bounded_by_key(source) {
             return;
@@ -314,76 +299,84 @@ impl Question<'_> {
         for (bound, strict, inclusive) in [(&bounds.low, ">", ">="), (&bounds.high, "<", "<=")] {
             if let Some(bound) = bound {
                 let operator = if bound.inclusive { inclusive } else { strict };
-                statement.push(&format!(" AND {key} {operator} "));
-                statement.bind(bound.key.clone());
+                sql.push(format_args!(" AND {key} {operator} "))
+                    .push_bind(bound.key.clone());
             }
         }
     }
 
-    fn walk_trait(&self, statement: &mut Statement, at: usize, join: &str) {
+    fn of_tenants(&self, sql: &mut Sql, alias: &str) {
+        match &self.tenants {
+            Some(tenants) => within(sql, &format!("{alias}.tenant"), tenants),
+            None => {
+                sql.push(format_args!(
+                    " AND {alias}.tenant IN (SELECT s.tenant FROM tenant_types s)"
+                ));
+            }
+        }
+    }
+
+    fn walk_trait(&self, sql: &mut Sql, at: usize, join: &str) {
         let Some((name, test)) = self.traits.get(at) else {
             return;
         };
         let table = table(test.value.kind());
-        let prefix = |statement: &mut Statement, alias: &str, join: &str, operator: &str| {
-            statement.push(&format!(" FROM {table} {alias}{join} WHERE {alias}.name = "));
-            statement.integer(*name);
-            match &self.tenants {
-                Some(tenants) => statement.within(&format!("{alias}.tenant"), tenants),
-                None => statement.push(&format!(" AND {alias}.tenant IN (SELECT s.tenant FROM tenant_types s)")),
-            }
-            statement.push(&format!(" AND {alias}.value {operator} "));
-            statement.bind(Bind::from(&test.value));
+        let prefix = |sql: &mut Sql, alias: &str, join: &str, operator: &str| {
+            sql.push(format_args!(" FROM {table} {alias}{join} WHERE {alias}.name = "))
+                .push_bind(*name);
+            self.of_tenants(sql, alias);
+            sql.push(format_args!(" AND {alias}.value {operator} "))
+                .push_bind(test.value.clone());
         };
         if test.operator != Operator::NotEqual {
-            prefix(statement, "t", join, test.operator.sql());
+            prefix(sql, "t", join, test.operator.sql());
             return;
         }
         // Two ranges of the index, and not everything with a condition on it.
-        statement.push(" FROM (SELECT u.event, u.event_type, u.generated");
-        prefix(statement, "u", "", "<");
-        statement.push(" UNION ALL SELECT v.event, v.event_type, v.generated");
-        prefix(statement, "v", "", ">");
-        statement.push(&format!(") AS t{join} WHERE 1 = 1"));
+        sql.push(" FROM (SELECT u.event, u.event_type, u.generated");
+        prefix(sql, "u", "", "<");
+        sql.push(" UNION ALL SELECT v.event, v.event_type, v.generated");
+        prefix(sql, "v", "", ">");
+        sql.push(format_args!(") AS t{join} WHERE 1 = 1"));
     }
 
-    fn time(&self, statement: &mut Statement, table: &str) {
+    fn time(&self, sql: &mut Sql, table: &str) {
         for (bound, operator) in [(self.filter.from, ">="), (self.filter.until, "<=")] {
             if let Some(at) = bound {
-                statement.push(&format!(" AND {table}.generated {operator} "));
-                statement.integer(at.as_microsecond());
+                sql.push(format_args!(" AND {table}.generated {operator} "))
+                    .push_bind(at.as_microsecond());
             }
         }
     }
 
     /// ` AND …`: what comes after the marker in the order.
-    fn after_marker(&self, statement: &mut Statement, table: &str) {
+    fn after_marker(&self, sql: &mut Sql, table: &str) {
         let Some((generated, id)) = &self.marker else { return };
         let order = self.filter.order();
         let value = |key: SortKey| match key {
-            SortKey::Generated => Bind::Integer(*generated),
-            SortKey::MessageId => Bind::Text(id.clone()),
+            SortKey::Generated => TraitValue::Integer(*generated),
+            SortKey::MessageId => TraitValue::String(id.clone()),
         };
-        statement.push(" AND (");
+        sql.push(" AND (");
         for (position, sort) in order.iter().enumerate() {
-            statement.push(if position > 0 { " OR (" } else { "(" });
+            sql.push(if position > 0 { " OR (" } else { "(" });
             for equal in order.iter().take(position) {
-                statement.push(&format!("{} = ", column(equal.key, table)));
-                statement.bind(value(equal.key));
-                statement.push(" AND ");
+                sql.push(format_args!("{} = ", column(equal.key, table)))
+                    .push_bind(value(equal.key));
+                sql.push(" AND ");
             }
             let operator = if sort.descending { "<" } else { ">" };
-            statement.push(&format!("{} {operator} ", column(sort.key, table)));
-            statement.bind(value(sort.key));
-            statement.push(")");
+            sql.push(format_args!("{} {operator} ", column(sort.key, table)))
+                .push_bind(value(sort.key));
+            sql.push(")");
         }
-        statement.push(")");
+        sql.push(")");
     }
 }
 
 impl Bounds {
     /// Begins at a key, in the direction of the walk.
-    pub(super) fn start(&mut self, descending: bool, key: Bind, inclusive: bool) {
+    pub(super) fn start(&mut self, descending: bool, key: TraitValue, inclusive: bool) {
         let bound = Some(Bound { key, inclusive });
         if descending {
             self.high = tighter(self.high.take(), bound, |one, other| one < other);
@@ -393,7 +386,7 @@ impl Bounds {
     }
 
     /// Ends with a key, in the direction of the walk.
-    pub(super) fn end(&mut self, descending: bool, key: Bind) {
+    pub(super) fn end(&mut self, descending: bool, key: TraitValue) {
         let bound = Some(Bound { key, inclusive: true });
         if descending {
             self.low = bound;
@@ -404,7 +397,11 @@ impl Bounds {
 }
 
 /// The bound that leaves less.
-fn tighter(one: Option<Bound>, other: Option<Bound>, is_tighter: fn(&Bind, &Bind) -> bool) -> Option<Bound> {
+fn tighter(
+    one: Option<Bound>,
+    other: Option<Bound>,
+    is_tighter: fn(&TraitValue, &TraitValue) -> bool,
+) -> Option<Bound> {
     match (one, other) {
         (Some(one), Some(other)) if is_tighter(&one.key, &other.key) => Some(one),
         (one, None) => one,

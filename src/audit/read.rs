@@ -3,14 +3,11 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
-use sqlx::Row;
-use sqlx::any::AnyRow;
-
 use super::AuditError;
 use super::event::{AuditEvent, read_traits};
 use super::filter::Filter;
 use super::question::{COLUMNS, Question, Source};
-use super::statement::{Bind, Statement};
+use super::statement::{Sql, list};
 use super::store::EventStore;
 use super::value::TraitValue;
 use super::view::{Tenants, View};
@@ -25,7 +22,9 @@ const LARGEST_WINDOW: i64 = 4_000;
 /// Numbers that one statement goes through when the log is followed.
 const TAIL_WINDOW: i64 = 4_000;
 
-/// A row as it is read, with its number.
+/// Columns of an event: its number, id, type, time, tenant, traits and body.
+pub(super) type EventRow = (i64, String, i64, i64, i64, String, String);
+/// An event with its number.
 type Found = (i64, AuditEvent);
 
 impl EventStore {
@@ -72,19 +71,6 @@ impl EventStore {
             lines.extend(self.plan_of(statement).await?);
         }
         Ok(lines)
-    }
-
-    async fn plan_of(&self, mut statement: Statement) -> Result<Vec<String>, AuditError> {
-        let (prefix, column) = if self.postgres {
-            ("EXPLAIN ", 0)
-        } else {
-            ("EXPLAIN QUERY PLAN ", 3)
-        };
-        statement.sql.insert_str(0, prefix);
-        let rows = statement.query().fetch_all(&self.pool).await?;
-        rows.iter()
-            .map(|row| row.try_get::<String, _>(column).map_err(AuditError::from))
-            .collect()
     }
 
     /// Looks up all words of a filter; none when nothing can match.
@@ -160,11 +146,11 @@ impl EventStore {
         }
         let mut least: Option<(i64, Source)> = None;
         for source in narrow {
-            let statement = question.count(source, SMALL);
             if let Some(plans) = &mut plans {
-                plans.extend(self.plan_of(statement.clone()).await?);
+                plans.extend(self.plan_of(question.count(source, SMALL)).await?);
             }
-            let count: i64 = statement.query().fetch_one(&self.pool).await?.try_get(0)?;
+            let counted: Vec<(i64,)> = self.rows(question.count(source, SMALL)).await?;
+            let count = counted.first().map_or(0, |(count,)| *count);
             if least.is_none_or(|(known, _)| count < known) {
                 least = Some((count, source));
             }
@@ -180,16 +166,16 @@ impl EventStore {
         let walkable = question.walkable();
         let narrow = question.narrow();
         // To go through everything in the order asked is worth a closer look before.
-        let looked_at = if narrow.contains(&walkable) { Vec::new() } else { narrow };
+        let is_walked = narrow.contains(&walkable);
+        let looked_at = narrow
+            .into_iter()
+            .filter(|source| matches!(source, Source::Trait(_)) && !is_walked);
         for source in looked_at {
-            let Some(statement) = question.count_matching(source, SCANNED) else {
-                continue;
-            };
             if let Some(plans) = &mut plans {
-                plans.extend(self.plan_of(statement.clone()).await?);
+                plans.extend(self.plan_of(question.count_matching(source, SCANNED)).await?);
             }
-            let row = statement.query().fetch_one(&self.pool).await?;
-            let (scanned, matching): (i64, i64) = (row.try_get(0)?, row.try_get(1)?);
+            let counted: Vec<(i64, i64)> = self.rows(question.count_matching(source, SCANNED)).await?;
+            let (scanned, matching) = counted.first().copied().unwrap_or_default();
             if scanned < SCANNED && matching < SMALL {
                 return Ok((source, true));
             }
@@ -209,11 +195,9 @@ impl EventStore {
         let mut window = FIRST_WINDOW;
         let mut examined = 0;
         loop {
-            let end = question.end_of_window(source, &rest, window);
-            let end = match end.query().fetch_optional(&self.pool).await? {
-                Some(row) => Some(key(question, &row)?),
-                None => None,
-            };
+            let end = self
+                .end(question, question.end_of_window(source, &rest, window))
+                .await?;
             let mut part = rest.clone();
             if let Some(end) = &end {
                 part.end(descending, end.clone());
@@ -233,22 +217,31 @@ impl EventStore {
         }
     }
 
+    /// The first key of the order, where a window ends.
+    async fn end(&self, question: &Question<'_>, sql: Sql) -> Result<Option<TraitValue>, AuditError> {
+        Ok(if question.is_by_id() {
+            let ids: Vec<(String,)> = self.rows(sql).await?;
+            ids.into_iter().next().map(|(id,)| TraitValue::String(id))
+        } else {
+            let times: Vec<(i64,)> = self.rows(sql).await?;
+            times.first().map(|(time,)| TraitValue::Integer(*time))
+        })
+    }
+
     /// Reads events and keeps those that are asked for.
-    async fn decide(&self, question: &Question<'_>, statement: Statement) -> Result<Vec<Found>, AuditError> {
-        let rows = statement.query().fetch_all(&self.pool).await?;
-        let mut found = self.events(rows).await?;
+    async fn decide(&self, question: &Question<'_>, sql: Sql) -> Result<Vec<Found>, AuditError> {
+        let mut found = self.events(sql).await?;
         found.retain(|(_, event)| question.admits(event));
         Ok(found)
     }
 
     async fn add_bodies(&self, found: &mut [Found]) -> Result<(), AuditError> {
         for chunk in found.chunks_mut(500) {
-            let mut statement = Statement::default();
-            statement.push("SELECT sequence, raw FROM events WHERE sequence IN ");
-            statement.list(chunk.iter().map(|(sequence, _)| Bind::Integer(*sequence)));
-            for row in statement.query().fetch_all(&self.pool).await? {
-                let sequence: i64 = row.try_get(0)?;
-                let raw: String = row.try_get(1)?;
+            let mut sql = Sql::new("SELECT sequence, raw FROM events WHERE sequence IN ");
+            let sequences: Vec<i64> = chunk.iter().map(|(sequence, _)| *sequence).collect();
+            list(&mut sql, &sequences);
+            let bodies: Vec<(i64, String)> = self.rows(sql).await?;
+            for (sequence, raw) in bodies {
                 if let Some((_, event)) = chunk.iter_mut().find(|(known, _)| *known == sequence) {
                     event.raw = body(raw);
                 }
@@ -269,26 +262,21 @@ impl EventStore {
         let Some(question) = self.question(filter).await? else {
             return Ok((Vec::new(), until));
         };
-        let statement = question.tail(after, until);
-        let found = self.decide(&question, statement).await?;
+        let found = self.decide(&question, question.tail(after, until)).await?;
         Ok((found.into_iter().map(|(_, event)| event).collect(), until))
     }
 
     /// The number of the event that was stored last.
     pub(super) async fn last_sequence(&self) -> Result<i64, AuditError> {
-        let row = sqlx::query("SELECT COALESCE(MAX(sequence), 0) FROM events")
-            .fetch_one(&self.pool)
-            .await?;
-        Ok(row.try_get(0)?)
+        let last = sqlx::query_scalar("SELECT COALESCE(MAX(sequence), 0) FROM events");
+        Ok(last.fetch_one(&self.pool).await?)
     }
 
     /// The event with this id, and its number. One that may not be seen is as unknown as one that does not exist.
     pub(super) async fn find(&self, id: &str, view: &View) -> Result<Found, AuditError> {
-        let mut statement = Statement::default();
-        statement.push(&format!("SELECT {COLUMNS} FROM events e WHERE e.message_id = "));
-        statement.text(id);
-        let rows = statement.query().fetch_all(&self.pool).await?;
-        let mut found = self.events(rows).await?;
+        let mut sql = Sql::new(format!("SELECT {COLUMNS} FROM events e WHERE e.message_id = "));
+        sql.push_bind(id.to_owned());
+        let mut found = self.events(sql).await?;
         found.retain(|(_, event)| {
             let tenant = event.tenant.as_deref().unwrap_or_default();
             view.admits(tenant, &event.event_type, event.get("page").as_deref())
@@ -296,41 +284,29 @@ impl EventStore {
         found.pop().ok_or_else(|| AuditError::UnknownMarker(id.to_owned()))
     }
 
-    /// Makes events of rows.
-    pub(super) async fn events(&self, rows: Vec<AnyRow>) -> Result<Vec<Found>, AuditError> {
+    async fn events(&self, sql: Sql) -> Result<Vec<Found>, AuditError> {
+        let rows: Vec<EventRow> = self.rows(sql).await?;
         let mut events = Vec::with_capacity(rows.len());
         let mut words: HashMap<i64, String> = HashMap::new();
-        for row in rows {
-            let (event_type, tenant): (i64, i64) = (row.try_get(2)?, row.try_get(4)?);
+        for (sequence, message_id, event_type, generated, tenant, traits, raw) in rows {
             for id in [event_type, tenant] {
                 if let Entry::Vacant(place) = words.entry(id) {
                     place.insert(self.spelled(id).await?);
                 }
             }
-            let word = |id: &i64| words.get(id).cloned().unwrap_or_default();
-            let tenant = word(&tenant);
-            let traits: String = row.try_get(5)?;
+            let word = |id: i64| words.get(&id).cloned().unwrap_or_default();
             let event = AuditEvent {
-                message_id: row.try_get(1)?,
-                event_type: word(&event_type),
-                generated: microseconds(row.try_get(3)?),
-                tenant: Some(tenant).filter(|tenant| !tenant.is_empty()),
+                message_id,
+                event_type: word(event_type),
+                generated: microseconds(generated),
+                tenant: Some(word(tenant)).filter(|tenant| !tenant.is_empty()),
                 traits: read_traits(&traits),
-                raw: body(row.try_get(6)?),
+                raw: body(raw),
             };
-            events.push((row.try_get(0)?, event));
+            events.push((sequence, event));
         }
         Ok(events)
     }
-}
-
-/// The first key of the order, where a window ends.
-fn key(question: &Question<'_>, row: &AnyRow) -> Result<Bind, AuditError> {
-    Ok(if question.is_by_id() {
-        Bind::Text(row.try_get(0)?)
-    } else {
-        Bind::Integer(row.try_get(0)?)
-    })
 }
 
 fn body(raw: String) -> serde_json::Value {

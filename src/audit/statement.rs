@@ -1,101 +1,129 @@
-//! SQL under construction, in the words that SQLite and PostgreSQL have in common.
+//! SQL under construction, in the words that SQLite and PostgreSQL have in common, and its rows.
 
-use sqlx::Any;
-use sqlx::any::AnyArguments;
-use sqlx::query::Query;
+use sqlx::any::{AnyArguments, AnyRow, AnyTypeInfo};
+use sqlx::database::Database;
+use sqlx::encode::{Encode, IsNull};
+use sqlx::error::BoxDynError;
+use sqlx::{Any, AssertSqlSafe, Execute, Executor, FromRow, QueryBuilder, Type};
 
+use super::AuditError;
+use super::store::EventStore;
 use super::value::{TraitType, TraitValue};
 
-/// A value to bind.
-#[derive(Clone, Debug, PartialEq, PartialOrd)]
-pub(super) enum Bind {
-    Text(String),
-    Integer(i64),
-    Float(f64),
-}
+pub(super) type Sql = QueryBuilder<Any>;
 
-impl From<&TraitValue> for Bind {
-    fn from(value: &TraitValue) -> Self {
-        match value {
-            TraitValue::String(text) => Bind::Text(text.clone()),
-            TraitValue::Integer(number) => Bind::Integer(*number),
-            TraitValue::Float(number) => Bind::Float(*number),
-            TraitValue::Datetime(at) => Bind::Integer(at.as_microsecond()),
-        }
+impl Type<Any> for TraitValue {
+    fn type_info() -> AnyTypeInfo {
+        // Asked of values that are null, which these never are.
+        <str as Type<Any>>::type_info()
     }
 }
 
-/// A statement under construction: placeholders are numbered, because PostgreSQL knows no others.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Statement {
-    pub(super) sql: String,
-    pub(super) binds: Vec<Bind>,
+impl Encode<'_, Any> for TraitValue {
+    fn encode_by_ref(&self, buffer: &mut <Any as Database>::ArgumentBuffer) -> Result<IsNull, BoxDynError> {
+        match self {
+            TraitValue::String(text) => Encode::<Any>::encode_by_ref(text, buffer),
+            TraitValue::Integer(number) => Encode::<Any>::encode_by_ref(number, buffer),
+            TraitValue::Float(number) => Encode::<Any>::encode_by_ref(number, buffer),
+            TraitValue::Datetime(at) => Encode::<Any>::encode_by_ref(&at.as_microsecond(), buffer),
+        }
+    }
 }
 
-impl Statement {
-    pub(super) fn push(&mut self, sql: &str) {
-        self.sql.push_str(sql);
-    }
-
-    pub(super) fn bind(&mut self, value: Bind) {
-        self.binds.push(value);
-        self.sql.push_str(&format!("${}", self.binds.len()));
-    }
-
-    pub(super) fn integer(&mut self, number: i64) {
-        self.bind(Bind::Integer(number));
-    }
-
-    pub(super) fn text(&mut self, text: &str) {
-        self.bind(Bind::Text(text.to_owned()));
-    }
-
-    /// `(…, …)` of values.
-    pub(super) fn list(&mut self, values: impl IntoIterator<Item = Bind>) {
-        self.push("(");
-        for (position, value) in values.into_iter().enumerate() {
-            if position > 0 {
-                self.push(", ");
-            }
-            self.bind(value);
+/// ` AND column IN (…)`, or `=` for a single one; nothing is in an empty list.
+pub(super) fn within(sql: &mut Sql, column: &str, values: &[i64]) {
+    match values {
+        [] => {
+            sql.push(" AND 1 = 0");
         }
-        self.push(")");
-    }
-
-    /// `(…), (…)` of rows of values.
-    pub(super) fn rows<const N: usize>(&mut self, rows: &[[Bind; N]]) {
-        for (position, row) in rows.iter().enumerate() {
-            self.push(if position > 0 { ", " } else { "" });
-            self.list(row.iter().cloned());
+        [one] => {
+            sql.push(format_args!(" AND {column} = ")).push_bind(*one);
+        }
+        several => {
+            sql.push(format_args!(" AND {column} IN "));
+            list(sql, several);
         }
     }
+}
 
-    /// ` AND column IN (…)`, or `=` for a single one; nothing is in an empty list.
-    pub(super) fn within(&mut self, column: &str, values: &[i64]) {
-        match values {
-            [] => self.push(" AND 1 = 0"),
-            [one] => {
-                self.push(&format!(" AND {column} = "));
-                self.integer(*one);
-            }
-            several => {
-                self.push(&format!(" AND {column} IN "));
-                self.list(several.iter().map(|value| Bind::Integer(*value)));
-            }
+/// `(…, …)` of numbers.
+pub(super) fn list(sql: &mut Sql, numbers: &[i64]) {
+    let mut list = sql.push("(").separated(", ");
+    for number in numbers {
+        list.push_bind(*number);
+    }
+    sql.push(")");
+}
+
+/// `VALUES (…), (…)` of the first columns of rows.
+pub(super) fn values<'s, const N: usize>(sql: &'s mut Sql, rows: &[[TraitValue; N]], columns: usize) -> &'s mut Sql {
+    sql.push_values(rows, |mut values, row| {
+        for value in row.iter().take(columns) {
+            values.push_bind(value.clone());
         }
+    })
+}
+
+/// Runs a statement, prepared for this once. Nothing but names of tables, operators and placeholders is ever in its text.
+pub(super) async fn rows<'c, T>(
+    sql: Sql,
+    postgres: bool,
+    by: impl Executor<'c, Database = Any>,
+) -> Result<Vec<T>, AuditError>
+where
+    T: for<'r> FromRow<'r, AnyRow> + Send + Unpin,
+{
+    prefixed("", sql, postgres, by).await
+}
+
+async fn prefixed<'c, T>(
+    prefix: &str,
+    mut sql: Sql,
+    postgres: bool,
+    by: impl Executor<'c, Database = Any>,
+) -> Result<Vec<T>, AuditError>
+where
+    T: for<'r> FromRow<'r, AnyRow> + Send + Unpin,
+{
+    let mut query = sql.build();
+    let values: AnyArguments = query.take_arguments().map_err(sqlx::Error::Encode)?.unwrap_or_default();
+    let text = query.sql();
+    let text = if postgres {
+        numbered(text.as_str())
+    } else {
+        text.as_str().to_owned()
+    };
+    let query = sqlx::query_as_with(AssertSqlSafe(format!("{prefix}{text}")), values);
+    Ok(query.persistent(false).fetch_all(by).await?)
+}
+
+/// The builder writes the placeholders of SQLite, as it does not know of which database it is; those of PostgreSQL have
+/// numbers. In our texts nothing else is a question mark.
+fn numbered(sql: &str) -> String {
+    let mut parts = sql.split('?');
+    let first = parts.next().unwrap_or_default().to_owned();
+    (1..)
+        .zip(parts)
+        .fold(first, |text, (number, part)| format!("{text}${number}{part}"))
+}
+
+impl EventStore {
+    /// Reads rows by one of the readers.
+    pub(super) async fn rows<T>(&self, sql: Sql) -> Result<Vec<T>, AuditError>
+    where
+        T: for<'r> FromRow<'r, AnyRow> + Send + Unpin,
+    {
+        rows(sql, self.postgres, &self.pool).await
     }
 
-    /// The query with all its values, prepared for this once. Nothing but table names, operators and placeholders is ever in its text.
-    pub(super) fn query(&self) -> Query<'_, Any, AnyArguments> {
-        let mut query = sqlx::query(sqlx::AssertSqlSafe(self.sql.clone()));
-        for value in &self.binds {
-            query = match value {
-                Bind::Text(text) => query.bind(text.clone()),
-                Bind::Integer(number) => query.bind(*number),
-                Bind::Float(number) => query.bind(*number),
-            };
+    /// The way that a statement takes, in the database's words.
+    pub(super) async fn plan_of(&self, sql: Sql) -> Result<Vec<String>, AuditError> {
+        if self.postgres {
+            let lines = prefixed::<(String,)>("EXPLAIN ", sql, true, &self.pool).await?;
+            return Ok(lines.into_iter().map(|(line,)| line).collect());
         }
-        query.persistent(false)
+        let lines = prefixed::<(i64, i64, i64, String)>("EXPLAIN QUERY PLAN ", sql, false, &self.pool).await?;
+        Ok(lines.into_iter().map(|(.., line)| line).collect())
     }
 }
 
@@ -106,5 +134,26 @@ pub(super) fn table(kind: TraitType) -> &'static str {
         TraitType::Integer => "traits_integer",
         TraitType::Float => "traits_float",
         TraitType::Datetime => "traits_datetime",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn placeholders_of_postgresql_have_numbers() {
+        let mut sql = Sql::new("SELECT 1 FROM events WHERE size = ");
+        sql.push_bind(1_i64);
+        within(&mut sql, "tenant", &[2, 3]);
+        let text = sql.build().sql();
+        assert_eq!(
+            text.as_str(),
+            "SELECT 1 FROM events WHERE size = ? AND tenant IN (?, ?)"
+        );
+        assert_eq!(
+            numbered(text.as_str()),
+            "SELECT 1 FROM events WHERE size = $1 AND tenant IN ($2, $3)"
+        );
     }
 }

@@ -11,7 +11,7 @@ use std::time::Duration;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
 use sqlx::migrate::{Migration, MigrationType, Migrator};
-use sqlx::{AnyConnection, AnyPool, Connection, Executor, Row, SqlStr};
+use sqlx::{AnyConnection, AnyPool, Connection, Executor, SqlStr};
 
 use super::AuditError;
 use super::database_url::DatabaseUrl;
@@ -67,6 +67,13 @@ struct Words {
     changes: u64,
 }
 
+impl Words {
+    fn insert(&mut self, id: i64, word: String) {
+        self.ids.insert(word.clone(), id);
+        self.words.insert(id, word);
+    }
+}
+
 /// The open tables. Clones share the connections.
 #[derive(Clone, Debug)]
 pub struct EventStore {
@@ -84,32 +91,23 @@ impl EventStore {
     pub(super) fn connect(location: &Location, read_only: bool) -> Result<Self, AuditError> {
         sqlx::any::install_default_drivers();
         let pool = AnyPoolOptions::new().acquire_timeout(ACQUIRE_LIMIT);
-        let (reader, writer, pool, postgres) = match location {
+        let postgres = matches!(location, Location::Postgres(_));
+        let (reader, writer, pool) = match location {
             // A memory database lives and dies with its one connection, which is closed when whoever tests it before use
             // is cancelled.
             Location::Memory => {
                 let pool = pool.max_connections(1).idle_timeout(None).max_lifetime(None);
-                (
-                    "sqlite::memory:".to_owned(),
-                    None,
-                    pool.test_before_acquire(false),
-                    false,
-                )
+                ("sqlite::memory:".to_owned(), None, pool.test_before_acquire(false))
             }
             Location::File(path) => {
                 // Only who writes makes the file.
                 let reader = sqlite_url(path, if read_only { "ro" } else { "rw" })?;
-                (
-                    reader,
-                    Some(sqlite_url(path, "rwc")?),
-                    pool.max_connections(READERS),
-                    false,
-                )
+                (reader, Some(sqlite_url(path, "rwc")?), pool.max_connections(READERS))
             }
             Location::Postgres(url) => {
                 crate::statuspage::install_crypto();
                 let url = url.expose().to_owned();
-                (url.clone(), Some(url), pool.max_connections(READERS), true)
+                (url.clone(), Some(url), pool.max_connections(READERS))
             }
         };
         let place = match location {
@@ -244,16 +242,13 @@ impl EventStore {
 
     async fn load_words(&self) -> Result<(), AuditError> {
         let changes = self.changes();
-        let rows = sqlx::query("SELECT id, word FROM words").fetch_all(&self.pool).await?;
+        let words = sqlx::query_as("SELECT id, word FROM words");
+        let words: Vec<(i64, String)> = words.fetch_all(&self.pool).await?;
         let mut fresh = Words {
             changes,
             ..Words::default()
         };
-        for row in rows {
-            let (id, word): (i64, String) = (row.try_get(0)?, row.try_get(1)?);
-            fresh.ids.insert(word.clone(), id);
-            fresh.words.insert(id, word);
-        }
+        words.into_iter().for_each(|(id, word)| fresh.insert(id, word));
         *self.words.write().unwrap_or_else(PoisonError::into_inner) = fresh;
         Ok(())
     }
@@ -267,10 +262,7 @@ impl EventStore {
                 ..Words::default()
             };
         }
-        for (word, id) in made {
-            words.ids.insert(word.clone(), id);
-            words.words.insert(id, word);
-        }
+        made.into_iter().for_each(|(word, id)| words.insert(id, word));
     }
 }
 

@@ -4,12 +4,16 @@
 use std::cmp::Ordering;
 
 use jiff::Timestamp;
-use jiff::civil::{Date, DateTime, Time};
+use jiff::civil::Time;
+use jiff::fmt::temporal::Pieces;
 use jiff::tz::Offset;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 /// The types of traits. They are separate spaces: an integer is never found by a string.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
 pub enum TraitType {
     /// A text.
     String,
@@ -80,17 +84,6 @@ impl TraitValue {
         }
     }
 
-    /// How it compares with another value of its type, as the databases do it: texts by code point.
-    pub(super) fn compare(&self, other: &TraitValue) -> Option<Ordering> {
-        match (self, other) {
-            (TraitValue::String(one), TraitValue::String(other)) => Some(one.cmp(other)),
-            (TraitValue::Integer(one), TraitValue::Integer(other)) => Some(one.cmp(other)),
-            (TraitValue::Float(one), TraitValue::Float(other)) => one.partial_cmp(other),
-            (TraitValue::Datetime(one), TraitValue::Datetime(other)) => Some(one.cmp(other)),
-            _ => None,
-        }
-    }
-
     /// In the form in which it is stored beside its event.
     pub(super) fn to_stored(&self) -> (&'static str, Value) {
         match self {
@@ -111,6 +104,19 @@ impl TraitValue {
             "d" => TraitValue::Datetime(Timestamp::from_microsecond(value.as_i64()?).ok()?),
             _ => return None,
         })
+    }
+}
+
+/// As the databases compare them: texts by code point, values of two types not at all.
+impl PartialOrd for TraitValue {
+    fn partial_cmp(&self, other: &TraitValue) -> Option<Ordering> {
+        match (self, other) {
+            (TraitValue::String(one), TraitValue::String(other)) => Some(one.cmp(other)),
+            (TraitValue::Integer(one), TraitValue::Integer(other)) => Some(one.cmp(other)),
+            (TraitValue::Float(one), TraitValue::Float(other)) => one.partial_cmp(other),
+            (TraitValue::Datetime(one), TraitValue::Datetime(other)) => Some(one.cmp(other)),
+            _ => None,
+        }
     }
 }
 
@@ -185,95 +191,18 @@ fn read_float(text: &str) -> Option<f64> {
 /// Reads ISO 8601 in its usual forms; what is left out is the beginning, and no zone is UTC.
 pub fn read_time(text: &str) -> Option<Timestamp> {
     let text = text.trim();
-    let (date, rest) = match text.find(['T', 't', ' ']) {
-        Some(at) => (text.get(..at)?, text.get(at + 1..)),
-        None => (text, None),
+    // Forms that the contract has and jiff does not: a year, a month, a blank before the zone.
+    let text = match text.len() {
+        4 => format!("{text}-01-01"),
+        7 => format!("{text}-01"),
+        _ => text.replace(" +", "+").replace(" -", "-"),
     };
-    let date = read_date(date)?;
-    let (time, offset) = match rest {
-        None => (Time::midnight(), Offset::UTC),
-        Some(rest) => {
-            let zone = rest.find(['Z', 'z', '+', '-']).unwrap_or(rest.len());
-            let (time, zone) = rest.split_at_checked(zone)?;
-            (read_clock(time)?, read_offset(zone)?)
-        }
-    };
-    offset.to_timestamp(DateTime::from_parts(date, time)).ok()
-}
-
-fn numbers<const N: usize>(text: &str, separator: char, widths: [usize; N]) -> Option<[i16; N]> {
-    // The basic form has no separators; a year alone and year-month exist only in the extended one.
-    let parts: Vec<&str> = if text.contains(separator) {
-        text.split(separator).collect()
-    } else {
-        let mut rest = text;
-        let mut parts = Vec::new();
-        for width in widths {
-            if rest.is_empty() {
-                break;
-            }
-            let (part, after) = rest.split_at_checked(width)?;
-            parts.push(part);
-            rest = after;
-        }
-        if !rest.is_empty() {
-            return None;
-        }
-        parts
-    };
-    if parts.is_empty() || parts.len() > N {
-        return None;
-    }
-    let mut found = [-1; N];
-    for ((part, width), slot) in parts.iter().zip(widths).zip(&mut found) {
-        if part.len() != width || !part.bytes().all(|byte| byte.is_ascii_digit()) {
-            return None;
-        }
-        *slot = part.parse().ok()?;
-    }
-    Some(found)
-}
-
-fn small(number: i16, absent: i8) -> Option<i8> {
-    if number < 0 {
-        Some(absent)
-    } else {
-        i8::try_from(number).ok()
-    }
-}
-
-fn read_date(text: &str) -> Option<Date> {
-    let [year, month, day] = numbers(text, '-', [4, 2, 2])?;
-    Date::new(year, small(month, 1)?, small(day, 1)?).ok()
-}
-
-fn read_clock(text: &str) -> Option<Time> {
-    let (whole, fraction) = match text.split_once(['.', ',']) {
-        Some((whole, fraction)) => (whole, Some(fraction)),
-        None => (text, None),
-    };
-    let [hour, minute, second] = numbers(whole.trim_end(), ':', [2, 2, 2])?;
-    let nanosecond = match fraction.map(str::trim_end) {
-        None => 0,
-        Some(digits) if second >= 0 && !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()) => {
-            let nine: String = digits.chars().chain(std::iter::repeat('0')).take(9).collect();
-            nine.parse().ok()?
-        }
-        Some(_) => return None,
-    };
-    Time::new(small(hour, 0)?, small(minute, 0)?, small(second, 0)?, nanosecond).ok()
-}
-
-fn read_offset(text: &str) -> Option<Offset> {
-    let (sign, rest) = match text.as_bytes().first() {
-        None | Some(b'Z' | b'z') if text.len() <= 1 => return Some(Offset::UTC),
-        Some(b'+') => (1, text.get(1..)?),
-        Some(b'-') => (-1, text.get(1..)?),
-        _ => return None,
-    };
-    let [hours, minutes] = numbers(rest, ':', [2, 2])?;
-    let seconds = i32::from(hours) * 3600 + i32::from(minutes.max(0)) * 60;
-    Offset::from_seconds(sign * seconds).ok()
+    let pieces = Pieces::parse(&text).ok()?;
+    let offset = pieces.to_numeric_offset().unwrap_or(Offset::UTC);
+    let time = pieces.time().unwrap_or(Time::midnight());
+    // A zone by its name would need its rules.
+    let is_known = pieces.time_zone_annotation().is_none();
+    is_known.then(|| offset.to_timestamp(pieces.date().to_datetime(time)).ok())?
 }
 
 #[cfg(test)]

@@ -8,19 +8,19 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use sqlx::pool::PoolConnection;
-use sqlx::{Any, AnyConnection, Connection, Row};
+use sqlx::{Any, AnyConnection, Connection};
 
 use super::AuditError;
 use super::event::{AuditEvent, Trait, read_traits, write_traits};
-use super::statement::{Bind, Statement, table};
+use super::statement::{Sql, list, rows, table, values};
 use super::store::{EventStore, Location};
 use super::value::{TraitType, TraitValue};
 
 /// Events in one INSERT. SQLite looks every placeholder up in a list, so that the time of a statement grows with the
 /// square of their number: a few hundred are the best.
 const EVENTS_PER_STATEMENT: usize = 40;
-/// Rows of traits in one statement.
-const TRAITS_PER_STATEMENT: usize = 50;
+/// Rows of other tables in one statement.
+const ROWS_PER_STATEMENT: usize = 50;
 /// Events that are deleted in one transaction: new events wait for one of these at most.
 pub(super) const PIECE: i64 = 50;
 /// Between two of them others have their turn.
@@ -182,13 +182,39 @@ pub async fn purge(location: &Location, namespace: &str) -> Result<u64, AuditErr
     Ok(deleted)
 }
 
-/// Ids of words inside a transaction; those that it makes are remembered once it is committed.
-struct Interner<'a> {
+/// What a transaction changes beside the events themselves: rows of traits, and what is counted. Ids of words that it makes
+/// are remembered once it is committed.
+struct Changes<'a> {
     store: &'a EventStore,
     made: HashMap<String, i64>,
+    /// By tenant and type.
+    types: BTreeMap<(i64, i64), i64>,
+    /// By tenant, type, name and kind of value.
+    traits: BTreeMap<(i64, i64, i64, &'static str), i64>,
+    bytes: i64,
+    /// Columns of traits, in the order of [`TRAIT_COLUMNS`].
+    rows: HashMap<TraitType, Vec<[TraitValue; 6]>>,
 }
 
-impl Interner<'_> {
+const TRAIT_COLUMNS: &str = "tenant, name, value, generated, event, event_type";
+/// Those that tell a trait from all others, which are the first ones.
+const KEY_COLUMNS: (usize, &str) = (5, "tenant, name, value, generated, event");
+
+/// Number, type, time, tenant and size of an event.
+type Owner = (i64, i64, i64, i64, i64);
+
+impl<'a> Changes<'a> {
+    fn new(store: &'a EventStore) -> Self {
+        Changes {
+            store,
+            made: HashMap::new(),
+            types: BTreeMap::new(),
+            traits: BTreeMap::new(),
+            bytes: 0,
+            rows: HashMap::new(),
+        }
+    }
+
     async fn id(&mut self, connection: &mut AnyConnection, word: &str) -> Result<i64, AuditError> {
         if let Some(id) = self.made.get(word).copied().or_else(|| self.store.known_id(word)) {
             return Ok(id);
@@ -197,22 +223,92 @@ impl Interner<'_> {
             .bind(word.to_owned())
             .execute(&mut *connection)
             .await?;
-        let row = sqlx::query("SELECT id FROM words WHERE word = $1")
-            .bind(word.to_owned())
-            .fetch_one(&mut *connection)
-            .await?;
-        let id = row.try_get(0)?;
+        let id = sqlx::query_scalar("SELECT id FROM words WHERE word = $1").bind(word.to_owned());
+        let id = id.fetch_one(&mut *connection).await?;
         self.made.insert(word.to_owned(), id);
         Ok(id)
     }
-}
 
-/// What a transaction adds to, or takes from, the counted tables.
-#[derive(Default)]
-struct Tally {
-    types: BTreeMap<(i64, i64), i64>,
-    traits: BTreeMap<(i64, i64, i64, &'static str), i64>,
-    bytes: i64,
+    /// Counts an event that comes (1) or goes (-1), and collects the rows of its traits.
+    async fn count(
+        &mut self,
+        connection: &mut AnyConnection,
+        sign: i64,
+        (event, event_type, generated, tenant, size): Owner,
+        traits: Vec<Trait>,
+    ) -> Result<(), AuditError> {
+        *self.types.entry((tenant, event_type)).or_default() += sign;
+        self.bytes += sign * size;
+        for Trait { name, value } in traits {
+            let name = self.id(connection, &name).await?;
+            let kind = value.kind();
+            let counted = self.traits.entry((tenant, event_type, name, kind.as_str()));
+            *counted.or_default() += sign;
+            let [tenant, name, generated, event, event_type] =
+                [tenant, name, generated, event, event_type].map(TraitValue::Integer);
+            let row = [tenant, name, value, generated, event, event_type];
+            self.rows.entry(kind).or_default().push(row);
+        }
+        Ok(())
+    }
+
+    /// Adds to the counted tables, or takes from them; what is counted down to nothing goes.
+    async fn add(&self, connection: &mut AnyConnection) -> Result<(), AuditError> {
+        let types = self.types.iter().map(|((tenant, event_type), events)| {
+            let row = [*tenant, *event_type, *events];
+            row.map(TraitValue::Integer)
+        });
+        self.each(
+            connection,
+            "INSERT INTO tenant_types (tenant, event_type, events) ",
+            (3, &types.collect::<Vec<_>>()),
+            " ON CONFLICT (tenant, event_type) DO UPDATE SET events = tenant_types.events + excluded.events",
+        )
+        .await?;
+        let traits = self.traits.iter().map(|((tenant, event_type, name, kind), events)| {
+            let [tenant, event_type, name, events] = [*tenant, *event_type, *name, *events].map(TraitValue::Integer);
+            [tenant, event_type, name, TraitValue::String((*kind).to_owned()), events]
+        });
+        self.each(
+            connection,
+            "INSERT INTO tenant_traits (tenant, event_type, name, kind, events) ",
+            (5, &traits.collect::<Vec<_>>()),
+            " ON CONFLICT (tenant, event_type, name, kind) DO UPDATE \
+             SET events = tenant_traits.events + excluded.events",
+        )
+        .await?;
+        let mut sql = Sql::new("UPDATE totals SET bytes = bytes + ");
+        sql.push_bind(self.bytes);
+        self.run(connection, sql).await?;
+        for ((tenant, event_type), _) in self.types.iter().filter(|(_, events)| **events < 0) {
+            for table in ["tenant_traits", "tenant_types"] {
+                let mut sql = Sql::new(format!("DELETE FROM {table} WHERE events <= 0 AND tenant = "));
+                sql.push_bind(*tenant).push(" AND event_type = ").push_bind(*event_type);
+                self.run(connection, sql).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Runs a statement on the first columns of rows, a few rows at a time.
+    async fn each<const N: usize>(
+        &self,
+        connection: &mut AnyConnection,
+        before: &str,
+        (columns, rows): (usize, &[[TraitValue; N]]),
+        after: &str,
+    ) -> Result<(), AuditError> {
+        for chunk in rows.chunks(ROWS_PER_STATEMENT) {
+            let mut sql = Sql::new(before);
+            values(&mut sql, chunk, columns).push(after);
+            self.run(connection, sql).await?;
+        }
+        Ok(())
+    }
+
+    async fn run(&self, connection: &mut AnyConnection, sql: Sql) -> Result<(), AuditError> {
+        rows::<()>(sql, self.store.postgres, connection).await.map(drop)
+    }
 }
 
 async fn begin<'c>(
@@ -236,215 +332,87 @@ async fn insert(
     connection: &mut AnyConnection,
     events: &[AuditEvent],
 ) -> Result<usize, AuditError> {
-    let changes = store.changes();
+    let file = store.changes();
     let mut transaction = begin(store, connection).await?;
-    let mut interner = Interner {
-        store,
-        made: HashMap::new(),
-    };
-    let mut tally = Tally::default();
+    let mut changes = Changes::new(store);
     let mut stored = 0;
     for chunk in events.chunks(EVENTS_PER_STATEMENT) {
-        stored += insert_chunk(&mut transaction, &mut interner, &mut tally, chunk).await?;
+        stored += insert_chunk(&mut transaction, &mut changes, chunk).await?;
     }
-    add(&mut transaction, &tally).await?;
-    let made = interner.made;
+    for (kind, rows) in &changes.rows {
+        let before = format!("INSERT INTO {} ({TRAIT_COLUMNS}) ", table(*kind));
+        changes.each(&mut transaction, &before, (6, rows), "").await?;
+    }
+    changes.add(&mut transaction).await?;
+    let made = changes.made;
     transaction.commit().await?;
-    store.remember(made, changes);
+    store.remember(made, file);
     Ok(stored)
 }
 
 async fn insert_chunk(
     connection: &mut AnyConnection,
-    interner: &mut Interner<'_>,
-    tally: &mut Tally,
+    changes: &mut Changes<'_>,
     events: &[AuditEvent],
 ) -> Result<usize, AuditError> {
-    let mut statement = Statement::default();
-    statement.push("INSERT INTO events (message_id, event_type, generated, tenant, size, traits, raw) VALUES ");
     let mut by_id = HashMap::with_capacity(events.len());
+    let mut new = Vec::with_capacity(events.len());
     for event in events {
-        if by_id.contains_key(event.message_id.as_str()) {
+        let id = event.message_id.as_str();
+        if by_id.contains_key(id) {
             continue;
         }
-        let event_type = interner.id(connection, &event.event_type).await?;
-        let tenant = interner
-            .id(connection, event.tenant.as_deref().unwrap_or_default())
-            .await?;
-        let (traits, raw) = (write_traits(&event.traits), event.raw.to_string());
-        statement.push(if by_id.is_empty() { "" } else { ", " });
-        let size = i64::try_from(raw.len() + event.traits.iter().map(size).sum::<usize>()).unwrap_or(i64::MAX);
-        statement.list([
-            Bind::Text(event.message_id.clone()),
-            Bind::Integer(event_type),
-            Bind::Integer(event.generated.as_microsecond()),
-            Bind::Integer(tenant),
-            Bind::Integer(size),
-            Bind::Text(traits),
-            Bind::Text(raw),
-        ]);
-        by_id.insert(event.message_id.as_str(), (event, event_type, tenant, size));
+        let event_type = changes.id(connection, &event.event_type).await?;
+        let tenant = event.tenant.as_deref().unwrap_or_default();
+        let tenant = changes.id(connection, tenant).await?;
+        let generated = event.generated.as_microsecond();
+        let raw = event.raw.to_string();
+        let size = raw.len() + event.traits.iter().map(size).sum::<usize>();
+        let size = i64::try_from(size).unwrap_or(i64::MAX);
+        let [id_text, traits, raw] = [id.to_owned(), write_traits(&event.traits), raw].map(TraitValue::String);
+        let [type_id, at, owner, bytes] = [event_type, generated, tenant, size].map(TraitValue::Integer);
+        new.push([id_text, type_id, at, owner, bytes, traits, raw]);
+        by_id.insert(id, (event, event_type, generated, tenant, size));
     }
-    statement.push(" ON CONFLICT (message_id) DO NOTHING RETURNING sequence, message_id");
-    let rows = statement.query().fetch_all(&mut *connection).await?;
-    let mut traits: HashMap<TraitType, Vec<[Bind; 6]>> = HashMap::new();
-    for row in &rows {
-        let (sequence, id): (i64, String) = (row.try_get(0)?, row.try_get(1)?);
-        let Some((event, event_type, tenant, size)) = by_id.get(id.as_str()) else {
-            continue;
-        };
-        *tally.types.entry((*tenant, *event_type)).or_default() += 1;
-        tally.bytes += size;
-        for known in &event.traits {
-            let name = interner.id(connection, &known.name).await?;
-            let kind = known.value.kind();
-            *tally
-                .traits
-                .entry((*tenant, *event_type, name, kind.as_str()))
-                .or_default() += 1;
-            traits.entry(kind).or_default().push([
-                Bind::Integer(*tenant),
-                Bind::Integer(name),
-                Bind::from(&known.value),
-                Bind::Integer(event.generated.as_microsecond()),
-                Bind::Integer(sequence),
-                Bind::Integer(*event_type),
-            ]);
+    let mut sql = Sql::new("INSERT INTO events (message_id, event_type, generated, tenant, size, traits, raw) ");
+    values(&mut sql, &new, 7).push(" ON CONFLICT (message_id) DO NOTHING RETURNING sequence, message_id");
+    let stored: Vec<(i64, String)> = rows(sql, changes.store.postgres, &mut *connection).await?;
+    for (sequence, id) in &stored {
+        if let Some((event, event_type, generated, tenant, size)) = by_id.remove(id.as_str()) {
+            let owner = (*sequence, event_type, generated, tenant, size);
+            changes.count(connection, 1, owner, event.traits.clone()).await?;
         }
     }
-    for (kind, rows) in traits {
-        for chunk in rows.chunks(TRAITS_PER_STATEMENT) {
-            let mut statement = Statement::default();
-            statement.push(&format!(
-                "INSERT INTO {} (tenant, name, value, generated, event, event_type) VALUES ",
-                table(kind)
-            ));
-            statement.rows(chunk);
-            statement.query().execute(&mut *connection).await?;
-        }
-    }
-    Ok(rows.len())
-}
-
-/// Adds to the counted tables, or takes from them; what is counted down to nothing goes.
-async fn add(connection: &mut AnyConnection, tally: &Tally) -> Result<(), AuditError> {
-    let types: Vec<[Bind; 3]> = tally
-        .types
-        .iter()
-        .map(|((tenant, event_type), events)| [*tenant, *event_type, *events].map(Bind::Integer))
-        .collect();
-    for chunk in types.chunks(TRAITS_PER_STATEMENT) {
-        let mut statement = Statement::default();
-        statement.push("INSERT INTO tenant_types (tenant, event_type, events) VALUES ");
-        statement.rows(chunk);
-        statement
-            .push(" ON CONFLICT (tenant, event_type) DO UPDATE SET events = tenant_types.events + excluded.events");
-        statement.query().execute(&mut *connection).await?;
-    }
-    let traits: Vec<[Bind; 5]> = tally
-        .traits
-        .iter()
-        .map(|((tenant, event_type, name, kind), events)| {
-            let number = Bind::Integer;
-            let kind = Bind::Text((*kind).to_owned());
-            [
-                number(*tenant),
-                number(*event_type),
-                number(*name),
-                kind,
-                number(*events),
-            ]
-        })
-        .collect();
-    for chunk in traits.chunks(TRAITS_PER_STATEMENT) {
-        let mut statement = Statement::default();
-        statement.push("INSERT INTO tenant_traits (tenant, event_type, name, kind, events) VALUES ");
-        statement.rows(chunk);
-        statement.push(
-            " ON CONFLICT (tenant, event_type, name, kind) DO UPDATE \
-             SET events = tenant_traits.events + excluded.events",
-        );
-        statement.query().execute(&mut *connection).await?;
-    }
-    sqlx::query("UPDATE totals SET bytes = bytes + $1")
-        .bind(tally.bytes)
-        .execute(&mut *connection)
-        .await?;
-    for ((tenant, event_type), events) in &tally.types {
-        if *events < 0 {
-            for table in ["tenant_traits", "tenant_types"] {
-                let mut statement = Statement::default();
-                statement.push(&format!("DELETE FROM {table} WHERE tenant = "));
-                statement.integer(*tenant);
-                statement.push(" AND event_type = ");
-                statement.integer(*event_type);
-                statement.push(" AND events <= 0");
-                statement.query().execute(&mut *connection).await?;
-            }
-        }
-    }
-    Ok(())
+    Ok(stored.len())
 }
 
 async fn delete_piece(store: &EventStore, connection: &mut AnyConnection, doomed: &Doomed) -> Result<u64, AuditError> {
     let mut transaction = begin(store, connection).await?;
-    let Some(statement) = select_piece(store, &mut transaction, doomed).await? else {
+    let Some(sql) = select_piece(store, &mut transaction, doomed).await? else {
         return Ok(0);
     };
-    let rows = statement.query().fetch_all(&mut *transaction).await?;
-    if rows.is_empty() {
+    let piece: Vec<(i64, i64, i64, i64, i64, String)> = rows(sql, store.postgres, &mut *transaction).await?;
+    if piece.is_empty() {
         return Ok(0);
     }
-    let mut interner = Interner {
-        store,
-        made: HashMap::new(),
-    };
-    let mut tally = Tally::default();
-    let mut sequences = Vec::new();
-    let mut traits: HashMap<TraitType, Vec<[Bind; 5]>> = HashMap::new();
-    for row in &rows {
-        let (sequence, event_type, generated): (i64, i64, i64) = (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
-        let (tenant, size): (i64, i64) = (row.try_get(3)?, row.try_get(4)?);
-        let text: String = row.try_get(5)?;
-        sequences.push([Bind::Integer(sequence)]);
-        *tally.types.entry((tenant, event_type)).or_default() -= 1;
-        tally.bytes -= size;
-        for known in read_traits(&text) {
-            let name = interner.id(&mut transaction, &known.name).await?;
-            let kind = known.value.kind();
-            *tally
-                .traits
-                .entry((tenant, event_type, name, kind.as_str()))
-                .or_default() -= 1;
-            traits.entry(kind).or_default().push([
-                Bind::Integer(tenant),
-                Bind::Integer(name),
-                Bind::from(&known.value),
-                Bind::Integer(generated),
-                Bind::Integer(sequence),
-            ]);
-        }
+    let mut changes = Changes::new(store);
+    let mut sequences = Vec::with_capacity(piece.len());
+    for (event, event_type, generated, tenant, size, traits) in piece {
+        let owner = (event, event_type, generated, tenant, size);
+        changes.count(&mut transaction, -1, owner, read_traits(&traits)).await?;
+        sequences.push(event);
     }
-    for (kind, rows) in traits {
-        for chunk in rows.chunks(TRAITS_PER_STATEMENT) {
-            let mut statement = Statement::default();
-            statement.push(&format!(
-                "DELETE FROM {} WHERE (tenant, name, value, generated, event) IN (VALUES ",
-                table(kind)
-            ));
-            statement.rows(chunk);
-            statement.push(")");
-            statement.query().execute(&mut *transaction).await?;
-        }
+    let (columns, key) = KEY_COLUMNS;
+    for (kind, rows) in &changes.rows {
+        let before = format!("DELETE FROM {} WHERE ({key}) IN (", table(*kind));
+        changes.each(&mut transaction, &before, (columns, rows), ")").await?;
     }
-    let mut statement = Statement::default();
-    statement.push("DELETE FROM events WHERE sequence IN (VALUES ");
-    statement.rows(&sequences);
-    statement.push(")");
-    statement.query().execute(&mut *transaction).await?;
-    add(&mut transaction, &tally).await?;
+    let mut sql = Sql::new("DELETE FROM events WHERE sequence IN ");
+    list(&mut sql, &sequences);
+    changes.run(&mut transaction, sql).await?;
+    changes.add(&mut transaction).await?;
     transaction.commit().await?;
-    Ok(u64::try_from(rows.len()).unwrap_or(u64::MAX))
+    Ok(u64::try_from(sequences.len()).unwrap_or(u64::MAX))
 }
 
 /// The oldest of the events that are to go; none when none is.
@@ -452,27 +420,22 @@ async fn select_piece(
     store: &EventStore,
     connection: &mut AnyConnection,
     doomed: &Doomed,
-) -> Result<Option<Statement>, AuditError> {
-    let mut statement = Statement::default();
-    statement.push("SELECT e.sequence, e.event_type, e.generated, e.tenant, e.size, e.traits FROM events e");
+) -> Result<Option<Sql>, AuditError> {
+    let mut sql = Sql::new("SELECT e.sequence, e.event_type, e.generated, e.tenant, e.size, e.traits FROM events e");
     match doomed {
         Doomed::Tenant(name) => {
             let Some(id) = store.word(name).await? else {
                 return Ok(None);
             };
-            statement.push(" WHERE e.tenant = ");
-            statement.integer(id);
-            statement.push(" ORDER BY e.generated LIMIT ");
-            statement.integer(PIECE);
+            sql.push(" WHERE e.tenant = ")
+                .push_bind(id)
+                .push(" ORDER BY e.generated");
         }
         Doomed::Expired(retention, now) => {
             let too_many = match retention.bytes {
                 Some(most) => {
-                    let row = sqlx::query("SELECT bytes FROM totals")
-                        .fetch_one(&mut *connection)
-                        .await?;
-                    let bytes: i64 = row.try_get(0)?;
-                    bytes > i64::try_from(most).unwrap_or(i64::MAX)
+                    let bytes = sqlx::query_scalar::<_, i64>("SELECT bytes FROM totals");
+                    bytes.fetch_one(connection).await? > i64::try_from(most).unwrap_or(i64::MAX)
                 }
                 None => false,
             };
@@ -481,16 +444,15 @@ async fn select_piece(
                 (true, _) => {}
                 (false, Some(oldest)) => {
                     // What is exactly that old stays.
-                    statement.push(" WHERE e.generated < ");
-                    statement.integer(oldest.as_microsecond());
+                    sql.push(" WHERE e.generated < ").push_bind(oldest.as_microsecond());
                 }
                 (false, None) => return Ok(None),
             }
-            statement.push(" ORDER BY e.generated, e.message_id LIMIT ");
-            statement.integer(PIECE);
+            sql.push(" ORDER BY e.generated, e.message_id");
         }
     }
-    Ok(Some(statement))
+    sql.push(" LIMIT ").push_bind(PIECE);
+    Ok(Some(sql))
 }
 
 /// Bytes of a trait, roughly.

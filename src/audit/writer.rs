@@ -8,8 +8,8 @@ use tokio::time::MissedTickBehavior;
 
 use super::AuditError;
 use super::event::AuditEvent;
-use super::log::{Chore, Shared};
 use super::outage::is_refusal;
+use super::shared::{Chore, Shared};
 use super::trouble::Trouble;
 use super::write::{BETWEEN_PIECES, Doomed, Retention, Writer};
 

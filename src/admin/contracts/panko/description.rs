@@ -7,34 +7,7 @@ use serde_json::Value;
 use super::query::{HIGHEST_LIMIT, MOST_FILTERS, MOST_SORTS};
 use crate::admin::caller::Verb;
 use crate::admin::openapi::{Operation, Parameter};
-
-/// Something that happened.
-#[derive(Serialize, JsonSchema)]
-#[schemars(rename = "Event")]
-struct EventDocument {
-    /// Its id.
-    message_id: String,
-    /// Kind and operation, such as `incident.publish`.
-    event_type: String,
-    /// When it happened, in UTC without a zone.
-    generated: String,
-    /// What is known of it, by name.
-    traits: Vec<TraitDocument>,
-    /// The change itself, without secrets.
-    raw: Value,
-}
-
-/// One thing that is known of an event.
-#[derive(Serialize, JsonSchema)]
-#[schemars(rename = "Trait")]
-struct TraitDocument {
-    /// Its name.
-    name: String,
-    /// `string`, `integer`, `float` or `datetime`.
-    r#type: String,
-    /// Its value as text.
-    value: String,
-}
+use crate::audit::{AuditEvent, TraitType, WrittenTrait};
 
 /// A trait that events of a type have.
 #[derive(Serialize, JsonSchema)]
@@ -42,8 +15,8 @@ struct TraitDocument {
 struct TraitDescription {
     /// Its name.
     name: String,
-    /// `string`, `integer`, `float` or `datetime`.
-    r#type: String,
+    /// The type of its values.
+    r#type: TraitType,
 }
 
 fn filters() -> Vec<Parameter> {
@@ -106,19 +79,19 @@ pub(super) fn operations() -> Vec<Operation> {
             "The values of a trait",
         )
         .parameters(vec![event_type(), name()])
-        .answers::<Vec<TraitDocument>>(200, "One for each event, 10000 at most")
+        .answers::<Vec<WrittenTrait>>(200, "One for each event, 10000 at most")
         .in_xml(),
         Operation::get("/v2/events", "What happened")
             .describe("Events that the caller may see, the oldest first unless sorted otherwise.")
             .needs(Verb::Events)
             .parameters(filters())
-            .answers::<Vec<EventDocument>>(200, "The events; with `follow` a stream of them")
+            .answers::<Vec<AuditEvent>>(200, "The events; with `follow` a stream of them")
             .in_xml()
             .answers_text(200, "text/event-stream", "The events; with `follow` a stream of them"),
         Operation::get("/v2/events/{message_id}", "One event")
             .needs(Verb::Events)
             .parameters(vec![Parameter::path("message_id", "Its id")])
-            .answers::<EventDocument>(200, "The event")
+            .answers::<AuditEvent>(200, "The event")
             .in_xml(),
     ]
 }
