@@ -191,12 +191,20 @@ fn read_float(text: &str) -> Option<f64> {
 /// Reads ISO 8601 in its usual forms; what is left out is the beginning, and no zone is UTC.
 pub fn read_time(text: &str) -> Option<Timestamp> {
     let text = text.trim();
+    let (date, time) = text.split_at(text.find(['T', 't', ' ']).unwrap_or(text.len()));
     // Forms that the contract has and jiff does not: a year, a month, a blank before the zone.
-    let text = match text.len() {
-        4 => format!("{text}-01-01"),
-        7 => format!("{text}-01"),
-        _ => text.replace(" +", "+").replace(" -", "-"),
+    let rest = match date.len() {
+        4 => "-01-01",
+        7 => "-01",
+        _ => "",
     };
+    let mut text = format!("{date}{rest}{time}");
+    if let Some(blank) = text
+        .rfind(' ')
+        .filter(|blank| text[blank + 1..].starts_with(['Z', 'z', '+', '-']))
+    {
+        text.remove(blank);
+    }
     let pieces = Pieces::parse(&text).ok()?;
     let offset = pieces.to_numeric_offset().unwrap_or(Offset::UTC);
     let time = pieces.time().unwrap_or(Time::midnight());
@@ -260,11 +268,13 @@ mod tests {
             "2024-03-02 00:00:00",
             "20240302T000000",
             "20240302",
+            " 2024-03-02t01:00:00,0 +01 ",
         ] {
             assert_eq!(read_time(text), Some(midnight), "{text}");
         }
         assert_eq!(read_time("2024"), "2024-01-01T00:00:00Z".parse().ok());
         assert_eq!(read_time("2024-03"), "2024-03-01T00:00:00Z".parse().ok());
+        assert_eq!(read_time("2024T12:30"), "2024-01-01T12:30:00Z".parse().ok());
         for text in [
             "",
             "yesterday",
@@ -273,6 +283,7 @@ mod tests {
             "2024-03-02T25:00",
             "2024-03-02T00:00:00.",
             "2024-03-02T",
+            "2024-03-02T00:00:00[UTC]",
             "12:00",
         ] {
             assert_eq!(read_time(text), None, "{text}");
