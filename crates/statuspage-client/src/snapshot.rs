@@ -22,13 +22,13 @@ pub use again::Addressed;
 pub use collection::{Collection, Lag, SPACING, Vanished, spaced_since};
 pub use examined::{Examined, Missing, Object, ObjectKind};
 pub use items::Items;
-pub use listed::Listed;
+pub use listed::{Listed, Reading};
 pub use writes::Written;
 
 use super::operations::IncidentView;
 use super::types::{
-    Component, Identified, Incident, IncidentTemplate, Metric, MetricsProvider, OrganizationUser, Page,
-    PageAccessGroup, PageAccessUser, Permissions, StatusEmbedConfig, Subscriber, SubscriberHistogram, Uptime,
+    Component, Incident, IncidentTemplate, Metric, MetricsProvider, OrganizationUser, Page, PageAccessGroup,
+    PageAccessUser, Permissions, StatusEmbedConfig, Subscriber, SubscriberHistogram, Uptime,
 };
 
 /// The parts of a page that are read separately.
@@ -144,56 +144,10 @@ pub struct Dated<T> {
     pub read_at: Timestamp,
 }
 
-/// What one reading has brought.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Reading {
-    /// The settings.
-    Page(Box<Page>),
-    /// Components and component groups.
-    Components(Collection<Component>),
-    /// Incidents, newest first.
-    Incidents(Collection<Incident>),
-    /// Metrics providers.
-    MetricsProviders(Collection<MetricsProvider>),
-    /// Metrics.
-    Metrics(Collection<Metric>),
-    /// Subscribers.
-    Subscribers(Collection<Subscriber>),
-    /// Those who have unsubscribed.
-    Unsubscribed(Collection<Subscriber>),
-    /// Numbers of subscribers.
-    SubscriberCounts(Dated<SubscriberHistogram>),
-    /// Incident templates.
-    IncidentTemplates(Collection<IncidentTemplate>),
-    /// Page access users.
-    PageAccessUsers(Collection<PageAccessUser>),
-    /// Page access groups.
-    PageAccessGroups(Collection<PageAccessGroup>),
-    /// The status embed configuration.
-    StatusEmbed(Dated<StatusEmbedConfig>),
-    /// Members of the organization.
-    OrganizationUsers(Collection<OrganizationUser>),
-}
-
-impl Reading {
-    /// The part that was read.
-    #[must_use]
-    pub fn kind(&self) -> CollectionKind {
-        match self {
-            Reading::Page(_) => CollectionKind::Page,
-            Reading::Components(_) => CollectionKind::Components,
-            Reading::Incidents(_) => CollectionKind::Incidents,
-            Reading::MetricsProviders(_) => CollectionKind::MetricsProviders,
-            Reading::Metrics(_) => CollectionKind::Metrics,
-            Reading::Subscribers(_) => CollectionKind::Subscribers,
-            Reading::Unsubscribed(_) => CollectionKind::Unsubscribed,
-            Reading::SubscriberCounts(_) => CollectionKind::SubscriberCounts,
-            Reading::IncidentTemplates(_) => CollectionKind::IncidentTemplates,
-            Reading::PageAccessUsers(_) => CollectionKind::PageAccessUsers,
-            Reading::PageAccessGroups(_) => CollectionKind::PageAccessGroups,
-            Reading::StatusEmbed(_) => CollectionKind::StatusEmbed,
-            Reading::OrganizationUsers(_) => CollectionKind::OrganizationUsers,
-        }
+impl<T: Clone> Dated<T> {
+    fn read_again(&self, read_at: Timestamp) -> Self {
+        let value = self.value.clone();
+        Dated { value, read_at }
     }
 }
 
@@ -249,31 +203,6 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
-    /// Takes what was read. What is known better than by a list that may lag is kept: see [`Collection`].
-    pub fn store(&mut self, reading: Reading) {
-        fn renew<T: Identified + Clone>(known: &mut Option<Collection<T>>, read: Collection<T>, lag: Duration) {
-            *known = Some(read.after(known.take(), lag));
-        }
-        let Lag { lists: lag, incidents } = self.lag;
-        let kind = reading.kind();
-        match reading {
-            Reading::Page(page) => self.page = Some(*page),
-            Reading::Incidents(read) => renew(&mut self.incidents, read, incidents),
-            Reading::Components(read) => renew(&mut self.components, read, lag),
-            Reading::MetricsProviders(read) => renew(&mut self.metrics_providers, read, lag),
-            Reading::Metrics(read) => renew(&mut self.metrics, read, lag),
-            Reading::Subscribers(read) => renew(&mut self.subscribers, read, lag),
-            Reading::Unsubscribed(read) => renew(&mut self.unsubscribed, read, lag),
-            Reading::IncidentTemplates(read) => renew(&mut self.incident_templates, read, lag),
-            Reading::PageAccessUsers(read) => renew(&mut self.page_access_users, read, lag),
-            Reading::PageAccessGroups(read) => renew(&mut self.page_access_groups, read, lag),
-            Reading::OrganizationUsers(read) => renew(&mut self.organization_users, read, lag),
-            Reading::SubscriberCounts(read) => self.subscriber_counts = Some(read),
-            Reading::StatusEmbed(read) => self.status_embed = Some(read),
-        }
-        self.not_missing_in(kind);
-    }
-
     /// How far a list may be behind.
     #[must_use]
     pub fn lag_of(&self, kind: CollectionKind) -> Duration {

@@ -97,7 +97,7 @@ impl SupposedPage {
         }
         let known = &self.known;
         match what {
-            ReadWhat::Collection(list) => seen.store(known.listed(*list, began)?),
+            ReadWhat::Collection(list) => seen.store(known.read_again(*list, began)?),
             ReadWhat::Search(search) => return seen.search_again(known, search, began).then_some(()),
             ReadWhat::Object(kind, id) => match known.addressed(*kind, id) {
                 Addressed::Shown(object) => seen.found(object, began),

@@ -69,6 +69,25 @@ macro_rules! operations {
 pub(super) use operations;
 
 /// The objects of one kind that belong to a page, or to another object `P`.
+///
+/// ```no_run
+/// # use statuspage_client::{Error, MetricWrite, PageHandle};
+/// # async fn example(page: PageHandle) -> Result<(), Error> {
+/// let metrics = page.metrics_providers().metrics("provider-id");
+/// let metric = metrics.create(&MetricWrite::default()).await?;
+/// page.metrics().delete(&metric.id).await?;
+/// # Ok(())
+/// # }
+/// ```
+///
+/// What the API cannot do with a kind does not compile:
+///
+/// ```compile_fail,E0599
+/// # use statuspage_client::PageHandle;
+/// # async fn example(page: PageHandle) {
+/// let deleted = page.incident_templates().delete("template-id").await;
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 pub struct Resources<R, P = Page> {
     pub(super) client: Client,

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::{Collection, CollectionKind, Dated, Listed, Object, ObjectKind, Reading, Search, Snapshot};
+use super::{Listed, Object, ObjectKind, Search, Snapshot};
 use crate::types::{Component, ComponentGroup};
 
 /// What reading an object by its id would bring.
@@ -17,34 +17,6 @@ pub enum Addressed {
 }
 
 impl Snapshot {
-    /// What reading a list would bring, begun at a time; none for a list that was never read.
-    #[must_use]
-    pub fn listed(&self, kind: CollectionKind, began: Timestamp) -> Option<Reading> {
-        fn of<T: Clone>(list: &Option<Collection<T>>, began: Timestamp) -> Option<Collection<T>> {
-            let list = list.as_ref()?;
-            Some(Collection::read(list.items.to_vec(), began, list.complete))
-        }
-        fn again<T: Clone>(known: &Option<Dated<T>>, read_at: Timestamp) -> Option<Dated<T>> {
-            let value = known.as_ref()?.value.clone();
-            Some(Dated { value, read_at })
-        }
-        Some(match kind {
-            CollectionKind::Page => Reading::Page(Box::new(self.page.clone()?)),
-            CollectionKind::Components => Reading::Components(of(&self.components, began)?),
-            CollectionKind::Incidents => Reading::Incidents(of(&self.incidents, began)?),
-            CollectionKind::MetricsProviders => Reading::MetricsProviders(of(&self.metrics_providers, began)?),
-            CollectionKind::Metrics => Reading::Metrics(of(&self.metrics, began)?),
-            CollectionKind::Subscribers => Reading::Subscribers(of(&self.subscribers, began)?),
-            CollectionKind::Unsubscribed => Reading::Unsubscribed(of(&self.unsubscribed, began)?),
-            CollectionKind::SubscriberCounts => Reading::SubscriberCounts(again(&self.subscriber_counts, began)?),
-            CollectionKind::IncidentTemplates => Reading::IncidentTemplates(of(&self.incident_templates, began)?),
-            CollectionKind::PageAccessUsers => Reading::PageAccessUsers(of(&self.page_access_users, began)?),
-            CollectionKind::PageAccessGroups => Reading::PageAccessGroups(of(&self.page_access_groups, began)?),
-            CollectionKind::StatusEmbed => Reading::StatusEmbed(again(&self.status_embed, began)?),
-            CollectionKind::OrganizationUsers => Reading::OrganizationUsers(of(&self.organization_users, began)?),
-        })
-    }
-
     /// What reading an object by its id would bring.
     #[must_use]
     pub fn addressed(&self, kind: ObjectKind, id: &str) -> Addressed {
@@ -118,6 +90,7 @@ impl Snapshot {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{Collection, CollectionKind, Reading};
 
     fn at(second: i64) -> Timestamp {
         Timestamp::from_second(second).unwrap()
@@ -150,7 +123,7 @@ mod tests {
     fn a_list_is_read_again_with_what_was_written_and_with_its_new_time() {
         let mut page = page();
         page.put(component("c", None));
-        let Some(Reading::Components(again)) = page.listed(CollectionKind::Components, at(20)) else {
+        let Some(Reading::Components(again)) = page.read_again(CollectionKind::Components, at(20)) else {
             panic!("there is a list");
         };
         let ids: Vec<&str> = again.items.iter().map(|row| row.id.as_str()).collect();
@@ -158,7 +131,11 @@ mod tests {
             (ids, again.read_at, again.looks),
             (vec!["g", "a", "b", "c"], at(20), vec![at(20)])
         );
-        assert_eq!(page.listed(CollectionKind::Metrics, at(20)), None, "it was never read");
+        assert_eq!(
+            page.read_again(CollectionKind::Metrics, at(20)),
+            None,
+            "it was never read"
+        );
     }
 
     #[test]

@@ -119,6 +119,14 @@ impl<T> Collection<T> {
         }
     }
 
+    /// What reading the list again would bring if everything is as it is known here.
+    pub(super) fn read_again(&self, began: Timestamp) -> Self
+    where
+        T: Clone,
+    {
+        Collection::read(self.items.to_vec(), began, self.complete)
+    }
+
     /// Looks that began at or after a time, as far as they count: those too near to the one before do not.
     #[must_use]
     pub fn looks_since(&self, from: Timestamp) -> usize {

@@ -10,101 +10,83 @@ use super::super::types::{
 };
 use super::{CollectionKind, Dated, SPACING, Snapshot};
 
-/// The kinds of objects that can be read by their id.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum ObjectKind {
-    /// A component.
-    Component,
-    /// A component group.
-    ComponentGroup,
-    /// An incident.
-    Incident,
-    /// A metrics provider.
-    MetricsProvider,
-    /// A metric.
-    Metric,
-    /// A subscriber of the page.
-    Subscriber,
-    /// A page access user.
-    PageAccessUser,
-    /// A page access group.
-    PageAccessGroup,
-}
-
-impl ObjectKind {
-    /// The list that shows it.
-    #[must_use]
-    pub fn collection(self) -> CollectionKind {
-        match self {
-            Self::Component | Self::ComponentGroup => CollectionKind::Components,
-            Self::Incident => CollectionKind::Incidents,
-            Self::MetricsProvider => CollectionKind::MetricsProviders,
-            Self::Metric => CollectionKind::Metrics,
-            Self::Subscriber => CollectionKind::Subscribers,
-            Self::PageAccessUser => CollectionKind::PageAccessUsers,
-            Self::PageAccessGroup => CollectionKind::PageAccessGroups,
+/// Makes everything that there is once per kind of object that can be read by its id.
+macro_rules! objects {
+    ($($(#[$doc:meta])* $kind:ident in $list:ident;)+) => {
+        /// The kinds of objects that can be read by their id.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum ObjectKind {
+            $($(#[$doc])* $kind,)+
         }
-    }
-}
 
-/// An object that was read by its id.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Object {
-    /// A component.
-    Component(Box<Component>),
-    /// A component group, with its members.
-    ComponentGroup(Box<ComponentGroup>),
-    /// An incident.
-    Incident(Box<Incident>),
-    /// A metrics provider.
-    MetricsProvider(Box<MetricsProvider>),
-    /// A metric.
-    Metric(Box<Metric>),
-    /// A subscriber.
-    Subscriber(Box<Subscriber>),
-    /// A page access user.
-    PageAccessUser(Box<PageAccessUser>),
-    /// A page access group.
-    PageAccessGroup(Box<PageAccessGroup>),
-}
+        impl ObjectKind {
+            /// The list that shows it.
+            #[must_use]
+            pub fn collection(self) -> CollectionKind {
+                match self {
+                    $(Self::$kind => CollectionKind::$list,)+
+                }
+            }
+        }
 
-/// Does the same with the object, whatever it is.
-macro_rules! of_each {
-    ($object:expr, $one:ident => $result:expr) => {
-        match $object {
-            Object::Component($one) => $result,
-            Object::ComponentGroup($one) => $result,
-            Object::Incident($one) => $result,
-            Object::MetricsProvider($one) => $result,
-            Object::Metric($one) => $result,
-            Object::Subscriber($one) => $result,
-            Object::PageAccessUser($one) => $result,
-            Object::PageAccessGroup($one) => $result,
+        /// An object that was read by its id.
+        #[derive(Clone, Debug, PartialEq)]
+        pub enum Object {
+            $($(#[$doc])* $kind(Box<$kind>),)+
+        }
+
+        impl Object {
+            /// What it is.
+            #[must_use]
+            pub fn kind(&self) -> ObjectKind {
+                match self {
+                    $(Self::$kind(_) => ObjectKind::$kind,)+
+                }
+            }
+
+            /// Its id.
+            #[must_use]
+            pub fn id(&self) -> &str {
+                match self {
+                    $(Self::$kind(one) => one.id(),)+
+                }
+            }
+        }
+
+        impl Snapshot {
+            fn put_object(&mut self, object: Object) {
+                match object {
+                    $(Object::$kind(one) => self.put(*one),)+
+                }
+            }
+
+            /// The object of this kind with this id was deleted.
+            pub fn remove_object(&mut self, kind: ObjectKind, id: &str) {
+                match kind {
+                    $(ObjectKind::$kind => self.remove::<$kind>(id),)+
+                }
+            }
         }
     };
 }
 
-impl Object {
-    /// What it is.
-    #[must_use]
-    pub fn kind(&self) -> ObjectKind {
-        match self {
-            Self::Component(_) => ObjectKind::Component,
-            Self::ComponentGroup(_) => ObjectKind::ComponentGroup,
-            Self::Incident(_) => ObjectKind::Incident,
-            Self::MetricsProvider(_) => ObjectKind::MetricsProvider,
-            Self::Metric(_) => ObjectKind::Metric,
-            Self::Subscriber(_) => ObjectKind::Subscriber,
-            Self::PageAccessUser(_) => ObjectKind::PageAccessUser,
-            Self::PageAccessGroup(_) => ObjectKind::PageAccessGroup,
-        }
-    }
-
-    /// Its id.
-    #[must_use]
-    pub fn id(&self) -> &str {
-        of_each!(self, one => one.id())
-    }
+objects! {
+    /// A component.
+    Component in Components;
+    /// A component group, with its members.
+    ComponentGroup in Components;
+    /// An incident.
+    Incident in Incidents;
+    /// A metrics provider.
+    MetricsProvider in MetricsProviders;
+    /// A metric.
+    Metric in Metrics;
+    /// A subscriber of the page.
+    Subscriber in Subscribers;
+    /// A page access user.
+    PageAccessUser in PageAccessUsers;
+    /// A page access group.
+    PageAccessGroup in PageAccessGroups;
 }
 
 /// What is known of one object beside its list.
@@ -185,7 +167,7 @@ impl Snapshot {
         let listed = self.lists(kind, &id);
         match object {
             Object::Incident(one) => self.put_read_incident(*one),
-            other => of_each!(other, one => self.put(*one)),
+            other => self.put_object(other),
         }
         if !listed {
             self.not_listed(kind, &id);

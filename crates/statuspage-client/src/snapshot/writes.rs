@@ -31,20 +31,6 @@ impl Snapshot {
         T::remove(self, id);
     }
 
-    /// The same for an object of a kind that is only known when the program runs.
-    pub fn remove_object(&mut self, kind: ObjectKind, id: &str) {
-        match kind {
-            ObjectKind::Component => self.remove::<Component>(id),
-            ObjectKind::ComponentGroup => self.remove::<ComponentGroup>(id),
-            ObjectKind::Incident => self.remove::<Incident>(id),
-            ObjectKind::MetricsProvider => self.remove::<MetricsProvider>(id),
-            ObjectKind::Metric => self.remove::<Metric>(id),
-            ObjectKind::Subscriber => self.remove::<Subscriber>(id),
-            ObjectKind::PageAccessUser => self.remove::<PageAccessUser>(id),
-            ObjectKind::PageAccessGroup => self.remove::<PageAccessGroup>(id),
-        }
-    }
-
     fn put_listed<T: Listed>(&mut self, object: T) {
         let at = self.time;
         if let Some(kind) = T::KIND {

@@ -12,6 +12,11 @@ pub trait Identified {
     /// Its identity.
     fn id(&self) -> &str;
 
+    /// When it was made, where the service says so.
+    fn created_at(&self) -> Option<Timestamp> {
+        None
+    }
+
     /// When it last moved, where the service says so.
     fn updated_at(&self) -> Option<Timestamp> {
         None
@@ -19,41 +24,30 @@ pub trait Identified {
 }
 
 macro_rules! identified {
-    ($($name:ty),+ $(,)?) => {
+    ($($name:ty: $($time:ident)*;)+) => {
         $(impl Identified for $name {
             fn id(&self) -> &str {
                 &self.id
             }
 
-            fn updated_at(&self) -> Option<Timestamp> {
-                self.updated_at
-            }
+            $(fn $time(&self) -> Option<Timestamp> {
+                self.$time
+            })*
         })+
     };
 }
 
-identified!(
-    Component,
-    ComponentGroup,
-    Incident,
-    IncidentUpdate,
-    Metric,
-    MetricsProvider,
-    OrganizationUser,
-    Page,
-    PageAccessGroup,
-    PageAccessUser,
-);
-
-// Neither tells when it last moved.
-impl Identified for IncidentTemplate {
-    fn id(&self) -> &str {
-        &self.id
-    }
-}
-
-impl Identified for Subscriber {
-    fn id(&self) -> &str {
-        &self.id
-    }
+identified! {
+    Component: created_at updated_at;
+    ComponentGroup: created_at updated_at;
+    Incident: created_at updated_at;
+    IncidentTemplate: ;
+    IncidentUpdate: created_at updated_at;
+    Metric: created_at updated_at;
+    MetricsProvider: created_at updated_at;
+    OrganizationUser: created_at updated_at;
+    Page: created_at updated_at;
+    PageAccessGroup: created_at updated_at;
+    PageAccessUser: created_at updated_at;
+    Subscriber: created_at;
 }
