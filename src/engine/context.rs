@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
+use serde_json::{Value, json};
+
 use super::claims::Claims;
 use super::declaration::{Declaration, ObjectKey, Policies, Spec, Status};
 use super::evidence::Census;
@@ -15,7 +17,7 @@ use super::world::World;
 use crate::api::{
     ComponentGroupSpec, ComponentObservation, ComponentSpec, IncidentSpec, IncidentTemplateSpec, Journal, Kind,
     ManagementPolicy, MetricSpec, MetricsProviderSpec, OrganizationUserSpec, PageAccessGroupSpec, PageAccessUserSpec,
-    Reason, SubscriberSpec, Uptime,
+    Reason, SecretReference, SubscriberSpec, Uptime,
 };
 use crate::statuspage::{Collection, CollectionKind, Identified, IncidentStatus, ObjectKind, Snapshot};
 
@@ -347,11 +349,26 @@ impl<'a> Context<'a> {
     }
 
     /// The ids of other declarations, as JSON, or why one of them is not there yet.
-    pub(super) fn references(&self, kind: Kind, names: &[String]) -> Result<serde_json::Value, Blocked> {
+    pub(super) fn references(&self, kind: Kind, names: &[String]) -> Result<Value, Blocked> {
         names
             .iter()
-            .map(|name| self.reference(kind, name).map(serde_json::Value::from))
+            .map(|name| self.reference(kind, name).map(Value::from))
             .collect()
+    }
+
+    /// The same where a declaration may leave them to the page.
+    pub(super) fn references_if(&self, kind: Kind, names: &Option<Vec<String>>) -> Result<Option<Value>, Blocked> {
+        names.as_deref().map(|names| self.references(kind, names)).transpose()
+    }
+
+    /// The secret that a field of the declaration refers to, or why it is not known.
+    pub(super) fn secret(&self, field: &str, reference: &SecretReference) -> Result<Value, Blocked> {
+        let problem = match self.declaration.secrets.get(field) {
+            Some(Ok(secret)) => return Ok(json!(secret)),
+            Some(Err(problem)) => problem.clone(),
+            None => format!("waiting for Secret {}", reference.name),
+        };
+        Err(Blocked::waiting(Reason::SecretNotFound, problem))
     }
 
     /// The component that a group which is not on the page begins with: the first one that can be created, because one

@@ -1,37 +1,36 @@
 //! Components. Membership in a group is owned here, never by the group (reference 3.3).
 
-use jiff::Timestamp;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
-use super::{Rules, Unlisted, text, write};
+use super::table::{Row, declared, row};
+use super::{Body, Rules, Unlisted, write};
 use crate::api::{ComponentSpec, Kind};
 use crate::engine::context::{Blocked, Context};
 use crate::engine::declaration::{ObjectKey, Status};
-use crate::engine::fields::Field;
 use crate::engine::plan::ReadWhat;
 use crate::engine::request::Request;
-use crate::statuspage::{Collection, CollectionKind, Component, ObjectKind, Priority, Snapshot};
+use crate::statuspage::{CollectionKind, Component};
 
 impl Rules for ComponentSpec {
     type Remote = Component;
-    const COLLECTION: CollectionKind = CollectionKind::Components;
-    const PRIORITY: Priority = Priority::Write;
-    const OBJECT: Option<ObjectKind> = Some(ObjectKind::Component);
-
-    fn collection(snapshot: &Snapshot) -> Option<&Collection<Component>> {
-        snapshot.components.as_ref()
-    }
+    const FIELDS: &'static [Row<Self, Self::Remote>] = &[
+        row!("name", name, |spec, context, _| declared(Some(spec.title(context)))),
+        row!("description", description),
+        row!("groupRef", group_id, |spec, context, remote| spec
+            .desired_group(context, remote)),
+        // An incident that is open and a maintenance in progress own the status of their components (design 5a).
+        row!("status", status, |spec, context, remote| {
+            let id = remote.map(|remote| remote.id.as_str());
+            let covered = context.index.is_covered(&context.declaration.key, id);
+            declared(spec.status.filter(|_| !covered))
+        }),
+        row!("showcase", showcase),
+        row!("onlyShowIfDegraded", only_show_if_degraded),
+        row!("startDate", start_date),
+    ];
 
     fn belongs(remote: &Component) -> bool {
         !remote.group
-    }
-
-    fn id(remote: &Component) -> &str {
-        &remote.id
-    }
-
-    fn created_at(remote: &Component) -> Option<Timestamp> {
-        remote.created_at
     }
 
     fn handles(remote: &Component) -> Vec<String> {
@@ -76,53 +75,11 @@ impl Rules for ComponentSpec {
         }
     }
 
-    fn fields(&self, context: &Context<'_>, remote: Option<&Component>) -> Result<Vec<Field>, Blocked> {
-        let mut fields = vec![Field::new(
-            "name",
-            "name",
-            json!(self.title(context)),
-            remote.and_then(|remote| text(remote.name.as_deref())),
-        )];
-        if let Some(description) = &self.description {
-            let observed = remote.and_then(|remote| text(remote.description.as_deref()));
-            fields.push(Field::new("description", "description", json!(description), observed));
-        }
-        if let Some(group_id) = self.desired_group(context, remote)? {
-            let observed = remote.and_then(|remote| text(remote.group_id.as_deref()));
-            fields.push(Field::new("groupRef", "group_id", group_id, observed));
-        }
-        if let Some(status) = self.status
-            // An incident that is open and a maintenance in progress own the status of their components (design 5a).
-            && !context.index.is_covered(&context.declaration.key, remote.map(|remote| remote.id.as_str()))
-        {
-            let observed = remote.and_then(|remote| text(remote.status.as_ref().map(|status| status.as_str())));
-            fields.push(Field::new("status", "status", json!(status.as_str()), observed));
-        }
-        if let Some(showcase) = self.showcase {
-            let observed = remote.map(|remote| json!(remote.showcase));
-            fields.push(Field::new("showcase", "showcase", json!(showcase), observed));
-        }
-        if let Some(only) = self.only_show_if_degraded {
-            let observed = remote.map(|remote| json!(remote.only_show_if_degraded));
-            fields.push(Field::new(
-                "onlyShowIfDegraded",
-                "only_show_if_degraded",
-                json!(only),
-                observed,
-            ));
-        }
-        if let Some(start_date) = &self.start_date {
-            let observed = remote.and_then(|remote| text(remote.start_date.as_deref()));
-            fields.push(Field::new("startDate", "start_date", json!(start_date), observed));
-        }
-        Ok(fields)
-    }
-
-    fn create(&self, _context: &Context<'_>, body: Map<String, Value>) -> Result<Request, Blocked> {
+    fn create(&self, _context: &Context<'_>, body: Body) -> Result<Request, Blocked> {
         Ok(Request::CreateComponent(write(body)?))
     }
 
-    fn update(&self, _context: &Context<'_>, remote: &Component, body: Map<String, Value>) -> Result<Request, Blocked> {
+    fn update(&self, _context: &Context<'_>, remote: &Component, body: Body) -> Result<Request, Blocked> {
         Ok(Request::UpdateComponent(remote.id.clone(), write(body)?))
     }
 

@@ -1,38 +1,26 @@
 //! Component groups. A group cannot be empty: it is created with the first members that exist, later members join from
 //! their own side, and every PATCH repeats the members it has (reference 2.3, W2).
 
-use jiff::Timestamp;
-use serde_json::{Map, Value, json};
-
-use super::{Rules, Unlisted, text, write};
+use super::table::{Row, declared, row};
+use super::{Body, Rules, Unlisted, write};
 use crate::api::{ComponentGroupSpec, Reason};
 use crate::engine::context::{Blocked, Context};
 use crate::engine::declaration::Status;
-use crate::engine::fields::Field;
 use crate::engine::plan::ReadWhat;
 use crate::engine::request::Request;
-use crate::statuspage::{Collection, CollectionKind, Component, ComponentGroupWrite, ObjectKind, Priority, Snapshot};
+use crate::statuspage::{Component, ComponentGroupWrite, ObjectKind};
+use jiff::Timestamp;
 
 impl Rules for ComponentGroupSpec {
     type Remote = Component;
-    const COLLECTION: CollectionKind = CollectionKind::Components;
-    const PRIORITY: Priority = Priority::Write;
     const OBJECT: Option<ObjectKind> = Some(ObjectKind::ComponentGroup);
-
-    fn collection(snapshot: &Snapshot) -> Option<&Collection<Component>> {
-        snapshot.components.as_ref()
-    }
+    const FIELDS: &'static [Row<Self, Self::Remote>] = &[
+        row!("name", name, |spec, context, _| declared(Some(spec.title(context)))),
+        row!("description", description),
+    ];
 
     fn belongs(remote: &Component) -> bool {
         remote.group
-    }
-
-    fn id(remote: &Component) -> &str {
-        &remote.id
-    }
-
-    fn created_at(remote: &Component) -> Option<Timestamp> {
-        remote.created_at
     }
 
     fn handles(remote: &Component) -> Vec<String> {
@@ -59,21 +47,7 @@ impl Rules for ComponentGroupSpec {
         remote.name.as_deref() == Some(self.title(context).as_str())
     }
 
-    fn fields(&self, context: &Context<'_>, remote: Option<&Component>) -> Result<Vec<Field>, Blocked> {
-        let mut fields = vec![Field::new(
-            "name",
-            "name",
-            json!(self.title(context)),
-            remote.and_then(|remote| text(remote.name.as_deref())),
-        )];
-        if let Some(description) = &self.description {
-            let observed = remote.and_then(|remote| text(remote.description.as_deref()));
-            fields.push(Field::new("description", "description", json!(description), observed));
-        }
-        Ok(fields)
-    }
-
-    fn create(&self, context: &Context<'_>, body: Map<String, Value>) -> Result<Request, Blocked> {
+    fn create(&self, context: &Context<'_>, body: Body) -> Result<Request, Blocked> {
         let key = &context.declaration.key;
         let declared = context.index.members(&key.namespace, &key.name);
         let mut writable = declared.iter().filter(|member| context.may_write(member));
@@ -105,7 +79,7 @@ impl Rules for ComponentGroupSpec {
         &self,
         context: &Context<'_>,
         remote: &Component,
-        body: &Map<String, Value>,
+        body: &Body,
     ) -> Option<(ReadWhat, Option<Timestamp>)> {
         // A change repeats all members: one that somebody added since would be thrown out.
         let kind = ObjectKind::ComponentGroup;
@@ -114,7 +88,7 @@ impl Rules for ComponentGroupSpec {
         (!body.is_empty()).then_some((what, read_at))
     }
 
-    fn update(&self, context: &Context<'_>, remote: &Component, body: Map<String, Value>) -> Result<Request, Blocked> {
+    fn update(&self, context: &Context<'_>, remote: &Component, body: Body) -> Result<Request, Blocked> {
         let group: ComponentGroupWrite = write(body)?;
         let Some(members) = context.world.snapshot.members(&remote.id) else {
             return Err(Blocked::unread("the members of the group"));

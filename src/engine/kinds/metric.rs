@@ -1,43 +1,39 @@
 //! Metrics and their data points (reference 2.10, 2.11).
 
-use jiff::{SignedDuration, Timestamp};
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
-use serde_json::{Map, Value, json};
-
-use super::{Rules, text, write};
+use super::table::{Row, declared, row, sent_once};
+use super::{Body, Rules, write};
 use crate::api::{DataPoint, Kind, MetricSpec, Reason, parse_duration};
 use crate::engine::conditions::whole_second;
 use crate::engine::context::{Blocked, Context};
 use crate::engine::declaration::Status;
 use crate::engine::evidence::failing;
-use crate::engine::fields::{Access, Comparison, Field};
+use crate::engine::fields::Comparison;
 use crate::engine::plan::{ReadWhat, State};
 use crate::engine::request::Request;
 use crate::statuspage::{
-    Collection, CollectionKind, Metric, MetricPoint, MetricsProvider, MetricsProviderType, MetricsProviderWrite,
-    ObjectKind, Priority, Snapshot,
+    CollectionKind, Metric, MetricPoint, MetricsProvider, MetricsProviderType, MetricsProviderWrite,
 };
+use jiff::{SignedDuration, Timestamp};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 /// Statuspage keeps data points for so many days.
 const KEPT_DAYS: i64 = 28;
 
 impl Rules for MetricSpec {
     type Remote = Metric;
-    const COLLECTION: CollectionKind = CollectionKind::Metrics;
-    const PRIORITY: Priority = Priority::Write;
-    const OBJECT: Option<ObjectKind> = Some(ObjectKind::Metric);
-
-    fn collection(snapshot: &Snapshot) -> Option<&Collection<Metric>> {
-        snapshot.metrics.as_ref()
-    }
-
-    fn id(remote: &Metric) -> &str {
-        &remote.id
-    }
-
-    fn created_at(remote: &Metric) -> Option<Timestamp> {
-        remote.created_at
-    }
+    const FIELDS: &'static [Row<Self, Self::Remote>] = &[
+        row!("name", name, |spec, context, _| declared(Some(spec.title(context)))),
+        row!("metricIdentifier", metric_identifier),
+        row!("suffix", suffix),
+        row!("tooltipDescription", tooltip_description),
+        row!("yAxisHidden", y_axis_hidden),
+        row!("display", display),
+        row!("yAxisMin", y_axis_min).compared(Comparison::Number),
+        row!("yAxisMax", y_axis_max).compared(Comparison::Number),
+        row!("decimalPlaces", decimal_places).compared(Comparison::Number),
+        sent_once!("transform", transform),
+        sent_once!("applicationId", application_id),
+    ];
 
     fn handles(remote: &Metric) -> Vec<String> {
         remote.name.iter().cloned().collect()
@@ -62,86 +58,7 @@ impl Rules for MetricSpec {
             && (provider.is_none() || remote.metrics_provider_id == provider)
     }
 
-    fn fields(&self, context: &Context<'_>, remote: Option<&Metric>) -> Result<Vec<Field>, Blocked> {
-        let mut fields = vec![Field::new(
-            "name",
-            "name",
-            json!(self.title(context)),
-            remote.and_then(|remote| text(remote.name.as_deref())),
-        )];
-        let mut add = |name, wire, desired: Option<Value>, observed: Option<Value>| {
-            if let Some(desired) = desired {
-                fields.push(Field::new(name, wire, desired, observed).compared(Comparison::Plain));
-            }
-        };
-        let observed_text = |pick: fn(&Metric) -> Option<&str>| remote.and_then(|remote| text(pick(remote)));
-        add(
-            "metricIdentifier",
-            "metric_identifier",
-            self.metric_identifier.as_ref().map(|identifier| json!(identifier)),
-            observed_text(|remote| remote.metric_identifier.as_deref()),
-        );
-        add(
-            "suffix",
-            "suffix",
-            self.suffix.as_ref().map(|suffix| json!(suffix)),
-            observed_text(|remote| remote.suffix.as_deref()),
-        );
-        add(
-            "tooltipDescription",
-            "tooltip_description",
-            self.tooltip_description.as_ref().map(|tooltip| json!(tooltip)),
-            observed_text(|remote| remote.tooltip_description.as_deref()),
-        );
-        add(
-            "yAxisHidden",
-            "y_axis_hidden",
-            self.y_axis_hidden.map(|hidden| json!(hidden)),
-            remote.map(|remote| json!(remote.y_axis_hidden)),
-        );
-        add(
-            "display",
-            "display",
-            self.display.map(|display| json!(display)),
-            remote.map(|remote| json!(remote.display)),
-        );
-        for (name, wire, desired, observed) in [
-            (
-                "yAxisMin",
-                "y_axis_min",
-                self.y_axis_min.map(|min| json!(min)),
-                remote.map(|remote| json!(remote.y_axis_min)),
-            ),
-            (
-                "yAxisMax",
-                "y_axis_max",
-                self.y_axis_max.map(|max| json!(max)),
-                remote.map(|remote| json!(remote.y_axis_max)),
-            ),
-            (
-                "decimalPlaces",
-                "decimal_places",
-                self.decimal_places.map(|places| json!(places)),
-                remote.map(|remote| json!(remote.decimal_places)),
-            ),
-        ] {
-            if let Some(desired) = desired {
-                fields.push(Field::new(name, wire, desired, observed).compared(Comparison::Number));
-            }
-        }
-        if let Some(transform) = self.transform {
-            fields
-                .push(Field::new("transform", "transform", json!(transform.as_str()), None).access(Access::CreateOnly));
-        }
-        if let Some(application) = &self.application_id {
-            fields.push(
-                Field::new("applicationId", "application_id", json!(application), None).access(Access::CreateOnly),
-            );
-        }
-        Ok(fields)
-    }
-
-    fn create(&self, context: &Context<'_>, body: Map<String, Value>) -> Result<Request, Blocked> {
+    fn create(&self, context: &Context<'_>, body: Body) -> Result<Request, Blocked> {
         match provider(self, context)? {
             Some(provider) => Ok(Request::CreateMetric(provider, Box::new(write(body)?))),
             None => Err(Blocked::waiting(
@@ -151,7 +68,7 @@ impl Rules for MetricSpec {
         }
     }
 
-    fn update(&self, _context: &Context<'_>, remote: &Metric, body: Map<String, Value>) -> Result<Request, Blocked> {
+    fn update(&self, _context: &Context<'_>, remote: &Metric, body: Body) -> Result<Request, Blocked> {
         Ok(Request::UpdateMetric(remote.id.clone(), Box::new(write(body)?)))
     }
 

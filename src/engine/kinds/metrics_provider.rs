@@ -1,33 +1,48 @@
 //! Metrics providers. Credentials are only read at creation and never returned (reference 2.9).
 
-use jiff::Timestamp;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
-use super::{Rules, text, write};
-use crate::api::{DriftPolicy, Kind, MetricsProviderSpec, Reason, ReplacePolicy};
+use super::table::{Row, declared, row, sent_once};
+use super::{Body, Rules, write};
+use crate::api::{DriftPolicy, Kind, MetricsProviderSpec, Reason, ReplacePolicy, SecretReference};
 use crate::engine::context::{Blocked, Context};
 use crate::engine::declaration::{Declaration, Deletion, Status};
-use crate::engine::fields::{Access, Field};
 use crate::engine::request::Request;
-use crate::statuspage::{Collection, CollectionKind, MetricsProvider, ObjectKind, Priority, Snapshot};
+use crate::statuspage::{CollectionKind, MetricsProvider};
 
 impl Rules for MetricsProviderSpec {
     type Remote = MetricsProvider;
-    const COLLECTION: CollectionKind = CollectionKind::MetricsProviders;
-    const PRIORITY: Priority = Priority::Write;
-    const OBJECT: Option<ObjectKind> = Some(ObjectKind::MetricsProvider);
-
-    fn collection(snapshot: &Snapshot) -> Option<&Collection<MetricsProvider>> {
-        snapshot.metrics_providers.as_ref()
-    }
-
-    fn id(remote: &MetricsProvider) -> &str {
-        &remote.id
-    }
-
-    fn created_at(remote: &MetricsProvider) -> Option<Timestamp> {
-        remote.created_at
-    }
+    const FIELDS: &'static [Row<Self, Self::Remote>] = &[
+        row!(
+            "type",
+            "type",
+            |spec, _, _| declared(Some(&spec.provider_type)),
+            |remote| json!(remote.r#type)
+        ),
+        row!("metricBaseUri", metric_base_uri),
+        sent_once!("email", email),
+        sent_once!("passwordSecretRef", "password", |spec, context, remote| {
+            credential("passwordSecretRef", &spec.password_secret_ref, context, remote)
+        })
+        .secret(),
+        sent_once!("apiKeySecretRef", "api_key", |spec, context, remote| {
+            credential("apiKeySecretRef", &spec.api_key_secret_ref, context, remote)
+        })
+        .secret(),
+        sent_once!("apiTokenSecretRef", "api_token", |spec, context, remote| {
+            credential("apiTokenSecretRef", &spec.api_token_secret_ref, context, remote)
+        })
+        .secret(),
+        sent_once!("applicationKeySecretRef", "application_key", |spec, context, remote| {
+            credential(
+                "applicationKeySecretRef",
+                &spec.application_key_secret_ref,
+                context,
+                remote,
+            )
+        })
+        .secret(),
+    ];
 
     fn handles(remote: &MetricsProvider) -> Vec<String> {
         remote.r#type.iter().map(|kind| kind.as_str().to_owned()).collect()
@@ -53,60 +68,11 @@ impl Rules for MetricsProviderSpec {
             && address(remote.metric_base_uri.as_deref()) == address(self.metric_base_uri.as_deref())
     }
 
-    fn fields(&self, context: &Context<'_>, remote: Option<&MetricsProvider>) -> Result<Vec<Field>, Blocked> {
-        let mut fields = vec![Field::new(
-            "type",
-            "type",
-            json!(self.provider_type.as_str()),
-            remote.and_then(|remote| text(remote.r#type.as_ref().map(|kind| kind.as_str()))),
-        )];
-        if let Some(address) = &self.metric_base_uri {
-            let observed = remote.and_then(|remote| text(remote.metric_base_uri.as_deref()));
-            fields.push(Field::new("metricBaseUri", "metric_base_uri", json!(address), observed));
-        }
-        if let Some(email) = &self.email {
-            fields.push(Field::new("email", "email", json!(email), None).access(Access::CreateOnly));
-        }
-        for (name, wire, reference) in [
-            ("passwordSecretRef", "password", &self.password_secret_ref),
-            ("apiKeySecretRef", "api_key", &self.api_key_secret_ref),
-            ("apiTokenSecretRef", "api_token", &self.api_token_secret_ref),
-            (
-                "applicationKeySecretRef",
-                "application_key",
-                &self.application_key_secret_ref,
-            ),
-        ] {
-            let Some(reference) = reference else { continue };
-            let value = match context.declaration.secrets.get(name) {
-                Some(Ok(secret)) => json!(secret),
-                // Credentials are only read at creation: a provider that is there does not need them.
-                _ if remote.is_some() => continue,
-                Some(Err(problem)) => {
-                    return Err(Blocked::waiting(Reason::SecretNotFound, problem.clone()));
-                }
-                None => {
-                    let message = format!("waiting for Secret {}", reference.name);
-                    return Err(Blocked::waiting(Reason::SecretNotFound, message));
-                }
-            };
-            let mut field = Field::new(name, wire, value, None).access(Access::CreateOnly);
-            field.secret = true;
-            fields.push(field);
-        }
-        Ok(fields)
-    }
-
-    fn create(&self, _context: &Context<'_>, body: Map<String, Value>) -> Result<Request, Blocked> {
+    fn create(&self, _context: &Context<'_>, body: Body) -> Result<Request, Blocked> {
         Ok(Request::CreateMetricsProvider(Box::new(write(body)?)))
     }
 
-    fn update(
-        &self,
-        _context: &Context<'_>,
-        remote: &MetricsProvider,
-        body: Map<String, Value>,
-    ) -> Result<Request, Blocked> {
+    fn update(&self, _context: &Context<'_>, remote: &MetricsProvider, body: Body) -> Result<Request, Blocked> {
         Ok(Request::UpdateMetricsProvider(
             remote.id.clone(),
             Box::new(write(body)?),
@@ -148,6 +114,22 @@ impl Rules for MetricsProviderSpec {
         if let Status::MetricsProvider(status) = status {
             status.disabled = remote.disabled.unwrap_or_default();
         }
+    }
+}
+
+/// Credentials are only read at creation: a provider that is there does not need them.
+fn credential(
+    name: &str,
+    reference: &Option<SecretReference>,
+    context: &Context<'_>,
+    remote: Option<&MetricsProvider>,
+) -> Result<Option<Value>, Blocked> {
+    match reference {
+        Some(reference) => match context.secret(name, reference) {
+            Err(_) if remote.is_some() => Ok(None),
+            secret => secret.map(Some),
+        },
+        None => Ok(None),
     }
 }
 

@@ -12,6 +12,7 @@ mod page;
 mod page_access_group;
 mod page_access_user;
 mod subscriber;
+mod table;
 #[cfg(test)]
 mod tests;
 
@@ -33,21 +34,29 @@ use super::fields::Field;
 use super::plan::ReadWhat;
 use super::request::Request;
 use crate::api::{Kind, Reason};
-use crate::statuspage::{Collection, CollectionKind, Dated, Identified, ObjectKind, Priority, Search, Snapshot};
+use crate::statuspage::{
+    Collection, CollectionKind, Dated, Identified, Listed, ObjectKind, Priority, Search, Snapshot,
+};
+use table::Row;
 
 /// What is said of an object that is as declared, unless its kind says it otherwise.
 pub const IN_SYNC: &str = "the page shows what is declared";
 
+/// Fields to write, by their names in the API.
+type Body = Map<String, Value>;
+
 /// The rules of one kind.
-pub(super) trait Rules {
-    /// The remote object.
-    type Remote: Identified + 'static;
+pub(super) trait Rules: Sized + 'static {
+    /// The remote object, as its list shows it.
+    type Remote: Listed + 'static;
+    /// The fields, in the order in which they are written and told.
+    const FIELDS: &'static [Row<Self, Self::Remote>];
     /// The list that holds the remote objects.
-    const COLLECTION: CollectionKind;
+    const COLLECTION: CollectionKind = Self::Remote::LIST;
     /// How urgent its writes are.
-    const PRIORITY: Priority;
+    const PRIORITY: Priority = Priority::Write;
     /// What it is where it can be read by its id.
-    const OBJECT: Option<ObjectKind>;
+    const OBJECT: Option<ObjectKind> = Self::Remote::KIND;
 
     /// What is said of an object that is as declared.
     const IN_SYNC: &'static str = IN_SYNC;
@@ -57,15 +66,21 @@ pub(super) trait Rules {
         Ok(())
     }
     /// The list, if it was read.
-    fn collection(snapshot: &Snapshot) -> Option<&Collection<Self::Remote>>;
+    fn collection(snapshot: &Snapshot) -> Option<&Collection<Self::Remote>> {
+        Self::Remote::list(snapshot)
+    }
     /// True when an item of the list is of this kind.
     fn belongs(_remote: &Self::Remote) -> bool {
         true
     }
     /// Id of a remote object.
-    fn id(remote: &Self::Remote) -> &str;
+    fn id(remote: &Self::Remote) -> &str {
+        remote.id()
+    }
     /// When a remote object was created.
-    fn created_at(remote: &Self::Remote) -> Option<Timestamp>;
+    fn created_at(remote: &Self::Remote) -> Option<Timestamp> {
+        remote.created_at()
+    }
     /// Texts under which a remote object may be recognised: those that [`Rules::same_identity`] looks at.
     fn handles(remote: &Self::Remote) -> Vec<String>;
     /// The texts under which this declaration's object would be found.
@@ -101,23 +116,20 @@ pub(super) trait Rules {
         true
     }
     /// The declared fields, beside the remote values where the object exists.
-    fn fields(&self, context: &Context<'_>, remote: Option<&Self::Remote>) -> Result<Vec<Field>, Blocked>;
+    fn fields(&self, context: &Context<'_>, remote: Option<&Self::Remote>) -> Result<Vec<Field>, Blocked> {
+        table::fields(Self::FIELDS, self, context, remote)
+    }
     /// The request that creates the object from all declared fields.
-    fn create(&self, context: &Context<'_>, body: Map<String, Value>) -> Result<Request, Blocked>;
+    fn create(&self, context: &Context<'_>, body: Body) -> Result<Request, Blocked>;
     /// The request that changes the object.
-    fn update(
-        &self,
-        context: &Context<'_>,
-        remote: &Self::Remote,
-        body: Map<String, Value>,
-    ) -> Result<Request, Blocked>;
+    fn update(&self, context: &Context<'_>, remote: &Self::Remote, body: Body) -> Result<Request, Blocked>;
     /// What has to have been read a moment before a body is written, because the request repeats what is there: what, and
     /// when it was read.
     fn needs_fresh(
         &self,
         _context: &Context<'_>,
         _remote: &Self::Remote,
-        _body: &Map<String, Value>,
+        _body: &Body,
     ) -> Option<(ReadWhat, Option<Timestamp>)> {
         None
     }
@@ -174,18 +186,13 @@ pub fn list_of(kind: Kind) -> CollectionKind {
 }
 
 /// A write type from the declared fields by their API names.
-fn write<T: DeserializeOwned>(body: Map<String, Value>) -> Result<T, Blocked> {
+fn write<T: DeserializeOwned>(body: Body) -> Result<T, Blocked> {
     serde_json::from_value(Value::Object(body)).map_err(|error| {
         Blocked::stalled(
             Reason::Invalid,
             format!("the declared values do not fit the Statuspage API: {error}"),
         )
     })
-}
-
-/// JSON of an optional text, for comparison.
-fn text(value: Option<&str>) -> Option<Value> {
-    Some(value.map_or(Value::Null, Value::from))
 }
 
 /// The request that deletes an object by its recorded id.

@@ -5,29 +5,34 @@
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
-use super::{Rules, Unlisted, text, write};
+use super::table::{self, Row, declared, row, sent_once};
+use super::{Body, Rules, Unlisted, write};
 use crate::api::{Kind, OrganizationUserSpec, PagePermission, Reason};
 use crate::engine::context::{Blocked, Context};
 use crate::engine::declaration::{ObjectKey, Status};
-use crate::engine::fields::{Access, Comparison, Field};
+use crate::engine::fields::{Comparison, Field};
 use crate::engine::plan::ReadWhat;
 use crate::engine::request::Request;
-use crate::statuspage::{
-    Collection, CollectionKind, ObjectKind, OrganizationUser, PageRoles, Permissions, Priority, Snapshot,
-};
+use crate::statuspage::{OrganizationUser, PageRoles, Permissions};
 
 /// Takes one role out of all.
 type PickRole = fn(&PageRoles) -> Option<bool>;
 
 impl Rules for OrganizationUserSpec {
     type Remote = OrganizationUser;
-    const COLLECTION: CollectionKind = CollectionKind::OrganizationUsers;
-    const PRIORITY: Priority = Priority::Write;
-    const OBJECT: Option<ObjectKind> = None;
-
-    fn collection(snapshot: &Snapshot) -> Option<&Collection<OrganizationUser>> {
-        snapshot.organization_users.as_ref()
-    }
+    const FIELDS: &'static [Row<Self, Self::Remote>] = &[
+        row!("email", email, |spec, _, _| declared(Some(&spec.email)))
+            .frozen()
+            .compared(Comparison::Caseless),
+        row!("firstName", first_name).frozen(),
+        row!("lastName", last_name).frozen(),
+        // The password is the member's own from the first login on: another value in the Secret means nothing.
+        sent_once!("passwordSecretRef", "password", |spec, context, remote| match remote {
+            None => spec.password(context).map(Some),
+            Some(_) => Ok(None),
+        })
+        .secret(),
+    ];
 
     fn possible(&self, context: &Context<'_>) -> Result<(), Blocked> {
         let page = &context.world.page.key;
@@ -47,14 +52,6 @@ impl Rules for OrganizationUserSpec {
             );
             Blocked::stalled(Reason::Invalid, message)
         })
-    }
-
-    fn id(remote: &OrganizationUser) -> &str {
-        &remote.id
-    }
-
-    fn created_at(remote: &OrganizationUser) -> Option<Timestamp> {
-        remote.created_at
     }
 
     fn handles(remote: &OrganizationUser) -> Vec<String> {
@@ -83,34 +80,14 @@ impl Rules for OrganizationUserSpec {
     }
 
     fn fields(&self, context: &Context<'_>, remote: Option<&OrganizationUser>) -> Result<Vec<Field>, Blocked> {
-        let observed = |pick: fn(&OrganizationUser) -> Option<&str>| remote.and_then(|remote| text(pick(remote)));
-        let email = Field::new(
-            "email",
-            "email",
-            json!(self.email),
-            observed(|remote| remote.email.as_deref()),
-        )
-        .access(Access::Frozen)
-        .compared(Comparison::Caseless);
-        let mut fields = vec![email];
-        if let Some(name) = &self.first_name {
-            let observed = observed(|remote| remote.first_name.as_deref());
-            fields.push(Field::new("firstName", "first_name", json!(name), observed).access(Access::Frozen));
-        }
-        if let Some(name) = &self.last_name {
-            let observed = observed(|remote| remote.last_name.as_deref());
-            fields.push(Field::new("lastName", "last_name", json!(name), observed).access(Access::Frozen));
-        }
-        match remote {
-            // The password is the member's own from the first login on: another value in the Secret means nothing.
-            None => fields.push(self.password(context)?),
-            Some(remote) if !self.permissions.is_empty() => fields.push(self.roles(context, remote)?),
-            Some(_) => {}
+        let mut fields = table::fields(Self::FIELDS, self, context, remote)?;
+        if let Some(remote) = remote.filter(|_| !self.permissions.is_empty()) {
+            fields.push(self.roles(context, remote)?);
         }
         Ok(fields)
     }
 
-    fn create(&self, _context: &Context<'_>, body: Map<String, Value>) -> Result<Request, Blocked> {
+    fn create(&self, _context: &Context<'_>, body: Body) -> Result<Request, Blocked> {
         Ok(Request::CreateOrganizationUser(Box::new(write(body)?)))
     }
 
@@ -118,7 +95,7 @@ impl Rules for OrganizationUserSpec {
         &self,
         context: &Context<'_>,
         remote: &OrganizationUser,
-        body: &Map<String, Value>,
+        body: &Body,
     ) -> Option<(ReadWhat, Option<Timestamp>)> {
         let read_at = context
             .world
@@ -129,12 +106,7 @@ impl Rules for OrganizationUserSpec {
         (!body.is_empty()).then(|| (ReadWhat::Permissions(remote.id.clone()), read_at))
     }
 
-    fn update(
-        &self,
-        context: &Context<'_>,
-        remote: &OrganizationUser,
-        _body: Map<String, Value>,
-    ) -> Result<Request, Blocked> {
+    fn update(&self, context: &Context<'_>, remote: &OrganizationUser, _body: Body) -> Result<Request, Blocked> {
         let mut permissions = known(context, &remote.id)?.clone();
         for permission in &self.permissions {
             let roles = permissions.pages.entry(page_id(context, permission)?).or_default();
@@ -158,22 +130,12 @@ impl Rules for OrganizationUserSpec {
 }
 
 impl OrganizationUserSpec {
-    fn password(&self, context: &Context<'_>) -> Result<Field, Blocked> {
+    fn password(&self, context: &Context<'_>) -> Result<Value, Blocked> {
         let Some(reference) = &self.password_secret_ref else {
             let message = "the organization has no member with this email; to create it set passwordSecretRef";
             return Err(Blocked::stalled(Reason::Invalid, message));
         };
-        let value = match context.declaration.secrets.get("passwordSecretRef") {
-            Some(Ok(secret)) => json!(secret),
-            Some(Err(problem)) => return Err(Blocked::waiting(Reason::SecretNotFound, problem.clone())),
-            None => {
-                let message = format!("waiting for Secret {}", reference.name);
-                return Err(Blocked::waiting(Reason::SecretNotFound, message));
-            }
-        };
-        let mut field = Field::new("passwordSecretRef", "password", value, None).access(Access::CreateOnly);
-        field.secret = true;
-        Ok(field)
+        context.secret("passwordSecretRef", reference)
     }
 
     /// The declared roles beside those that the member has, both by page.

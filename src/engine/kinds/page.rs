@@ -4,7 +4,7 @@
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use super::write;
+use super::{Body, write};
 use crate::api::{PageSettings, StatusEmbed};
 use crate::engine::context::Blocked;
 use crate::engine::fields::{Comparison, Field, color};
@@ -140,7 +140,7 @@ fn json(value: &impl Serialize) -> Value {
 }
 
 /// The request that writes settings, or those of the status embed: the planner never mixes the two.
-pub(in crate::engine) fn settings_request(body: Map<String, Value>) -> Result<Request, Blocked> {
+pub(in crate::engine) fn settings_request(body: Body) -> Result<Request, Blocked> {
     if body.keys().any(|name| EMBED.iter().any(|(_, wire, _)| name == wire)) {
         return Ok(Request::UpdateStatusEmbed(Box::new(write(body)?)));
     }

@@ -1,38 +1,28 @@
 //! Page access users (reference 2.14). Membership in groups is owned by the groups; what is granted to the user alone is
 //! in no list, and has requests of its own.
 
-use jiff::Timestamp;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
-use super::{Rules, Unlisted, text, write};
+use super::table::{self, Row, row, sent_once};
+use super::{Body, Rules, Unlisted, write};
 use crate::api::{Kind, PageAccessUserSpec, Reason};
 use crate::engine::context::{Blocked, Context};
 use crate::engine::declaration::Status;
-use crate::engine::fields::{Access, Comparison, Field};
+use crate::engine::fields::{Comparison, Field};
 use crate::engine::plan::ReadWhat;
 use crate::engine::request::Request;
-use crate::statuspage::{Collection, CollectionKind, ObjectKind, PageAccessUser, Priority, Snapshot};
+use crate::statuspage::PageAccessUser;
 
 const COMPONENTS: &str = "component_ids";
 const METRICS: &str = "metric_ids";
 
 impl Rules for PageAccessUserSpec {
     type Remote = PageAccessUser;
-    const COLLECTION: CollectionKind = CollectionKind::PageAccessUsers;
-    const PRIORITY: Priority = Priority::Write;
-    const OBJECT: Option<ObjectKind> = Some(ObjectKind::PageAccessUser);
-
-    fn collection(snapshot: &Snapshot) -> Option<&Collection<PageAccessUser>> {
-        snapshot.page_access_users.as_ref()
-    }
-
-    fn id(remote: &PageAccessUser) -> &str {
-        &remote.id
-    }
-
-    fn created_at(remote: &PageAccessUser) -> Option<Timestamp> {
-        remote.created_at
-    }
+    const FIELDS: &'static [Row<Self, Self::Remote>] = &[
+        row!("email", email).compared(Comparison::Caseless),
+        row!("externalLogin", external_login),
+        sent_once!("subscribeToComponents", subscribe_to_components),
+    ];
 
     fn handles(remote: &PageAccessUser) -> Vec<String> {
         let email = remote.email.as_deref().map(str::to_lowercase);
@@ -77,26 +67,7 @@ impl Rules for PageAccessUserSpec {
     }
 
     fn fields(&self, context: &Context<'_>, remote: Option<&PageAccessUser>) -> Result<Vec<Field>, Blocked> {
-        let mut fields = Vec::new();
-        if let Some(email) = &self.email {
-            let observed = remote.and_then(|remote| text(remote.email.as_deref()));
-            fields.push(Field::new("email", "email", json!(email), observed).compared(Comparison::Caseless));
-        }
-        if let Some(login) = &self.external_login {
-            let observed = remote.and_then(|remote| text(remote.external_login.as_deref()));
-            fields.push(Field::new("externalLogin", "external_login", json!(login), observed));
-        }
-        if let Some(subscribe) = self.subscribe_to_components {
-            fields.push(
-                Field::new(
-                    "subscribeToComponents",
-                    "subscribe_to_components",
-                    json!(subscribe),
-                    None,
-                )
-                .access(Access::CreateOnly),
-            );
-        }
+        let mut fields = table::fields(Self::FIELDS, self, context, remote)?;
         let Some(remote) = remote else { return Ok(fields) };
         let snapshot = context.world.snapshot;
         for (name, wire, kind, names, granted) in [
@@ -120,16 +91,11 @@ impl Rules for PageAccessUserSpec {
         Ok(fields)
     }
 
-    fn create(&self, _context: &Context<'_>, body: Map<String, Value>) -> Result<Request, Blocked> {
+    fn create(&self, _context: &Context<'_>, body: Body) -> Result<Request, Blocked> {
         Ok(Request::CreatePageAccessUser(Box::new(write(body)?)))
     }
 
-    fn update(
-        &self,
-        _context: &Context<'_>,
-        remote: &PageAccessUser,
-        mut body: Map<String, Value>,
-    ) -> Result<Request, Blocked> {
+    fn update(&self, _context: &Context<'_>, remote: &PageAccessUser, mut body: Body) -> Result<Request, Blocked> {
         let id = remote.id.clone();
         if let Some(components) = body.remove(COMPONENTS) {
             return Ok(Request::GrantComponents(id, ids(components)?));

@@ -1,33 +1,46 @@
 //! Subscribers (reference 2.12). Their address is their identity and cannot change.
 
-use jiff::Timestamp;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
-use super::{Rules, write};
+use super::table::{Row, declared, row, sent_once};
+use super::{Body, Rules, write};
 use crate::api::{Kind, Reason, SubscriberSpec};
 use crate::engine::context::{Blocked, Context};
 use crate::engine::declaration::Status;
-use crate::engine::fields::{Access, Comparison, Field};
+use crate::engine::fields::Comparison;
 use crate::engine::request::Request;
-use crate::statuspage::{Collection, CollectionKind, ObjectKind, Priority, Snapshot, Subscriber, SubscriberMode};
+use crate::statuspage::{Priority, Subscriber, SubscriberMode};
 
 impl Rules for SubscriberSpec {
     type Remote = Subscriber;
-    const COLLECTION: CollectionKind = CollectionKind::Subscribers;
     const PRIORITY: Priority = Priority::Subscriber;
-    const OBJECT: Option<ObjectKind> = Some(ObjectKind::Subscriber);
-
-    fn collection(snapshot: &Snapshot) -> Option<&Collection<Subscriber>> {
-        snapshot.subscribers.as_ref()
-    }
-
-    fn id(remote: &Subscriber) -> &str {
-        &remote.id
-    }
-
-    fn created_at(remote: &Subscriber) -> Option<Timestamp> {
-        remote.created_at
-    }
+    const FIELDS: &'static [Row<Self, Self::Remote>] = &[
+        sent_once!("email", email),
+        sent_once!("sms.country", "phone_country", |spec, _, _| {
+            declared(spec.sms.as_ref().map(|sms| &sms.country))
+        }),
+        sent_once!("sms.number", "phone_number", |spec, _, _| {
+            declared(spec.sms.as_ref().map(|sms| &sms.number))
+        }),
+        sent_once!("webhook.endpoint", "endpoint", |spec, _, _| {
+            declared(spec.webhook.as_ref().map(|webhook| &webhook.endpoint))
+        }),
+        sent_once!("webhook.email", "email", |spec, _, _| {
+            declared(spec.webhook.as_ref().and_then(|webhook| webhook.email.as_ref()))
+        }),
+        sent_once!(
+            "skipConfirmation",
+            "skip_confirmation_notification",
+            |spec, _, remote| { declared((remote.is_none() && spec.skip_confirmation).then_some(true)) }
+        ),
+        row!(
+            "components",
+            "component_ids",
+            |spec, context, remote| spec.heard_of(context, remote),
+            |remote| json!(remote.components)
+        )
+        .compared(Comparison::Set),
+    ];
 
     fn handles(remote: &Subscriber) -> Vec<String> {
         let email = remote.email.as_deref().map(str::to_lowercase);
@@ -68,57 +81,11 @@ impl Rules for SubscriberSpec {
                 .is_some_and(|other| other.to_lowercase() == email.to_lowercase())
     }
 
-    fn fields(&self, context: &Context<'_>, remote: Option<&Subscriber>) -> Result<Vec<Field>, Blocked> {
-        let mut fields = Vec::new();
-        let mut once = |name, wire, desired: Value| {
-            fields.push(Field::new(name, wire, desired, None).access(Access::CreateOnly));
-        };
-        if let Some(email) = &self.email {
-            once("email", "email", json!(email));
-        }
-        if let Some(sms) = &self.sms {
-            once("sms.country", "phone_country", json!(sms.country));
-            once("sms.number", "phone_number", json!(sms.number));
-        }
-        if let Some(webhook) = &self.webhook {
-            once("webhook.endpoint", "endpoint", json!(webhook.endpoint));
-            if let Some(email) = &webhook.email {
-                once("webhook.email", "email", json!(email));
-            }
-        }
-        if remote.is_none() && self.skip_confirmation {
-            once("skipConfirmation", "skip_confirmation_notification", json!(true));
-        }
-        let mut ids = Vec::new();
-        for name in &self.components {
-            ids.push(json!(context.reference(Kind::Component, name)?));
-        }
-        let observed = remote.map(|remote| json!(remote.components));
-        if !ids.is_empty() {
-            fields
-                .push(Field::new("components", "component_ids", Value::Array(ids), observed).compared(Comparison::Set));
-        } else if remote.is_some_and(|remote| !remote.components.is_empty())
-            && context.declaration.status.object().applied.contains_key("components")
-        {
-            // The list was declared before and is gone: back to everything, which the API expresses by leaving the
-            // list out of the request.
-            fields.push(
-                Field::new("components", "component_ids", Value::Array(vec![]), observed).compared(Comparison::Set),
-            );
-        }
-        Ok(fields)
-    }
-
-    fn create(&self, _context: &Context<'_>, body: Map<String, Value>) -> Result<Request, Blocked> {
+    fn create(&self, _context: &Context<'_>, body: Body) -> Result<Request, Blocked> {
         Ok(Request::CreateSubscriber(Box::new(write(body)?)))
     }
 
-    fn update(
-        &self,
-        _context: &Context<'_>,
-        remote: &Subscriber,
-        mut body: Map<String, Value>,
-    ) -> Result<Request, Blocked> {
+    fn update(&self, _context: &Context<'_>, remote: &Subscriber, mut body: Body) -> Result<Request, Blocked> {
         let ids: Vec<String> = match body.remove("component_ids") {
             Some(ids) => serde_json::from_value(ids).unwrap_or_default(),
             None => {
@@ -138,6 +105,20 @@ impl Rules for SubscriberSpec {
         if let Status::Subscriber(status) = status {
             status.state = remote.quarantined_at.map(|_| "quarantined".to_owned());
         }
+    }
+}
+
+impl SubscriberSpec {
+    /// The ids of the components that the subscriber hears of.
+    fn heard_of(&self, context: &Context<'_>, remote: Option<&Subscriber>) -> Result<Option<Value>, Blocked> {
+        if !self.components.is_empty() {
+            return context.references(Kind::Component, &self.components).map(Some);
+        }
+        // A list that was declared before and is gone: back to everything, which the API expresses by leaving the list
+        // out of the request.
+        let chosen = remote.is_some_and(|remote| !remote.components.is_empty());
+        let was_declared = context.declaration.status.object().applied.contains_key("components");
+        Ok((chosen && was_declared).then(|| json!([])))
     }
 }
 

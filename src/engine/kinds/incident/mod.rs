@@ -19,9 +19,11 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use super::{Rules, text, write};
+use super::table::{self, Row, declared, row, sent_once};
+use super::{Body, Rules, write};
 use crate::api::{IncidentSpec, IncidentStatusName, IncidentTemplateSpec, IncidentUpdate, Kind, Reason, Schedule};
 use crate::engine::conditions::whole_second;
 use crate::engine::context::{Blocked, Context};
@@ -32,8 +34,7 @@ use crate::engine::record::is_text_of;
 use crate::engine::request::Request;
 use crate::engine::template;
 use crate::statuspage::{
-    Collection, CollectionKind, ComponentStatus, Incident, IncidentStatus, IncidentView, IncidentWrite, ObjectKind,
-    Priority, Search, Snapshot,
+    CollectionKind, ComponentStatus, Incident, IncidentStatus, IncidentView, IncidentWrite, Priority, Search,
 };
 
 /// Under this name the hash of the component map is recorded as it is declared, by names.
@@ -60,17 +61,57 @@ const PATIENCE: SignedDuration = SignedDuration::from_secs(10);
 
 impl Rules for IncidentSpec {
     type Remote = Incident;
-    const COLLECTION: CollectionKind = CollectionKind::Incidents;
     const PRIORITY: Priority = Priority::Incident;
-    const OBJECT: Option<ObjectKind> = Some(ObjectKind::Incident);
-
-    fn collection(snapshot: &Snapshot) -> Option<&Collection<Incident>> {
-        snapshot.incidents.as_ref()
-    }
-
-    fn id(remote: &Incident) -> &str {
-        &remote.id
-    }
+    const FIELDS: &'static [Row<Self, Self::Remote>] = &[
+        row!("name", name, |spec, context, _| declared(Some(spec.title(context)))),
+        row!("impactOverride", impact_override),
+        sent_once!("backfillDate", "backfill_date", |spec, _, _| {
+            declared(spec.backfill_date.as_ref().map(|date| date.0))
+        }),
+        row!("schedule.start", scheduled_for, |spec, _, _| scheduled(
+            spec,
+            |schedule| schedule.start.0
+        ))
+        .compared(Comparison::Instant),
+        row!("schedule.end", scheduled_until, |spec, _, _| scheduled(
+            spec,
+            |schedule| schedule.end.0
+        ))
+        .compared(Comparison::Instant),
+        row!("schedule.remindPrior", scheduled_remind_prior, |spec, _, _| {
+            scheduled(spec, |schedule| schedule.remind_prior)
+        }),
+        row!("schedule.autoStart", scheduled_auto_in_progress, |spec, _, _| {
+            scheduled(spec, |schedule| schedule.auto_start)
+        }),
+        row!("schedule.autoComplete", scheduled_auto_completed, |spec, _, _| {
+            scheduled(spec, |schedule| schedule.auto_complete)
+        }),
+        row!(
+            "schedule.transitionComponents",
+            auto_transition_to_maintenance_state,
+            |spec, context, remote| spec.moved(context, remote, |schedule| schedule.transition_components)
+        ),
+        row!(
+            "schedule.restoreComponents",
+            auto_transition_to_operational_state,
+            |spec, context, remote| spec.moved(context, remote, restores)
+        ),
+        row!(
+            "schedule.notifyAtStart",
+            auto_transition_deliver_notifications_at_start,
+            |spec, _, _| scheduled(spec, |schedule| schedule.notify_at_start)
+        ),
+        row!(
+            "schedule.notifyAtEnd",
+            auto_transition_deliver_notifications_at_end,
+            |spec, _, _| scheduled(spec, |schedule| schedule.notify_at_end)
+        ),
+        sent_once!("components", "component_ids", |spec, context, remote| match remote {
+            None => spec.components_of_template(context),
+            Some(_) => Ok(None),
+        }),
+    ];
 
     fn created_at(_remote: &Incident) -> Option<Timestamp> {
         // The mark is exact; a backfilled incident is created in the past.
@@ -159,107 +200,7 @@ impl Rules for IncidentSpec {
     }
 
     fn fields(&self, context: &Context<'_>, remote: Option<&Incident>) -> Result<Vec<Field>, Blocked> {
-        let mut fields = vec![Field::new(
-            "name",
-            "name",
-            json!(self.title(context)),
-            remote.and_then(|remote| text(remote.name.as_deref())),
-        )];
-        if let Some(impact) = self.impact_override {
-            let observed =
-                remote.and_then(|remote| text(remote.impact_override.as_ref().map(|impact| impact.as_str())));
-            fields.push(Field::new(
-                "impactOverride",
-                "impact_override",
-                json!(impact.as_str()),
-                observed,
-            ));
-        }
-        if let Some(date) = &self.backfill_date {
-            fields.push(Field::new("backfillDate", "backfill_date", json!(date.0), None).access(Access::CreateOnly));
-        }
-        let from_template = match remote {
-            None => self.components_of_template(context)?,
-            Some(_) => None,
-        };
-        if let Some(schedule) = &self.schedule {
-            for (name, wire, at, observed) in [
-                (
-                    "schedule.start",
-                    "scheduled_for",
-                    schedule.start.0,
-                    remote.map(|remote| remote.scheduled_for),
-                ),
-                (
-                    "schedule.end",
-                    "scheduled_until",
-                    schedule.end.0,
-                    remote.map(|remote| remote.scheduled_until),
-                ),
-            ] {
-                fields.push(
-                    Field::new(name, wire, json!(at), observed.map(|at| json!(at))).compared(Comparison::Instant),
-                );
-            }
-            for (name, wire, wanted, observed) in [
-                (
-                    "schedule.remindPrior",
-                    "scheduled_remind_prior",
-                    schedule.remind_prior,
-                    remote.map(|remote| remote.scheduled_remind_prior),
-                ),
-                (
-                    "schedule.autoStart",
-                    "scheduled_auto_in_progress",
-                    schedule.auto_start,
-                    remote.map(|remote| remote.scheduled_auto_in_progress),
-                ),
-                (
-                    "schedule.autoComplete",
-                    "scheduled_auto_completed",
-                    schedule.auto_complete,
-                    remote.map(|remote| remote.scheduled_auto_completed),
-                ),
-                (
-                    "schedule.transitionComponents",
-                    "auto_transition_to_maintenance_state",
-                    schedule.transition_components,
-                    remote.map(|remote| remote.auto_transition_to_maintenance_state),
-                ),
-                (
-                    "schedule.restoreComponents",
-                    "auto_transition_to_operational_state",
-                    restores(schedule),
-                    remote.map(|remote| remote.auto_transition_to_operational_state),
-                ),
-                (
-                    "schedule.notifyAtStart",
-                    "auto_transition_deliver_notifications_at_start",
-                    schedule.notify_at_start,
-                    remote.map(|remote| remote.auto_transition_deliver_notifications_at_start),
-                ),
-                (
-                    "schedule.notifyAtEnd",
-                    "auto_transition_deliver_notifications_at_end",
-                    schedule.notify_at_end,
-                    remote.map(|remote| remote.auto_transition_deliver_notifications_at_end),
-                ),
-            ] {
-                // Without components there is nothing to move, and those that others set are theirs.
-                if wire.ends_with("_state") && self.components.is_empty() && from_template.is_none() {
-                    continue;
-                }
-                fields.push(Field::new(
-                    name,
-                    wire,
-                    json!(wanted),
-                    observed.map(|value| json!(value)),
-                ));
-            }
-        }
-        if let Some(ids) = from_template {
-            fields.push(Field::new("components", "component_ids", ids, None).access(Access::CreateOnly));
-        }
+        let mut fields = table::fields(Self::FIELDS, self, context, remote)?;
         if !self.components.is_empty() {
             let noted = Field::new(COMPONENTS_NOTED, "", json!(self.components), None).access(Access::Noted);
             let applied = &context.declaration.status.object().applied;
@@ -284,7 +225,7 @@ impl Rules for IncidentSpec {
         Ok(fields)
     }
 
-    fn create(&self, context: &Context<'_>, body: Map<String, Value>) -> Result<Request, Blocked> {
+    fn create(&self, context: &Context<'_>, body: Body) -> Result<Request, Blocked> {
         let Some(first) = self.updates.first() else {
             return Err(Blocked::stalled(
                 Reason::Invalid,
@@ -303,7 +244,7 @@ impl Rules for IncidentSpec {
         Ok(Request::CreateIncident(Box::new(incident)))
     }
 
-    fn update(&self, _context: &Context<'_>, remote: &Incident, body: Map<String, Value>) -> Result<Request, Blocked> {
+    fn update(&self, _context: &Context<'_>, remote: &Incident, body: Body) -> Result<Request, Blocked> {
         let last = self
             .updates
             .last()
@@ -334,6 +275,20 @@ impl IncidentSpec {
             Ok(Some(template)) if self.components.is_empty() => given(template),
             _ => self.components.keys().map(String::as_str).collect(),
         }
+    }
+
+    /// What a schedule says of how its components move. Without components there is nothing to move, and those that
+    /// others set are theirs.
+    fn moved(
+        &self,
+        context: &Context<'_>,
+        remote: Option<&Incident>,
+        pick: fn(&Schedule) -> bool,
+    ) -> Result<Option<Value>, Blocked> {
+        if self.components.is_empty() && (remote.is_some() || self.components_of_template(context)?.is_none()) {
+            return Ok(None);
+        }
+        scheduled(self, pick)
     }
 
     /// The ids of the components that the template of an incident gives, where the incident names none itself. They keep
@@ -460,7 +415,7 @@ impl IncidentSpec {
 
     /// The request body. The status map would apply at once, so that a maintenance to come names its components only;
     /// the statuses follow with the update that starts it.
-    fn incident_write(&self, body: Map<String, Value>, phase: IncidentStatusName) -> Result<IncidentWrite, Blocked> {
+    fn incident_write(&self, body: Body, phase: IncidentStatusName) -> Result<IncidentWrite, Blocked> {
         let mut incident: IncidentWrite = write(body)?;
         let Some(map) = incident.components.take() else {
             return Ok(incident);
@@ -494,6 +449,11 @@ fn place(declaration: &Declaration, index: usize) -> String {
         (true, _) => format!("updates[{}]", index - 1),
         (false, _) => format!("updates[{index}]"),
     }
+}
+
+/// What the schedule says, if there is one.
+fn scheduled<T: Serialize>(spec: &IncidentSpec, pick: fn(&Schedule) -> T) -> Result<Option<Value>, Blocked> {
+    declared(spec.schedule.as_ref().map(pick))
 }
 
 /// True when the components are to be operational at the end.
