@@ -4,7 +4,9 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{CommonSpec, DeletionPolicy, LocalReference, ObjectStatus};
+use super::{
+    CommonSpec, Deletion, DeletionPolicy, Kind, KindSpec, LocalReference, ObjectStatus, Reference, ShownIdentity,
+};
 
 /// The five statuses of a component, named as in the Statuspage API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -128,6 +130,31 @@ pub struct Uptime {
     /// First day of the range.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub since: Option<String>,
+}
+
+impl KindSpec for ComponentSpec {
+    type Object = Component;
+    const NOUN: &'static str = "component";
+    const LOST_WITH_IT: Option<&'static str> = Some("its uptime history is lost");
+    const RECORDED: &'static [&'static str] = &["groupId"];
+
+    fn own_deletion(&self) -> Option<Deletion> {
+        self.deletion_policy.map(Into::into)
+    }
+
+    fn references(&self) -> Vec<Reference<'_>> {
+        Reference::field(Kind::ComponentGroup, "groupRef", &self.group_ref)
+    }
+
+    fn shown_names(&self) -> Vec<&str> {
+        self.name.as_deref().into_iter().collect()
+    }
+
+    fn shown_identity(&self, name: &str) -> Option<ShownIdentity> {
+        let group = self.group_ref.as_ref().map(|group| group.name.as_str());
+        let within = group.unwrap_or_default();
+        Some(ShownIdentity::named(self.name.as_deref(), name, within))
+    }
 }
 
 /// What is known of the remote component.

@@ -3,7 +3,9 @@
 use kube::{CustomResource, KubeSchema};
 use serde::{Deserialize, Serialize};
 
-use super::{CommonSpec, ComponentObservation, DeletionPolicy, ObjectStatus, Uptime};
+use super::{
+    CommonSpec, ComponentObservation, Deletion, DeletionPolicy, KindSpec, ObjectStatus, ShownIdentity, Uptime,
+};
 
 /// A group of components. Its members name it in their groupRef; the remote group appears with its first member and
 /// disappears with its last one.
@@ -62,6 +64,24 @@ pub struct ComponentGroupSpec {
     /// both cases. Default: Delete, but Orphan for an adopted one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deletion_policy: Option<DeletionPolicy>,
+}
+
+impl KindSpec for ComponentGroupSpec {
+    type Object = ComponentGroup;
+    const NOUN: &'static str = "component group";
+    const LOST_WITH_IT: Option<&'static str> = Some("its components stay");
+
+    fn own_deletion(&self) -> Option<Deletion> {
+        self.deletion_policy.map(Into::into)
+    }
+
+    fn shown_names(&self) -> Vec<&str> {
+        self.name.as_deref().into_iter().collect()
+    }
+
+    fn shown_identity(&self, name: &str) -> Option<ShownIdentity> {
+        Some(ShownIdentity::named(self.name.as_deref(), name, ""))
+    }
 }
 
 /// What is known of the remote group.

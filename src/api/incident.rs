@@ -7,7 +7,10 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{CommonSpec, ComponentStatusName, IncidentDeletionPolicy, ObjectStatus, PhoneNumber, TemplateReference};
+use super::{
+    CommonSpec, ComponentStatusName, Deletion, DriftPolicy, IncidentDeletionPolicy, Kind, KindSpec, ObjectStatus,
+    PhoneNumber, Reference, SpecPath, TemplateReference,
+};
 
 /// The statuses of an incident and of a scheduled maintenance, named as in the Statuspage API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -283,6 +286,39 @@ pub struct IncidentSpec {
     /// What happens to the remote incident when this declaration is deleted: Orphan (default), Delete or Resolve.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deletion_policy: Option<IncidentDeletionPolicy>,
+}
+
+impl KindSpec for IncidentSpec {
+    type Object = Incident;
+    const NOUN: &'static str = "incident";
+    const LOST_WITH_IT: Option<&'static str> = Some("its updates and its postmortem are lost");
+    const RECORDED: &'static [&'static str] = &["status", "updates"];
+    // A page's driftPolicy default is about configuration; an incident keeps Detect unless it says otherwise itself, so
+    // that nobody fights a human who is typing in the console.
+    const DRIFT_POLICY: Option<DriftPolicy> = Some(DriftPolicy::Detect);
+
+    fn own_deletion(&self) -> Option<Deletion> {
+        Some(self.deletion_policy.unwrap_or_default().into())
+    }
+
+    fn references(&self) -> Vec<Reference<'_>> {
+        let template = self.template_ref.iter().map(|template| Reference {
+            kind: Kind::IncidentTemplate,
+            name: &template.name,
+            path: SpecPath::Field("templateRef"),
+        });
+        let components = self.components.keys().map(|name| Reference {
+            kind: Kind::Component,
+            name,
+            path: SpecPath::Key("components"),
+        });
+        template.chain(components).collect()
+    }
+
+    fn personal(&self) -> Vec<&str> {
+        let numbers = self.subscribers.iter().filter_map(|subscriber| subscriber.sms.as_ref());
+        numbers.map(|sms| sms.number.as_str()).collect()
+    }
 }
 
 /// What is known of the remote incident.

@@ -3,7 +3,7 @@
 use kube::{CustomResource, KubeSchema};
 use serde::{Deserialize, Serialize};
 
-use super::{CommonSpec, IncidentStatusName, ObjectStatus};
+use super::{CommonSpec, Deletion, IncidentStatusName, Kind, KindSpec, ObjectStatus, Reference, ShownIdentity};
 
 /// A text that people begin an incident or a maintenance with. The API creates and lists templates, nothing else: a
 /// difference is reported and never written, and deleting the declaration always leaves the template on the page.
@@ -77,6 +77,28 @@ pub struct IncidentTemplateSpec {
     #[schemars(length(max = 500))]
     #[x_kube(merge_strategy = ListMerge::Set)]
     pub components: Option<Vec<String>>,
+}
+
+impl KindSpec for IncidentTemplateSpec {
+    type Object = IncidentTemplate;
+    const NOUN: &'static str = "incident template";
+
+    /// There is no way to delete a template.
+    fn own_deletion(&self) -> Option<Deletion> {
+        Some(Deletion::Orphan)
+    }
+
+    fn references(&self) -> Vec<Reference<'_>> {
+        Reference::items(Kind::Component, "components", self.components.iter().flatten()).collect()
+    }
+
+    fn shown_names(&self) -> Vec<&str> {
+        self.name.iter().chain([&self.title]).map(String::as_str).collect()
+    }
+
+    fn shown_identity(&self, name: &str) -> Option<ShownIdentity> {
+        Some(ShownIdentity::named(self.name.as_deref(), name, ""))
+    }
 }
 
 /// What is known of the remote template.

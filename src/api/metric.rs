@@ -5,7 +5,9 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{CommonSpec, DeletionPolicy, LocalReference, ObjectStatus, ReplacePolicy};
+use super::{
+    CommonSpec, Deletion, DeletionPolicy, Kind, KindSpec, LocalReference, ObjectStatus, Reference, ReplacePolicy,
+};
 
 /// How the provider's values become one value. The last two are for Pingdom.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -159,6 +161,25 @@ pub struct MetricSpec {
     /// again: Never (default) reports it, WhenNeeded does it. Only where deletionPolicy is Delete.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replace_policy: Option<ReplacePolicy>,
+}
+
+impl KindSpec for MetricSpec {
+    type Object = Metric;
+    const NOUN: &'static str = "metric";
+    const LOST_WITH_IT: Option<&'static str> = Some("its data points are lost");
+    const RECORDED: &'static [&'static str] = &["providerId"];
+
+    fn own_deletion(&self) -> Option<Deletion> {
+        self.deletion_policy.map(Into::into)
+    }
+
+    fn replace_policy(&self) -> Option<ReplacePolicy> {
+        Some(self.replace_policy.unwrap_or_default())
+    }
+
+    fn references(&self) -> Vec<Reference<'_>> {
+        Reference::field(Kind::MetricsProvider, "providerRef", &self.provider_ref)
+    }
 }
 
 /// What is known of the remote metric.

@@ -4,7 +4,9 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{CommonSpec, DeletionPolicy, ObjectStatus, ReplacePolicy, SecretReference};
+use super::{
+    CommonSpec, Deletion, DeletionPolicy, KindSpec, ObjectStatus, ReplacePolicy, SecretField, SecretReference,
+};
 
 /// The provider types of the Statuspage API. `Self` takes values that are sent to the page; the others are asked by it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -119,6 +121,28 @@ pub struct MetricsProviderSpec {
     /// deleted and created with it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replace_policy: Option<ReplacePolicy>,
+}
+
+impl KindSpec for MetricsProviderSpec {
+    type Object = MetricsProvider;
+    const NOUN: &'static str = "metrics provider";
+    const SECRETS: &'static [SecretField<Self>] = &[
+        ("passwordSecretRef", |spec| spec.password_secret_ref.as_ref()),
+        ("apiKeySecretRef", |spec| spec.api_key_secret_ref.as_ref()),
+        ("apiTokenSecretRef", |spec| spec.api_token_secret_ref.as_ref()),
+        ("applicationKeySecretRef", |spec| {
+            spec.application_key_secret_ref.as_ref()
+        }),
+    ];
+    const LOST_WITH_IT: Option<&'static str> = Some("its metrics and their data are lost");
+
+    fn own_deletion(&self) -> Option<Deletion> {
+        self.deletion_policy.map(Into::into)
+    }
+
+    fn replace_policy(&self) -> Option<ReplacePolicy> {
+        Some(self.replace_policy.unwrap_or_default())
+    }
 }
 
 /// What is known of the remote provider.

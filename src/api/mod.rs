@@ -26,6 +26,7 @@ mod policy;
 mod reason;
 mod reference;
 mod schema;
+mod spec;
 mod status;
 mod status_page;
 mod subscriber;
@@ -43,7 +44,8 @@ pub use incident::{
     PostmortemSpec, PublishedUpdate, Schedule,
 };
 pub use incident_template::{IncidentTemplate, IncidentTemplateSpec, IncidentTemplateStatus};
-pub use kind::{GROUP, Kind, VERSION};
+pub use kind::{GROUP, Kind, Object, Spec, Status, VERSION};
+pub(crate) use kind::{with_kind, with_object, with_spec};
 pub use metric::{DataPoint, Metric, MetricSpec, MetricStatus, TransformName};
 pub use metrics_provider::{MetricsProvider, MetricsProviderSpec, MetricsProviderStatus, ProviderTypeName};
 pub use opening::{Opening, OpeningError};
@@ -51,11 +53,13 @@ pub use organization_user::{OrganizationUser, OrganizationUserSpec, Organization
 pub use page_access_group::{PageAccessGroup, PageAccessGroupSpec, PageAccessGroupStatus};
 pub use page_access_user::{PageAccessUser, PageAccessUserSpec, PageAccessUserStatus};
 pub use policy::{
-    AdoptionPolicy, DeletionPolicy, DriftPolicy, IncidentDeletionPolicy, ManagementPolicy, PolicyDefaults,
+    AdoptionPolicy, Deletion, DeletionPolicy, DriftPolicy, IncidentDeletionPolicy, ManagementPolicy, PolicyDefaults,
     ReplacePolicy,
 };
 pub use reason::{Reason, conditions_page};
 pub use reference::{LocalReference, PageReference, SecretReference, TemplateReference};
+pub(crate) use spec::shortened;
+pub use spec::{KindSpec, Reference, SecretField, ShownIdentity, SpecPath};
 pub use status::{Drift, Journal, ObjectStatus};
 pub use status_page::{
     AllowedNamespaces, ApiAccess, BrandingName, NamespaceGrant, Observation, PageColors, PageSettings, StatusEmbed,

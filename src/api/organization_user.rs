@@ -3,7 +3,10 @@
 use kube::{CustomResource, KubeSchema};
 use serde::{Deserialize, Serialize};
 
-use super::{CommonSpec, DeletionPolicy, ObjectStatus, ReplacePolicy, SecretReference};
+use super::{
+    CommonSpec, Deletion, DeletionPolicy, Kind, KindSpec, ObjectStatus, Reference, ReplacePolicy, SecretField,
+    SecretReference, ShownIdentity, SpecPath,
+};
 
 /// What a member of the team may do on one page. A role that is absent belongs to whoever sets it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
@@ -103,6 +106,44 @@ pub struct OrganizationUserSpec {
     /// (default) reports it, WhenNeeded does it. Only where deletionPolicy is Delete.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replace_policy: Option<ReplacePolicy>,
+}
+
+impl KindSpec for OrganizationUserSpec {
+    type Object = OrganizationUser;
+    const NOUN: &'static str = "organization user";
+    const SECRETS: &'static [SecretField<Self>] = &[("passwordSecretRef", |spec| spec.password_secret_ref.as_ref())];
+
+    fn own_deletion(&self) -> Option<Deletion> {
+        self.deletion_policy.map(Into::into)
+    }
+
+    fn replace_policy(&self) -> Option<ReplacePolicy> {
+        Some(self.replace_policy.unwrap_or_default())
+    }
+
+    fn references(&self) -> Vec<Reference<'_>> {
+        let permissions = self.permissions.iter().enumerate();
+        let pages = permissions.filter_map(|(index, permission)| {
+            Some(Reference {
+                kind: Kind::StatusPage,
+                name: permission.page.as_deref()?,
+                path: SpecPath::ItemField("permissions", index, "page"),
+            })
+        });
+        pages.collect()
+    }
+
+    fn shown_identity(&self, _name: &str) -> Option<ShownIdentity> {
+        Some(ShownIdentity::email(&self.email))
+    }
+
+    fn personal(&self) -> Vec<&str> {
+        self.first_name
+            .iter()
+            .chain(&self.last_name)
+            .map(String::as_str)
+            .collect()
+    }
 }
 
 /// What is known of the remote member.

@@ -3,7 +3,7 @@
 use kube::{CustomResource, KubeSchema};
 use serde::{Deserialize, Serialize};
 
-use super::{CommonSpec, DeletionPolicy, ObjectStatus};
+use super::{CommonSpec, Deletion, DeletionPolicy, Kind, KindSpec, ObjectStatus, Reference, ShownIdentity, shortened};
 
 /// Users who may see the same parts of an audience-specific page. A list that is declared is owned as a whole: what is
 /// not in it is taken away. A list that is absent belongs to whoever sets it.
@@ -77,6 +77,36 @@ pub struct PageAccessGroupSpec {
     /// Delete, but Orphan for an adopted one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deletion_policy: Option<DeletionPolicy>,
+}
+
+impl KindSpec for PageAccessGroupSpec {
+    type Object = PageAccessGroup;
+    const NOUN: &'static str = "page access group";
+
+    fn own_deletion(&self) -> Option<Deletion> {
+        self.deletion_policy.map(Into::into)
+    }
+
+    fn references(&self) -> Vec<Reference<'_>> {
+        let users = self.users.iter().flatten();
+        let components = self.components.iter().flatten();
+        let metrics = self.metrics.iter().flatten();
+        Reference::items(Kind::PageAccessUser, "users", users)
+            .chain(Reference::items(Kind::Component, "components", components))
+            .chain(Reference::items(Kind::Metric, "metrics", metrics))
+            .collect()
+    }
+
+    fn shown_identity(&self, name: &str) -> Option<ShownIdentity> {
+        let Some(identifier) = &self.external_identifier else {
+            return Some(ShownIdentity::named(self.name.as_deref(), name, ""));
+        };
+        Some(ShownIdentity {
+            key: format!("external {identifier}"),
+            shown: format!("`{}`", shortened(identifier)),
+            pointer: "/spec/externalIdentifier",
+        })
+    }
 }
 
 /// What is known of the remote group.

@@ -3,7 +3,9 @@
 use kube::{CustomResource, KubeSchema};
 use serde::{Deserialize, Serialize};
 
-use super::{CommonSpec, DeletionPolicy, ObjectStatus, ReplacePolicy};
+use super::{
+    CommonSpec, Deletion, DeletionPolicy, Kind, KindSpec, ObjectStatus, Reference, ReplacePolicy, ShownIdentity,
+};
 
 /// Somebody who may see parts of an audience-specific page. Membership in a group is declared by the PageAccessGroup,
 /// so that it has one writer.
@@ -83,6 +85,43 @@ pub struct PageAccessUserSpec {
     /// reports it, WhenNeeded does it. Only where deletionPolicy is Delete.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replace_policy: Option<ReplacePolicy>,
+}
+
+impl KindSpec for PageAccessUserSpec {
+    type Object = PageAccessUser;
+    const NOUN: &'static str = "page access user";
+
+    fn own_deletion(&self) -> Option<Deletion> {
+        self.deletion_policy.map(Into::into)
+    }
+
+    fn replace_policy(&self) -> Option<ReplacePolicy> {
+        Some(self.replace_policy.unwrap_or_default())
+    }
+
+    fn references(&self) -> Vec<Reference<'_>> {
+        let components = self.components.iter().flatten();
+        let metrics = self.metrics.iter().flatten();
+        Reference::items(Kind::Component, "components", components)
+            .chain(Reference::items(Kind::Metric, "metrics", metrics))
+            .collect()
+    }
+
+    fn shown_identity(&self, _name: &str) -> Option<ShownIdentity> {
+        match (&self.email, &self.external_login) {
+            (Some(email), _) => Some(ShownIdentity::email(email)),
+            (None, Some(login)) => Some(ShownIdentity {
+                key: format!("login {login}"),
+                shown: format!("`{login}`"),
+                pointer: "/spec/externalLogin",
+            }),
+            (None, None) => None,
+        }
+    }
+
+    fn personal(&self) -> Vec<&str> {
+        self.external_login.as_deref().into_iter().collect()
+    }
 }
 
 /// What is known of the remote user.

@@ -40,6 +40,37 @@ pub enum IncidentDeletionPolicy {
     Resolve,
 }
 
+/// What deleting a declaration does to the remote object: the union of all deletion policies.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Deletion {
+    /// Delete it.
+    Delete,
+    /// Leave it.
+    #[default]
+    Orphan,
+    /// Resolve the incident and leave it.
+    Resolve,
+}
+
+impl From<DeletionPolicy> for Deletion {
+    fn from(policy: DeletionPolicy) -> Self {
+        match policy {
+            DeletionPolicy::Delete => Deletion::Delete,
+            DeletionPolicy::Orphan => Deletion::Orphan,
+        }
+    }
+}
+
+impl From<IncidentDeletionPolicy> for Deletion {
+    fn from(policy: IncidentDeletionPolicy) -> Self {
+        match policy {
+            IncidentDeletionPolicy::Delete => Deletion::Delete,
+            IncidentDeletionPolicy::Orphan => Deletion::Orphan,
+            IncidentDeletionPolicy::Resolve => Deletion::Resolve,
+        }
+    }
+}
+
 /// What to do when the page already has an object of the same identity that no declaration owns: `Refuse` (default)
 /// stops and names its id, `ByName` adopts it when exactly one matches, `CreateNew` creates another one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

@@ -1,10 +1,18 @@
 //! The part of `status` that all kinds share.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use kube::KubeSchema;
+use kube::core::object::HasStatus;
 use serde::{Deserialize, Serialize};
+
+use super::kind::{with_kind, with_status};
+use super::{Kind, KindSpec, Status};
+
+/// The status type that belongs to a spec type.
+type StatusOf<S> = <<S as KindSpec>::Object as HasStatus>::Status;
 
 /// What the operator knows about one declaration. Written only when something in it changed.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
@@ -90,4 +98,36 @@ pub struct Journal {
     /// Id of the object that is deleted, or was, so that it can be created again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replaces: Option<String>,
+}
+
+impl Status {
+    /// The empty status of a kind.
+    pub fn empty(kind: Kind) -> Self {
+        with_kind!(kind, S => StatusOf::<S>::default().into())
+    }
+
+    /// Reads the status of a kind from JSON; fields that do not fit are an error.
+    pub fn from_json(kind: Kind, value: serde_json::Value) -> Result<Self, serde_json::Error> {
+        with_kind!(kind, S => serde_json::from_value::<StatusOf<S>>(value).map(Status::from))
+    }
+
+    /// The status as JSON.
+    pub fn to_json(&self) -> Result<serde_json::Value, serde_json::Error> {
+        with_status!(self, status => serde_json::to_value(status))
+    }
+
+    /// True when two say the same; one that is shared is not compared with itself.
+    pub fn is_same(one: &Arc<Self>, other: &Arc<Self>) -> bool {
+        Arc::ptr_eq(one, other) || one == other
+    }
+
+    /// The shared part.
+    pub fn object(&self) -> &ObjectStatus {
+        with_status!(self, status => &status.object)
+    }
+
+    /// The shared part, to change.
+    pub fn object_mut(&mut self) -> &mut ObjectStatus {
+        with_status!(self, status => &mut status.object)
+    }
 }

@@ -5,7 +5,9 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{DriftPolicy, ManagementPolicy, ObjectStatus, PolicyDefaults, SecretReference};
+use super::{
+    Deletion, DriftPolicy, KindSpec, ManagementPolicy, ObjectStatus, PolicyDefaults, SecretField, SecretReference,
+};
 
 /// Which namespaces may hold declarations of a page.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -345,6 +347,17 @@ pub struct StatusPageSpec {
     /// True stops everything for this page and all its declarations.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub suspend: bool,
+}
+
+impl KindSpec for StatusPageSpec {
+    type Object = StatusPage;
+    const NOUN: &'static str = "page";
+    const SECRETS: &'static [SecretField<Self>] = &[("tokenSecretRef", |spec| Some(&spec.api.token_secret_ref))];
+    const RECORDED: &'static [&'static str] = &["recentDeletions"];
+
+    fn own_deletion(&self) -> Option<Deletion> {
+        Some(Deletion::Orphan)
+    }
 }
 
 /// What is known of the remote page.

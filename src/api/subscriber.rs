@@ -3,7 +3,7 @@
 use kube::{CustomResource, KubeSchema};
 use serde::{Deserialize, Serialize};
 
-use super::{CommonSpec, DeletionPolicy, ObjectStatus};
+use super::{CommonSpec, Deletion, DeletionPolicy, Kind, KindSpec, ObjectStatus, Reference, ShownIdentity};
 
 /// A telephone number for text messages.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
@@ -103,6 +103,45 @@ pub struct SubscriberSpec {
     /// Orphan for an adopted one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deletion_policy: Option<DeletionPolicy>,
+}
+
+impl KindSpec for SubscriberSpec {
+    type Object = Subscriber;
+    const NOUN: &'static str = "subscriber";
+    const URLS_ARE_PERSONAL: bool = true;
+
+    fn own_deletion(&self) -> Option<Deletion> {
+        self.deletion_policy.map(Into::into)
+    }
+
+    fn references(&self) -> Vec<Reference<'_>> {
+        Reference::items(Kind::Component, "components", &self.components).collect()
+    }
+
+    fn shown_identity(&self, _name: &str) -> Option<ShownIdentity> {
+        if let Some(email) = &self.email {
+            return Some(ShownIdentity::email(email));
+        }
+        let (key, shown, pointer) = match (&self.sms, &self.webhook) {
+            (Some(sms), _) => {
+                let digits: String = sms.number.chars().filter(char::is_ascii_digit).collect();
+                (format!("sms {} {digits}", sms.country), &sms.number, "/spec/sms")
+            }
+            (None, Some(webhook)) => {
+                let endpoint = &webhook.endpoint;
+                (format!("webhook {endpoint}"), endpoint, "/spec/webhook/endpoint")
+            }
+            (None, None) => return None,
+        };
+        let shown = format!("`{shown}`");
+        Some(ShownIdentity { key, shown, pointer })
+    }
+
+    fn personal(&self) -> Vec<&str> {
+        let number = self.sms.iter().map(|sms| sms.number.as_str());
+        let endpoint = self.webhook.iter().map(|webhook| webhook.endpoint.as_str());
+        number.chain(endpoint).collect()
+    }
 }
 
 /// What is known of the remote subscriber.

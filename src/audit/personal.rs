@@ -39,25 +39,10 @@ impl Masks {
 
     /// What is to be masked in whatever is told of a declaration.
     pub(super) fn of(spec: &Spec) -> Self {
-        let mut declared: Vec<Option<String>> = Vec::new();
-        let mut urls = false;
-        match spec {
-            Spec::Subscriber(spec) => {
-                urls = true;
-                declared.push(spec.sms.as_ref().map(|sms| sms.number.clone()));
-                declared.push(spec.webhook.as_ref().map(|webhook| webhook.endpoint.clone()));
-            }
-            Spec::PageAccessUser(spec) => declared.push(spec.external_login.clone()),
-            Spec::OrganizationUser(spec) => declared.extend([spec.first_name.clone(), spec.last_name.clone()]),
-            Spec::Incident(spec) => {
-                let numbers = spec.subscribers.iter().filter_map(|subscriber| subscriber.sms.as_ref());
-                declared.extend(numbers.map(|sms| Some(sms.number.clone())));
-            }
-            _ => {}
-        }
+        let personal = spec.personal().into_iter();
         Masks {
-            urls,
-            ..Masks::of_texts(declared.into_iter().flatten().collect())
+            urls: spec.urls_are_personal(),
+            ..Masks::of_texts(personal.map(str::to_owned).collect())
         }
     }
 

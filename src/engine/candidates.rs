@@ -2,13 +2,10 @@
 
 use super::claims::Claims;
 use super::context::{Context, Index};
-use super::declaration::{ObjectKey, Spec};
+use super::declaration::ObjectKey;
 use super::kinds::Rules;
 use super::world::World;
-use crate::api::{
-    ComponentGroupSpec, ComponentSpec, IncidentSpec, IncidentTemplateSpec, Kind, MetricSpec, MetricsProviderSpec,
-    OrganizationUserSpec, PageAccessGroupSpec, PageAccessUserSpec, SubscriberSpec,
-};
+use crate::api::{Kind, with_kind, with_spec};
 use crate::statuspage::Snapshot;
 
 /// A remote object of the kind of a declaration.
@@ -33,19 +30,7 @@ pub fn candidates(world: &World<'_>, key: &ObjectKey) -> Option<Vec<Candidate>> 
         declaration,
         sent_title: None,
     };
-    match &*declaration.spec {
-        Spec::Component(spec) => of_kind(&context, spec),
-        Spec::ComponentGroup(spec) => of_kind(&context, spec),
-        Spec::Incident(spec) => of_kind(&context, &**spec),
-        Spec::MetricsProvider(spec) => of_kind(&context, &**spec),
-        Spec::Metric(spec) => of_kind(&context, &**spec),
-        Spec::Subscriber(spec) => of_kind(&context, spec),
-        Spec::IncidentTemplate(spec) => of_kind(&context, &**spec),
-        Spec::PageAccessUser(spec) => of_kind(&context, &**spec),
-        Spec::PageAccessGroup(spec) => of_kind(&context, &**spec),
-        Spec::OrganizationUser(spec) => of_kind(&context, &**spec),
-        Spec::StatusPage(_) | Spec::Removed(_) => None,
-    }
+    with_spec!(&*declaration.spec, spec => of_kind(&context, &**spec), _ => None)
 }
 
 fn of_kind<K: Rules>(context: &Context<'_>, rules: &K) -> Option<Vec<Candidate>> {
@@ -65,19 +50,9 @@ fn of_kind<K: Rules>(context: &Context<'_>, rules: &K) -> Option<Vec<Candidate>>
 
 /// The kind of the remote object with this id, as far as lists were read.
 pub fn kind_of(snapshot: &Snapshot, id: &str) -> Option<Kind> {
-    let has: [(Kind, bool); 10] = [
-        (Kind::ComponentGroup, has::<ComponentGroupSpec>(snapshot, id)),
-        (Kind::Component, has::<ComponentSpec>(snapshot, id)),
-        (Kind::Incident, has::<IncidentSpec>(snapshot, id)),
-        (Kind::MetricsProvider, has::<MetricsProviderSpec>(snapshot, id)),
-        (Kind::Metric, has::<MetricSpec>(snapshot, id)),
-        (Kind::Subscriber, has::<SubscriberSpec>(snapshot, id)),
-        (Kind::IncidentTemplate, has::<IncidentTemplateSpec>(snapshot, id)),
-        (Kind::PageAccessUser, has::<PageAccessUserSpec>(snapshot, id)),
-        (Kind::PageAccessGroup, has::<PageAccessGroupSpec>(snapshot, id)),
-        (Kind::OrganizationUser, has::<OrganizationUserSpec>(snapshot, id)),
-    ];
-    has.into_iter().find(|(_, has)| *has).map(|(kind, _)| kind)
+    Kind::ALL
+        .into_iter()
+        .find(|kind| with_kind!(kind, S => has::<S>(snapshot, id), page => false))
 }
 
 fn has<K: Rules>(snapshot: &Snapshot, id: &str) -> bool {

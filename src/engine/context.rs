@@ -9,17 +9,13 @@ use super::claims::Claims;
 use super::declaration::{Declaration, ObjectKey, Policies, Spec, Status};
 use super::evidence::Census;
 use super::journal::PROVIDE;
-use super::kinds::{Unlisted, is_running};
+use super::kinds::{Rules, Unlisted, is_running};
 use super::lookup::Lookup;
 use super::plan::{ReadWhat, State};
 use super::seal::Seal;
 use super::world::World;
-use crate::api::{
-    ComponentGroupSpec, ComponentObservation, ComponentSpec, IncidentSpec, IncidentTemplateSpec, Journal, Kind,
-    ManagementPolicy, MetricSpec, MetricsProviderSpec, OrganizationUserSpec, PageAccessGroupSpec, PageAccessUserSpec,
-    Reason, SecretReference, SubscriberSpec, Uptime,
-};
-use crate::statuspage::{Collection, CollectionKind, Identified, IncidentStatus, ObjectKind, Snapshot};
+use crate::api::{ComponentObservation, IncidentSpec, Journal, Kind, ManagementPolicy, Reason, SecretReference, Uptime, with_kind};
+use crate::statuspage::{CollectionKind, IncidentStatus, ObjectKind, Snapshot};
 
 /// Uptimes are read so often at most: they move slowly, and each is a request of its own.
 const UPTIME_PAUSE: Duration = Duration::from_secs(3600);
@@ -86,24 +82,10 @@ impl<'a> Index<'a> {
         let mut index = Index {
             by_key: HashMap::with_capacity(world.declarations.len()),
             members: BTreeMap::new(),
-            lookups: HashMap::from([
-                (Kind::Component, Lookup::of::<ComponentSpec>(world.snapshot)),
-                (Kind::ComponentGroup, Lookup::of::<ComponentGroupSpec>(world.snapshot)),
-                (Kind::Incident, Lookup::of::<IncidentSpec>(world.snapshot)),
-                (Kind::MetricsProvider, Lookup::of::<MetricsProviderSpec>(world.snapshot)),
-                (Kind::Metric, Lookup::of::<MetricSpec>(world.snapshot)),
-                (Kind::Subscriber, Lookup::of::<SubscriberSpec>(world.snapshot)),
-                (
-                    Kind::IncidentTemplate,
-                    Lookup::of::<IncidentTemplateSpec>(world.snapshot),
-                ),
-                (Kind::PageAccessUser, Lookup::of::<PageAccessUserSpec>(world.snapshot)),
-                (Kind::PageAccessGroup, Lookup::of::<PageAccessGroupSpec>(world.snapshot)),
-                (
-                    Kind::OrganizationUser,
-                    Lookup::of::<OrganizationUserSpec>(world.snapshot),
-                ),
-            ]),
+            lookups: Kind::ALL
+                .into_iter()
+                .filter_map(|kind| with_kind!(kind, S => Some((kind, Lookup::of::<S>(world.snapshot))), page => None))
+                .collect(),
             remote_members: HashMap::new(),
             covered: HashMap::new(),
             mapped: HashMap::new(),
@@ -212,7 +194,6 @@ fn censuses(world: &World<'_>, lookups: &HashMap<Kind, Lookup<'_>>) -> HashMap<C
         let Some(id) = declaration.recorded_id() else {
             continue;
         };
-        // A group goes with its last member, which is counted.
         let Some(kind) = examinable(declaration.key.kind, id, world.snapshot) else {
             continue;
         };
@@ -225,29 +206,11 @@ fn censuses(world: &World<'_>, lookups: &HashMap<Kind, Lookup<'_>>) -> HashMap<C
 /// The kind of an object that can be read by its id and belongs to a list that was read whole; none for one that we
 /// deleted.
 fn examinable(kind: Kind, id: &str, snapshot: &Snapshot) -> Option<ObjectKind> {
-    fn counts<T: Identified>(list: Option<&Collection<T>>, id: &str) -> bool {
-        list.is_some_and(|list| list.complete && !list.was_removed(id))
+    fn counted<K: Rules>(snapshot: &Snapshot, id: &str) -> Option<ObjectKind> {
+        let list = K::collection(snapshot)?;
+        K::EXAMINED.filter(|_| list.complete && !list.was_removed(id))
     }
-    let (kind, counts) = match kind {
-        Kind::Component => (ObjectKind::Component, counts(snapshot.components.as_ref(), id)),
-        Kind::Incident => (ObjectKind::Incident, counts(snapshot.incidents.as_ref(), id)),
-        Kind::MetricsProvider => (
-            ObjectKind::MetricsProvider,
-            counts(snapshot.metrics_providers.as_ref(), id),
-        ),
-        Kind::Metric => (ObjectKind::Metric, counts(snapshot.metrics.as_ref(), id)),
-        Kind::Subscriber => (ObjectKind::Subscriber, counts(snapshot.subscribers.as_ref(), id)),
-        Kind::PageAccessUser => (
-            ObjectKind::PageAccessUser,
-            counts(snapshot.page_access_users.as_ref(), id),
-        ),
-        Kind::PageAccessGroup => (
-            ObjectKind::PageAccessGroup,
-            counts(snapshot.page_access_groups.as_ref(), id),
-        ),
-        Kind::StatusPage | Kind::ComponentGroup | Kind::IncidentTemplate | Kind::OrganizationUser => return None,
-    };
-    counts.then_some(kind)
+    with_kind!(kind, S => counted::<S>(snapshot, id), page => None)
 }
 
 /// True for a declared incident that is open, or will be once it is on the page.

@@ -15,7 +15,7 @@ use super::plan::{Action, ReadWhat, State, Step};
 use super::planner::{Outcome, Planner, PointsToSend, step};
 use super::replacement::{self, Replacement};
 use super::request::Request;
-use crate::api::{Kind, ManagementPolicy, MetricSpec, Reason};
+use crate::api::{Kind, ManagementPolicy, MetricSpec, Reason, with_spec};
 use crate::statuspage::{CollectionKind, MetricPoint, Priority};
 
 /// Where an object's way begins.
@@ -48,17 +48,8 @@ impl<'a> Planner<'a> {
             return;
         }
         match &*declaration.spec {
-            Spec::Component(spec) => self.object(declaration, spec),
-            Spec::ComponentGroup(spec) => self.object(declaration, spec),
-            Spec::MetricsProvider(spec) => self.object(declaration, &**spec),
-            Spec::Metric(spec) => self.object(declaration, &**spec),
-            Spec::Subscriber(spec) => self.object(declaration, spec),
             Spec::Incident(spec) => kinds::converge_incident(self, declaration, spec),
-            Spec::IncidentTemplate(spec) => self.object(declaration, &**spec),
-            Spec::PageAccessUser(spec) => self.object(declaration, &**spec),
-            Spec::PageAccessGroup(spec) => self.object(declaration, &**spec),
-            Spec::OrganizationUser(spec) => self.object(declaration, &**spec),
-            Spec::StatusPage(_) | Spec::Removed(_) => {}
+            spec => with_spec!(spec, spec => self.object(declaration, &**spec), _ => {}),
         }
     }
 

@@ -4,17 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
 
 use super::journal::open_creation;
-use crate::api::{
-    AdoptionPolicy, CommonSpec, ComponentGroupSpec, ComponentGroupStatus, ComponentSpec, ComponentStatus,
-    DeletionPolicy, DriftPolicy, IncidentDeletionPolicy, IncidentSpec, IncidentStatus, IncidentTemplateSpec,
-    IncidentTemplateStatus, Kind, ManagementPolicy, MetricSpec, MetricStatus, MetricsProviderSpec,
-    MetricsProviderStatus, ObjectStatus, OrganizationUserSpec, OrganizationUserStatus, PageAccessGroupSpec,
-    PageAccessGroupStatus, PageAccessUserSpec, PageAccessUserStatus, ReplacePolicy, SecretReference, StatusPageSpec,
-    StatusPageStatus, SubscriberSpec, SubscriberStatus,
-};
+use crate::api::{AdoptionPolicy, DriftPolicy, Kind, ManagementPolicy, ReplacePolicy, StatusPageSpec};
+pub use crate::api::{Deletion, Spec, Status};
 use crate::statuspage::Secret;
 
 /// Names one declaration.
@@ -98,66 +91,6 @@ pub struct Declaration {
     pub secrets: BTreeMap<&'static str, Result<Secret, String>>,
 }
 
-/// What a declaration says.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Spec {
-    /// A page.
-    StatusPage(Box<StatusPageSpec>),
-    /// A group.
-    ComponentGroup(ComponentGroupSpec),
-    /// A component.
-    Component(ComponentSpec),
-    /// An incident.
-    Incident(Box<IncidentSpec>),
-    /// A provider.
-    MetricsProvider(Box<MetricsProviderSpec>),
-    /// A metric.
-    Metric(Box<MetricSpec>),
-    /// A subscriber.
-    Subscriber(SubscriberSpec),
-    /// An incident template.
-    IncidentTemplate(Box<IncidentTemplateSpec>),
-    /// A page access user.
-    PageAccessUser(Box<PageAccessUserSpec>),
-    /// A page access group.
-    PageAccessGroup(Box<PageAccessGroupSpec>),
-    /// A member of the organization.
-    OrganizationUser(Box<OrganizationUserSpec>),
-    /// The manifest is gone: all that is left to do is what its deletion policy says.
-    Removed(Deletion),
-}
-
-/// What deleting a declaration does to the remote object: the union of all deletion policies.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Deletion {
-    /// Delete it.
-    Delete,
-    /// Leave it.
-    #[default]
-    Orphan,
-    /// Resolve the incident and leave it.
-    Resolve,
-}
-
-impl From<DeletionPolicy> for Deletion {
-    fn from(policy: DeletionPolicy) -> Self {
-        match policy {
-            DeletionPolicy::Delete => Deletion::Delete,
-            DeletionPolicy::Orphan => Deletion::Orphan,
-        }
-    }
-}
-
-impl From<IncidentDeletionPolicy> for Deletion {
-    fn from(policy: IncidentDeletionPolicy) -> Self {
-        match policy {
-            IncidentDeletionPolicy::Delete => Deletion::Delete,
-            IncidentDeletionPolicy::Orphan => Deletion::Orphan,
-            IncidentDeletionPolicy::Resolve => Deletion::Resolve,
-        }
-    }
-}
-
 /// The policies in force for one declaration: its own words, else the page's defaults, else the built-in ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Policies {
@@ -173,89 +106,6 @@ pub struct Policies {
     pub replace: ReplacePolicy,
     /// Stops everything.
     pub suspend: bool,
-}
-
-impl Spec {
-    /// Reads the spec of a kind from JSON; fields that do not fit are an error.
-    pub fn from_json(kind: Kind, value: &serde_json::Value) -> Result<Self, serde_json::Error> {
-        Ok(match kind {
-            Kind::StatusPage => Spec::StatusPage(Deserialize::deserialize(value)?),
-            Kind::ComponentGroup => Spec::ComponentGroup(Deserialize::deserialize(value)?),
-            Kind::Component => Spec::Component(Deserialize::deserialize(value)?),
-            Kind::Incident => Spec::Incident(Deserialize::deserialize(value)?),
-            Kind::MetricsProvider => Spec::MetricsProvider(Deserialize::deserialize(value)?),
-            Kind::Metric => Spec::Metric(Deserialize::deserialize(value)?),
-            Kind::Subscriber => Spec::Subscriber(Deserialize::deserialize(value)?),
-            Kind::IncidentTemplate => Spec::IncidentTemplate(Deserialize::deserialize(value)?),
-            Kind::PageAccessUser => Spec::PageAccessUser(Deserialize::deserialize(value)?),
-            Kind::PageAccessGroup => Spec::PageAccessGroup(Deserialize::deserialize(value)?),
-            Kind::OrganizationUser => Spec::OrganizationUser(Deserialize::deserialize(value)?),
-        })
-    }
-
-    /// The shared part of the spec; none for a page and for a removed manifest.
-    pub fn common(&self) -> Option<&CommonSpec> {
-        match self {
-            Spec::StatusPage(_) | Spec::Removed(_) => None,
-            Spec::ComponentGroup(spec) => Some(&spec.common),
-            Spec::Component(spec) => Some(&spec.common),
-            Spec::Incident(spec) => Some(&spec.common),
-            Spec::MetricsProvider(spec) => Some(&spec.common),
-            Spec::Metric(spec) => Some(&spec.common),
-            Spec::Subscriber(spec) => Some(&spec.common),
-            Spec::IncidentTemplate(spec) => Some(&spec.common),
-            Spec::PageAccessUser(spec) => Some(&spec.common),
-            Spec::PageAccessGroup(spec) => Some(&spec.common),
-            Spec::OrganizationUser(spec) => Some(&spec.common),
-        }
-    }
-
-    /// The Secrets that the spec names, by field.
-    pub fn secret_references(&self) -> Vec<(&'static str, &SecretReference)> {
-        let references = match self {
-            Spec::MetricsProvider(spec) => vec![
-                ("passwordSecretRef", &spec.password_secret_ref),
-                ("apiKeySecretRef", &spec.api_key_secret_ref),
-                ("apiTokenSecretRef", &spec.api_token_secret_ref),
-                ("applicationKeySecretRef", &spec.application_key_secret_ref),
-            ],
-            Spec::OrganizationUser(spec) => vec![("passwordSecretRef", &spec.password_secret_ref)],
-            _ => Vec::new(),
-        };
-        references
-            .into_iter()
-            .filter_map(|(field, reference)| Some((field, reference.as_ref()?)))
-            .collect()
-    }
-
-    /// What the spec says about replacing its object; none for kinds that never are.
-    pub fn replace_policy(&self) -> Option<ReplacePolicy> {
-        match self {
-            Spec::MetricsProvider(spec) => Some(spec.replace_policy.unwrap_or_default()),
-            Spec::Metric(spec) => Some(spec.replace_policy.unwrap_or_default()),
-            Spec::PageAccessUser(spec) => Some(spec.replace_policy.unwrap_or_default()),
-            Spec::OrganizationUser(spec) => Some(spec.replace_policy.unwrap_or_default()),
-            _ => None,
-        }
-    }
-
-    pub(super) fn own_deletion(&self) -> Option<Deletion> {
-        match self {
-            Spec::StatusPage(_) => Some(Deletion::Orphan),
-            Spec::Removed(deletion) => Some(*deletion),
-            Spec::ComponentGroup(spec) => spec.deletion_policy.map(Into::into),
-            Spec::Component(spec) => spec.deletion_policy.map(Into::into),
-            Spec::Incident(spec) => Some(spec.deletion_policy.unwrap_or_default().into()),
-            Spec::MetricsProvider(spec) => spec.deletion_policy.map(Into::into),
-            Spec::Metric(spec) => spec.deletion_policy.map(Into::into),
-            Spec::Subscriber(spec) => spec.deletion_policy.map(Into::into),
-            // There is no way to delete a template.
-            Spec::IncidentTemplate(_) => Some(Deletion::Orphan),
-            Spec::PageAccessUser(spec) => spec.deletion_policy.map(Into::into),
-            Spec::PageAccessGroup(spec) => spec.deletion_policy.map(Into::into),
-            Spec::OrganizationUser(spec) => spec.deletion_policy.map(Into::into),
-        }
-    }
 }
 
 impl Declaration {
@@ -293,48 +143,13 @@ impl Declaration {
         Arc::make_mut(&mut self.status)
     }
 
-    /// The declarations that it names, of its own namespace.
+    /// The declarations of its page that it names, of its own namespace.
     pub fn references(&self) -> Vec<ObjectKey> {
-        let mut found = Vec::new();
-        let mut name = |kind: Kind, names: &mut dyn Iterator<Item = &String>| {
-            found.extend(names.map(|name| ObjectKey::new(kind, self.key.namespace.clone(), name)));
-        };
-        match &*self.spec {
-            Spec::Component(spec) => {
-                name(
-                    Kind::ComponentGroup,
-                    &mut spec.group_ref.iter().map(|group| &group.name),
-                );
-            }
-            Spec::Metric(spec) => {
-                name(
-                    Kind::MetricsProvider,
-                    &mut spec.provider_ref.iter().map(|provider| &provider.name),
-                );
-            }
-            Spec::Incident(spec) => {
-                name(Kind::Component, &mut spec.components.keys());
-                let template = spec.template_ref.iter();
-                name(Kind::IncidentTemplate, &mut template.map(|template| &template.name));
-            }
-            Spec::Subscriber(spec) => name(Kind::Component, &mut spec.components.iter()),
-            Spec::IncidentTemplate(spec) => name(Kind::Component, &mut spec.components.iter().flatten()),
-            Spec::PageAccessUser(spec) => {
-                name(Kind::Component, &mut spec.components.iter().flatten());
-                name(Kind::Metric, &mut spec.metrics.iter().flatten());
-            }
-            Spec::PageAccessGroup(spec) => {
-                name(Kind::PageAccessUser, &mut spec.users.iter().flatten());
-                name(Kind::Component, &mut spec.components.iter().flatten());
-                name(Kind::Metric, &mut spec.metrics.iter().flatten());
-            }
-            Spec::StatusPage(_)
-            | Spec::ComponentGroup(_)
-            | Spec::MetricsProvider(_)
-            | Spec::OrganizationUser(_)
-            | Spec::Removed(_) => {}
-        }
-        found
+        let named = self.spec.references().into_iter();
+        named
+            .filter(|reference| reference.kind != Kind::StatusPage)
+            .map(|reference| ObjectKey::new(reference.kind, self.key.namespace.clone(), reference.name))
+            .collect()
     }
 
     /// True when it is deleted and leaves its object on the page as it is, whatever the page shows.
@@ -348,18 +163,7 @@ impl Declaration {
     pub fn policies(&self, page: Option<&StatusPageSpec>) -> Policies {
         let defaults = page.and_then(|page| page.defaults.clone()).unwrap_or_default();
         let common = self.spec.common();
-        let built_in_drift = if self.key.kind == Kind::Incident {
-            DriftPolicy::Detect
-        } else {
-            DriftPolicy::Correct
-        };
-        // A page's driftPolicy default is about configuration; an incident keeps Detect unless it says otherwise
-        // itself, so that nobody fights a human who is typing in the console.
-        let default_drift = if self.key.kind == Kind::Incident {
-            None
-        } else {
-            defaults.drift_policy
-        };
+        let default_drift = self.key.kind.own_drift_policy().or(defaults.drift_policy);
         let page_suspended = page.is_some_and(|page| page.suspend);
         match &*self.spec {
             Spec::StatusPage(page) => Policies {
@@ -382,7 +186,7 @@ impl Declaration {
                 drift: common
                     .and_then(|common| common.drift_policy)
                     .or(default_drift)
-                    .unwrap_or(built_in_drift),
+                    .unwrap_or_default(),
                 deletion: spec.own_deletion().unwrap_or_else(|| {
                     if self.status.object().adopted || self.is_to_take_over() {
                         Deletion::Orphan
@@ -428,106 +232,5 @@ impl Declaration {
         annotated
             .filter(|id| object.id.is_none() || object.former_id.as_deref() != Some(id))
             .or(object.id.as_deref())
-    }
-}
-
-/// What is known of a declaration's remote object.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Status {
-    /// Of a page.
-    StatusPage(StatusPageStatus),
-    /// Of a group.
-    ComponentGroup(ComponentGroupStatus),
-    /// Of a component.
-    Component(ComponentStatus),
-    /// Of an incident.
-    Incident(IncidentStatus),
-    /// Of a provider.
-    MetricsProvider(MetricsProviderStatus),
-    /// Of a metric.
-    Metric(MetricStatus),
-    /// Of a subscriber.
-    Subscriber(SubscriberStatus),
-    /// Of an incident template.
-    IncidentTemplate(IncidentTemplateStatus),
-    /// Of a page access user.
-    PageAccessUser(PageAccessUserStatus),
-    /// Of a page access group.
-    PageAccessGroup(PageAccessGroupStatus),
-    /// Of a member of the organization.
-    OrganizationUser(OrganizationUserStatus),
-}
-
-macro_rules! each_status {
-    ($self:expr, $status:ident => $value:expr) => {
-        match $self {
-            Status::StatusPage($status) => $value,
-            Status::ComponentGroup($status) => $value,
-            Status::Component($status) => $value,
-            Status::Incident($status) => $value,
-            Status::MetricsProvider($status) => $value,
-            Status::Metric($status) => $value,
-            Status::Subscriber($status) => $value,
-            Status::IncidentTemplate($status) => $value,
-            Status::PageAccessUser($status) => $value,
-            Status::PageAccessGroup($status) => $value,
-            Status::OrganizationUser($status) => $value,
-        }
-    };
-}
-
-impl Status {
-    /// The empty status of a kind.
-    pub fn empty(kind: Kind) -> Self {
-        match kind {
-            Kind::StatusPage => Status::StatusPage(Default::default()),
-            Kind::ComponentGroup => Status::ComponentGroup(Default::default()),
-            Kind::Component => Status::Component(Default::default()),
-            Kind::Incident => Status::Incident(Default::default()),
-            Kind::MetricsProvider => Status::MetricsProvider(Default::default()),
-            Kind::Metric => Status::Metric(Default::default()),
-            Kind::Subscriber => Status::Subscriber(Default::default()),
-            Kind::IncidentTemplate => Status::IncidentTemplate(Default::default()),
-            Kind::PageAccessUser => Status::PageAccessUser(Default::default()),
-            Kind::PageAccessGroup => Status::PageAccessGroup(Default::default()),
-            Kind::OrganizationUser => Status::OrganizationUser(Default::default()),
-        }
-    }
-
-    /// Reads the status of a kind from JSON; fields that do not fit are an error.
-    pub fn from_json(kind: Kind, value: serde_json::Value) -> Result<Self, serde_json::Error> {
-        Ok(match kind {
-            Kind::StatusPage => Status::StatusPage(serde_json::from_value(value)?),
-            Kind::ComponentGroup => Status::ComponentGroup(serde_json::from_value(value)?),
-            Kind::Component => Status::Component(serde_json::from_value(value)?),
-            Kind::Incident => Status::Incident(serde_json::from_value(value)?),
-            Kind::MetricsProvider => Status::MetricsProvider(serde_json::from_value(value)?),
-            Kind::Metric => Status::Metric(serde_json::from_value(value)?),
-            Kind::Subscriber => Status::Subscriber(serde_json::from_value(value)?),
-            Kind::IncidentTemplate => Status::IncidentTemplate(serde_json::from_value(value)?),
-            Kind::PageAccessUser => Status::PageAccessUser(serde_json::from_value(value)?),
-            Kind::PageAccessGroup => Status::PageAccessGroup(serde_json::from_value(value)?),
-            Kind::OrganizationUser => Status::OrganizationUser(serde_json::from_value(value)?),
-        })
-    }
-
-    /// The status as JSON.
-    pub fn to_json(&self) -> Result<serde_json::Value, serde_json::Error> {
-        each_status!(self, status => serde_json::to_value(status))
-    }
-
-    /// True when two say the same; one that is shared is not compared with itself.
-    pub fn is_same(one: &Arc<Self>, other: &Arc<Self>) -> bool {
-        Arc::ptr_eq(one, other) || one == other
-    }
-
-    /// The shared part.
-    pub fn object(&self) -> &ObjectStatus {
-        each_status!(self, status => &status.object)
-    }
-
-    /// The shared part, to change.
-    pub fn object_mut(&mut self) -> &mut ObjectStatus {
-        each_status!(self, status => &mut status.object)
     }
 }

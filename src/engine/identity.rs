@@ -9,7 +9,7 @@ use jiff::Timestamp;
 
 use super::claims::Claims;
 use super::context::{Context, Index};
-use super::declaration::{Declaration, ObjectKey, Spec};
+use super::declaration::{Declaration, ObjectKey};
 use super::evidence::{
     Census, Presence, Pursuit, SKEW, after, another_look, has_looked, last_look, looks_since, next_look_for, presence,
     pursue, renewal, settled_at,
@@ -18,7 +18,7 @@ use super::journal::open_creation;
 use super::kinds::Rules;
 use super::plan::{Read, ReadWhat, State};
 use super::world::World;
-use crate::api::{AdoptionPolicy, DriftPolicy, IncidentSpec, Journal, Kind, ManagementPolicy, Reason};
+use crate::api::{AdoptionPolicy, DriftPolicy, IncidentSpec, Journal, Kind, ManagementPolicy, Reason, with_spec};
 use crate::statuspage::Priority;
 
 /// The answer.
@@ -163,21 +163,13 @@ pub(super) fn identify_all(world: &World<'_>, index: &Index<'_>) -> Known {
             declaration,
             sent_title: None,
         };
-        let identified = match &*declaration.spec {
-            Spec::Component(spec) => identify(&context, spec),
-            Spec::ComponentGroup(spec) => identify(&context, spec),
-            Spec::Incident(spec) => identify(&context, &**spec),
-            Spec::MetricsProvider(spec) => identify(&context, &**spec),
-            Spec::Metric(spec) => identify(&context, &**spec),
-            Spec::Subscriber(spec) => identify(&context, spec),
-            Spec::IncidentTemplate(spec) => identify(&context, &**spec),
-            Spec::PageAccessUser(spec) => identify(&context, &**spec),
-            Spec::PageAccessGroup(spec) => identify(&context, &**spec),
-            Spec::OrganizationUser(spec) => identify(&context, &**spec),
-            // The mark of an incident says whose it is, whatever was declared.
-            Spec::Removed(_) if declaration.key.kind == Kind::Incident => identify(&context, &IncidentSpec::default()),
-            Spec::StatusPage(_) | Spec::Removed(_) => continue,
-        };
+        let identified = with_spec!(&*declaration.spec, spec => identify(&context, &**spec), _ => {
+            match declaration.key.kind {
+                // The mark of an incident says whose it is, whatever was declared.
+                Kind::Incident => identify(&context, &IncidentSpec::default()),
+                _ => continue,
+            }
+        });
         if !declaration.policies(world.page_spec()).suspend {
             let reads = identified.reads.into_iter();
             known.reads.extend(reads.map(|read| (declaration.key.clone(), read)));

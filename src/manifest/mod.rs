@@ -35,12 +35,12 @@ pub use document::{Place, Positions};
 pub use edit::{Edit, EditError, edit, spec_field};
 pub use editor_schema::{SCHEMA_FILE, editor_schema, modeline};
 pub use export::{AlreadyDeclared, Export, ExportOptions, export, slug};
-pub use object::Object;
 pub use problem::{Problem, Severity, Source};
 pub use reader::page_id_in;
 pub use suggestion::nearest;
 pub use write::to_yaml;
 
+pub use crate::api::Object;
 use crate::api::{Kind, PublishedUpdate, parse_duration};
 
 /// One declaration as it is written in a file.

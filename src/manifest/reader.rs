@@ -141,7 +141,7 @@ impl Reader<'_> {
                     positions.value("/apiVersion"),
                     format!(
                         "`{}` is not an apiVersion of a {kind_name}",
-                        super::schema::shortened(&api_version)
+                        crate::api::shortened(&api_version)
                     ),
                     Some(format!("write `{GROUP}/{VERSION}`")),
                 );
@@ -159,7 +159,7 @@ impl Reader<'_> {
                 Some(kind) => Some(format!("did you mean `{kind}`?")),
                 None => suggestion::advice(&kind_name, Kind::ALL.map(Kind::as_str)),
             };
-            let shown = super::schema::shortened(&kind_name);
+            let shown = crate::api::shortened(&kind_name);
             return self.error(positions.value("/kind"), format!("unknown kind `{shown}`"), help);
         };
         if version != VERSION {
@@ -270,7 +270,7 @@ impl Reader<'_> {
                 continue;
             };
             let place = positions.key(&child("/metadata/annotations", name));
-            let shown = super::schema::shortened(name);
+            let shown = crate::api::shortened(name);
             let known = ANNOTATIONS.iter().find(|(known, _)| known == name);
             match known {
                 Some((_, Some(only))) if *only != kind => {
@@ -422,7 +422,7 @@ fn name_finding(pointer: &str, name: &str, most: usize, dots: bool) -> Option<Fi
     let message = match name {
         "" => "a name is needed".to_owned(),
         _ if name.len() > most => format!("the name has {} characters, at most {most} are allowed", name.len()),
-        _ if !valid => format!("`{}` is not a valid name in Kubernetes", super::schema::shortened(name)),
+        _ if !valid => format!("`{}` is not a valid name in Kubernetes", crate::api::shortened(name)),
         _ => return None,
     };
     let help = match dots {

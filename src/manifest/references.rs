@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::{Declared, Manifest, Manifests, Object, Problem, Source, incidents, suggestion};
-use crate::api::{Kind, NamespaceGrant};
+use crate::api::{Kind, KindSpec, NamespaceGrant, Reference, ShownIdentity, SpecPath, with_object};
 
 /// Adds what is wrong with the manifests as a set.
 pub fn check(manifests: &mut Manifests) {
@@ -199,70 +199,18 @@ impl<'a> Set<'a> {
 
     /// What a declaration names is declared for the same page.
     fn check_references(&self, manifest: &Manifest, problems: &mut Vec<Problem>) {
-        let mut check =
-            |kind, name: &str, pointer: &str| problems.extend(self.reference(manifest, kind, name, pointer));
-        match &manifest.object {
-            Object::Component(component) => {
-                if let Some(group) = &component.spec.group_ref {
-                    check(Kind::ComponentGroup, &group.name, "/spec/groupRef/name");
-                }
-            }
-            Object::Metric(metric) => {
-                if let Some(provider) = &metric.spec.provider_ref {
-                    check(Kind::MetricsProvider, &provider.name, "/spec/providerRef/name");
-                }
-            }
-            Object::Incident(incident) => {
-                if let Some(template) = &incident.spec.template_ref {
-                    check(Kind::IncidentTemplate, &template.name, "/spec/templateRef/name");
-                }
-                for name in incident.spec.components.keys() {
-                    check(Kind::Component, name, &super::document::child("/spec/components", name));
-                }
-            }
-            Object::Subscriber(subscriber) => {
-                for (index, name) in subscriber.spec.components.iter().enumerate() {
-                    check(Kind::Component, name, &format!("/spec/components/{index}"));
-                }
-            }
-            Object::IncidentTemplate(template) => {
-                for (index, name) in template.spec.components.iter().flatten().enumerate() {
-                    check(Kind::Component, name, &format!("/spec/components/{index}"));
-                }
-            }
-            Object::PageAccessGroup(group) => {
-                let lists = [
-                    ("users", Kind::PageAccessUser, &group.spec.users),
-                    ("components", Kind::Component, &group.spec.components),
-                    ("metrics", Kind::Metric, &group.spec.metrics),
-                ];
-                each_of(&lists, &mut check);
-            }
-            Object::PageAccessUser(user) => {
-                let lists = [
-                    ("components", Kind::Component, &user.spec.components),
-                    ("metrics", Kind::Metric, &user.spec.metrics),
-                ];
-                each_of(&lists, &mut check);
-            }
-            Object::OrganizationUser(user) => {
-                for (index, permission) in user.spec.permissions.iter().enumerate() {
-                    if let Some(name) = &permission.page {
-                        check(Kind::StatusPage, name, &format!("/spec/permissions/{index}/page"));
-                    }
-                }
-            }
-            Object::StatusPage(_) | Object::ComponentGroup(_) | Object::MetricsProvider(_) => {}
+        for reference in with_object!(&manifest.object, object => object.spec.references()) {
+            problems.extend(self.reference(manifest, &reference));
         }
     }
 
-    fn reference(&self, manifest: &Manifest, kind: Kind, name: &str, pointer: &str) -> Option<Problem> {
+    fn reference(&self, manifest: &Manifest, reference: &Reference<'_>) -> Option<Problem> {
+        let Reference { kind, name, .. } = *reference;
         let namespace = manifest.namespace.as_str();
         let names = self.names(kind, namespace);
-        // The component map of an incident has the names as keys.
-        let place = match pointer.starts_with("/spec/components/") && manifest.kind == Kind::Incident {
-            true => manifest.positions.key(pointer),
-            false => manifest.positions.value(pointer),
+        let place = match reference.path {
+            SpecPath::Key(_) => manifest.positions.key(&reference.pointer()),
+            _ => manifest.positions.value(&reference.pointer()),
         };
         if !names.contains(&name) {
             let message = format!("no {kind} `{name}` is declared in namespace {namespace}");
@@ -289,14 +237,8 @@ impl<'a> Set<'a> {
 
     /// Advice when the reference has the name that people see instead of metadata.name.
     fn visible_name(&self, kind: Kind, namespace: &str, name: &str) -> Option<String> {
-        let shown = |manifest: &Manifest| match &manifest.object {
-            Object::Component(component) => component.spec.name.as_deref() == Some(name),
-            Object::ComponentGroup(group) => group.spec.name.as_deref() == Some(name),
-            Object::IncidentTemplate(template) => {
-                template.spec.name.as_deref() == Some(name) || template.spec.title == name
-            }
-            _ => false,
-        };
+        let shown =
+            |manifest: &Manifest| with_object!(&manifest.object, object => object.spec.shown_names().contains(&name));
         let names = self.names(kind, namespace);
         let found = names
             .iter()
@@ -310,10 +252,12 @@ fn equal_identities(manifests: &[Manifest]) -> Vec<Problem> {
     let mut first: HashMap<(Kind, (&str, &str), String), &Manifest> = HashMap::new();
     let mut problems = Vec::new();
     for manifest in manifests {
-        let (Some(page), Some((identity, shown, pointer))) = (page_of(manifest), identity(manifest)) else {
+        let identity = with_object!(&manifest.object, object => object.spec.shown_identity(&manifest.name));
+        let (Some(page), Some(identity)) = (page_of(manifest), identity) else {
             continue;
         };
-        let other = *first.entry((manifest.kind, page, identity)).or_insert(manifest);
+        let ShownIdentity { key, shown, pointer } = identity;
+        let other = *first.entry((manifest.kind, page, key)).or_insert(manifest);
         if std::ptr::eq(other, manifest) || other.name == manifest.name && other.namespace == manifest.namespace {
             continue;
         }
@@ -329,83 +273,4 @@ fn equal_identities(manifests: &[Manifest]) -> Vec<Problem> {
         problems.push(problem);
     }
     problems
-}
-
-/// By what people tell a declaration from others of its kind on the page, how to say it, and where it is written.
-fn identity(manifest: &Manifest) -> Option<(String, String, &'static str)> {
-    let named = |name: &Option<String>, within: &str| {
-        let (shown, pointer) = match name {
-            Some(name) => (name.as_str(), "/spec/name"),
-            None => (manifest.name.as_str(), "/metadata/name"),
-        };
-        (
-            format!("{within}\n{shown}"),
-            format!("named `{}`", super::schema::shortened(shown)),
-            pointer,
-        )
-    };
-    match &manifest.object {
-        Object::Component(component) => {
-            let group = component
-                .spec
-                .group_ref
-                .as_ref()
-                .map(|group| group.name.as_str())
-                .unwrap_or_default();
-            Some(named(&component.spec.name, group))
-        }
-        Object::ComponentGroup(group) => Some(named(&group.spec.name, "")),
-        Object::Subscriber(subscriber) => {
-            let spec = &subscriber.spec;
-            if let Some(email) = &spec.email {
-                return Some((
-                    format!("email {}", email.to_lowercase()),
-                    format!("`{email}`"),
-                    "/spec/email",
-                ));
-            }
-            if let Some(sms) = &spec.sms {
-                let digits: String = sms.number.chars().filter(char::is_ascii_digit).collect();
-                return Some((
-                    format!("sms {} {digits}", sms.country),
-                    format!("`{}`", sms.number),
-                    "/spec/sms",
-                ));
-            }
-            let webhook = spec.webhook.as_ref()?;
-            Some((
-                format!("webhook {}", webhook.endpoint),
-                format!("`{}`", webhook.endpoint),
-                "/spec/webhook/endpoint",
-            ))
-        }
-        Object::IncidentTemplate(template) => Some(named(&template.spec.name, "")),
-        Object::PageAccessGroup(group) => match &group.spec.external_identifier {
-            Some(identifier) => Some((
-                format!("external {identifier}"),
-                format!("`{}`", super::schema::shortened(identifier)),
-                "/spec/externalIdentifier",
-            )),
-            None => Some(named(&group.spec.name, "")),
-        },
-        Object::PageAccessUser(user) => match (&user.spec.email, &user.spec.external_login) {
-            (Some(email), _) => Some((email.to_lowercase(), format!("`{email}`"), "/spec/email")),
-            (None, Some(login)) => Some((format!("login {login}"), format!("`{login}`"), "/spec/externalLogin")),
-            (None, None) => None,
-        },
-        Object::OrganizationUser(user) => {
-            let email = &user.spec.email;
-            Some((email.to_lowercase(), format!("`{email}`"), "/spec/email"))
-        }
-        _ => None,
-    }
-}
-
-/// Names in lists of the spec, each with the field that holds it.
-fn each_of(lists: &[(&str, Kind, &Option<Vec<String>>)], check: &mut impl FnMut(Kind, &str, &str)) {
-    for (field, kind, names) in lists {
-        for (index, name) in names.iter().flatten().enumerate() {
-            check(*kind, name, &format!("/spec/{field}/{index}"));
-        }
-    }
 }

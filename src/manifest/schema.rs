@@ -463,22 +463,7 @@ fn name_of(pointer: &str) -> String {
 
 /// A text for a message, in quotes and shortened.
 pub fn shown(text: &str) -> String {
-    format!("`{}`", shortened(text))
-}
-
-/// The beginning of a text, on one line.
-pub fn shortened(text: &str) -> String {
-    const MOST: usize = 60;
-    let mut characters = text.chars();
-    let head = characters
-        .by_ref()
-        .take(MOST)
-        .map(|letter| if letter.is_control() { ' ' } else { letter });
-    let mut head: String = head.collect();
-    if characters.next().is_some() {
-        head.push('…');
-    }
-    head
+    format!("`{}`", crate::api::shortened(text))
 }
 
 /// `spec.updates[0].at` as a JSON pointer.

@@ -133,7 +133,7 @@ impl<'a> Text<'a> {
             .next()?;
         let shown = self.line(number).get(start..end).unwrap_or_default();
         let place = self.place(number, start, shown.chars().count());
-        Some(Found::new(place, format!("`{}` is a template", super::schema::shortened(shown))).help(RENDER_FIRST))
+        Some(Found::new(place, format!("`{}` is a template", crate::api::shortened(shown))).help(RENDER_FIRST))
     }
 
     /// The first tab that indents a line, from a line on.
@@ -196,7 +196,7 @@ fn known(error: &serde_yaml::Error, text: &Text<'_>, at: Place) -> Option<Found>
             };
             Found::new(
                 place,
-                format!("`{}` is written twice in the same map", super::schema::shortened(key)),
+                format!("`{}` is written twice in the same map", crate::api::shortened(key)),
             )
             .help("keep one of the two")
         }
@@ -291,7 +291,7 @@ fn scanned(message: &str, text: &Text<'_>, at: Place) -> Option<Found> {
             column: indentation(text.line(at.line)) + 1,
             ..at
         };
-        let shown = super::schema::shortened(line);
+        let shown = crate::api::shortened(line);
         return Some(
             Found::new(place, format!("there is no `:` in `{shown}`"))
                 .help("a key is written `key: value`; an item of a list begins with `- `"),

@@ -274,18 +274,6 @@ fn adopts(shown: &Preview, snapshot: &Snapshot) -> Vec<ObjectReport> {
     adopted.collect()
 }
 
-/// What goes with a deleted object.
-fn lost(kind: Kind) -> Option<&'static str> {
-    match kind {
-        Kind::Component => Some("its uptime history is lost"),
-        Kind::ComponentGroup => Some("its components stay"),
-        Kind::Incident => Some("its updates and its postmortem are lost"),
-        Kind::MetricsProvider => Some("its metrics and their data are lost"),
-        Kind::Metric => Some("its data points are lost"),
-        _ => None,
-    }
-}
-
 /// What an apply would not mend by itself.
 fn is_problem(finding: &Finding) -> bool {
     use crate::api::Reason;
@@ -352,7 +340,7 @@ fn step_report(step: &Step, id: Option<&str>, snapshot: &Snapshot) -> StepReport
             _ => "update",
         },
         kind: step.key.kind.as_str(),
-        lost: lost(step.key.kind).filter(|_| deletes),
+        lost: step.key.kind.lost_with_it().filter(|_| deletes),
         object: object.filter(|object| !object.is_empty()),
         publishes,
         remark: None,

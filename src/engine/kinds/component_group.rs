@@ -14,6 +14,8 @@ use jiff::Timestamp;
 impl Rules for ComponentGroupSpec {
     type Remote = Component;
     const OBJECT: Option<ObjectKind> = Some(ObjectKind::ComponentGroup);
+    // A group goes with its last member, which is counted.
+    const EXAMINED: Option<ObjectKind> = None;
     const FIELDS: &'static [Row<Self, Self::Remote>] = &[
         row!("name", name, |spec, context, _| declared(Some(spec.title(context)))),
         row!("description", description),

@@ -33,7 +33,7 @@ use super::declaration::{Spec, Status};
 use super::fields::Field;
 use super::plan::ReadWhat;
 use super::request::Request;
-use crate::api::{Kind, Reason};
+use crate::api::{Kind, Reason, with_kind, with_spec};
 use crate::statuspage::{
     Collection, CollectionKind, Dated, Identified, Listed, ObjectKind, Priority, Search, Snapshot,
 };
@@ -57,6 +57,9 @@ pub(super) trait Rules: Sized + 'static {
     const PRIORITY: Priority = Priority::Write;
     /// What it is where it can be read by its id.
     const OBJECT: Option<ObjectKind> = Self::Remote::KIND;
+
+    /// The same where the absence of many at once is a reason to read one by its id before anything is created anew.
+    const EXAMINED: Option<ObjectKind> = Self::OBJECT;
 
     /// What is said of an object that is as declared.
     const IN_SYNC: &'static str = IN_SYNC;
@@ -123,6 +126,11 @@ pub(super) trait Rules: Sized + 'static {
     fn create(&self, context: &Context<'_>, body: Body) -> Result<Request, Blocked>;
     /// The request that changes the object.
     fn update(&self, context: &Context<'_>, remote: &Self::Remote, body: Body) -> Result<Request, Blocked>;
+    /// The request that deletes the object by its recorded id, if there is one; nothing is declared where the manifest is
+    /// gone.
+    fn delete(_declared: Option<&Self>, id: String) -> Option<Request> {
+        Self::OBJECT.map(|object| Request::Delete(object, id))
+    }
     /// What has to have been read a moment before a body is written, because the request repeats what is there: what, and
     /// when it was read.
     fn needs_fresh(
@@ -162,27 +170,12 @@ impl Unlisted {
 
 /// How an object of a kind is read by its id, where it can be.
 pub fn object_kind(kind: Kind) -> Option<ObjectKind> {
-    match kind {
-        Kind::Component => Some(ObjectKind::Component),
-        Kind::ComponentGroup => Some(ObjectKind::ComponentGroup),
-        Kind::Incident => Some(ObjectKind::Incident),
-        Kind::MetricsProvider => Some(ObjectKind::MetricsProvider),
-        Kind::Metric => Some(ObjectKind::Metric),
-        Kind::Subscriber => Some(ObjectKind::Subscriber),
-        Kind::PageAccessUser => Some(ObjectKind::PageAccessUser),
-        Kind::PageAccessGroup => Some(ObjectKind::PageAccessGroup),
-        Kind::StatusPage | Kind::IncidentTemplate | Kind::OrganizationUser => None,
-    }
+    with_kind!(kind, S => S::OBJECT, page => None)
 }
 
 /// The list that shows the objects of a kind.
 pub fn list_of(kind: Kind) -> CollectionKind {
-    match (object_kind(kind), kind) {
-        (Some(object), _) => object.collection(),
-        (None, Kind::IncidentTemplate) => CollectionKind::IncidentTemplates,
-        (None, Kind::OrganizationUser) => CollectionKind::OrganizationUsers,
-        (None, _) => CollectionKind::Page,
-    }
+    with_kind!(kind, S => S::COLLECTION, page => CollectionKind::Page)
 }
 
 /// A write type from the declared fields by their API names.
@@ -198,12 +191,7 @@ fn write<T: DeserializeOwned>(body: Body) -> Result<T, Blocked> {
 /// The request that deletes an object by its recorded id.
 pub(super) fn delete_request(kind: Kind, id: &str, spec: &Spec) -> Option<Request> {
     let id = id.to_owned();
-    let quietly = matches!(spec, Spec::Subscriber(spec) if spec.skip_unsubscription_notification);
-    match object_kind(kind) {
-        Some(_) if quietly => Some(Request::DeleteSubscriberQuietly(id)),
-        Some(object) => Some(Request::Delete(object, id)),
-        None if kind == Kind::OrganizationUser => Some(Request::DeleteOrganizationUser(id)),
-        // Neither a page nor a template can be deleted by the API.
-        None => None,
-    }
+    with_spec!(spec, spec => Rules::delete(Some(&**spec), id), _ => {
+        with_kind!(kind, S => S::delete(None, id), page => None)
+    })
 }

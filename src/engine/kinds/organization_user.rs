@@ -87,6 +87,10 @@ impl Rules for OrganizationUserSpec {
         Ok(fields)
     }
 
+    fn delete(_declared: Option<&Self>, id: String) -> Option<Request> {
+        Some(Request::DeleteOrganizationUser(id))
+    }
+
     fn create(&self, _context: &Context<'_>, body: Body) -> Result<Request, Blocked> {
         Ok(Request::CreateOrganizationUser(Box::new(write(body)?)))
     }

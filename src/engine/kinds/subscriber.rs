@@ -81,6 +81,13 @@ impl Rules for SubscriberSpec {
                 .is_some_and(|other| other.to_lowercase() == email.to_lowercase())
     }
 
+    fn delete(declared: Option<&Self>, id: String) -> Option<Request> {
+        Some(match declared {
+            Some(spec) if spec.skip_unsubscription_notification => Request::DeleteSubscriberQuietly(id),
+            _ => Request::Delete(ObjectKind::Subscriber, id),
+        })
+    }
+
     fn create(&self, _context: &Context<'_>, body: Body) -> Result<Request, Blocked> {
         Ok(Request::CreateSubscriber(Box::new(write(body)?)))
     }

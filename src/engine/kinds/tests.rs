@@ -372,7 +372,7 @@ fn an_annotation_of_a_subscriber_acts_once() {
         email: Some("a@b".to_owned()),
         ..Default::default()
     };
-    let mut subscriber = declaration(Kind::Subscriber, "team", Spec::Subscriber(spec));
+    let mut subscriber = declaration(Kind::Subscriber, "team", spec.into());
     subscriber.annotations = BTreeMap::from([(REACTIVATE.to_owned(), "1".to_owned())]);
     let creating = plan(&page(json!({})), std::slice::from_ref(&subscriber), &snapshot());
     let [step] = &creating.steps[..] else {

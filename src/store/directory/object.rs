@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use super::lock::{Entry, entry_name};
 use crate::api::{ALLOW_DELETES, ASKED_BESIDE, ID, Kind, REQUESTED_AT, StatusPageSpec};
 use crate::engine::{Declaration, ObjectKey, Spec};
-use crate::manifest::{Manifest, Manifests, Object};
+use crate::manifest::{Manifest, Manifests};
 use crate::statuspage::Secret;
 
 /// One manifest, ready to become a declaration.
@@ -89,50 +89,8 @@ fn read(manifest: &Manifest) -> Read {
         ),
         None => key.clone(),
     };
-    let (spec, json) = match &manifest.object {
-        Object::StatusPage(object) => (
-            Spec::StatusPage(Box::new(object.spec.clone())),
-            serde_json::to_value(&object.spec),
-        ),
-        Object::ComponentGroup(object) => (
-            Spec::ComponentGroup(object.spec.clone()),
-            serde_json::to_value(&object.spec),
-        ),
-        Object::Component(object) => (Spec::Component(object.spec.clone()), serde_json::to_value(&object.spec)),
-        Object::Incident(object) => (
-            Spec::Incident(Box::new(object.spec.clone())),
-            serde_json::to_value(&object.spec),
-        ),
-        Object::MetricsProvider(object) => (
-            Spec::MetricsProvider(Box::new(object.spec.clone())),
-            serde_json::to_value(&object.spec),
-        ),
-        Object::Metric(object) => (
-            Spec::Metric(Box::new(object.spec.clone())),
-            serde_json::to_value(&object.spec),
-        ),
-        Object::Subscriber(object) => (
-            Spec::Subscriber(object.spec.clone()),
-            serde_json::to_value(&object.spec),
-        ),
-        Object::IncidentTemplate(object) => (
-            Spec::IncidentTemplate(Box::new(object.spec.clone())),
-            serde_json::to_value(&object.spec),
-        ),
-        Object::PageAccessUser(object) => (
-            Spec::PageAccessUser(Box::new(object.spec.clone())),
-            serde_json::to_value(&object.spec),
-        ),
-        Object::PageAccessGroup(object) => (
-            Spec::PageAccessGroup(Box::new(object.spec.clone())),
-            serde_json::to_value(&object.spec),
-        ),
-        Object::OrganizationUser(object) => (
-            Spec::OrganizationUser(Box::new(object.spec.clone())),
-            serde_json::to_value(&object.spec),
-        ),
-    };
-    let mut spec = spec;
+    let mut spec = manifest.object.spec();
+    let json = spec.to_json();
     if let Spec::Incident(incident) = &mut spec {
         // A manifest is its owner's: nobody deletes it when its incident has been over for long.
         incident.ttl_after_resolved = None;

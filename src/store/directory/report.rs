@@ -44,25 +44,8 @@ use crate::engine::{self, Status, apply_conditions};
 /// The fields of every status that the lock file holds.
 const RECORDED: [&str; 5] = ["id", "formerId", "adopted", "applied", "journal"];
 
-/// The further ones of a kind.
-fn recorded_of(kind: Kind) -> &'static [&'static str] {
-    match kind {
-        Kind::StatusPage => &["recentDeletions"],
-        Kind::Component => &["groupId"],
-        Kind::Incident => &["status", "updates"],
-        Kind::Metric => &["providerId"],
-        Kind::ComponentGroup
-        | Kind::MetricsProvider
-        | Kind::Subscriber
-        | Kind::IncidentTemplate
-        | Kind::PageAccessUser
-        | Kind::PageAccessGroup
-        | Kind::OrganizationUser => &[],
-    }
-}
-
 pub(super) fn is_recorded(kind: Kind, field: &str) -> bool {
-    RECORDED.contains(&field) || recorded_of(kind).contains(&field)
+    RECORDED.contains(&field) || kind.recorded().contains(&field)
 }
 
 /// The part of a status for the lock file, and the part for the report.

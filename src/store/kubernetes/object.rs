@@ -10,9 +10,7 @@ use kube::api::{ApiResource, DynamicObject, ObjectMeta};
 use serde_json::Value;
 
 use crate::api::{
-    ALLOW_DELETES, ASKED_BESIDE, Component, ComponentGroup, FINALIZER, GROUP, ID, Incident, IncidentTemplate, Kind,
-    Metric, MetricsProvider, OrganizationUser, PageAccessGroup, PageAccessUser, PageReference, REQUESTED_AT,
-    StatusPage, Subscriber, VERSION,
+    ALLOW_DELETES, ASKED_BESIDE, FINALIZER, GROUP, ID, Kind, KindSpec, PageReference, REQUESTED_AT, VERSION, with_kind,
 };
 use crate::engine::{Declaration, ObjectKey, Spec, Status};
 
@@ -52,19 +50,7 @@ pub(super) struct Unreadable {
 
 /// The Kubernetes API of a kind.
 pub(super) fn resource(kind: Kind) -> ApiResource {
-    match kind {
-        Kind::StatusPage => ApiResource::erase::<StatusPage>(&()),
-        Kind::ComponentGroup => ApiResource::erase::<ComponentGroup>(&()),
-        Kind::Component => ApiResource::erase::<Component>(&()),
-        Kind::Incident => ApiResource::erase::<Incident>(&()),
-        Kind::MetricsProvider => ApiResource::erase::<MetricsProvider>(&()),
-        Kind::Metric => ApiResource::erase::<Metric>(&()),
-        Kind::Subscriber => ApiResource::erase::<Subscriber>(&()),
-        Kind::IncidentTemplate => ApiResource::erase::<IncidentTemplate>(&()),
-        Kind::PageAccessUser => ApiResource::erase::<PageAccessUser>(&()),
-        Kind::PageAccessGroup => ApiResource::erase::<PageAccessGroup>(&()),
-        Kind::OrganizationUser => ApiResource::erase::<OrganizationUser>(&()),
-    }
+    with_kind!(kind, S => ApiResource::erase::<<S as KindSpec>::Object>(&()))
 }
 
 /// The key of an object, if it has a name and a namespace.

@@ -126,17 +126,9 @@ impl Secrets {
     }
 }
 
-/// The Secrets that a spec names, by spec field.
-pub(super) fn references(spec: &Spec) -> Vec<(&'static str, &SecretReference)> {
-    match spec {
-        Spec::StatusPage(page) => vec![("tokenSecretRef", &page.api.token_secret_ref)],
-        other => other.secret_references(),
-    }
-}
-
 /// The Secrets that an object names.
 pub(super) fn names<'a>(key: &'a ObjectKey, spec: &'a Spec) -> impl Iterator<Item = SecretName> + 'a {
-    references(spec)
+    spec.secret_references()
         .into_iter()
         .map(|(_, reference)| (key.namespace.clone(), reference.name.clone()))
 }

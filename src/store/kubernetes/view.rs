@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::KubernetesStore;
 use super::cache::{Cache, Grant};
-use super::secrets::{self, Absent};
+use super::secrets::Absent;
 use crate::api::{Kind, NamespaceGrant, Reason, StatusPageSpec};
 use crate::driver::{Access, View};
 use crate::engine::{Claimant, Declaration, ObjectKey, Spec, Surroundings};
@@ -65,7 +65,8 @@ impl KubernetesStore {
     }
 
     fn secrets_of(&self, declaration: &Declaration) -> BTreeMap<&'static str, Result<Secret, String>> {
-        secrets::references(&declaration.spec)
+        let references = declaration.spec.secret_references();
+        references
             .into_iter()
             .map(|(field, reference)| {
                 let namespace = &declaration.key.namespace;
@@ -139,7 +140,7 @@ impl KubernetesStore {
             .of_page(page)
             .filter_map(|(key, object)| Some((key, object.spec.as_deref().ok()?)));
         std::iter::once((page, spec)).chain(declared).all(|(key, spec)| {
-            secrets::references(spec)
+            spec.secret_references()
                 .into_iter()
                 .all(|(_, reference)| self.shared.secrets.value(&key.namespace, reference, "") != Err(Absent::Unread))
         })
