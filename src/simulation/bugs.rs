@@ -45,6 +45,8 @@ pub(super) enum Bug {
     IncidentsWait,
     /// A process takes the window for twice as large as it is.
     WindowTooWide,
+    /// A process knows of its own requests only.
+    WindowOfItsOwn,
     /// The page is looked at again and again, without a reason.
     NeverAsleep,
 }

@@ -18,6 +18,8 @@ pub(super) const STORMY: Duration = Duration::from_secs(600);
 const SETTLING: Duration = Duration::from_secs(1800);
 /// What was refused is examined again after an hour.
 const SETTLING_OF_REFUSALS: Duration = Duration::from_secs(4500);
+/// Of two operators that know nothing of each other each sees what the other did when it reads its lists again.
+const SETTLING_OF_RIVALS: Duration = Duration::from_secs(1200);
 /// And so long nothing may be written then.
 const STILL: Duration = Duration::from_secs(700);
 /// Now and then for longer than anything is known for.
@@ -126,6 +128,9 @@ impl Scenario {
         scenario.people(chance);
         scenario.faults(chance);
         scenario.blows(chance);
+        if scenario.leases_of_their_own {
+            scenario.settling += SETTLING_OF_RIVALS;
+        }
         scenario.acts.sort_by_key(|(at, _)| *at);
         scenario
     }

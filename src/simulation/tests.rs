@@ -51,7 +51,7 @@ fn every_promise_is_kept_with_odd_seeds() {
 }
 
 /// Seeds that once broke a promise. While a scenario is drawn in the same way they are the same stories.
-const MENDED: [(u64, &str); 14] = [
+const MENDED: [(u64, &str); 15] = [
     (
         518,
         "a status that was stored without an answer was written again with other times",
@@ -87,6 +87,10 @@ const MENDED: [(u64, &str); 14] = [
     ),
     (12_139, "the attempt to publish an update outlived its incident"),
     (934, "each attempt without an answer cost nine readings"),
+    (
+        3_826,
+        "of two operators one was to have heard at once what the other did to an incident that was refused before",
+    ),
 ];
 
 #[test]
@@ -157,5 +161,6 @@ every_bug_is_found_by_its_oracle! {
     generation_ahead: GenerationAhead, "every status keeps the rules of kstatus", 0;
     incidents_wait: IncidentsWait, "an incident goes out in time", 3;
     window_too_wide: WindowTooWide, "the request window is kept", 149;
+    window_of_its_own: WindowOfItsOwn, "the request window is kept", 2000;
     never_asleep: NeverAsleep, "quiet when there is nothing to do", 1;
 }

@@ -6,8 +6,8 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::{Ending, Oracle, text};
-use crate::api::Reason;
-use crate::engine::{Declaration, READY, Spec, find_condition};
+use crate::api::{Kind, Reason};
+use crate::engine::{Declaration, ObjectKey, READY, Spec, find_condition};
 use crate::simulation::trace::{Entry, Fact, in_a_line};
 
 /// Promises 7 and 9: once faults stop the page is as declared, and the status says so.
@@ -22,7 +22,32 @@ pub(super) struct Converged {
 }
 
 impl Converged {
-    fn check(&self, declaration: &Declaration, ending: &Ending) -> Option<String> {
+    /// What an owner has to decide on after what the store knew was lost: without a record an object of the same name is
+    /// not ours. What names it waits for that decision: a component for its group, an incident for its components.
+    fn undecided<'e>(&self, ending: &'e Ending) -> BTreeSet<&'e ObjectKey> {
+        let stopped = |reason: Reason| {
+            let is_stopped = move |declaration: &&Declaration| {
+                let ready = find_condition(declaration.stored.object(), READY);
+                ready.is_some_and(|ready| ready.status != "True" && ready.reason == reason.as_str())
+            };
+            ending.declarations.iter().filter(is_stopped)
+        };
+        let mut undecided: BTreeSet<&ObjectKey> = BTreeSet::new();
+        if !self.restored {
+            return undecided;
+        }
+        undecided.extend(stopped(Reason::AlreadyExists).map(|declaration| &declaration.key));
+        // Groups have none of these, so that components come before the incidents that name them.
+        for kind in [Kind::Component, Kind::Incident] {
+            let waiting = stopped(Reason::WaitingForReference).filter(|waiting| waiting.key.kind == kind);
+            let waiting = waiting.filter(|waiting| waiting.references().iter().any(|key| undecided.contains(key)));
+            let found: Vec<&ObjectKey> = waiting.map(|waiting| &waiting.key).collect();
+            undecided.extend(found);
+        }
+        undecided
+    }
+
+    fn check(&self, declaration: &Declaration, ending: &Ending, undecided: &BTreeSet<&ObjectKey>) -> Option<String> {
         let key = &declaration.key;
         let object = declaration.stored.object();
         let Some(ready) = find_condition(object, READY) else {
@@ -45,15 +70,11 @@ impl Converged {
         }
         if ready.status != "True" {
             let decided = ready.reason != Reason::Progressing.as_str() && ready.reason != Reason::Unreachable.as_str();
-            // Names what is not declared: that is up to the owner. Without a record an object of the same name is not ours.
-            // What names it waits for that decision, an incident for a component that waits for its group.
-            let unowned = [Reason::AlreadyExists, Reason::WaitingForReference]
-                .iter()
-                .any(|reason| ready.reason == reason.as_str());
+            // Names what is not declared: that is up to the owner.
             let excused = touched && decided
                 || ready.reason == Reason::NoMembers.as_str()
                 || ready.message.contains("no such declaration")
-                || self.restored && unowned;
+                || undecided.contains(key);
             return (!excused).then(|| format!("{key} is not Ready: {}: {}", ready.reason, ready.message));
         }
         let list = match &*declaration.spec {
@@ -135,10 +156,11 @@ impl Oracle for Converged {
             !self.restored && self.created.contains(*id) && !recorded.contains(id) && !self.touched.contains(*id)
         });
         let left = left.map(|id| format!("{id} was created for a declaration that is gone, and is still there"));
+        let undecided = self.undecided(ending);
         let checked = ending
             .declarations
             .iter()
-            .filter_map(|declaration| self.check(declaration, ending));
+            .filter_map(|declaration| self.check(declaration, ending, &undecided));
         checked.chain(left).collect()
     }
 }

@@ -6,6 +6,8 @@ mod ending;
 mod remote;
 mod store;
 mod telling;
+#[cfg(test)]
+mod tests;
 
 use std::time::Duration;
 

@@ -97,21 +97,32 @@ impl Oracle for ForeignUntouched {
     }
 }
 
-/// Promise 5: never more than the token's window, whatever process sends. Machines whose clocks differ know of their own
-/// requests only (docs/evidence.md).
+/// Promise 5: never more than the token's window, whatever process sends. What another process sent, or this one before it
+/// was started anew, is known from a record with times by the sender's clock: to a reader whose clock is ahead of that it
+/// is older than it is, and is forgotten so much earlier (docs/evidence.md).
 #[derive(Debug)]
 pub(super) struct Window {
     limit: usize,
-    clocks_agree: bool,
-    sent: VecDeque<(usize, Duration)>,
+    processes: Vec<Sender>,
+    sent: VecDeque<(usize, Sender, Duration)>,
+}
+
+/// A process at a moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Sender {
+    /// How far its clock is ahead, in seconds.
+    ahead: i64,
+    /// How often it was started.
+    life: u32,
 }
 
 impl Window {
-    /// With how far the clocks of the processes are ahead, in seconds.
+    /// With how far the clocks of the processes are ahead at the beginning, in seconds.
     pub(super) fn of(limit: u32, skews: &[i64]) -> Self {
+        let sender = |ahead: &i64| Sender { ahead: *ahead, life: 0 };
         Window {
             limit: usize::try_from(limit).unwrap_or(usize::MAX),
-            clocks_agree: skews.windows(2).all(|pair| pair[0] == pair[1]),
+            processes: skews.iter().map(sender).collect(),
             sent: VecDeque::new(),
         }
     }
@@ -125,27 +136,31 @@ impl Oracle for Window {
     fn hear(&mut self, entry: &Entry) -> Option<String> {
         let process = match &entry.fact {
             Fact::Sent { process, .. } => *process,
-            Fact::Process {
-                what: Life::ClockJumped(_),
-                ..
-            } => {
-                self.clocks_agree = false;
+            Fact::Process { process, what } => {
+                let known = self.processes.get_mut(*process)?;
+                match what {
+                    Life::ClockJumped(seconds) => known.ahead += seconds,
+                    Life::Started => known.life += 1,
+                    _ => {}
+                }
                 return None;
             }
             _ => return None,
         };
+        let now = *self.processes.get(process)?;
         if self.limit == 0 {
             return None;
         }
-        self.sent.push_back((process, entry.at));
-        while self
-            .sent
-            .front()
-            .is_some_and(|(_, first)| entry.at - *first >= Duration::from_secs(60))
-        {
+        self.sent.push_back((process, now, entry.at));
+        let span = Duration::from_secs(60);
+        while self.sent.front().is_some_and(|(_, _, first)| entry.at - *first >= span) {
             self.sent.pop_front();
         }
-        let counted = |(sender, _): &&(usize, Duration)| self.clocks_agree || *sender == process;
+        let counted = |(sender, then, at): &&(usize, Sender, Duration)| {
+            let remembers = *sender == process && then.life == now.life;
+            let older = u64::try_from(now.ahead - then.ahead).unwrap_or(0);
+            remembers || entry.at - *at + Duration::from_secs(older) < span
+        };
         let sent = self.sent.iter().filter(counted).count();
         (sent > self.limit).then(|| format!("{sent} requests in 60 s, allowed are {}", self.limit))
     }
