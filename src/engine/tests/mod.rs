@@ -15,6 +15,7 @@ mod page;
 mod policies;
 mod property;
 mod replacement;
+mod rules;
 mod simulation;
 mod speed;
 mod story;

@@ -254,10 +254,18 @@ impl Simulation {
 
     /// The plan in a world that differs in something.
     pub(super) fn plan_where(&self, differ: impl FnOnce(&mut World<'_>)) -> Plan {
+        self.in_world(|mut world| {
+            differ(&mut world);
+            engine::plan(&world)
+        })
+    }
+
+    /// Looks at the world as it stands.
+    pub(super) fn in_world<T>(&self, look: impl FnOnce(World<'_>) -> T) -> T {
         static KEY: LazyLock<SealKey> =
             LazyLock::new(|| SealKey::of_token(&Token::new("token".to_owned()).expect("a token")));
         let nothing_failed = BTreeMap::new();
-        let mut world = World {
+        look(World {
             now: self.now,
             wall: self.now,
             remote_now: Some(self.now),
@@ -274,9 +282,7 @@ impl Simulation {
             budget: None,
             seal_key: Some(&KEY),
             single_points: false,
-        };
-        differ(&mut world);
-        engine::plan(&world)
+        })
     }
 
     /// The first step with a request, once all was read that it needs.
