@@ -6,6 +6,8 @@
 mod access;
 mod again;
 mod collection;
+#[cfg(test)]
+mod collection_tests;
 mod examined;
 mod items;
 mod listed;
