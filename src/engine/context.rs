@@ -14,7 +14,9 @@ use super::lookup::Lookup;
 use super::plan::{ReadWhat, State};
 use super::seal::Seal;
 use super::world::World;
-use crate::api::{ComponentObservation, IncidentSpec, Journal, Kind, ManagementPolicy, Reason, SecretReference, Uptime, with_kind};
+use crate::api::{
+    ComponentObservation, IncidentSpec, Journal, Kind, ManagementPolicy, Reason, SecretReference, Uptime, with_kind,
+};
 use crate::statuspage::{CollectionKind, IncidentStatus, ObjectKind, Snapshot};
 
 /// Uptimes are read so often at most: they move slowly, and each is a request of its own.
