@@ -27,12 +27,10 @@ pub enum Verb {
 }
 
 impl Verb {
-    /// All verbs.
     pub const ALL: [Verb; 4] = [Verb::Read, Verb::Events, Verb::Alerts, Verb::Approve];
     /// What a credential of which nothing is said may do: reading.
     pub const READING: [Verb; 2] = [Verb::Read, Verb::Events];
 
-    /// The word.
     pub fn as_str(self) -> &'static str {
         match self {
             Verb::Read => "read",
@@ -66,7 +64,6 @@ impl FromStr for Verb {
 pub enum Scope {
     /// Every namespace, also those that are made later.
     All,
-    /// These.
     Only(BTreeSet<String>),
 }
 

@@ -17,20 +17,13 @@ use super::file_stamp::FileStamp;
 pub enum TlsError {
     /// A file cannot be read.
     #[error("cannot read {}", path.display())]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
+    Read { path: PathBuf, source: io::Error },
     /// A file holds no certificate or key.
     #[error("{} has no {what} in PEM", path.display())]
     Pem {
-        /// The file.
         path: PathBuf,
         /// What it should hold.
         what: &'static str,
-        /// Why not.
         source: rustls::pki_types::pem::Error,
     },
     /// Certificate and key do not go together.

@@ -4,6 +4,11 @@
 //! One stack of [`middleware`] around everything checks credentials, limits, times and logs. What is kept of others'
 //! APIs, so that their clients work, is in [`contracts`], each with its words and oddities.
 
+#![allow(
+    missing_docs,
+    reason = "not a library for others: a comment says why, or is not there"
+)]
+
 mod access;
 mod access_log;
 pub mod caller;

@@ -82,7 +82,6 @@ pub struct AdminOptions {
     pub public_details: bool,
 }
 
-/// What all handlers share.
 pub(super) struct AppState {
     pub identity: Identity,
     pub status: Arc<dyn StatusSource>,

@@ -13,13 +13,10 @@ use crate::statuspage::{Error, RawReply, is_secret};
 /// A request before it is sent.
 #[derive(Clone, Copy)]
 pub struct HandWritten<'a> {
-    /// Its method.
     pub method: &'a str,
     /// The parts of its path.
     pub segments: &'a [&'a str],
-    /// What is sent.
     pub body: Option<&'a Value>,
-    /// Who sends it.
     pub who: &'a str,
     /// The declaration of the page, where there is one.
     pub page: Option<&'a ObjectKey>,

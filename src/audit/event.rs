@@ -20,7 +20,6 @@ pub const UNKNOWN: &str = "unknown";
 pub struct Trait {
     /// Its name, such as `page`.
     pub name: String,
-    /// Its value.
     pub value: TraitValue,
 }
 

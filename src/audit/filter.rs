@@ -11,17 +11,11 @@ use super::view::View;
 /// How a value is compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Operator {
-    /// Less than.
     Less,
-    /// Less than or the same.
     LessOrEqual,
-    /// The same.
     Equal,
-    /// Another one.
     NotEqual,
-    /// Greater than or the same.
     GreaterOrEqual,
-    /// Greater than.
     Greater,
 }
 
@@ -82,7 +76,6 @@ impl Operator {
 pub struct TraitFilter {
     /// Name of the trait.
     pub name: String,
-    /// How it compares.
     pub operator: Operator,
     /// With what; its type is the type of the trait.
     pub value: TraitValue,
@@ -110,7 +103,6 @@ pub enum SortKey {
 /// One key of an order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sort {
-    /// The key.
     pub key: SortKey,
     /// True for the greatest first.
     pub descending: bool,
@@ -121,15 +113,10 @@ pub struct Sort {
 pub struct Filter {
     /// Which of them may be seen.
     pub view: View,
-    /// Of this type.
     pub event_type: Option<String>,
-    /// With this id.
     pub message_id: Option<String>,
-    /// Not before.
     pub from: Option<Timestamp>,
-    /// Not after.
     pub until: Option<Timestamp>,
-    /// With these traits.
     pub traits: Vec<TraitFilter>,
     /// The order; the time, then the id, where it leaves something open.
     pub sort: Vec<Sort>,

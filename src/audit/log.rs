@@ -36,14 +36,12 @@ pub struct AuditOptions {
     pub journal: Option<PathBuf>,
     /// Events that wait at most while the store is down.
     pub spool: usize,
-    /// What is kept.
     pub retention: Retention,
     /// True writes addresses of people, and of webhooks, as they are; false masks them.
     pub personal_data: bool,
     /// True begins also when a PostgreSQL is there and refuses, and tries again: whoever has more urgent work than its
     /// record. False fails, so that a wrong URL is noticed.
     pub patient: bool,
-    /// Time.
     pub clock: Clock,
 }
 

@@ -16,6 +16,11 @@
 //! - **No secrets, and nobody's address.** Events are made from the engine's changes, which carry `(secret)` in their
 //!   place; addresses of people and webhooks are masked unless [`AuditOptions::personal_data`] says otherwise.
 
+#![allow(
+    missing_docs,
+    reason = "not a library for others: a comment says why, or is not there"
+)]
+
 mod by_hand;
 mod catalog;
 mod database_url;
@@ -61,7 +66,6 @@ pub use write::{Retention, purge};
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum AuditError {
-    /// No place was given.
     #[error("no place for the event log: give a file, or a postgres:// URL")]
     NoLocation,
     /// This build has no PostgreSQL.
@@ -72,12 +76,7 @@ pub enum AuditError {
     NoFile(PathBuf),
     /// A file cannot be used.
     #[error("cannot use {}", path.display())]
-    File {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
+    File { path: PathBuf, source: std::io::Error },
     /// The marker is no event that the caller may see.
     #[error("Marker {0} not found.")]
     UnknownMarker(String),
@@ -92,10 +91,8 @@ pub enum AuditError {
     /// Events were stored in a file that is gone.
     #[error("the file of the event log was removed or replaced")]
     Replaced,
-    /// The log is closed.
     #[error("the event log is closed")]
     Closed,
-    /// The database failed.
     #[error("the event log's database failed")]
     Database(#[from] sqlx::Error),
     /// The tables cannot be brought up to date.

@@ -28,7 +28,6 @@ pub(super) struct Masks {
 }
 
 impl Masks {
-    /// Masks nothing.
     pub(super) fn none() -> Self {
         Masks {
             on: false,
@@ -66,7 +65,6 @@ impl Masks {
         }
     }
 
-    /// Masks a document.
     pub(super) fn apply(&self, document: &mut Value) {
         if !self.on {
             return;
@@ -90,7 +88,6 @@ impl Masks {
         }
     }
 
-    /// Masks a text.
     pub(super) fn text(&self, text: &str) -> String {
         if !self.on {
             return text.to_owned();

@@ -19,7 +19,6 @@ struct Waiting {
     text: Box<str>,
 }
 
-/// Everything that waits.
 #[derive(Debug)]
 pub(super) struct Queue {
     waiting: VecDeque<Waiting>,

@@ -65,7 +65,6 @@ impl TraitType {
 pub enum TraitValue {
     /// A text; the store keeps its first 255 characters.
     String(String),
-    /// A signed number.
     Integer(i64),
     /// A floating point number; the store leaves out what is no number.
     Float(f64),
@@ -74,7 +73,6 @@ pub enum TraitValue {
 }
 
 impl TraitValue {
-    /// Its type.
     pub fn kind(&self) -> TraitType {
         match self {
             TraitValue::String(_) => TraitType::String,

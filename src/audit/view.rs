@@ -71,7 +71,6 @@ impl Grant {
     }
 }
 
-/// Everything that somebody may see.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct View(Vec<Grant>);
 

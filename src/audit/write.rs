@@ -16,8 +16,8 @@ use super::statement::{Sql, list, rows, table, values};
 use super::store::{EventStore, Location};
 use super::value::{TraitType, TraitValue};
 
-/// Events in one INSERT. SQLite looks every placeholder up in a list, so that the time of a statement grows with the
-/// square of their number: a few hundred are the best.
+/// Events in one INSERT: a few hundred placeholders. (With numbers, SQLite looked each up in a list, and more of them cost the
+/// square; without, it does not.)
 const EVENTS_PER_STATEMENT: usize = 40;
 /// Rows of other tables in one statement.
 const ROWS_PER_STATEMENT: usize = 50;

@@ -18,7 +18,8 @@ use schemars::{JsonSchema, Schema};
 use serde::{Deserialize, Serialize};
 
 use super::problem::Problem;
-use panko::Format;
+use panko::failure::{self as events, EventsError};
+use panko::format::Format;
 
 /// Whose words a path is answered in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,7 +60,7 @@ impl Contract {
         let mut answer = match self {
             Contract::Insights => insights::failure(problem, method).into_response(),
             Contract::Webitel => webitel::failure(problem, method, path).into_response(),
-            Contract::Panko => panko::failure(problem, method, format),
+            Contract::Panko => events::failure(problem, method, format),
             Contract::Plain => {
                 let error = problem.sentence(method);
                 (problem.status(), Json(PlainError { error })).into_response()
@@ -76,7 +77,7 @@ impl Contract {
         match self {
             Contract::Insights => generator.subschema_for::<insights::InsightsErrors>(),
             Contract::Webitel => generator.subschema_for::<webitel::WebitelError>(),
-            Contract::Panko => generator.subschema_for::<panko::EventsError>(),
+            Contract::Panko => generator.subschema_for::<EventsError>(),
             Contract::Plain => generator.subschema_for::<PlainError>(),
         }
     }
@@ -99,7 +100,7 @@ pub(super) async fn say_problems(request: Request, next: Next) -> Response {
     let (method, uri) = (request.method().clone(), request.uri().clone());
     let contract = Contract::of(uri.path());
     let format = Format::of(request.headers()).unwrap_or(Format::Json);
-    let id = panko::request_id(&request).filter(|_| contract == Contract::Panko);
+    let id = events::request_id(&request).filter(|_| contract == Contract::Panko);
     let mut answer = next.run(request).await;
     let problem = match answer.status() {
         TOO_LARGE => Some(Problem::TooLarge),

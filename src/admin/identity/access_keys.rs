@@ -19,20 +19,10 @@ use crate::admin::file_stamp::FileStamp;
 pub enum AccessKeyError {
     /// It cannot be read or written.
     #[error("cannot use the file of access keys {}", path.display())]
-    Io {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
+    Io { path: PathBuf, source: io::Error },
     /// It is no such file.
     #[error("{} is not a file of access keys", path.display())]
-    Format {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: serde_json::Error,
-    },
+    Format { path: PathBuf, source: serde_json::Error },
     /// The keys do not allow it.
     #[error(transparent)]
     Keys(#[from] KeyRingError),
@@ -86,7 +76,6 @@ impl AccessKeys {
         Ok(self.read()?.is_over(Timestamp::now()))
     }
 
-    /// The file.
     pub fn path(&self) -> &Path {
         &self.path
     }

@@ -14,7 +14,6 @@ pub(super) enum Credential {
     AccessKey {
         /// The id of the key.
         key: String,
-        /// Its token.
         token: String,
     },
     /// `Authorization: Bearer` or `X-Auth-Token`.

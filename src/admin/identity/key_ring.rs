@@ -30,7 +30,6 @@ pub enum KeyRingError {
     Name {
         /// What it should name.
         what: &'static str,
-        /// The name.
         name: String,
         /// How such names look.
         form: &'static str,
@@ -59,7 +58,6 @@ pub struct NewKey {
     pub pages: Option<BTreeSet<String>>,
     /// What it may be used for.
     pub verbs: BTreeSet<Verb>,
-    /// When it ends.
     pub expires: Timestamp,
 }
 
@@ -75,9 +73,7 @@ pub struct IssuedKey {
 /// A key as it is stored.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct StoredKey {
-    /// Its id.
     pub id: String,
-    /// Who uses it.
     pub user: String,
     /// Is an administrator of its namespaces.
     pub admin: bool,
@@ -89,9 +85,7 @@ pub struct StoredKey {
     /// What it may be used for; absent is reading.
     #[serde(default = "reading", skip_serializing_if = "is_reading")]
     pub verbs: BTreeSet<Verb>,
-    /// When it was made.
     pub created: Timestamp,
-    /// When it ends.
     pub expires: Timestamp,
     /// SHA-256 of the token, hexadecimal.
     token_sha256: String,

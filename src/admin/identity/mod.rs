@@ -32,7 +32,6 @@ use throttle::Throttle;
 /// Why a bearer token gives no caller.
 #[derive(Debug, thiserror::Error)]
 pub enum TokenError {
-    /// It is not accepted.
     #[error("the token is not accepted")]
     Refused(Refusal),
     /// Whoever decides cannot be asked.
@@ -64,12 +63,10 @@ pub struct Identity {
 
 impl std::fmt::Debug for Identity {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let anonymous = self.anonymous.is_some();
         formatter
             .debug_struct("Identity")
-            .field("access_keys", &self.access_keys.is_some())
-            .field("tokens", &self.tokens.is_some())
-            .field("gateway", &self.gateway.is_some())
-            .field("anonymous", &self.anonymous)
+            .field("anonymous", &anonymous)
             .finish_non_exhaustive()
     }
 }

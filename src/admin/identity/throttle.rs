@@ -33,7 +33,6 @@ impl Throttle {
         Err(left.as_secs() + 1)
     }
 
-    /// Counts a failure.
     pub(super) fn failed(&self, peer: IpAddr, now: Instant) {
         self.failures.fetch_add(1, Ordering::Relaxed);
         let mut addresses = self.addresses.lock().unwrap_or_else(PoisonError::into_inner);

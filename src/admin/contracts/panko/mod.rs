@@ -16,7 +16,8 @@
 //! without one is anonymous and sees the capabilities only.
 
 mod description;
-mod format;
+pub(super) mod failure;
+pub(super) mod format;
 mod query;
 mod stream;
 
@@ -29,17 +30,15 @@ use axum::extract::{Request, State};
 use axum::http::header::{ALLOW, HOST};
 use axum::http::request::Parts;
 use axum::http::uri::Scheme;
-use axum::http::{HeaderName, HeaderValue, Method, Response, StatusCode};
+use axum::http::{Method, Response, StatusCode};
 use axum::middleware::from_fn;
 use axum::response::IntoResponse;
 use axum::routing::{any, get};
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 
-pub(super) use self::format::Format;
-use super::insights::REQUEST_ID;
+use self::failure::METHODS;
+use self::format::Format;
 use super::say_problems;
 use crate::admin::caller::{Caller, Verb};
 use crate::admin::problem::Problem;
@@ -61,28 +60,6 @@ const TURN_LIMIT: Duration = Duration::from_secs(5);
 /// Events that one question looks at: further ones take longer than an answer may.
 const MOST_EXAMINED: u32 = 100_000;
 
-/// The methods of every resource, for 405 and OPTIONS.
-const METHODS: HeaderValue = HeaderValue::from_static("GET, HEAD");
-
-/// An error of `/v2`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct EventsError {
-    /// The error.
-    pub error_message: EventsFault,
-}
-
-/// What is inside an error of `/v2`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct EventsFault {
-    /// `Client`, or `Server` from 500 on.
-    pub faultcode: String,
-    /// What is wrong.
-    pub faultstring: String,
-    /// Always null.
-    pub debuginfo: Option<String>,
-}
-
-/// What all requests share.
 #[derive(Clone)]
 struct EventsState {
     log: AuditLog,
@@ -90,32 +67,6 @@ struct EventsState {
     streams: Arc<Semaphore>,
     streams_by_credential: Arc<Shares<String>>,
     questions: Arc<Shares<String>>,
-}
-
-pub(super) fn failure(problem: &Problem, method: &Method, format: Format) -> Response<Body> {
-    let status = problem.status();
-    let code = if status.is_server_error() { "Server" } else { "Client" };
-    let text = match problem {
-        Problem::NotFound => "The resource could not be found.".to_owned(),
-        other => other.sentence(method),
-    };
-    let body = json!({"error_message": {"faultcode": code, "faultstring": text, "debuginfo": null}});
-    let mut answer = format.response(&body);
-    *answer.status_mut() = status;
-    if let Problem::Worded(StatusCode::METHOD_NOT_ALLOWED, _) = problem {
-        answer.headers_mut().insert(ALLOW, METHODS);
-    }
-    answer
-}
-
-/// The header that names a request, for clients of this contract.
-pub(super) fn request_id(request: &Request) -> Option<(HeaderName, HeaderValue)> {
-    let id = request
-        .headers()
-        .get(REQUEST_ID)
-        .filter(|_| request.method() != Method::OPTIONS)?;
-    let id = HeaderValue::try_from(format!("req-{}", id.to_str().ok()?)).ok()?;
-    Some((HeaderName::from_static("x-openstack-request-id"), id))
 }
 
 /// The contract's routes: `/v2` with everything below, in its own shape. Merge it into a server that puts a [`Caller`]
