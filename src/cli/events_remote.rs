@@ -34,6 +34,8 @@ impl Remote {
         };
         let http = reqwest::Client::builder()
             .connect_timeout(Duration::from_secs(10))
+            // A stream says every 15 s that it is there. One that says nothing is no stream any more.
+            .read_timeout(ANSWER_LIMIT)
             .build()
             .map_err(|source| Failure::EventsAddress {
                 address: address.to_owned(),
