@@ -1,6 +1,9 @@
 //! What the rules of kinds ask about the rest of the page, asked in the same way: a table for each question.
 
+mod fields;
 mod incident;
+mod kinds;
+mod plan;
 mod world;
 
 use jiff::{SignedDuration, Timestamp};
