@@ -2,122 +2,73 @@
 
 use std::collections::HashSet;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::errors::ApiError;
 use super::fields::{Fields, Given};
-use super::instants::seconds;
-use super::layout::Layout;
-use super::pagination::ORDINARY;
 use super::records::ComponentGroup;
-use super::references::{drop_empty_groups, unknown_components};
-use super::request::{Answer, Call, Reply, Verb};
+use super::references::drop_empty_groups;
+use super::reply::reply;
+use super::request::Call;
+use super::resource::{PageView, Resource};
 use super::state::PageState;
 
-fn render(page: &PageState, layout: &Layout<'_>, group: &ComponentGroup) -> Value {
-    json!({
-        "id": group.id,
-        "page_id": page.id,
-        "name": group.name,
-        "description": group.description,
-        "components": layout.members(&group.id).iter().map(|component| component.id.as_str()).collect::<Vec<_>>(),
-        "position": layout.position(&group.id),
-        "created_at": seconds(group.created_at),
-        "updated_at": seconds(group.updated_at),
-    })
-}
+impl Resource for ComponentGroup {
+    const ENVELOPE: &'static str = "component_group";
+    /// The whole list of its members, which every write requires.
+    type Rest = Vec<String>;
 
-/// The operations of groups.
-pub(super) fn route(page: &mut PageState, verb: Verb, path: &[&str], call: &Call<'_>) -> Answer {
-    match (path, verb) {
-        ([], Verb::Get) => list(page, call),
-        ([], Verb::Post) => create(page, call),
-        ([id], Verb::Get) => shown(page, id).map(Reply::ok),
-        ([id], Verb::Patch | Verb::Put) => update(page, id, call),
-        ([id], Verb::Delete) => delete(page, id),
-        ([] | [_], _) => Err(ApiError::method_not_allowed()),
-        _ => Err(ApiError::not_found()),
-    }
-}
-
-fn shown(page: &PageState, id: &str) -> Result<Value, ApiError> {
-    let group = page.groups.get(id).ok_or_else(ApiError::not_found)?;
-    Ok(render(page, &Layout::of(page), group))
-}
-
-fn list(page: &PageState, call: &Call<'_>) -> Answer {
-    let layout = Layout::of(page);
-    let mut groups: Vec<&ComponentGroup> = page.groups.values().collect();
-    groups.sort_by_key(|group| group.order);
-    call.list(groups, ORDINARY, |group| render(page, &layout, group))
-}
-
-/// What both writing operations require: a name and the whole list of members.
-struct Write {
-    name: String,
-    description: Given<String>,
-    members: Vec<String>,
-}
-
-fn read_write(page: &PageState, call: &Call<'_>) -> Result<Write, ApiError> {
-    let mut fields = Fields::envelope(call.body, "component_group")?;
-    let name = fields.name("name", true);
-    let mut description = fields.text("description");
-    if description.is_absent() {
-        // The published schema puts the description beside the envelope, clients put it inside.
-        description = Fields::of(call.body).text("description");
-    }
-    let members = match fields.list("components") {
-        Given::Value(members) if !members.is_empty() => members,
-        _ => {
-            fields.blank("components");
-            Vec::new()
+    fn new(page: &PageState, call: &Call<'_>) -> Self {
+        Self {
+            id: page.ids.identifier(),
+            order: page.next_order(),
+            created_at: call.now,
+            ..Self::default()
         }
-    };
-    let unknown = unknown_components(page, &members);
-    if !unknown.is_empty() {
-        fields.problem(format!("Components do not exist on this page: {}", unknown.join(", ")));
     }
-    fields.finish()?;
-    Ok(Write {
-        name: name.unwrap_or_default(),
-        description,
-        members,
-    })
-}
 
-fn create(page: &mut PageState, call: &Call<'_>) -> Answer {
-    let write = read_write(page, call)?;
-    let id = page.ids.identifier();
-    let group = ComponentGroup {
-        id: id.clone(),
-        name: write.name,
-        description: write.description.value(),
-        order: page.next_order(),
-        created_at: call.now,
-        updated_at: call.now,
-    };
-    page.groups.put(&id, group);
-    set_members(page, &id, &write.members);
-    shown(page, &id).map(Reply::created)
-}
+    fn read(&mut self, page: &PageState, fields: &mut Fields<'_>, call: &Call<'_>) -> Vec<String> {
+        self.name = fields.name("name", true).unwrap_or_default();
+        let mut description = fields.text("description");
+        if description.is_absent() {
+            // The published schema puts the description beside the envelope, clients put it inside.
+            description = Fields::of(call.body).text("description");
+        }
+        description.store(&mut self.description);
+        let members = match fields.list("components") {
+            Given::Value(members) if !members.is_empty() => members,
+            _ => {
+                fields.blank("components");
+                Vec::new()
+            }
+        };
+        fields.check_known("Components", &page.components, &members);
+        self.updated_at = call.now;
+        members
+    }
 
-fn update(page: &mut PageState, id: &str, call: &Call<'_>) -> Answer {
-    let mut group = page.groups.get(id).ok_or_else(ApiError::not_found)?.clone();
-    let write = read_write(page, call)?;
-    group.name = write.name;
-    write.description.store(&mut group.description);
-    group.updated_at = call.now;
-    page.groups.put(id, group);
-    set_members(page, id, &write.members);
-    shown(page, id).map(Reply::ok)
-}
+    fn written(page: &mut PageState, id: &str, members: Vec<String>) {
+        set_members(page, id, &members);
+    }
 
-fn delete(page: &mut PageState, id: &str) -> Answer {
-    let last = shown(page, id)?;
-    set_members(page, id, &[]);
-    page.groups.remove(id);
-    Ok(Reply::ok(last))
+    fn removed(page: &mut PageState, id: &str) {
+        set_members(page, id, &[]);
+    }
+
+    fn render(&self, view: &PageView<'_>) -> Value {
+        let members = view.layout().members(&self.id).iter();
+        reply! { self;
+            id, page_id = view.page.id, name, description,
+            components = members.map(|component| &component.id).collect::<Vec<_>>(),
+            position = view.layout().position(&self.id), created_at, updated_at,
+        }
+    }
+
+    fn listed<'a>(page: &'a PageState, _call: &Call<'_>) -> Result<Vec<&'a Self>, ApiError> {
+        let mut groups: Vec<&Self> = page.groups.values().collect();
+        groups.sort_by_key(|group| group.order);
+        Ok(groups)
+    }
 }
 
 /// Makes exactly these components the members. The order of the list means nothing: newcomers are appended in the order

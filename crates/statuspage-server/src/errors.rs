@@ -61,6 +61,14 @@ pub enum ServerError {
     },
 }
 
+impl ServerError {
+    /// What a document that cannot be read or written becomes.
+    pub(super) fn document(kind: &str, id: &str) -> impl FnOnce(serde_json::Error) -> Self {
+        let (kind, id) = (kind.to_owned(), id.to_owned());
+        move |source| Self::Document { kind, id, source }
+    }
+}
+
 /// Which key carries the text of a refusal.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ErrorShape {

@@ -6,9 +6,11 @@ use std::fmt::Write as _;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
+use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::errors::ApiError;
+use super::table::Table;
 use super::vocabulary::Word;
 
 /// The most characters of names and other short texts.
@@ -50,6 +52,27 @@ impl<T> Given<T> {
         }
     }
 
+    /// Writes into a field that is empty when it is cleared.
+    pub(super) fn or_default(self, target: &mut T)
+    where
+        T: Default,
+    {
+        match self {
+            Self::Absent => {}
+            Self::Null => *target = T::default(),
+            Self::Value(value) => *target = value,
+        }
+    }
+
+    /// What a value says when it is looked at more closely.
+    pub(super) fn and_then<U>(self, further: impl FnOnce(T) -> Given<U>) -> Given<U> {
+        match self {
+            Self::Absent => Given::Absent,
+            Self::Null => Given::Null,
+            Self::Value(value) => further(value),
+        }
+    }
+
     /// Whether the request says nothing.
     pub(super) fn is_absent(&self) -> bool {
         matches!(self, Self::Absent)
@@ -61,7 +84,16 @@ impl<T> Given<T> {
 pub(super) struct Fields<'a> {
     map: &'a Map<String, Value>,
     problems: Vec<String>,
+    conflict: Option<&'static str>,
 }
+
+/// Reads fields into the members of the same names: `store` clears what is `null`, `keep` leaves it as it is.
+macro_rules! read {
+    ($fields:expr => $object:expr; $($how:ident $kind:ident: $($name:ident),+);+ $(;)?) => {
+        $($($fields.$kind(stringify!($name)).$how(&mut $object.$name);)+)+
+    };
+}
+pub(super) use read;
 
 impl<'a> Fields<'a> {
     /// The fields of an object.
@@ -69,6 +101,7 @@ impl<'a> Fields<'a> {
         Self {
             map,
             problems: Vec::new(),
+            conflict: None,
         }
     }
 
@@ -96,6 +129,23 @@ impl<'a> Fields<'a> {
         self.problems.push(text.into());
     }
 
+    /// Refuses the request because of another object, unless it has problems of its own.
+    pub(super) fn conflict(&mut self, text: &'static str) {
+        self.conflict = Some(text);
+    }
+
+    /// Complains about identifiers that name nothing in a table.
+    pub(super) fn check_known<T: Clone + Serialize>(&mut self, what: &str, table: &Table<T>, ids: &[String]) {
+        let unknown: Vec<&str> = ids
+            .iter()
+            .filter(|id| !table.contains(id))
+            .map(String::as_str)
+            .collect();
+        if !unknown.is_empty() {
+            self.problem(format!("{what} do not exist on this page: {}", unknown.join(", ")));
+        }
+    }
+
     /// Adds the problem of a field that has to be given; one that was given wrongly has its problem already.
     pub(super) fn blank(&mut self, key: &str) {
         let name = human(key);
@@ -108,7 +158,8 @@ impl<'a> Fields<'a> {
         }
     }
 
-    fn invalid<T>(&mut self, key: &str) -> Given<T> {
+    /// Adds the problem of a field that has a value which cannot be.
+    pub(super) fn invalid<T>(&mut self, key: &str) -> Given<T> {
         self.problem(format!("{} is invalid", human(key)));
         Given::Absent
     }
@@ -135,122 +186,103 @@ impl<'a> Fields<'a> {
 
     /// A text that fits into one line of a form: at most 255 characters, unset when it is empty.
     pub(super) fn short(&mut self, key: &str) -> Given<String> {
-        match self.filled(key) {
-            Given::Value(text) if text.chars().count() > SHORT => {
-                self.too_long(key);
-                Given::Absent
-            }
-            other => other,
-        }
+        self.filled(key).and_then(|text| match text.chars().count() > SHORT {
+            true => self.too_long(key),
+            false => Given::Value(text),
+        })
     }
 
     /// An e-mail address.
     pub(super) fn email(&mut self, key: &str) -> Given<String> {
-        match self.short(key) {
-            Given::Value(text) if looks_like_email(text.trim()) => Given::Value(text.trim().to_owned()),
-            Given::Value(_) => self.invalid(key),
-            other => other,
-        }
+        self.short(key).and_then(|text| match looks_like_email(text.trim()) {
+            true => Given::Value(text.trim().to_owned()),
+            false => self.invalid(key),
+        })
     }
 
     /// A colour: six hexadecimal digits without the number sign.
     pub(super) fn colour(&mut self, key: &str) -> Given<String> {
-        match self.filled(key) {
-            Given::Value(text) => match colour_of(&text) {
-                Some(colour) => Given::Value(colour),
-                None => {
-                    self.problem(format!("{} is not a colour", human(key)));
-                    Given::Absent
-                }
-            },
-            other => other,
-        }
+        self.filled(key).and_then(|text| match colour_of(&text) {
+            Some(colour) => Given::Value(colour),
+            None => {
+                self.problem(format!("{} is not a colour", human(key)));
+                Given::Absent
+            }
+        })
     }
 
-    fn too_long(&mut self, key: &str) {
+    fn too_long<T>(&mut self, key: &str) -> Given<T> {
         self.problem(format!("{} is too long (maximum is {SHORT} characters)", human(key)));
+        Given::Absent
     }
 
     /// The name of an object: at most 255 characters, never blank.
     pub(super) fn name(&mut self, key: &str, required: bool) -> Option<String> {
-        match self.filled(key) {
-            Given::Value(name) if name.chars().count() > SHORT => {
-                self.too_long(key);
-                None
-            }
-            Given::Value(name) => Some(name),
-            Given::Absent if !required => None,
-            Given::Absent | Given::Null => {
-                self.blank(key);
-                None
-            }
+        let known = self.problems.len();
+        let name = self.short(key);
+        if name == Given::Null || (required && name.is_absent() && self.problems.len() == known) {
+            self.blank(key);
+        }
+        name.value()
+    }
+
+    /// Takes over a name, which has to be given where there is none yet.
+    pub(super) fn named(&mut self, key: &str, target: &mut String) {
+        if let Some(name) = self.name(key, target.is_empty()) {
+            *target = name;
+        }
+    }
+
+    /// A value of any type, which a text may stand for; the empty text counts as unset.
+    fn typed<T>(&mut self, key: &str, of: impl Fn(&Value) -> Option<T>) -> Given<T> {
+        match self.map.get(key) {
+            None => Given::Absent,
+            Some(Value::Null) => Given::Null,
+            Some(value) => match of(value) {
+                Some(typed) => Given::Value(typed),
+                None if value.as_str().is_some_and(str::is_empty) => Given::Null,
+                None => self.invalid(key),
+            },
         }
     }
 
     /// A boolean.
     pub(super) fn flag(&mut self, key: &str) -> Given<bool> {
-        match self.map.get(key) {
-            None => Given::Absent,
-            Some(Value::Null) => Given::Null,
-            Some(value) => match flag_of(value) {
-                Some(flag) => Given::Value(flag),
-                None if value.as_str().is_some_and(str::is_empty) => Given::Null,
-                None => self.invalid(key),
-            },
-        }
-    }
-
-    /// A whole number.
-    pub(super) fn integer(&mut self, key: &str) -> Given<i64> {
-        match self.number(key) {
-            Given::Value(number) if number.fract() == 0.0 && number.abs() < 1e15 => {
-                // The range was checked just above, so nothing is cut off.
-                Given::Value(number as i64)
-            }
-            Given::Value(_) => self.invalid(key),
-            Given::Null => Given::Null,
-            Given::Absent => Given::Absent,
-        }
+        self.typed(key, flag_of)
     }
 
     /// A finite number.
     pub(super) fn number(&mut self, key: &str) -> Given<f64> {
-        match self.map.get(key) {
-            None => Given::Absent,
-            Some(Value::Null) => Given::Null,
-            Some(value) => match number_of(value) {
-                Some(number) => Given::Value(number),
-                None if value.as_str().is_some_and(str::is_empty) => Given::Null,
-                None => self.invalid(key),
-            },
-        }
+        self.typed(key, number_of)
+    }
+
+    /// A whole number.
+    pub(super) fn integer(&mut self, key: &str) -> Given<i64> {
+        self.number(key)
+            .and_then(|number| match number.fract() == 0.0 && number.abs() < 1e15 {
+                // The range was checked just above, so nothing is cut off.
+                true => Given::Value(number as i64),
+                false => self.invalid(key),
+            })
     }
 
     /// A word of a vocabulary; the empty text counts as unset.
     pub(super) fn word<W: Word>(&mut self, key: &str) -> Given<W> {
-        match self.filled(key) {
-            Given::Value(text) => match W::parse_word(&text) {
-                Some(word) => Given::Value(word),
-                None => {
-                    self.problem(format!("{} must be one of {}", human(key), W::choices()));
-                    Given::Absent
-                }
-            },
-            Given::Null => Given::Null,
-            Given::Absent => Given::Absent,
-        }
+        self.filled(key).and_then(|text| match W::parse_word(&text) {
+            Some(word) => Given::Value(word),
+            None => {
+                self.problem(format!("{} must be one of {}", human(key), W::choices()));
+                Given::Absent
+            }
+        })
     }
 
     /// An instant in ISO 8601; without an offset it is UTC, a date is its first instant.
     pub(super) fn instant(&mut self, key: &str) -> Given<Timestamp> {
-        match self.filled(key) {
-            Given::Value(text) => match instant_of(&text) {
-                Some(at) => Given::Value(at),
-                None => self.invalid(key),
-            },
-            Given::Null => Given::Null,
-            Given::Absent => Given::Absent,
-        }
+        self.filled(key).and_then(|text| match instant_of(&text) {
+            Some(at) => Given::Value(at),
+            None => self.invalid(key),
+        })
     }
 
     /// A list of identifiers, or one identifier in its place.
@@ -279,10 +311,10 @@ impl<'a> Fields<'a> {
 
     /// Ends the reading: any problem refuses the request.
     pub(super) fn finish(self) -> Result<(), ApiError> {
-        if self.problems.is_empty() {
-            Ok(())
-        } else {
-            Err(ApiError::invalid(self.problems))
+        match self.conflict {
+            _ if !self.problems.is_empty() => Err(ApiError::invalid(self.problems)),
+            Some(text) => Err(ApiError::conflict(text)),
+            None => Ok(()),
         }
     }
 }

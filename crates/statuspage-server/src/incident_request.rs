@@ -3,18 +3,16 @@
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
-use super::fields::{Fields, Given};
+use super::fields::{Fields, Given, read};
 use super::records::Incident;
-use super::references::unknown_components;
 use super::state::PageState;
-use super::vocabulary::{ComponentStatus, Impact, IncidentStatus};
+use super::vocabulary::{ComponentStatus, IncidentStatus};
 
 /// The longest text of an update, in characters.
 pub(super) const BODY_LIMIT: usize = 25_000;
 
 /// What a request wants to write; shared by making and changing.
 pub(super) struct Write {
-    pub(super) name: Option<String>,
     pub(super) status: Option<IncidentStatus>,
     pub(super) body: Option<String>,
     pub(super) component_ids: Option<Vec<String>>,
@@ -71,10 +69,7 @@ fn read_components(page: &PageState, fields: &mut Fields<'_>) -> (Option<Vec<Str
         });
     }
     if let Some(ids) = &listed {
-        let unknown = unknown_components(page, ids);
-        if !unknown.is_empty() {
-            fields.problem(format!("Components do not exist on this page: {}", unknown.join(", ")));
-        }
+        fields.check_known("Components", &page.components, ids);
     }
     (listed, statuses)
 }
@@ -98,8 +93,8 @@ fn read_statuses(
 }
 
 /// Reads the request; settings that need no further decision go straight into `incident`.
-pub(super) fn read(page: &PageState, fields: &mut Fields<'_>, incident: &mut Incident, new: bool) -> Write {
-    let name = fields.name("name", new);
+pub(super) fn read(page: &PageState, fields: &mut Fields<'_>, incident: &mut Incident) -> Write {
+    fields.named("name", &mut incident.name);
     let status = fields.word::<IncidentStatus>("status").value();
     // The field was called "message" in the first years; old clients still send that.
     let key = if fields.has("body") { "body" } else { "message" };
@@ -108,33 +103,16 @@ pub(super) fn read(page: &PageState, fields: &mut Fields<'_>, incident: &mut Inc
         fields.problem(format!("Body is too long (maximum is {BODY_LIMIT} characters)"));
     }
     let (component_ids, statuses) = read_components(page, fields);
-    fields
-        .word::<Impact>("impact_override")
-        .store(&mut incident.impact_override);
-    fields
-        .flag("scheduled_remind_prior")
-        .store(&mut incident.scheduled_remind_prior);
-    fields
-        .flag("scheduled_auto_transition")
-        .keep(&mut incident.scheduled_auto_in_progress);
-    fields
-        .flag("scheduled_auto_in_progress")
-        .keep(&mut incident.scheduled_auto_in_progress);
-    fields
-        .flag("scheduled_auto_completed")
-        .keep(&mut incident.scheduled_auto_completed);
-    fields
-        .flag("auto_transition_to_maintenance_state")
-        .store(&mut incident.auto_transition_to_maintenance_state);
-    fields
-        .flag("auto_transition_to_operational_state")
-        .store(&mut incident.auto_transition_to_operational_state);
-    fields
-        .flag("auto_transition_deliver_notifications_at_start")
-        .store(&mut incident.auto_transition_deliver_notifications_at_start);
-    fields
-        .flag("auto_transition_deliver_notifications_at_end")
-        .store(&mut incident.auto_transition_deliver_notifications_at_end);
+    // What it was called once.
+    let auto_transition = fields.flag("scheduled_auto_transition");
+    auto_transition.keep(&mut incident.scheduled_auto_in_progress);
+    read! { fields => incident;
+        store word: impact_override;
+        store flag: scheduled_remind_prior;
+        keep flag: scheduled_auto_in_progress, scheduled_auto_completed;
+        store flag: auto_transition_to_maintenance_state, auto_transition_to_operational_state,
+            auto_transition_deliver_notifications_at_start, auto_transition_deliver_notifications_at_end;
+    }
     let intervals = fields.filled("reminder_intervals");
     if matches!(&intervals, Given::Value(text) if !is_reminder_schedule(text)) {
         fields.problem("Reminder intervals must be hours from 1 to 24 in growing order");
@@ -142,7 +120,6 @@ pub(super) fn read(page: &PageState, fields: &mut Fields<'_>, incident: &mut Inc
     intervals.store(&mut incident.reminder_intervals);
     read_metadata(fields, incident);
     Write {
-        name,
         status,
         body,
         component_ids,

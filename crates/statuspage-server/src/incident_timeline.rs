@@ -67,16 +67,9 @@ fn take(page: &mut PageState, incident: &mut Incident, step: Step, at: Timestamp
     let (status, body, deliver) = match step {
         Step::Remind => {
             incident.scheduled_reminded_at = Some(at);
-            let notification = Notification {
-                at,
-                page: page.id.clone(),
-                kind: NotificationKind::MaintenanceReminder,
-                incident: Some(incident.id.clone()),
-                update: None,
-                status: Some(incident.status.as_str().to_owned()),
-                recipients: incident_updates::recipients(page, incident),
-            };
-            page.notify(notification);
+            let recipients = incident_updates::recipients(page, incident);
+            let notification = Notification::new(at, NotificationKind::MaintenanceReminder, recipients);
+            page.notify(notification.about(&incident.id, incident.status.as_str()));
             return;
         }
         Step::Begin => (

@@ -4,14 +4,15 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::errors::ApiError;
-use super::fields::{Fields, Given};
+use super::fields::{Fields, Given, read};
 use super::incident_request::{BODY_LIMIT, without_trailing_newlines};
 use super::instants::milliseconds;
 use super::notifications::{Notification, NotificationKind};
 use super::records::{Affected, Incident, IncidentUpdate};
+use super::reply::reply;
 use super::request::{Answer, Call, Reply, Verb};
 use super::state::PageState;
 use super::vocabulary::{ComponentStatus, Impact, IncidentStatus};
@@ -20,30 +21,14 @@ pub(super) fn render(incident: &str, update: &IncidentUpdate) -> Value {
     let affected: Vec<Value> = update
         .affected
         .iter()
-        .map(|affected| {
-            json!({
-                "code": affected.code,
-                "name": affected.name,
-                "old_status": affected.old_status.as_str(),
-                "new_status": affected.new_status.as_str(),
-            })
-        })
+        .map(|affected| reply!(affected; code, name, old_status, new_status))
         .collect();
-    json!({
-        "id": update.id,
-        "incident_id": incident,
-        "status": update.status.as_str(),
-        "body": update.body,
-        "affected_components": if affected.is_empty() { Value::Null } else { Value::Array(affected) },
-        "deliver_notifications": update.deliver_notifications,
-        "wants_twitter_update": update.wants_twitter_update,
-        "custom_tweet": null,
-        "tweet_id": null,
-        "twitter_updated_at": null,
-        "display_at": milliseconds(update.display_at),
-        "created_at": milliseconds(update.created_at),
-        "updated_at": milliseconds(update.updated_at),
-    })
+    reply! { update;
+        id, incident_id = incident, status, body, affected_components = (!affected.is_empty()).then_some(affected),
+        deliver_notifications, wants_twitter_update, custom_tweet = Value::Null, tweet_id = Value::Null,
+        twitter_updated_at = Value::Null, display_at = milliseconds(update.display_at),
+        created_at = milliseconds(update.created_at), updated_at = milliseconds(update.updated_at),
+    }
 }
 
 /// The operations of one update.
@@ -68,10 +53,7 @@ fn edit(page: &mut PageState, incident_id: &str, update_id: &str, call: &Call<'_
         }
         update.body = Some(without_trailing_newlines(&body));
     }
-    fields.instant("display_at").keep(&mut update.display_at);
-    fields
-        .flag("wants_twitter_update")
-        .keep(&mut update.wants_twitter_update);
+    read!(fields => update; keep instant: display_at; keep flag: wants_twitter_update);
     let deliver = fields.flag("deliver_notifications");
     deliver.clone().keep(&mut update.deliver_notifications);
     fields.finish()?;
@@ -241,14 +223,9 @@ pub(super) fn announce(
     kind: NotificationKind,
     at: Timestamp,
 ) {
-    let notification = Notification {
-        at,
-        page: page.id.clone(),
-        kind,
-        incident: Some(incident.id.clone()),
+    let notification = Notification::new(at, kind, recipients(page, incident));
+    page.notify(Notification {
         update: Some(update.id.clone()),
-        status: Some(update.status.as_str().to_owned()),
-        recipients: recipients(page, incident),
-    };
-    page.notify(notification);
+        ..notification.about(&incident.id, update.status.as_str())
+    });
 }

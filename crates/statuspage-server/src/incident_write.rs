@@ -1,50 +1,14 @@
 //! Making and changing incidents: which fields are allowed together, what happens to components, when an update is
 //! added and who hears of it.
 
-use jiff::Timestamp;
-use serde_json::Map;
-
-use super::errors::ApiError;
 use super::fields::{Fields, Given};
-use super::ids::Ids;
+use super::incident_timeline;
 use super::incident_updates::{Post, apply, calculated, post_update, statuses_of};
-use super::incidents;
 use super::records::Incident;
 use super::request::{Answer, Call, Reply};
+use super::resource::{self, Resource};
 use super::state::PageState;
-use super::vocabulary::{Impact, IncidentStatus};
-use super::{incident_request, incident_timeline};
-
-fn blank(ids: &Ids, now: Timestamp) -> Incident {
-    Incident {
-        id: ids.identifier(),
-        name: String::new(),
-        status: IncidentStatus::Investigating,
-        worst: Impact::None,
-        impact_override: None,
-        component_ids: Vec::new(),
-        metadata: Map::new(),
-        backfilled: false,
-        scheduled_for: None,
-        scheduled_until: None,
-        scheduled_remind_prior: None,
-        scheduled_reminded_at: None,
-        scheduled_auto_in_progress: false,
-        scheduled_auto_completed: false,
-        auto_transition_to_maintenance_state: None,
-        auto_transition_to_operational_state: None,
-        auto_transition_deliver_notifications_at_start: None,
-        auto_transition_deliver_notifications_at_end: None,
-        reminder_intervals: None,
-        monitoring_at: None,
-        resolved_at: None,
-        shortlink: format!("https://stspg.io/{}", ids.identifier()),
-        postmortem: None,
-        updates: Vec::new(),
-        created_at: now,
-        updated_at: now,
-    }
-}
+use super::vocabulary::IncidentStatus;
 
 fn check_window(fields: &mut Fields<'_>, incident: &Incident) {
     if let (Some(begin), Some(end)) = (incident.scheduled_for, incident.scheduled_until)
@@ -56,10 +20,9 @@ fn check_window(fields: &mut Fields<'_>, incident: &Incident) {
 
 /// Makes an incident.
 pub(super) fn create(page: &mut PageState, call: &Call<'_>) -> Answer {
-    let mut fields = Fields::envelope(call.body, "incident")?;
-    let mut incident = blank(&page.ids, call.now);
-    let write = incident_request::read(page, &mut fields, &mut incident, true);
-    incident.name = write.name.unwrap_or_default();
+    let mut fields = Fields::envelope(call.body, Incident::ENVELOPE)?;
+    let mut incident = Incident::new(page, call);
+    let write = incident.read(page, &mut fields, call);
     incident.backfilled = write.backfilled;
     incident.scheduled_for = write.scheduled_for.value();
     incident.scheduled_until = write.scheduled_until.value();
@@ -122,17 +85,14 @@ pub(super) fn create(page: &mut PageState, call: &Call<'_>) -> Answer {
     let id = incident.id.clone();
     page.incidents.put(&id, incident);
     incident_timeline::advance(page, call.now);
-    incidents::shown(page, &id, call).map(Reply::created)
+    resource::shown::<Incident>(page, &id, call).map(Reply::created)
 }
 
 /// Changes an incident, and adds an update when it says something new.
 pub(super) fn update(page: &mut PageState, id: &str, call: &Call<'_>) -> Answer {
-    let mut incident = page.incidents.get(id).ok_or_else(ApiError::not_found)?.clone();
-    let mut fields = Fields::envelope(call.body, "incident")?;
-    let write = incident_request::read(page, &mut fields, &mut incident, false);
-    if let Some(name) = write.name {
-        incident.name = name;
-    }
+    let mut incident = Incident::find(page, id)?.clone();
+    let mut fields = Fields::envelope(call.body, Incident::ENVELOPE)?;
+    let write = incident.read(page, &mut fields, call);
     if incident.is_maintenance() {
         if write.scheduled_for == Given::Null {
             fields.blank("scheduled_for");
@@ -178,5 +138,5 @@ pub(super) fn update(page: &mut PageState, id: &str, call: &Call<'_>) -> Answer 
     incident.updated_at = call.now;
     page.incidents.put(id, incident);
     incident_timeline::advance(page, call.now);
-    incidents::shown(page, id, call).map(Reply::ok)
+    resource::shown::<Incident>(page, id, call).map(Reply::ok)
 }

@@ -30,11 +30,6 @@ pub(super) fn http_date(at: Timestamp) -> String {
         .unwrap_or_default()
 }
 
-/// An optional instant with second precision; unset is `null`.
-pub(super) fn optional_seconds(at: Option<Timestamp>) -> serde_json::Value {
-    at.map_or(serde_json::Value::Null, |at| seconds(at).into())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

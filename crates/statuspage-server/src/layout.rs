@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use super::records::{Component, ComponentGroup};
 use super::state::PageState;
+use super::vocabulary::ComponentStatus;
 
 /// A row of the component list.
 #[derive(Clone, Copy, Debug)]
@@ -61,6 +62,12 @@ impl<'a> Layout<'a> {
     /// The position of a component or group.
     pub(super) fn position(&self, id: &str) -> usize {
         self.positions.get(id).copied().unwrap_or(1)
+    }
+
+    /// The worst status among the components of a group.
+    pub(super) fn worst(&self, group: &str) -> ComponentStatus {
+        let members = self.members(group).iter().map(|component| component.status);
+        members.max().unwrap_or_default()
     }
 
     /// The components of a group, in order.

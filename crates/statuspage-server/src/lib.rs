@@ -41,8 +41,10 @@ mod public;
 mod rate;
 mod records;
 mod references;
+mod reply;
 mod request;
 mod request_log;
+mod resource;
 mod routes;
 mod seed;
 mod state;
@@ -78,6 +80,7 @@ use notifications::Notifications;
 use rate::RateWindow;
 use state::State;
 use storage::Storage;
+use table::Rows as _;
 
 /// How a server is set up.
 #[derive(Clone)]

@@ -2,27 +2,15 @@
 
 use serde_json::{Value, json};
 
-use super::errors::ApiError;
-use super::fields::{Fields, Given};
-use super::instants::{optional_seconds, seconds};
+use super::fields::{Fields, Given, read};
+use super::pagination::Paging;
 use super::records::MetricsProvider;
 use super::references;
-use super::request::{Answer, Call, Reply, Verb};
+use super::reply::reply;
+use super::request::{Call, Reply};
+use super::resource::{PageView, Resource};
 use super::state::PageState;
 use super::vocabulary::ProviderType;
-
-fn render(page: &PageState, provider: &MetricsProvider) -> Value {
-    json!({
-        "id": provider.id,
-        "type": provider.kind.as_str(),
-        "disabled": provider.disabled,
-        "metric_base_uri": provider.metric_base_uri,
-        "last_revalidated_at": optional_seconds(provider.last_revalidated_at),
-        "created_at": seconds(provider.created_at),
-        "updated_at": seconds(provider.updated_at),
-        "page_id": page.id,
-    })
-}
 
 /// The fields that the console of a type asks for.
 fn asked(kind: ProviderType) -> &'static [&'static str] {
@@ -37,32 +25,12 @@ fn asked(kind: ProviderType) -> &'static [&'static str] {
 
 /// The old list of types that exist, which needs no page.
 pub(super) fn catalogue() -> Reply {
-    Reply::ok(Value::Array(
-        ProviderType::ALL
-            .iter()
-            .map(|kind| json!({ "type": kind.as_str(), "required_fields": asked(*kind) }))
+    let types = ProviderType::ALL.iter();
+    Reply::ok(
+        types
+            .map(|kind| json!({ "type": kind, "required_fields": asked(*kind) }))
             .collect(),
-    ))
-}
-
-/// The operations of providers and of the metrics below them.
-pub(super) fn route(page: &mut PageState, verb: Verb, path: &[&str], call: &Call<'_>) -> Answer {
-    match (path, verb) {
-        ([], Verb::Get) => Ok(Reply::ok(Value::Array(
-            page.providers.values().map(|provider| render(page, provider)).collect(),
-        ))),
-        ([], Verb::Post) => create(page, call),
-        ([id], Verb::Get) => shown(page, id).map(Reply::ok),
-        ([id], Verb::Patch | Verb::Put) => update(page, id, call),
-        ([id], Verb::Delete) => delete(page, id),
-        ([] | [_], _) => Err(ApiError::method_not_allowed()),
-        _ => Err(ApiError::not_found()),
-    }
-}
-
-fn shown(page: &PageState, id: &str) -> Result<Value, ApiError> {
-    let provider = page.providers.get(id).ok_or_else(ApiError::not_found)?;
-    Ok(render(page, provider))
+    )
 }
 
 /// Complains about the credentials that a type cannot do without.
@@ -79,54 +47,45 @@ fn check_credentials(kind: ProviderType, fields: &mut Fields<'_>) {
     }
 }
 
-fn create(page: &mut PageState, call: &Call<'_>) -> Answer {
-    let mut fields = Fields::envelope(call.body, "metrics_provider")?;
-    let kind = fields.word::<ProviderType>("type");
-    match &kind {
-        Given::Value(kind) => check_credentials(*kind, &mut fields),
-        Given::Null => fields.blank("type"),
-        Given::Absent if fields.has("type") => {}
-        Given::Absent => fields.blank("type"),
-    }
-    let metric_base_uri = fields.filled("metric_base_uri").value();
-    fields.finish()?;
-    let provider = MetricsProvider {
-        id: page.ids.identifier(),
-        kind: kind.value().unwrap_or(ProviderType::Own),
-        metric_base_uri,
-        disabled: false,
-        last_revalidated_at: None,
-        created_at: call.now,
-        updated_at: call.now,
-    };
-    let rendered = render(page, &provider);
-    let id = provider.id.clone();
-    page.providers.put(&id, provider);
-    Ok(Reply::created(rendered))
-}
+impl Resource for MetricsProvider {
+    const ENVELOPE: &'static str = "metrics_provider";
+    const PAGING: Option<Paging> = None;
+    type Rest = ();
 
-fn update(page: &mut PageState, id: &str, call: &Call<'_>) -> Answer {
-    let mut provider = page.providers.get(id).ok_or_else(ApiError::not_found)?.clone();
-    let mut fields = Fields::envelope(call.body, "metrics_provider")?;
-    fields.word::<ProviderType>("type").keep(&mut provider.kind);
-    fields.filled("metric_base_uri").store(&mut provider.metric_base_uri);
-    fields.finish()?;
-    provider.updated_at = call.now;
-    page.providers.put(id, provider);
-    shown(page, id).map(Reply::ok)
-}
-
-fn delete(page: &mut PageState, id: &str) -> Answer {
-    let last = shown(page, id)?;
-    page.providers.remove(id);
-    let orphans: Vec<String> = page
-        .metrics
-        .values()
-        .filter(|metric| metric.provider_id == id)
-        .map(|metric| metric.id.clone())
-        .collect();
-    for metric in orphans {
-        references::remove_metric(page, &metric);
+    fn new(page: &PageState, call: &Call<'_>) -> Self {
+        Self {
+            id: page.ids.identifier(),
+            created_at: call.now,
+            ..Self::default()
+        }
     }
-    Ok(Reply::ok(last))
+
+    fn read(&mut self, page: &PageState, fields: &mut Fields<'_>, call: &Call<'_>) {
+        let kind = fields.word::<ProviderType>("type");
+        if !page.providers.contains(&self.id) {
+            match &kind {
+                Given::Value(kind) => check_credentials(*kind, fields),
+                Given::Absent if fields.has("type") => {}
+                Given::Null | Given::Absent => fields.blank("type"),
+            }
+        }
+        kind.keep(&mut self.kind);
+        read!(fields => self; store filled: metric_base_uri);
+        self.updated_at = call.now;
+    }
+
+    fn written(_page: &mut PageState, _id: &str, _rest: ()) {}
+
+    fn removed(page: &mut PageState, id: &str) {
+        for metric in page.metrics.remove_where(|metric| metric.provider_id == id) {
+            references::forget_metric(page, &metric);
+        }
+    }
+
+    fn render(&self, view: &PageView<'_>) -> Value {
+        reply! { self;
+            id, type = self.kind, disabled, metric_base_uri, last_revalidated_at, created_at, updated_at,
+            page_id = view.page.id,
+        }
+    }
 }

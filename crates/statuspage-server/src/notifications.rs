@@ -47,6 +47,28 @@ pub struct Notification {
 const KEPT_BYTES: usize = 8 * 1024 * 1024;
 
 impl Notification {
+    /// A message of the page that notes it, about nothing yet.
+    pub(super) fn new(at: Timestamp, kind: NotificationKind, recipients: Vec<String>) -> Self {
+        Self {
+            at,
+            page: String::new(),
+            kind,
+            incident: None,
+            update: None,
+            status: None,
+            recipients,
+        }
+    }
+
+    /// The same about an incident that has this status.
+    pub(super) fn about(self, incident: &str, status: &str) -> Self {
+        Self {
+            incident: Some(incident.to_owned()),
+            status: Some(status.to_owned()),
+            ..self
+        }
+    }
+
     /// About how many bytes it takes.
     fn weight(&self) -> usize {
         let recipients: usize = self.recipients.iter().map(|id| 24 + id.len()).sum();
@@ -138,15 +160,8 @@ mod tests {
     use super::*;
 
     fn to(recipients: usize) -> Notification {
-        Notification {
-            at: Timestamp::UNIX_EPOCH,
-            page: "p".into(),
-            kind: NotificationKind::Confirmation,
-            incident: None,
-            update: None,
-            status: None,
-            recipients: vec!["recipient0000".into(); recipients],
-        }
+        let recipients = vec!["recipient0000".into(); recipients];
+        Notification::new(Timestamp::UNIX_EPOCH, NotificationKind::Confirmation, recipients)
     }
 
     #[test]

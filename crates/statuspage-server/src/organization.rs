@@ -5,39 +5,23 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 
 use super::errors::ApiError;
-use super::fields::{Fields, Given};
-use super::instants::seconds;
+use super::fields::{Fields, Given, read};
 use super::pagination::ORDINARY;
 use super::records::{Roles, User};
+use super::reply::reply;
 use super::request::{Answer, Call, Reply, Verb};
 use super::state::State;
 
 fn render(organization: &str, user: &User) -> Value {
-    json!({
-        "id": user.id,
-        "organization_id": organization,
-        "email": user.email,
-        "first_name": user.first_name,
-        "last_name": user.last_name,
-        "created_at": seconds(user.created_at),
-        "updated_at": seconds(user.updated_at),
-    })
+    reply!(user; id, organization_id = organization, email, first_name, last_name, created_at, updated_at)
 }
 
 fn render_permissions(user: &User) -> Value {
-    let pages: Vec<Value> = user
+    let pages = user
         .permissions
         .iter()
-        .map(|(page, roles)| {
-            json!({
-                "page_id": page,
-                "page_configuration": roles.page_configuration,
-                "incident_manager": roles.incident_manager,
-                "maintenance_manager": roles.maintenance_manager,
-            })
-        })
-        .collect();
-    json!({ "user_id": user.id, "pages": pages })
+        .map(|(page, roles)| reply!(roles; page_id = page, page_configuration, incident_manager, maintenance_manager));
+    json!({ "user_id": user.id, "pages": pages.collect::<Vec<_>>() })
 }
 
 /// The operations of an organization.
@@ -89,9 +73,9 @@ fn create(state: &mut State, call: &Call<'_>) -> Answer {
         email,
         first_name: fields.short("first_name").value(),
         last_name: fields.short("last_name").value(),
-        permissions: BTreeMap::new(),
         created_at: call.now,
         updated_at: call.now,
+        ..User::default()
     };
     fields.finish()?;
     let rendered = render(&state.organization.id, &user);
@@ -102,11 +86,8 @@ fn create(state: &mut State, call: &Call<'_>) -> Answer {
 
 fn roles(map: &Map<String, Value>, fields: &mut Fields<'_>) -> Roles {
     let mut inner = Fields::of(map);
-    let roles = Roles {
-        page_configuration: inner.flag("page_configuration").value().unwrap_or(false),
-        incident_manager: inner.flag("incident_manager").value().unwrap_or(false),
-        maintenance_manager: inner.flag("maintenance_manager").value().unwrap_or(false),
-    };
+    let mut roles = Roles::default();
+    read!(inner => roles; keep flag: page_configuration, incident_manager, maintenance_manager);
     if inner.finish().is_err() {
         fields.problem("Pages have an invalid role");
     }

@@ -1,30 +1,22 @@
 //! Postmortems: a draft that is written, and its copy that is published.
 
-use serde_json::{Value, json};
+use serde_json::Value;
+
+use super::reply::reply;
 
 use super::errors::ApiError;
 use super::fields::{Fields, Given};
 use super::incident_updates;
-use super::instants::{optional_seconds, seconds};
 use super::notifications::{Notification, NotificationKind};
 use super::records::{Incident, Postmortem};
 use super::request::{Answer, Call, Reply, Verb};
 use super::state::PageState;
 
 fn render(postmortem: &Postmortem) -> Value {
-    json!({
-        "preview_key": postmortem.preview_key,
-        "body": postmortem.body,
-        "body_updated_at": optional_seconds(postmortem.body_updated_at),
-        "body_draft": postmortem.body_draft,
-        "body_draft_updated_at": optional_seconds(postmortem.body_draft_updated_at),
-        "published_at": optional_seconds(postmortem.published_at),
-        "notify_subscribers": postmortem.notify_subscribers,
-        "notify_twitter": postmortem.notify_twitter,
-        "custom_tweet": postmortem.custom_tweet,
-        "created_at": seconds(postmortem.created_at),
-        "updated_at": seconds(postmortem.updated_at),
-    })
+    reply! { postmortem;
+        preview_key, body, body_updated_at, body_draft, body_draft_updated_at, published_at, notify_subscribers,
+        notify_twitter, custom_tweet, created_at, updated_at,
+    }
 }
 
 /// The operations of the postmortem of an incident.
@@ -83,16 +75,8 @@ fn write_draft(page: &mut PageState, incident: &str, call: &Call<'_>) -> Answer 
     fields.finish()?;
     let mut postmortem = owner.postmortem.clone().unwrap_or_else(|| Postmortem {
         preview_key: page.ids.identifier(),
-        body: None,
-        body_updated_at: None,
-        body_draft: None,
-        body_draft_updated_at: None,
-        published_at: None,
-        notify_subscribers: false,
-        notify_twitter: false,
-        custom_tweet: None,
         created_at: call.now,
-        updated_at: call.now,
+        ..Postmortem::default()
     });
     postmortem.body_draft = Some(draft);
     postmortem.body_draft_updated_at = Some(call.now);
@@ -121,16 +105,9 @@ fn publish(page: &mut PageState, incident: &str, call: &Call<'_>) -> Answer {
     postmortem.body_updated_at = Some(call.now);
     postmortem.published_at = Some(call.now);
     if postmortem.notify_subscribers {
-        let notification = Notification {
-            at: call.now,
-            page: page.id.clone(),
-            kind: NotificationKind::PostmortemPublished,
-            incident: Some(owner.id.clone()),
-            update: None,
-            status: Some(owner.status.as_str().to_owned()),
-            recipients: incident_updates::recipients(page, &owner),
-        };
-        page.notify(notification);
+        let recipients = incident_updates::recipients(page, &owner);
+        let notification = Notification::new(call.now, NotificationKind::PostmortemPublished, recipients);
+        page.notify(notification.about(&owner.id, owner.status.as_str()));
     }
     save(page, owner, postmortem, call)
 }

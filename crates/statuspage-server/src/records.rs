@@ -35,7 +35,7 @@ pub(super) struct StatusEmbed {
 }
 
 /// A component.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Component {
     pub(super) id: String,
     pub(super) name: String,
@@ -55,7 +55,7 @@ pub(super) struct Component {
 }
 
 /// A group; its members are the components that name it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct ComponentGroup {
     pub(super) id: String,
     pub(super) name: String,
@@ -66,7 +66,7 @@ pub(super) struct ComponentGroup {
 }
 
 /// An incident.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Incident {
     pub(super) id: String,
     pub(super) name: String,
@@ -125,7 +125,7 @@ pub(super) struct Affected {
 }
 
 /// A postmortem.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Postmortem {
     pub(super) preview_key: String,
     pub(super) body: Option<String>,
@@ -141,7 +141,7 @@ pub(super) struct Postmortem {
 }
 
 /// A template.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct IncidentTemplate {
     pub(super) id: String,
     pub(super) name: String,
@@ -157,7 +157,7 @@ pub(super) struct IncidentTemplate {
 
 /// A user. Membership of groups is kept here, groups show it from their side. Whether the user asked to hear of new
 /// components is accepted and never shown, so it is not kept.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct PageAccessUser {
     pub(super) id: String,
     pub(super) email: Option<String>,
@@ -170,7 +170,7 @@ pub(super) struct PageAccessUser {
 }
 
 /// A group.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct PageAccessGroup {
     pub(super) id: String,
     pub(super) name: String,
@@ -182,7 +182,7 @@ pub(super) struct PageAccessGroup {
 }
 
 /// A provider.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct MetricsProvider {
     pub(super) id: String,
     pub(super) kind: ProviderType,
@@ -194,7 +194,7 @@ pub(super) struct MetricsProvider {
 }
 
 /// A metric. How its values are aggregated is accepted, checked and never shown again, so it is not kept.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Metric {
     pub(super) id: String,
     pub(super) provider_id: String,
@@ -214,7 +214,7 @@ pub(super) struct Metric {
 }
 
 /// A subscriber of a page, or of one incident.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Subscriber {
     pub(super) id: String,
     /// Set when only one incident is subscribed to.
@@ -239,7 +239,7 @@ pub(super) struct Subscriber {
 }
 
 /// A member of the team. The password is checked to be there and never kept.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct User {
     pub(super) id: String,
     pub(super) email: String,

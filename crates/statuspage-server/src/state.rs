@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
 
 use super::errors::{ApiError, ServerError};
 use super::ids::Ids;
@@ -13,7 +13,7 @@ use super::records::{
     Component, ComponentGroup, Incident, IncidentTemplate, Metric, MetricsProvider, Page, PageAccessGroup,
     PageAccessUser, Subscriber, User,
 };
-use super::table::{Change, Keep, StoredRow, Table};
+use super::table::{Change, Keep, Rows, StoredRow, Table};
 
 /// A change of the points of a metric, written together with the documents.
 #[derive(Clone, Debug, PartialEq)]
@@ -24,62 +24,73 @@ pub(super) enum PointChange {
     Clear { metric: String },
 }
 
-/// One page and what belongs to it.
-#[derive(Debug)]
-pub(super) struct PageState {
-    pub(super) id: String,
-    pub(super) page: Table<Page>,
-    pub(super) components: Table<Component>,
-    pub(super) groups: Table<ComponentGroup>,
-    pub(super) incidents: Table<Incident>,
-    pub(super) templates: Table<IncidentTemplate>,
-    pub(super) access_users: Table<PageAccessUser>,
-    pub(super) access_groups: Table<PageAccessGroup>,
-    pub(super) providers: Table<MetricsProvider>,
-    pub(super) metrics: Table<Metric>,
-    pub(super) subscribers: Table<Subscriber>,
-    pub(super) incident_subscribers: Table<Subscriber>,
-    /// Who would have been told something by the request at work.
-    pub(super) announced: Vec<Notification>,
-    pub(super) points: Vec<PointChange>,
-    pub(super) ids: Ids,
+/// What is stored in a table of its own on every page.
+pub(super) trait Stored: Clone + Serialize + DeserializeOwned {
+    /// Those of a page.
+    fn table(page: &PageState) -> &Table<Self>;
+    /// The same, to be changed.
+    fn table_mut(page: &mut PageState) -> &mut Table<Self>;
+    /// Its identifier.
+    fn id(&self) -> &str;
 }
 
-/// Does the same with every table of a page.
-macro_rules! every_table {
-    ($state:expr, $each:ident) => {
-        $each!($state, page, "page");
-        $each!($state, components, "component");
-        $each!($state, groups, "component_group");
-        $each!($state, incidents, "incident");
-        $each!($state, templates, "incident_template");
-        $each!($state, access_users, "page_access_user");
-        $each!($state, access_groups, "page_access_group");
-        $each!($state, providers, "metrics_provider");
-        $each!($state, metrics, "metric");
-        $each!($state, subscribers, "subscriber");
-        $each!($state, incident_subscribers, "incident_subscriber");
+/// Declares the tables of a page: the name of each, what it holds and the kind under which that is stored.
+macro_rules! tables {
+    ($($table:ident: $record:ident = $kind:literal),+; $($other:ident: $other_record:ident = $other_kind:literal),+) => {
+        /// One page and what belongs to it.
+        #[derive(Clone, Debug, Default)]
+        pub(super) struct PageState {
+            pub(super) id: String,
+            $(pub(super) $table: Table<$record>,)+
+            $(pub(super) $other: Table<$other_record>,)+
+            /// Who would have been told something by the request at work.
+            pub(super) announced: Vec<Notification>,
+            pub(super) points: Vec<PointChange>,
+            pub(super) ids: Ids,
+        }
+
+        impl PageState {
+            fn tables(&self) -> impl Iterator<Item = (&'static str, &dyn Rows)> {
+                let tables: [(&'static str, &dyn Rows); _] =
+                    [$(($kind, &self.$table),)+ $(($other_kind, &self.$other),)+];
+                tables.into_iter()
+            }
+
+            fn tables_mut(&mut self) -> impl Iterator<Item = (&'static str, &mut dyn Rows)> {
+                let tables: [(&'static str, &mut dyn Rows); _] =
+                    [$(($kind, &mut self.$table),)+ $(($other_kind, &mut self.$other),)+];
+                tables.into_iter()
+            }
+        }
+
+        $(impl Stored for $record {
+            fn table(page: &PageState) -> &Table<Self> { &page.$table }
+            fn table_mut(page: &mut PageState) -> &mut Table<Self> { &mut page.$table }
+            fn id(&self) -> &str { &self.id }
+        })+
     };
+}
+
+tables! {
+    page: Page = "page",
+    components: Component = "component",
+    groups: ComponentGroup = "component_group",
+    incidents: Incident = "incident",
+    templates: IncidentTemplate = "incident_template",
+    access_users: PageAccessUser = "page_access_user",
+    access_groups: PageAccessGroup = "page_access_group",
+    providers: MetricsProvider = "metrics_provider",
+    metrics: Metric = "metric",
+    subscribers: Subscriber = "subscriber";
+    incident_subscribers: Subscriber = "incident_subscriber"
 }
 
 impl PageState {
     fn empty(id: &str, ids: &Ids) -> Self {
         Self {
             id: id.to_owned(),
-            page: Table::default(),
-            components: Table::default(),
-            groups: Table::default(),
-            incidents: Table::default(),
-            templates: Table::default(),
-            access_users: Table::default(),
-            access_groups: Table::default(),
-            providers: Table::default(),
-            metrics: Table::default(),
-            subscribers: Table::default(),
-            incident_subscribers: Table::default(),
-            announced: Vec::new(),
-            points: Vec::new(),
             ids: ids.clone(),
+            ..Self::default()
         }
     }
 
@@ -105,7 +116,8 @@ impl PageState {
 
     /// Notes who would have been told something.
     pub(super) fn notify(&mut self, notification: Notification) {
-        self.announced.push(notification);
+        let page = self.id.clone();
+        self.announced.push(Notification { page, ..notification });
     }
 
     /// Moves the page's own time of change.
@@ -118,91 +130,8 @@ impl PageState {
 
     /// Whether a request changed anything.
     pub(super) fn is_changed(&self) -> bool {
-        let mut changed = !self.points.is_empty() || !self.announced.is_empty();
-        macro_rules! each {
-            ($state:expr, $table:ident, $kind:literal) => {
-                changed |= $state.$table.is_changed();
-            };
-        }
-        every_table!(self, each);
-        changed
+        !self.points.is_empty() || !self.announced.is_empty() || self.tables().any(|(_, table)| table.is_changed())
     }
-
-    fn changes(&self, into: &mut Vec<Change>) -> Result<(), serde_json::Error> {
-        macro_rules! each {
-            ($state:expr, $table:ident, $kind:literal) => {
-                $state.$table.changes(&$state.id, $kind, into)?;
-            };
-        }
-        every_table!(self, each);
-        Ok(())
-    }
-
-    fn commit(&mut self, keep: Option<Keep>) {
-        macro_rules! each {
-            ($state:expr, $table:ident, $kind:literal) => {
-                $state.$table.commit(keep);
-            };
-        }
-        every_table!(self, each);
-        self.announced.clear();
-        self.points.clear();
-    }
-
-    fn is_changed_since(&self, then: Timestamp) -> bool {
-        let mut changed = false;
-        macro_rules! each {
-            ($state:expr, $table:ident, $kind:literal) => {
-                changed |= $state.$table.is_changed_since(then);
-            };
-        }
-        every_table!(self, each);
-        changed
-    }
-
-    fn as_of(&self, then: Timestamp) -> Self {
-        let mut past = Self::empty(&self.id, &self.ids);
-        macro_rules! each {
-            ($state:expr, $table:ident, $kind:literal) => {
-                past.$table = $state.$table.as_of(then);
-            };
-        }
-        every_table!(self, each);
-        past
-    }
-
-    fn rollback(&mut self) {
-        macro_rules! each {
-            ($state:expr, $table:ident, $kind:literal) => {
-                $state.$table.rollback();
-            };
-        }
-        every_table!(self, each);
-        self.announced.clear();
-        self.points.clear();
-    }
-
-    fn restore(&mut self, row: StoredRow) -> Result<(), ServerError> {
-        macro_rules! each {
-            ($state:expr, $table:ident, $kind:literal) => {
-                if row.kind == $kind {
-                    let value = parse(&row)?;
-                    $state.$table.restore(row.sequence, row.id, value);
-                    return Ok(());
-                }
-            };
-        }
-        every_table!(self, each);
-        Ok(())
-    }
-}
-
-fn parse<T: DeserializeOwned>(row: &StoredRow) -> Result<T, ServerError> {
-    serde_json::from_str(&row.body).map_err(|source| ServerError::Document {
-        kind: row.kind.clone(),
-        id: row.id.clone(),
-        source,
-    })
 }
 
 /// The kind of the users of the organization, who belong to no page.
@@ -213,7 +142,7 @@ pub(super) const ORGANIZATION: &str = "organization";
 const NOTIFICATION: &str = "notification";
 
 /// The organization of a server.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Organization {
     pub(super) id: String,
     /// Keeps an identifier that was made up, so that it is the same after a restart.
@@ -221,8 +150,18 @@ pub(super) struct Organization {
     pub(super) users: Table<User>,
 }
 
+impl Organization {
+    fn tables(&self) -> [(&'static str, &dyn Rows); 2] {
+        [(USER, &self.users), (ORGANIZATION, &self.identity)]
+    }
+
+    fn tables_mut(&mut self) -> [(&'static str, &mut dyn Rows); 2] {
+        [(USER, &mut self.users), (ORGANIZATION, &mut self.identity)]
+    }
+}
+
 /// All pages.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct State {
     pub(super) pages: BTreeMap<String, PageState>,
     /// Pages in the order of their creation.
@@ -241,32 +180,32 @@ impl State {
         let mut state = Self { ids, ..Self::default() };
         let mut notifications = Vec::new();
         for row in rows {
-            match row.kind.as_str() {
-                ORGANIZATION => {
-                    let id: String = parse(&row)?;
-                    state.organization.id = id.clone();
-                    state.organization.identity.restore(row.sequence, row.id, id);
-                }
-                USER => {
-                    let user = parse(&row)?;
-                    state.organization.users.restore(row.sequence, row.id, user);
-                }
-                NOTIFICATION => notifications.push(Listed {
-                    notification: parse(&row)?,
+            if row.kind == NOTIFICATION {
+                notifications.push(Listed {
+                    notification: serde_json::from_str(&row.body).map_err(ServerError::document(&row.kind, &row.id))?,
                     sequence: row.sequence,
                     id: row.id,
-                }),
-                _ => {
+                });
+                continue;
+            }
+            let known = |(kind, _): &(&'static str, &mut dyn Rows)| *kind == row.kind;
+            let table = match state.organization.tables_mut().into_iter().find(known) {
+                Some(table) => Some(table),
+                None => {
                     if !state.pages.contains_key(&row.page) {
                         state.order.push(row.page.clone());
                     }
-                    state
-                        .pages
-                        .entry(row.page.clone())
-                        .or_insert_with(|| PageState::empty(&row.page, &state.ids))
-                        .restore(row)?;
+                    let blank = || PageState::empty(&row.page, &state.ids);
+                    let page = state.pages.entry(row.page.clone()).or_insert_with(blank);
+                    page.tables_mut().find(known)
                 }
+            };
+            if let Some((_, table)) = table {
+                table.restore(row)?;
             }
+        }
+        if let Some(id) = state.organization.identity.get(ORGANIZATION) {
+            state.organization.id.clone_from(id);
         }
         let pages = &state.pages;
         state.order.sort_by_key(|id| {
@@ -308,11 +247,23 @@ impl State {
         self.order.iter().filter_map(|id| self.pages.get(id))
     }
 
+    fn tables(&self) -> impl Iterator<Item = (&str, &'static str, &dyn Rows)> {
+        let organization = self.organization.tables().into_iter();
+        let pages = self.pages.values();
+        organization
+            .map(|(kind, table)| ("", kind, table))
+            .chain(pages.flat_map(|page| page.tables().map(|(kind, table)| (page.id.as_str(), kind, table))))
+    }
+
+    fn tables_mut(&mut self) -> impl Iterator<Item = &mut dyn Rows> {
+        let pages = self.pages.values_mut().flat_map(PageState::tables_mut);
+        let tables = self.organization.tables_mut().into_iter().chain(pages);
+        tables.map(|(_, table)| table)
+    }
+
     /// Whether a request changed anything.
     pub(super) fn is_changed(&self) -> bool {
-        self.pages.values().any(PageState::is_changed)
-            || self.organization.users.is_changed()
-            || self.organization.identity.is_changed()
+        self.pages.values().any(PageState::is_changed) || self.tables().any(|(_, _, table)| table.is_changed())
     }
 
     /// Who would have been told something by the request at work.
@@ -333,20 +284,8 @@ impl State {
     /// The documents that have to be written.
     pub(super) fn documents(&self, notifications: &Added) -> Result<Vec<Change>, ServerError> {
         let mut documents = Vec::new();
-        let failed = |kind: &str, id: &str| {
-            let (kind, id) = (kind.to_owned(), id.to_owned());
-            move |source| ServerError::Document { kind, id, source }
-        };
-        self.organization
-            .users
-            .changes("", USER, &mut documents)
-            .map_err(failed(USER, ""))?;
-        self.organization
-            .identity
-            .changes("", ORGANIZATION, &mut documents)
-            .map_err(failed(ORGANIZATION, ""))?;
-        for page in self.pages.values().filter(|page| page.is_changed()) {
-            page.changes(&mut documents).map_err(failed("page", &page.id))?;
+        for (page, kind, table) in self.tables() {
+            table.changes(page, kind, &mut documents)?;
         }
         let change = |listed: &Listed, body: Option<String>| Change {
             page: listed.notification.page.clone(),
@@ -357,7 +296,8 @@ impl State {
         };
         documents.extend(notifications.gone.iter().map(|gone| change(gone, None)));
         for fresh in &notifications.fresh {
-            let body = serde_json::to_string(&fresh.notification).map_err(failed(NOTIFICATION, &fresh.id))?;
+            let body = serde_json::to_string(&fresh.notification);
+            let body = body.map_err(ServerError::document(NOTIFICATION, &fresh.id))?;
             documents.push(change(fresh, Some(body)));
         }
         Ok(documents)
@@ -365,41 +305,31 @@ impl State {
 
     /// What was changed is safe.
     pub(super) fn commit(&mut self, keep: Option<Keep>) {
-        self.pages.values_mut().for_each(|page| page.commit(keep));
-        self.organization.users.commit(keep);
-        self.organization.identity.commit(keep);
-    }
-
-    /// What was at an instant, as far as it was kept; none when nothing has changed since.
-    pub(super) fn as_of(&self, then: Timestamp) -> Option<Self> {
-        let changed = self.organization.users.is_changed_since(then)
-            || self.pages.values().any(|page| page.is_changed_since(then));
-        changed.then(|| Self {
-            pages: self
-                .pages
-                .iter()
-                .map(|(id, page)| (id.clone(), page.as_of(then)))
-                .collect(),
-            order: self.order.clone(),
-            organization: Organization {
-                id: self.organization.id.clone(),
-                identity: Table::default(),
-                users: self.organization.users.as_of(then),
-            },
-            ids: self.ids.clone(),
-            is_being_saved: false,
-        })
+        self.tables_mut().for_each(|table| table.commit(keep));
+        self.forget_announced();
     }
 
     /// What was changed is undone.
     pub(super) fn rollback(&mut self) {
-        self.pages.values_mut().for_each(PageState::rollback);
-        self.organization.users.rollback();
-        self.organization.identity.rollback();
+        self.tables_mut().for_each(<dyn Rows>::rollback);
+        self.forget_announced();
     }
-}
 
-/// An optional text as the API shows it.
-pub(super) fn nullable(text: Option<&str>) -> Value {
-    text.map_or(Value::Null, Value::from)
+    fn forget_announced(&mut self) {
+        for page in self.pages.values_mut() {
+            page.announced.clear();
+            page.points.clear();
+        }
+    }
+
+    /// What was at an instant, as far as it was kept; none when nothing has changed since.
+    pub(super) fn as_of(&self, then: Timestamp) -> Option<Self> {
+        self.tables()
+            .any(|(_, _, table)| table.is_changed_since(then))
+            .then(|| {
+                let mut past = self.clone();
+                past.tables_mut().for_each(|table| table.go_back(then));
+                past
+            })
+    }
 }

@@ -1,10 +1,11 @@
 //! How the status looks inside other pages: one object per page, which is always there.
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::errors::ApiError;
-use super::fields::Fields;
+use super::fields::{Fields, read};
 use super::records::StatusEmbed;
+use super::reply::reply;
 use super::request::{Answer, Call, Reply, Verb};
 use super::state::PageState;
 
@@ -21,14 +22,10 @@ impl Default for StatusEmbed {
 }
 
 fn render(page: &PageState, embed: &StatusEmbed) -> Value {
-    json!({
-        "page_id": page.id,
-        "position": embed.position,
-        "incident_background_color": embed.incident_background_color,
-        "incident_text_color": embed.incident_text_color,
-        "maintenance_background_color": embed.maintenance_background_color,
-        "maintenance_text_color": embed.maintenance_text_color,
-    })
+    reply! { embed;
+        page_id = page.id, position, incident_background_color, incident_text_color, maintenance_background_color,
+        maintenance_text_color,
+    }
 }
 
 /// The operations of the configuration.
@@ -39,14 +36,10 @@ pub(super) fn route(page: &mut PageState, verb: Verb, call: &Call<'_>) -> Answer
         Verb::Patch | Verb::Put => {
             let mut fields = Fields::envelope(call.body, "status_embed_config")?;
             let embed = &mut document.embed;
-            fields.filled("position").keep(&mut embed.position);
-            for (key, target) in [
-                ("incident_background_color", &mut embed.incident_background_color),
-                ("incident_text_color", &mut embed.incident_text_color),
-                ("maintenance_background_color", &mut embed.maintenance_background_color),
-                ("maintenance_text_color", &mut embed.maintenance_text_color),
-            ] {
-                fields.colour(key).keep(target);
+            read! { fields => embed;
+                keep filled: position;
+                keep colour: incident_background_color, incident_text_color, maintenance_background_color,
+                    maintenance_text_color;
             }
             fields.finish()?;
             let rendered = render(page, &document.embed);

@@ -2,21 +2,20 @@
 
 use axum::http::Uri;
 use jiff::Timestamp;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use super::errors::ApiError;
 use super::faults::Behaviour;
 use super::fields::{Fields, Given};
 use super::ids::Ids;
-use super::instants::optional_seconds;
 use super::notifications::{Notification, NotificationKind};
 use super::pagination::{ORDINARY, Paging, SUBSCRIBERS};
 use super::records::Subscriber;
-use super::references::unknown_components;
+use super::reply::reply;
 use super::request::{Answer, Call, Reply, Verb};
 use super::state::PageState;
+use super::telephone;
 use super::vocabulary::{SubscriberMode, SubscriberState};
-use super::{instants, telephone};
 
 /// Quarantined subscribers are removed after this many days.
 const PURGE_DAYS: i64 = 28;
@@ -67,27 +66,14 @@ impl Subscriber {
 }
 
 pub(super) fn render(subscriber: &Subscriber) -> Value {
-    let mut body = json!({
-        "id": subscriber.id,
-        "mode": subscriber.mode.as_str(),
-        "email": subscriber.email,
-        "endpoint": subscriber.endpoint,
-        "phone_number": subscriber.phone_number,
-        "phone_country": subscriber.phone_country,
-        "display_phone_number": subscriber.display_phone_number,
-        "obfuscated_channel_name": null,
-        "workspace_name": null,
-        "skip_confirmation_notification": subscriber.skip_confirmation_notification,
-        "quarantined_at": optional_seconds(subscriber.quarantined_at),
-        "purge_at": optional_seconds(subscriber.purge_at),
-        "page_access_user_id": subscriber.page_access_user_id,
-        "created_at": instants::seconds(subscriber.created_at),
-    });
+    let mut body = reply! { subscriber;
+        id, mode, email, endpoint, phone_number, phone_country, display_phone_number,
+        obfuscated_channel_name = Value::Null, workspace_name = Value::Null, skip_confirmation_notification,
+        quarantined_at, purge_at, page_access_user_id, created_at,
+    };
     // Who follows everything, or one incident, has no list of components at all, not an empty one.
-    if !subscriber.component_ids.is_empty()
-        && let Value::Object(map) = &mut body
-    {
-        map.insert("components".to_owned(), subscriber.component_ids.clone().into());
+    if !subscriber.component_ids.is_empty() {
+        body["components"] = subscriber.component_ids.clone().into();
     }
     body
 }
@@ -234,12 +220,10 @@ pub(super) fn read_contact(
     let waits = mode == SubscriberMode::Email && !skip;
     Some(Subscriber {
         id: ids.identifier(),
-        incident_id: None,
         mode,
-        state: if waits {
-            SubscriberState::Unconfirmed
-        } else {
-            SubscriberState::Active
+        state: match waits {
+            true => SubscriberState::Unconfirmed,
+            false => SubscriberState::Active,
         },
         email,
         endpoint,
@@ -247,12 +231,8 @@ pub(super) fn read_contact(
         phone_country: phone_country.map(|country| country.trim().to_ascii_uppercase()),
         display_phone_number,
         skip_confirmation_notification: skip,
-        component_ids: Vec::new(),
-        page_access_user_id: None,
-        quarantined_at: None,
-        purge_at: None,
-        unsubscribed_at: None,
         created_at: now,
+        ..Subscriber::default()
     })
 }
 
@@ -304,16 +284,10 @@ pub(super) fn check_taken<'a>(
 /// Notes the message that asks a new subscriber to confirm.
 pub(super) fn ask_to_confirm(page: &mut PageState, subscriber: &Subscriber, now: Timestamp) {
     if subscriber.state == SubscriberState::Unconfirmed {
-        let notification = Notification {
-            at: now,
-            page: page.id.clone(),
-            kind: NotificationKind::Confirmation,
+        page.notify(Notification {
             incident: subscriber.incident_id.clone(),
-            update: None,
-            status: None,
-            recipients: vec![subscriber.id.clone()],
-        };
-        page.notify(notification);
+            ..Notification::new(now, NotificationKind::Confirmation, vec![subscriber.id.clone()])
+        });
     }
 }
 
@@ -324,10 +298,7 @@ fn read_components(page: &PageState, fields: &mut Fields<'_>) -> Vec<String> {
             if list.is_empty() {
                 fields.blank("component_ids");
             }
-            let unknown = unknown_components(page, &list);
-            if !unknown.is_empty() {
-                fields.problem(format!("Components do not exist on this page: {}", unknown.join(", ")));
-            }
+            fields.check_known("Components", &page.components, &list);
             list
         }
     }
@@ -397,16 +368,7 @@ pub(super) fn leave(page: &mut PageState, ids: &[String], quiet: bool, now: Time
         }
     }
     if !quiet && !ids.is_empty() {
-        let notification = Notification {
-            at: now,
-            page: page.id.clone(),
-            kind: NotificationKind::Unsubscription,
-            incident: None,
-            update: None,
-            status: None,
-            recipients: ids.to_vec(),
-        };
-        page.notify(notification);
+        page.notify(Notification::new(now, NotificationKind::Unsubscription, ids.to_vec()));
     }
 }
 

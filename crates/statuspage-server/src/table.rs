@@ -5,6 +5,9 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use jiff::Timestamp;
 use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::errors::ServerError;
 
 /// One row of the database as it was read.
 #[derive(Clone, Debug)]
@@ -68,8 +71,7 @@ impl<T> Default for Table<T> {
 }
 
 impl<T: Clone + Serialize> Table<T> {
-    /// Puts back a stored row; the journal does not see it.
-    pub(super) fn restore(&mut self, sequence: i64, id: String, value: T) {
+    fn put_back(&mut self, sequence: i64, id: String, value: T) {
         self.index.insert(id.clone(), sequence);
         self.rows.insert(sequence, Row { id, value });
         self.next = self.next.max(sequence.saturating_add(1));
@@ -86,6 +88,11 @@ impl<T: Clone + Serialize> Table<T> {
 
     pub(super) fn is_empty(&self) -> bool {
         self.rows.is_empty()
+    }
+
+    /// Those of these that exist, in this order.
+    pub(super) fn all(&self, ids: &[String]) -> Vec<&T> {
+        ids.iter().filter_map(|id| self.get(id)).collect()
     }
 
     /// The values, oldest first.
@@ -116,13 +123,27 @@ impl<T: Clone + Serialize> Table<T> {
         }
     }
 
-    /// Removes every value that is to go.
-    pub(super) fn remove_where(&mut self, goes: impl Fn(&T) -> bool) {
+    /// Takes an identifier out of every list that has it.
+    pub(super) fn forget(&mut self, id: &str, list: impl Fn(&mut T) -> &mut Vec<String>) {
+        for (sequence, row) in &mut self.rows {
+            let before = row.clone();
+            let list = list(&mut row.value);
+            let known = list.len();
+            list.retain(|known| known != id);
+            if list.len() < known {
+                self.journal.entry(*sequence).or_insert(Some(before));
+            }
+        }
+    }
+
+    /// Removes every value that is to go, and says which they were.
+    pub(super) fn remove_where(&mut self, goes: impl Fn(&T) -> bool) -> Vec<String> {
         let gone = self.rows.values().filter(|row| goes(&row.value));
         let gone: Vec<String> = gone.map(|row| row.id.clone()).collect();
-        for id in gone {
-            self.remove(&id);
+        for id in &gone {
+            self.remove(id);
         }
+        gone
     }
 
     /// Adds a value at the end, or replaces the one with this identifier.
@@ -152,29 +173,65 @@ impl<T: Clone + Serialize> Table<T> {
         Some(value)
     }
 
+    fn undo(&mut self, journal: Journal<T>) {
+        for sequence in journal.keys() {
+            if let Some(row) = self.rows.remove(sequence) {
+                self.index.remove(&row.id);
+            }
+        }
+        for (sequence, before) in journal {
+            if let Some(row) = before {
+                self.index.insert(row.id.clone(), sequence);
+                self.rows.insert(sequence, row);
+            }
+        }
+    }
+}
+
+/// What is done with a table whatever it holds.
+pub(super) trait Rows {
+    /// Puts back a stored row; the journal does not see it.
+    fn restore(&mut self, row: StoredRow) -> Result<(), ServerError>;
     /// Whether a request changed anything since the last commit.
-    pub(super) fn is_changed(&self) -> bool {
+    fn is_changed(&self) -> bool;
+    /// The rows to write.
+    fn changes(&self, page: &str, kind: &'static str, into: &mut Vec<Change>) -> Result<(), ServerError>;
+    /// The changes are safe in the database.
+    fn commit(&mut self, keep: Option<Keep>);
+    /// Undoes everything since the last commit.
+    fn rollback(&mut self);
+    /// Whether anything was committed after an instant, as far as the past was kept.
+    fn is_changed_since(&self, then: Timestamp) -> bool;
+    /// Goes back to what was at an instant, as far as the past was kept.
+    fn go_back(&mut self, then: Timestamp);
+}
+
+impl<T: Clone + Serialize + DeserializeOwned> Rows for Table<T> {
+    fn restore(&mut self, row: StoredRow) -> Result<(), ServerError> {
+        let value = serde_json::from_str(&row.body).map_err(ServerError::document(&row.kind, &row.id))?;
+        self.put_back(row.sequence, row.id, value);
+        Ok(())
+    }
+
+    fn is_changed(&self) -> bool {
         !self.journal.is_empty()
     }
 
-    /// The rows to write.
-    pub(super) fn changes(
-        &self,
-        page: &str,
-        kind: &'static str,
-        into: &mut Vec<Change>,
-    ) -> Result<(), serde_json::Error> {
+    fn changes(&self, page: &str, kind: &'static str, into: &mut Vec<Change>) -> Result<(), ServerError> {
         for (sequence, before) in &self.journal {
             let (id, body) = match (self.rows.get(sequence), before) {
-                (Some(row), _) => (row.id.clone(), Some(serde_json::to_string(&row.value)?)),
-                (None, Some(row)) => (row.id.clone(), None),
+                (Some(row), _) => {
+                    let body = serde_json::to_string(&row.value);
+                    (&row.id, Some(body.map_err(ServerError::document(kind, &row.id))?))
+                }
+                (None, Some(row)) => (&row.id, None),
                 // Made and removed by the same request: the database never knew it.
                 (None, None) => continue,
             };
             into.push(Change {
                 page: page.to_owned(),
                 kind,
-                id,
+                id: id.clone(),
                 sequence: *sequence,
                 body,
             });
@@ -182,8 +239,7 @@ impl<T: Clone + Serialize> Table<T> {
         Ok(())
     }
 
-    /// The changes are safe in the database.
-    pub(super) fn commit(&mut self, keep: Option<Keep>) {
+    fn commit(&mut self, keep: Option<Keep>) {
         let journal = std::mem::take(&mut self.journal);
         let Some(keep) = keep else {
             self.past.clear();
@@ -199,44 +255,21 @@ impl<T: Clone + Serialize> Table<T> {
         }
     }
 
-    /// Undoes everything since the last commit.
-    pub(super) fn rollback(&mut self) {
+    fn rollback(&mut self) {
         let journal = std::mem::take(&mut self.journal);
         self.undo(journal);
     }
 
-    fn undo(&mut self, journal: Journal<T>) {
-        for sequence in journal.keys() {
-            if let Some(row) = self.rows.remove(sequence) {
-                self.index.remove(&row.id);
-            }
-        }
-        for (sequence, before) in journal {
-            if let Some(row) = before {
-                self.index.insert(row.id.clone(), sequence);
-                self.rows.insert(sequence, row);
-            }
-        }
-    }
-
-    /// Whether anything was committed after an instant, as far as the past was kept.
-    pub(super) fn is_changed_since(&self, then: Timestamp) -> bool {
+    fn is_changed_since(&self, then: Timestamp) -> bool {
         self.past.back().is_some_and(|(at, _)| *at > then)
     }
 
-    /// A copy of what was at an instant, as far as the past was kept.
-    pub(super) fn as_of(&self, then: Timestamp) -> Self {
-        let mut table = Self {
-            rows: self.rows.clone(),
-            index: self.index.clone(),
-            next: self.next,
-            journal: Journal::new(),
-            past: VecDeque::new(),
-        };
-        for (_, journal) in self.past.iter().rev().take_while(|(at, _)| *at > then) {
-            table.undo(journal.clone());
+    fn go_back(&mut self, then: Timestamp) {
+        while self.is_changed_since(then) {
+            if let Some((_, journal)) = self.past.pop_back() {
+                self.undo(journal);
+            }
         }
-        table
     }
 }
 
@@ -246,8 +279,8 @@ mod tests {
 
     fn table() -> Table<String> {
         let mut table = Table::default();
-        table.restore(4, "a".into(), "one".into());
-        table.restore(7, "b".into(), "two".into());
+        table.put_back(4, "a".into(), "one".into());
+        table.put_back(7, "b".into(), "two".into());
         table
     }
 
@@ -312,7 +345,8 @@ mod tests {
         table.remove("c");
         table.commit(keep(106));
         let shown = |then| {
-            let past = table.as_of(at(then));
+            let mut past = table.clone();
+            past.go_back(at(then));
             assert!(past.ids().iter().all(|id| past.contains(id)));
             past.values().cloned().collect::<Vec<_>>()
         };

@@ -8,8 +8,9 @@ use serde_json::{Value, json};
 use super::errors::ApiError;
 use super::instants::seconds;
 use super::layout::Layout;
-use super::records::Component;
+use super::records::{Component, ComponentGroup};
 use super::request::{Answer, Call, Reply};
+use super::resource::Resource as _;
 use super::state::PageState;
 use super::vocabulary::ComponentStatus;
 
@@ -150,7 +151,7 @@ fn related(page: &PageState, component: &str, window: &Window) -> Vec<Value> {
 
 /// The uptime of one component.
 pub(super) fn of_component(page: &PageState, id: &str, call: &Call<'_>) -> Answer {
-    let component = page.components.get(id).ok_or_else(ApiError::not_found)?;
+    let component = Component::find(page, id)?;
     if !component.showcase {
         return Err(ApiError::invalid(vec![
             "Uptime is not shown for this component".to_owned(),
@@ -168,7 +169,7 @@ pub(super) fn of_component(page: &PageState, id: &str, call: &Call<'_>) -> Answe
 
 /// The uptime of a group: that of its members that show theirs.
 pub(super) fn of_group(page: &PageState, id: &str, call: &Call<'_>) -> Answer {
-    let group = page.groups.get(id).ok_or_else(ApiError::not_found)?;
+    let group = ComponentGroup::find(page, id)?;
     let layout = Layout::of(page);
     let members: Vec<&Component> = layout
         .members(id)

@@ -24,6 +24,15 @@ macro_rules! words {
             }
         }
 
+        impl Default for $name {
+            /// The first.
+            fn default() -> Self { Self::ALL[0] }
+        }
+
+        impl crate::reply::Shown for $name {
+            fn shown(&self) -> serde_json::Value { self.as_str().into() }
+        }
+
         impl Word for $name {
             fn parse_word(word: &str) -> Option<Self> { Self::parse(word) }
             fn choices() -> String {

@@ -9,7 +9,8 @@ use crate::incident_updates;
 use crate::instants::milliseconds_in;
 use crate::layout::{Layout, Row};
 use crate::records::{Component, Incident, IncidentUpdate};
-use crate::state::{PageState, nullable};
+use crate::reply::reply;
+use crate::state::PageState;
 use crate::vocabulary::{ComponentStatus, IncidentStatus};
 
 /// A list shows the newest so many; there is no second page.
@@ -47,41 +48,19 @@ impl<'a> View<'a> {
 
     fn component(&self, row: Row<'_>) -> Value {
         match row {
-            Row::Component(component) => json!({
-                "id": component.id,
-                "name": component.name,
-                "status": component.status.as_str(),
-                "created_at": self.instant(component.created_at),
-                "updated_at": self.instant(component.updated_at),
-                "position": self.layout.position(&component.id),
-                "description": nullable(component.description.as_deref()),
-                "showcase": component.showcase,
-                "start_date": component.start_date.map(|date| date.to_string()),
-                "group_id": component.group_id,
-                "page_id": self.page.id,
-                "group": false,
-                "only_show_if_degraded": component.only_show_if_degraded,
-            }),
-            Row::Group(group) => {
-                let members = self.layout.members(&group.id);
-                let worst = members.iter().map(|component| component.status).max();
-                json!({
-                    "id": group.id,
-                    "name": group.name,
-                    "status": worst.unwrap_or(ComponentStatus::Operational).as_str(),
-                    "created_at": self.instant(group.created_at),
-                    "updated_at": self.instant(group.updated_at),
-                    "position": self.layout.position(&group.id),
-                    "description": nullable(group.description.as_deref()),
-                    "showcase": false,
-                    "start_date": null,
-                    "group_id": null,
-                    "page_id": self.page.id,
-                    "group": true,
-                    "only_show_if_degraded": false,
-                    "components": members.iter().map(|component| component.id.as_str()).collect::<Vec<_>>(),
-                })
-            }
+            Row::Component(component) => reply! { component;
+                id, name, status, created_at = self.instant(component.created_at),
+                updated_at = self.instant(component.updated_at), position = self.layout.position(&component.id),
+                description, showcase, start_date, group_id, page_id = self.page.id, group = false,
+                only_show_if_degraded,
+            },
+            Row::Group(group) => reply! { group;
+                id, name, status = self.layout.worst(&group.id), created_at = self.instant(group.created_at),
+                updated_at = self.instant(group.updated_at), position = self.layout.position(&group.id), description,
+                showcase = false, start_date = Value::Null, group_id = Value::Null, page_id = self.page.id, group = true,
+                only_show_if_degraded = false,
+                components = self.layout.members(&group.id).iter().map(|member| &member.id).collect::<Vec<_>>(),
+            },
         }
     }
 
@@ -120,28 +99,17 @@ impl<'a> View<'a> {
             .iter()
             .rev()
             .map(|update| self.update(incident, update));
-        let mut shown = json!({
-            "id": incident.id,
-            "name": incident.name,
-            "status": status,
-            "created_at": self.instant(incident.created_at),
-            "updated_at": self.instant(incident.updated_at),
-            "monitoring_at": self.optional(incident.monitoring_at),
-            "resolved_at": self.optional(incident.resolved_at),
-            "impact": incident.impact_override.unwrap_or(incident.worst).as_str(),
-            "shortlink": incident.shortlink,
-            "started_at": self.instant(started),
-            "page_id": self.page.id,
-            "incident_updates": published.into_iter().chain(updates).collect::<Vec<_>>(),
-            "components": affected,
-            "reminder_intervals": incident.reminder_intervals,
-        });
-        if let (true, Value::Object(shown)) = (incident.is_maintenance(), &mut shown) {
-            shown.insert("scheduled_for".to_owned(), json!(self.optional(incident.scheduled_for)));
-            shown.insert(
-                "scheduled_until".to_owned(),
-                json!(self.optional(incident.scheduled_until)),
-            );
+        let mut shown = reply! { incident;
+            id, name, status = status, created_at = self.instant(incident.created_at),
+            updated_at = self.instant(incident.updated_at), monitoring_at = self.optional(incident.monitoring_at),
+            resolved_at = self.optional(incident.resolved_at),
+            impact = incident.impact_override.unwrap_or(incident.worst), shortlink, started_at = self.instant(started),
+            page_id = self.page.id, incident_updates = published.into_iter().chain(updates).collect::<Vec<_>>(),
+            components = affected, reminder_intervals,
+        };
+        if incident.is_maintenance() {
+            shown["scheduled_for"] = self.optional(incident.scheduled_for).into();
+            shown["scheduled_until"] = self.optional(incident.scheduled_until).into();
         }
         shown
     }
@@ -165,19 +133,12 @@ impl<'a> View<'a> {
     fn postmortem(&self, incident: &Incident) -> Option<Value> {
         let postmortem = incident.postmortem.as_ref()?;
         let at = self.instant(postmortem.published_at?);
-        Some(json!({
-            "id": incident.id,
-            "status": "postmortem",
-            "body": postmortem.body,
-            "incident_id": incident.id,
-            "created_at": at,
-            "updated_at": self.optional(postmortem.body_updated_at).unwrap_or_else(|| at.clone()),
-            "display_at": at,
-            "affected_components": null,
-            "deliver_notifications": postmortem.notify_subscribers,
-            "custom_tweet": postmortem.custom_tweet,
-            "tweet_id": null,
-        }))
+        Some(reply! { postmortem;
+            id = incident.id, status = "postmortem", body, incident_id = incident.id, created_at = at,
+            updated_at = self.optional(postmortem.body_updated_at).unwrap_or_else(|| at.clone()), display_at = at,
+            affected_components = Value::Null, deliver_notifications = postmortem.notify_subscribers, custom_tweet,
+            tweet_id = Value::Null,
+        })
     }
 }
 

@@ -8,7 +8,7 @@ use crate::fields::{Fields, Given};
 use crate::incident_subscribers;
 use crate::instants::milliseconds_in;
 use crate::records::Subscriber;
-use crate::references::unknown_components;
+use crate::reply::reply;
 use crate::request::{Answer, Call, Reply};
 use crate::state::PageState;
 use crate::subscribers;
@@ -25,7 +25,7 @@ pub(super) fn subscribe(page: &mut PageState, call: &Call<'_>) -> Answer {
     };
     let mut component_ids = fields.list("component_ids").value().unwrap_or_default();
     component_ids.extend(fields.filled("component_id").value());
-    if !unknown_components(page, &component_ids).is_empty() {
+    if page.components.all(&component_ids).len() < component_ids.len() {
         fields.problem("Components do not exist on this page");
     }
     if incident.as_ref().is_some_and(|id| !page.incidents.contains(id)) {
@@ -51,26 +51,14 @@ pub(super) fn subscribe(page: &mut PageState, call: &Call<'_>) -> Answer {
         }
     };
     let zone = page.document()?.zone();
-    let mut shown = Map::new();
-    shown.insert("id".to_owned(), subscriber.id.into());
-    shown.insert("mode".to_owned(), subscriber.mode.as_str().into());
-    for (key, value) in [
-        ("email", subscriber.email),
-        ("endpoint", subscriber.endpoint),
-        ("phone_country", subscriber.phone_country),
-        ("phone_number", subscriber.phone_number),
-    ] {
-        if let Some(value) = value {
-            shown.insert(key.to_owned(), value.into());
-        }
+    let mut shown = reply! { subscriber;
+        id, mode, email, endpoint, phone_country, phone_number,
+        created_at = milliseconds_in(subscriber.created_at, &zone), skip_confirmation_notification = false,
+        quarantined_at, purge_at,
+    };
+    if let Value::Object(shown) = &mut shown {
+        shown.retain(|key, value| !value.is_null() || key.ends_with("_at"));
     }
-    shown.insert(
-        "created_at".to_owned(),
-        milliseconds_in(subscriber.created_at, &zone).into(),
-    );
-    shown.insert("skip_confirmation_notification".to_owned(), false.into());
-    shown.insert("quarantined_at".to_owned(), Value::Null);
-    shown.insert("purge_at".to_owned(), Value::Null);
     Ok(Reply::created(json!({ "page": about, "subscriber": shown })))
 }
 
