@@ -1,5 +1,8 @@
-//! Every rule of the schema has an accepted and a rejected example under `tests/rules/<kind>/`. Our own validator decides
-//! them, and so does a real kube-apiserver. A file with two documents is a change: the old and the new state of one object.
+//! Every rule of the schema has an accepted and a rejected example: under `tests/rules/<kind>/`, or made from that kind's
+//! `valid.yaml` where other kinds have the same rule (`shared`). Our own validator decides them, and so does a real
+//! kube-apiserver. An example with two documents is a change: the old and the new state of one object.
+
+mod shared;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -165,9 +168,24 @@ fn examples() -> Vec<Example> {
     let mut examples = Vec::new();
     for kind in Kind::ALL {
         let directory = root.join(kind.as_str().to_lowercase());
+        let valid = std::fs::read_to_string(directory.join("valid.yaml")).unwrap();
+        for rule in shared::rules_of(kind) {
+            examples.extend(
+                [("accept", true), ("reject", false)].map(|(verdict, accepted)| Example {
+                    kind,
+                    rule: rule.name.to_owned(),
+                    accepted,
+                    text: rule.example(&valid, accepted),
+                    path: directory.join(format!("{}.{verdict}.yaml", rule.name)),
+                }),
+            );
+        }
         for entry in std::fs::read_dir(&directory).unwrap() {
             let path = entry.unwrap().path();
             let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+            if name == "valid.yaml" {
+                continue;
+            }
             let (rule, verdict) = name
                 .strip_suffix(".yaml")
                 .and_then(|name| name.rsplit_once('.'))
@@ -320,7 +338,7 @@ fn every_rule_has_examples() {
     assert_eq!(
         without,
         Vec::<String>::new(),
-        "add tests/rules/<kind>/<rule>.accept.yaml and .reject.yaml"
+        "add tests/rules/<kind>/<rule>.accept.yaml and .reject.yaml, or a rule to tests/it/rules/shared.rs"
     );
 }
 
