@@ -12,14 +12,22 @@
 {{- end -}}
 {{- end -}}
 
+{{/* Where the objects of the release are. */}}
+{{- define "statuspage-operator.namespace" -}}
+{{- default .Release.Namespace .Values.namespaceOverride -}}
+{{- end -}}
+
 {{/* The labels that never change: a Deployment cannot select by others later. */}}
 {{- define "statuspage-operator.selectorLabels" -}}
 app.kubernetes.io/name: {{ default .Chart.Name .Values.nameOverride | trunc 63 | trimSuffix "-" }}
 app.kubernetes.io/instance: {{ .Release.Name }}
 {{- end -}}
 
-{{/* The labels of every object. */}}
+{{/* The labels of every object. Those of the chart win: Helm and the Deployment know objects by them. */}}
 {{- define "statuspage-operator.labels" -}}
+{{- with .Values.commonLabels }}
+{{- omit . "helm.sh/chart" "app.kubernetes.io/name" "app.kubernetes.io/instance" "app.kubernetes.io/version" "app.kubernetes.io/managed-by" | toYaml }}
+{{ end -}}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-" }}
 {{ include "statuspage-operator.selectorLabels" . }}
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
@@ -71,8 +79,9 @@ with the definitions in files/crds.
 {{- end -}}
 
 {{/*
-What the operator may do where declarations are. It creates no declaration and
-deletes none, except Incidents that say when they may be pruned
+What the operator may do where declarations are, and nothing that it never does: a
+test compares this with the audit log of an API server. It creates no declaration
+and deletes none, except Incidents that say when they may be pruned
 (ttlAfterResolved).
 */}}
 {{- define "statuspage-operator.rules" -}}
@@ -80,12 +89,10 @@ deletes none, except Incidents that say when they may be pruned
 # remote id.
 - apiGroups: [statuspage-operator.io]
   resources: {{- include "statuspage-operator.resources" . | nindent 4 }}
-  verbs: [get, list, watch, patch, update]
+  verbs: [get, list, watch, patch]
+# Replace the status as a whole, so that a field that is gone vanishes.
 - apiGroups: [statuspage-operator.io]
   resources: {{- include "statuspage-operator.subresources" (list . "status") | nindent 4 }}
-  verbs: [get, patch, update]
-- apiGroups: [statuspage-operator.io]
-  resources: {{- include "statuspage-operator.subresources" (list . "finalizers") | nindent 4 }}
   verbs: [update]
 # Prune resolved Incidents whose ttlAfterResolved is over.
 - apiGroups: [statuspage-operator.io]
@@ -98,18 +105,39 @@ deletes none, except Incidents that say when they may be pruned
   {{- with .Values.secrets.names }}
   resourceNames: {{- toYaml . | nindent 4 }}
   {{- end }}
-  verbs: [get, list, watch]
+  verbs: [list, watch]
 # Say what was done, at the declaration.
 - apiGroups: [events.k8s.io]
   resources: [events]
-  verbs: [create, patch]
+  verbs: [create]
+{{- end -}}
+
+{{/*
+Whether the labels of namespaces are read: "true" or "". They are of the cluster, so
+that an operator of some namespaces reads them only if that is wanted.
+*/}}
+{{- define "statuspage-operator.readsNamespaces" -}}
+{{- if kindIs "invalid" .Values.rbac.readNamespaces -}}
+{{- if or (not .Values.watchNamespaces) .Values.events.purgeWithNamespace }}true{{ end -}}
+{{- else if .Values.rbac.readNamespaces -}}
+true
+{{- end -}}
+{{- end -}}
+
+{{/* Whether callers of the HTTP API are looked up in the cluster: "true" or "". */}}
+{{- define "statuspage-operator.reviews" -}}
+{{- if kindIs "invalid" .Values.httpApi.clusterTokens -}}
+{{- if .Values.httpApi.service.enabled }}true{{ end -}}
+{{- else if .Values.httpApi.clusterTokens -}}
+true
+{{- end -}}
 {{- end -}}
 
 {{/* Who the roles are bound to. */}}
 {{- define "statuspage-operator.subjects" -}}
 - kind: ServiceAccount
   name: {{ include "statuspage-operator.serviceAccountName" . }}
-  namespace: {{ .Release.Namespace }}
+  namespace: {{ include "statuspage-operator.namespace" . }}
 {{- end -}}
 
 {{/*
@@ -143,6 +171,29 @@ with PostgreSQL the events that are not stored yet.
     # Made by the first `statuspage access-key create --secret`.
     optional: true
 {{- end }}
+{{- with .Values.privateCA }}
+{{- if and .configMap .secret }}
+{{- fail "privateCA: give either configMap or secret" }}
+{{- end }}
+{{- if .configMap }}
+- name: private-ca
+  configMap:
+    name: {{ .configMap }}
+    {{- with .key }}
+    items: [{key: {{ . | quote }}, path: ca.crt}]
+    {{- end }}
+{{- else if .secret }}
+- name: private-ca
+  secret:
+    secretName: {{ .secret }}
+    {{- with .key }}
+    items: [{key: {{ . | quote }}, path: ca.crt}]
+    {{- end }}
+{{- end }}
+{{- end }}
+{{- with .Values.extraVolumes }}
+{{ toYaml . }}
+{{- end }}
 {{- end -}}
 
 {{- define "statuspage-operator.volumeMounts" -}}
@@ -166,4 +217,72 @@ with PostgreSQL the events that are not stored yet.
   mountPath: /etc/statuspage/access-keys
   readOnly: true
 {{- end }}
+{{- if or .Values.privateCA.configMap .Values.privateCA.secret }}
+- name: private-ca
+  mountPath: /etc/statuspage/ca
+  readOnly: true
+{{- end }}
+{{- with .Values.extraVolumeMounts }}
+{{ toYaml . }}
+{{- end }}
+{{- end -}}
+
+{{/*
+The security context of the Pods. OpenShift gives each namespace users of its own and
+refuses others, so that none is named there.
+*/}}
+{{- define "statuspage-operator.podSecurityContext" -}}
+{{- if .Capabilities.APIVersions.Has "security.openshift.io/v1" -}}
+{{- omit .Values.podSecurityContext "runAsUser" "runAsGroup" "fsGroup" | toYaml }}
+{{- else -}}
+{{- toYaml .Values.podSecurityContext }}
+{{- end -}}
+{{- end -}}
+
+{{/* Proxies and CAs, as environment variables. */}}
+{{- define "statuspage-operator.networkEnv" -}}
+{{- with .Values.proxy.https }}
+- name: HTTPS_PROXY
+  value: {{ . | quote }}
+{{- end }}
+{{- with .Values.proxy.http }}
+- name: HTTP_PROXY
+  value: {{ . | quote }}
+{{- end }}
+{{- if or .Values.proxy.https .Values.proxy.http }}
+# The API server is asked directly.
+- name: NO_PROXY
+  value: {{ join "," (concat (list "$(KUBERNETES_SERVICE_HOST)" "kubernetes.default.svc") .Values.proxy.noProxy) | quote }}
+{{- end }}
+{{- if or .Values.privateCA.configMap .Values.privateCA.secret }}
+# Beside the CAs of the image, not in their place.
+- name: SSL_CERT_DIR
+  value: /etc/ssl/certs:/etc/statuspage/ca
+{{- end }}
+{{- end -}}
+
+{{/* The end of an endpoint of a ServiceMonitor or a PodMonitor: how /metrics is scraped. */}}
+{{- define "statuspage-operator.endpoint" -}}
+path: /metrics
+# The namespace and the page of a metric are those of the StatusPage, not of the Pod.
+honorLabels: true
+{{- with .interval }}
+interval: {{ . }}
+{{- end }}
+{{- with .scrapeTimeout }}
+scrapeTimeout: {{ . }}
+{{- end }}
+{{- with .relabelings }}
+relabelings: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .metricRelabelings }}
+metricRelabelings: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end -}}
+
+{{/* A CEL expression: the caller is one of these users, or in one of these groups. */}}
+{{- define "statuspage-operator.isOneOf" -}}
+{{- $groups := list }}{{ range .groups }}{{ $groups = append $groups (. | squote) }}{{ end -}}
+{{- $users := list }}{{ range .users }}{{ $users = append $users (. | squote) }}{{ end -}}
+request.userInfo.username in [{{ join ", " $users }}] || request.userInfo.groups.exists(group, group in [{{ join ", " $groups }}])
 {{- end -}}

@@ -1,8 +1,10 @@
 //! The operator with the permissions that the chart gives it, and no others.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
-use statuspage_operator::api::Kind;
+use serde_json::Value;
+use statuspage_operator::api::{GROUP, Kind};
 
 use super::tenants::reader_of;
 use super::{Operator, SOON, Stage, component, components};
@@ -25,6 +27,8 @@ async fn it_works_with_the_permissions_of_the_chart() {
         "--namespace",
         system,
         "--create-namespace",
+        "--set",
+        "httpApi.clusterTokens=true",
     ];
     control_plane.helm(&install).await.succeeded();
     let account = "operator-statuspage-operator";
@@ -71,6 +75,135 @@ async fn it_works_with_the_permissions_of_the_chart() {
     let log = operator.log();
     assert!(!log.to_lowercase().contains("forbidden"), "{log}");
     assert!(!log.contains("\"ERROR\""), "{log}");
+
+    // And all of it was of use, but for what takes a conflict: an object is read again after one.
+    let granted = granted(control_plane, release).await;
+    let mut used = used(control_plane, &format!("system:serviceaccount:{system}:{account}"));
+    used.insert("get declarations".to_owned());
+    assert_eq!(
+        granted, used,
+        "what the roles of the chart grant, and what the audit log has"
+    );
+}
+
+/// With names of namespaces somebody who administers these, and nothing else, installs the chart, and it works.
+#[tokio::test]
+async fn the_administrator_of_a_namespace_can_install_it_there() {
+    let stage = Stage::set().await;
+    let (control_plane, namespace) = (stage.control_plane, stage.namespace.as_str());
+    for command in [
+        ["create", "serviceaccount", "admin", "--namespace", namespace].as_slice(),
+        &[
+            "create",
+            "rolebinding",
+            "admin",
+            "--clusterrole=cluster-admin",
+            &format!("--serviceaccount={namespace}:admin"),
+            "--namespace",
+            namespace,
+        ],
+    ] {
+        control_plane.kubectl(command).await.succeeded();
+    }
+    let admin = control_plane.kubeconfig_for_service_account(namespace, "admin").await;
+    let chart = Path::new(env!("CARGO_MANIFEST_DIR")).join("charts/statuspage-operator");
+    let values = format!("crds.enabled=false,rbac.aggregateRoles=false,watchNamespaces={{{namespace}}}");
+    let install = [
+        "install",
+        "operator",
+        chart.to_str().unwrap(),
+        "--namespace",
+        namespace,
+        "--kubeconfig",
+        admin.to_str().unwrap(),
+        "--set",
+        &values,
+    ];
+    control_plane.helm(&install).await.succeeded();
+    let kubeconfig = control_plane
+        .kubeconfig_for_service_account(namespace, "operator-statuspage-operator")
+        .await;
+    let arguments = arguments(control_plane, namespace).await;
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let operator = Operator::start(stage.warden(), "operator", &kubeconfig, &arguments).await;
+    stage.apply_page().await;
+    stage.apply(&components(2)).await;
+    stage.all_ready(Kind::Component, 2, SOON).await;
+    stage.kubectl(&["delete", "component", "c01", "--timeout=60s"]).await;
+    assert_eq!(stage.component_names().await, ["c00"]);
+    operator.signal("TERM");
+    operator.ended_in_order().await;
+}
+
+/// A right, with all kinds of declarations as one: `list declarations`, `update declarations/status`.
+fn right(verb: &str, group: &str, resource: &str, subresource: Option<&str>) -> String {
+    let resource = if group == GROUP && verb != "delete" {
+        "declarations"
+    } else {
+        resource
+    };
+    let subresource = subresource.map(|name| format!("/{name}")).unwrap_or_default();
+    format!("{verb} {resource}{subresource}")
+}
+
+/// What the roles that are bound to the operator grant.
+async fn granted(control_plane: &ControlPlane, release: &str) -> BTreeSet<String> {
+    let selector = format!("app.kubernetes.io/instance={release}");
+    let roles = [
+        "get",
+        "clusterroles,roles",
+        "--all-namespaces",
+        "-l",
+        &selector,
+        "-o",
+        "json",
+    ];
+    let roles: Value = serde_json::from_str(&control_plane.kubectl(&roles).await.succeeded()).unwrap();
+    let mut granted = BTreeSet::new();
+    for role in roles["items"].as_array().unwrap() {
+        // For people.
+        let name = role["metadata"]["name"].as_str().unwrap();
+        if name.ends_with("-view") || name.ends_with("-edit") {
+            continue;
+        }
+        let words = |list: &Value| -> Vec<String> {
+            let list = list.as_array().unwrap().iter();
+            list.map(|word| word.as_str().unwrap().to_owned()).collect()
+        };
+        for rule in role["rules"].as_array().unwrap() {
+            for (verb, resource) in words(&rule["verbs"]).iter().flat_map(|verb| {
+                words(&rule["resources"])
+                    .into_iter()
+                    .map(move |resource| (verb.clone(), resource))
+            }) {
+                let (resource, subresource) = match resource.split_once('/') {
+                    Some((resource, subresource)) => (resource, Some(subresource)),
+                    None => (resource.as_str(), None),
+                };
+                granted.insert(right(&verb, &words(&rule["apiGroups"])[0], resource, subresource));
+            }
+        }
+    }
+    granted
+}
+
+/// What an account asked the API server for.
+fn used(control_plane: &ControlPlane, account: &str) -> BTreeSet<String> {
+    let log = std::fs::read_to_string(control_plane.audit_log()).unwrap();
+    let events = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let own = events.filter(|event| event["user"]["username"] == account);
+    own.filter_map(|event| {
+        let about = event.get("objectRef")?;
+        let group = about["apiGroup"].as_str().unwrap_or_default();
+        let verb = event["verb"].as_str()?;
+        Some(right(
+            verb,
+            group,
+            about["resource"].as_str()?,
+            about["subresource"].as_str(),
+        ))
+    })
+    .collect()
 }
 
 /// The arguments of the container, as the kubelet would fill them in; only the port is left to the system.

@@ -13,7 +13,7 @@ const INCIDENT: &str = "apiVersion: statuspage-operator.io/v1alpha1\nkind: Incid
 
 impl Stage {
     /// A person in the console.
-    async fn by_hand(&self, path: &str, body: Value) {
+    pub(super) async fn by_hand(&self, path: &str, body: Value) {
         let url = format!("{}/pages/{PAGE}{path}", self.url);
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
         let request = client.patch(url).header("Authorization", format!("OAuth {TOKEN}"));
@@ -21,13 +21,13 @@ impl Stage {
         assert!(response.status().is_success(), "{:?}", response.text().await);
     }
 
-    async fn remote_id(&self, kind: Kind, name: &str) -> String {
+    pub(super) async fn remote_id(&self, kind: Kind, name: &str) -> String {
         let object = self.api(kind).get(name).await.unwrap();
         object.data["status"]["id"].as_str().unwrap().to_owned()
     }
 
     /// Has the page read again.
-    async fn look_again(&self, word: &str) {
+    pub(super) async fn look_again(&self, word: &str) {
         let annotation = format!("{REQUESTED_AT}={word}");
         self.kubectl(&["annotate", "--overwrite", "statuspage", "acme", &annotation])
             .await;

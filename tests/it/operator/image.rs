@@ -98,10 +98,14 @@ fn contained(root: &Path) -> [String; 6] {
     ]
 }
 
-fn run(root: &Path, arguments: &[&str]) -> std::process::Output {
+fn run(root: &Path, variables: &[(&str, &str)], arguments: &[&str]) -> std::process::Output {
     let [unshare, options @ ..] = contained(root);
     let mut command = Command::new(unshare);
-    command.args(options).args(arguments).env_clear();
+    command
+        .args(options)
+        .args(arguments)
+        .env_clear()
+        .envs(variables.iter().copied());
     // The cleared PATH is for the container, not for finding `unshare`.
     command.env("PATH", std::env::var_os("PATH").unwrap());
     process::run(command, b"", SOON).unwrap()
@@ -165,7 +169,7 @@ async fn the_image_runs_as_the_chart_runs_it_with_nothing_but_itself() {
         "--create-namespace",
     ];
     control_plane.helm(&install).await.succeeded();
-    // What the kubelet puts into the container: the account, and where the API server is.
+    // What the kubelet puts into the container: the account, a volume with a CA, and where the API server is.
     let kubeconfig = control_plane
         .kubeconfig_for_service_account(system, "operator-statuspage-operator")
         .await;
@@ -176,6 +180,9 @@ async fn the_image_runs_as_the_chart_runs_it_with_nothing_but_itself() {
     std::fs::create_dir_all(&account).unwrap();
     let authority = cluster["certificate-authority"].as_str().map(std::fs::read);
     let authority = authority.expect("a file with the CA").unwrap();
+    let private = path.join("etc/statuspage/ca");
+    std::fs::create_dir_all(&private).unwrap();
+    std::fs::write(private.join("ca.crt"), &authority).unwrap();
     std::fs::write(account.join("ca.crt"), authority).unwrap();
     let token = kubeconfig["users"][0]["user"]["token"].as_str().unwrap();
     std::fs::write(account.join("token"), token).unwrap();
@@ -184,17 +191,15 @@ async fn the_image_runs_as_the_chart_runs_it_with_nothing_but_itself() {
     // Like readOnlyRootFilesystem: nobody may write anywhere.
     set_mode(path, "a-w,a+rX");
 
-    let version = run(path, &["version"]).succeeded();
+    let version = run(path, &[], &["version"]).succeeded();
     assert!(version.starts_with("statuspage "), "{version}");
-    // TLS has CAs to check with: what is missing is the page, not trust. The port answers nobody.
-    let away = [
-        "pages",
-        "--api-url",
-        "https://127.0.0.1:9/v1",
-        "--token-file",
-        "/licenses/LICENSE",
-    ];
-    let error = run(path, &away).failed();
+    let token_of_nobody = ("STATUSPAGE_TOKEN", "of-nobody");
+    // The public CAs are there, and do not know that of this cluster; the chart's privateCA adds one to them.
+    let asked = ["pages", "--api-url", &format!("{server}/v1")];
+    let error = run(path, &[token_of_nobody], &asked).failed();
+    assert!(error.contains("signed by a CA that is not trusted here"), "{error}");
+    let private = [token_of_nobody, ("SSL_CERT_DIR", "/etc/ssl/certs:/etc/statuspage/ca")];
+    let error = run(path, &private, &asked).failed();
     assert!(!error.contains("CA") && !error.contains("certificate"), "{error}");
 
     let (host, port) = server.strip_prefix("https://").unwrap().rsplit_once(':').unwrap();

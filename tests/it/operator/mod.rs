@@ -11,6 +11,7 @@ mod http_api;
 mod image;
 mod memory;
 mod metrics;
+mod monitoring;
 mod recorded;
 mod restore;
 mod tenancy;

@@ -35,6 +35,20 @@ struct Module {
     package: &'static str,
     /// Further names of the executable.
     links: &'static [&'static str],
+    /// Build tags, which leave parts out.
+    tags: &'static str,
+}
+
+impl Module {
+    /// A program of other people, unchanged.
+    const fn of(name: &'static str, package: &'static str) -> Self {
+        Self {
+            name,
+            package,
+            links: &[],
+            tags: "",
+        }
+    }
 }
 
 /// A program of the control plane, from the assets given or built.
@@ -55,9 +69,8 @@ pub(crate) fn kubernetes(program: &str) -> Result<PathBuf, String> {
     build_once(
         &BUILT,
         &Module {
-            name: "controlplane",
-            package: ".",
             links: &CONTROL_PLANE,
+            ..Module::of("controlplane", ".")
         },
     )
     .map(|directory| directory.join(program))
@@ -72,15 +85,7 @@ pub(crate) fn helm() -> Result<PathBuf, String> {
         }
     }
     static BUILT: OnceLock<Result<PathBuf, String>> = OnceLock::new();
-    build_once(
-        &BUILT,
-        &Module {
-            name: "helm",
-            package: "helm.sh/helm/v4/cmd/helm",
-            links: &[],
-        },
-    )
-    .map(|directory| directory.join("helm"))
+    build_once(&BUILT, &Module::of("helm", "helm.sh/helm/v4/cmd/helm")).map(|directory| directory.join("helm"))
 }
 
 /// The linter of workflows.
@@ -88,27 +93,50 @@ pub(crate) fn actionlint() -> Result<PathBuf, String> {
     static BUILT: OnceLock<Result<PathBuf, String>> = OnceLock::new();
     build_once(
         &BUILT,
-        &Module {
-            name: "actionlint",
-            package: "github.com/rhysd/actionlint/cmd/actionlint",
-            links: &[],
-        },
+        &Module::of("actionlint", "github.com/rhysd/actionlint/cmd/actionlint"),
     )
     .map(|directory| directory.join("actionlint"))
+}
+
+/// The checker of rules for Prometheus, which computes them, too.
+pub(crate) fn promtool() -> Result<PathBuf, String> {
+    static BUILT: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+    let module = Module {
+        // Without the clients of all clouds.
+        tags: "remove_all_sd",
+        ..Module::of("promtool", "github.com/prometheus/prometheus/cmd/promtool")
+    };
+    build_once(&BUILT, &module).map(|directory| directory.join("promtool"))
+}
+
+/// The directory of a Go module that is not built: for the definitions of custom resources that it holds. The versions are
+/// those of `tests/kubernetes/definitions/go.mod`.
+pub(crate) fn definitions(module: &str) -> Result<PathBuf, String> {
+    let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/kubernetes/definitions");
+    let output = patiently(|| {
+        let mut command = go(&sources)?;
+        command.args(["mod", "download", "-json", module]);
+        let output = process::run(command, b"", BUILD_LIMIT).map_err(|reason| missing_go(&reason))?;
+        match output.status.success() {
+            true => Ok(output.stdout),
+            false => Err(format!(
+                "go mod download {module}:\n{}{}",
+                output.text(),
+                tail(&output.stderr)
+            )),
+        }
+    })?;
+    let module: serde_json::Value = serde_json::from_slice(&output).map_err(|error| error.to_string())?;
+    module["Dir"]
+        .as_str()
+        .map(PathBuf::from)
+        .ok_or_else(|| format!("no directory: {module}"))
 }
 
 /// The keeper of the processes: see `tests/kubernetes/warden/main.go`.
 pub(crate) fn warden() -> Result<PathBuf, String> {
     static BUILT: OnceLock<Result<PathBuf, String>> = OnceLock::new();
-    build_once(
-        &BUILT,
-        &Module {
-            name: "warden",
-            package: ".",
-            links: &[],
-        },
-    )
-    .map(|directory| directory.join("warden"))
+    build_once(&BUILT, &Module::of("warden", ".")).map(|directory| directory.join("warden"))
 }
 
 /// Builds a module at most once in this process, failures included: a test
@@ -129,7 +157,10 @@ fn build(module: &Module) -> Result<PathBuf, String> {
     let sources = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("tests/kubernetes")
         .join(module.name);
-    let flags = flags(&sources)?;
+    let mut flags = flags(&sources)?;
+    if !module.tags.is_empty() {
+        flags.push(format!("-tags={}", module.tags));
+    }
     let fingerprint = fingerprint(&sources, &flags)?;
     // Cargo gives tests `tmp` in the target directory; the cache is beside it.
     let cache = Path::new(env!("CARGO_TARGET_TMPDIR"))

@@ -35,6 +35,10 @@ const COMMAND_LIMIT: Duration = Duration::from_secs(180);
 /// How often a free port may turn out to have been taken meanwhile.
 const PORT_ATTEMPTS: usize = 3;
 
+/// What is audited: what service accounts ask for, without bodies.
+const AUDIT_POLICY: &str = r#"{"apiVersion": "audit.k8s.io/v1", "kind": "Policy", "omitStages": ["RequestReceived"], "rules": [
+    {"level": "Metadata", "userGroups": ["system:serviceaccounts"]}, {"level": "None"}]}"#;
+
 /// A control plane that answers.
 pub(crate) struct ControlPlane {
     /// Files of this control plane: keys, logs, kubeconfigs, data.
@@ -77,6 +81,11 @@ impl ControlPlane {
     /// The kubeconfig of the administrator.
     pub(crate) fn kubeconfig_path(&self) -> &Path {
         &self.kubeconfig
+    }
+
+    /// Where the API server writes what service accounts ask it for, a JSON object a line.
+    pub(crate) fn audit_log(&self) -> PathBuf {
+        self.directory.join("audit.log")
     }
 
     /// A client of the administrator.
@@ -275,6 +284,8 @@ impl ControlPlane {
 
     fn start_api_server(&self, keys: &Path, etcd: &str) -> Result<String, String> {
         let key = |name: &str| keys.join(name).display().to_string();
+        let policy = self.directory.join("audit-policy.json");
+        fs::write(&policy, AUDIT_POLICY).map_err(|error| error.to_string())?;
         let mut failure = String::new();
         for _ in 0..PORT_ATTEMPTS {
             let port = free_port()?;
@@ -297,6 +308,8 @@ impl ControlPlane {
                 // address, and nobody asks it to.
                 "--advertise-address=127.0.0.1".to_owned(),
                 "--endpoint-reconciler-type=none".to_owned(),
+                format!("--audit-policy-file={}", policy.display()),
+                format!("--audit-log-path={}", self.audit_log().display()),
             ];
             let kept = serde_json::to_vec(&arguments).map_err(|error| error.to_string())?;
             let file = self.directory.join("kube-apiserver.arguments");

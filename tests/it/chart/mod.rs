@@ -1,13 +1,19 @@
 //! The chart, by Helm itself and on a real API server.
 
+mod admission;
+mod monitoring;
+mod permissions;
+mod upgrade;
+mod values;
+
 use crate::support::control_plane::ControlPlane;
 use crate::support::eventually;
 use crate::support::process::OutputExt;
 use k8s_openapi::api::apps::v1::Deployment;
-use k8s_openapi::api::authorization::v1::{ResourceAttributes, SubjectAccessReview, SubjectAccessReviewSpec};
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
-use kube::api::PostParams;
 use kube::{Api, Client};
+pub(crate) use monitoring::metrics_asked_for;
+use permissions::{assert_may_act, assert_may_not_do_more, may};
 use statuspage_operator::api::Kind;
 use std::collections::BTreeSet;
 use std::fs;
@@ -49,6 +55,11 @@ fn chart() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("charts/statuspage-operator")
 }
 
+/// The words of a file of the chart.
+fn file(name: &str) -> String {
+    fs::read_to_string(chart().join(name)).unwrap()
+}
+
 fn chart_path() -> String {
     chart().display().to_string()
 }
@@ -58,8 +69,12 @@ async fn render(arguments: &[&str]) -> Vec<Value> {
     let path = chart_path();
     let mut all = vec!["template", "release", &path, "--namespace", "system"];
     all.extend(arguments);
-    let text = ControlPlane::shared().await.helm(&all).await.succeeded();
-    yaml_oracle::Deserializer::from_str(&text)
+    parse(&ControlPlane::shared().await.helm(&all).await.succeeded())
+}
+
+/// The documents of a stream of YAML.
+fn parse(text: &str) -> Vec<Value> {
+    yaml_oracle::Deserializer::from_str(text)
         .map(|document| <Value as serde::Deserialize>::deserialize(document).unwrap())
         .filter(|document| !document.is_null())
         .collect()
@@ -179,19 +194,25 @@ async fn the_http_api_and_the_event_log_are_set_up_by_values() {
         let names = rules.flat_map(|rule| strings(&rule["resources"]));
         names.filter(|name| name.ends_with("reviews")).count()
     };
-    let documents = render(&[]).await;
+    let documents = render(&["--skip-tests"]).await;
     let pod = container(&documents);
     assert!(pod["volumes"].is_null() && pod["containers"][0]["volumeMounts"].is_null());
     assert!(of_kind(&documents, "Service").is_empty(), "inside of the Pod only");
-    assert_eq!(reviews(&documents), 2);
-    assert_eq!(reviews(&render(&["--set", "httpApi.clusterTokens=false"]).await), 0);
+    // Who nobody can reach has nobody to look up.
+    assert_eq!(reviews(&documents), 0);
+    assert_eq!(reviews(&render(&["--set", "httpApi.clusterTokens=true"]).await), 2);
+    let service = "httpApi.service.enabled=true";
+    assert_eq!(reviews(&render(&["--set", service]).await), 2);
+    let none = format!("{service},httpApi.clusterTokens=false");
+    assert_eq!(reviews(&render(&["--set", &none]).await), 0);
     // Reviews are of the cluster, wherever declarations are.
-    assert_eq!(reviews(&render(&["--set", "watchNamespaces={a}"]).await), 2);
+    let some = format!("{service},watchNamespaces={{a}}");
+    assert_eq!(reviews(&render(&["--set", &some]).await), 2);
 
     let all = "httpApi.service.enabled=true,httpApi.tlsSecret=tls,httpApi.accessKeysSecret=keys,\
                httpApi.gatewaySecret=gateway,httpApi.gatewayAddresses={10.0.7.0/24},\
                events.urlSecret.name=database,events.maxAge=,events.maxSize=";
-    let documents = render(&["--set", all]).await;
+    let documents = render(&["--skip-tests", "--set", all]).await;
     let pod = container(&documents);
     let container_of = &pod["containers"][0];
     let arguments = strings(&container_of["args"]).join(" ");
@@ -284,49 +305,6 @@ async fn the_definitions_of_the_chart_are_rendered() {
     assert!(of_kind(&documents, "CustomResourceDefinition").is_empty());
 }
 
-/// Every value has its line in the README and its rule in the schema.
-#[test]
-fn every_value_is_explained() {
-    let read = |name: &str| fs::read_to_string(chart().join(name)).unwrap();
-    let values: Value = yaml_oracle::from_str(&read("values.yaml")).unwrap();
-    let schema: Value = yaml_oracle::from_str(&read("values.schema.json")).unwrap();
-    let readme = read("README.md");
-    let mut paths = Vec::new();
-    leaves(&values, &schema, "", &mut paths);
-    for path in &paths {
-        assert!(
-            readme.contains(&format!("\n| `{path}` |")),
-            "README.md has no line on {path}"
-        );
-    }
-    let lines = readme
-        .lines()
-        .skip_while(|line| *line != "| value | default | what |")
-        .skip(2);
-    let documented = lines.take_while(|line| line.starts_with('|')).count();
-    assert_eq!(
-        documented,
-        paths.len(),
-        "README.md has lines on values that are not there"
-    );
-}
-
-/// Gathers the paths of the values and looks each one up in the schema.
-fn leaves(values: &Value, schema: &Value, prefix: &str, paths: &mut Vec<String>) {
-    for (name, value) in values.as_mapping().unwrap() {
-        let name = name.as_str().unwrap();
-        let path = format!("{prefix}{name}");
-        let rule = &schema["properties"][name];
-        // What users fill freely, and quantities, are rules by reference.
-        let referred = schema["additionalProperties"].is_mapping() || schema["$ref"].is_string();
-        assert!(!rule.is_null() || referred, "values.schema.json has no rule for {path}");
-        match value.as_mapping() {
-            Some(mapping) if !mapping.is_empty() => leaves(value, rule, &format!("{path}."), paths),
-            _ => paths.push(path),
-        }
-    }
-}
-
 /// Copies the chart, with the definitions of all kinds as they are now and with
 /// [`DEFINITION`].
 fn chart_with_definitions() -> tempfile::TempDir {
@@ -390,6 +368,7 @@ async fn it_is_installed_upgraded_and_uninstalled_by_helm() {
     for place in [namespace, elsewhere] {
         assert_may_act(&client, &account, place, true).await;
     }
+    assert!(may(&client, &account, "", "watch", "", "namespaces").await);
     assert_may_not_do_more(&client, &account, namespace).await;
 
     let only = "watchNamespaces={elsewhere},secrets.names={token}";
@@ -397,6 +376,7 @@ async fn it_is_installed_upgraded_and_uninstalled_by_helm() {
     assert_deployed(&client, namespace, name).await;
     assert_may_act(&client, &account, elsewhere, true).await;
     assert_may_act(&client, &account, namespace, false).await;
+    assert!(!may(&client, &account, "", "list", "", "namespaces").await);
     assert!(may(&client, &account, elsewhere, "watch", "", "secrets/token").await);
     assert!(!may(&client, &account, elsewhere, "watch", "", "secrets/other").await);
 
@@ -446,90 +426,4 @@ async fn assert_definition(client: &Client) {
     assert_eq!(description, "Not a template, {{ .Values.nothing }}.");
     let properties = schema.properties.as_ref().unwrap();
     assert_eq!(properties["size"].max_length, Some(1_048_577));
-}
-
-/// Whether the operator may do its work on the declarations of a namespace.
-async fn assert_may_act(client: &Client, account: &str, namespace: &str, expected: bool) {
-    for (verb, group, resource) in [
-        ("get", GROUP, "components"),
-        ("list", GROUP, "statuspages"),
-        ("watch", GROUP, "incidents"),
-        ("patch", GROUP, "componentgroups"),
-        ("update", GROUP, "metrics"),
-        ("update", GROUP, "components.status"),
-        ("patch", GROUP, "subscribers.status"),
-        ("update", GROUP, "metricsproviders.finalizers"),
-        ("delete", GROUP, "incidents"),
-        ("create", "events.k8s.io", "events"),
-        ("patch", "events.k8s.io", "events"),
-    ] {
-        // The authoriser learns of new roles by a watch.
-        let what = format!("{verb} {resource} in {namespace}: {expected}");
-        eventually(&what, SOON, async || {
-            let allowed = may(client, account, namespace, verb, group, resource).await;
-            if allowed == expected {
-                Ok(())
-            } else {
-                Err(allowed.to_string())
-            }
-        })
-        .await;
-    }
-    for verb in ["get", "list", "watch"] {
-        assert!(
-            may(client, account, "", verb, "", "namespaces").await,
-            "{verb} namespaces"
-        );
-    }
-}
-
-/// Whether the operator is kept from what is not its work.
-async fn assert_may_not_do_more(client: &Client, account: &str, namespace: &str) {
-    for verb in ["get", "create", "update"] {
-        assert!(may(client, account, namespace, verb, "coordination.k8s.io", "leases").await);
-        assert!(!may(client, account, "kube-system", verb, "coordination.k8s.io", "leases").await);
-    }
-    for (verb, group, resource) in [
-        ("create", GROUP, "components"),
-        ("delete", GROUP, "components"),
-        ("delete", GROUP, "statuspages"),
-        ("create", GROUP, "incidents"),
-        ("deletecollection", GROUP, "incidents"),
-        ("create", "", "secrets"),
-        ("update", "", "secrets"),
-        ("patch", "", "namespaces"),
-        ("get", "", "configmaps"),
-        ("get", "", "pods"),
-        ("delete", "coordination.k8s.io", "leases"),
-        ("bind", "rbac.authorization.k8s.io", "clusterroles"),
-    ] {
-        let allowed = may(client, account, namespace, verb, group, resource).await;
-        assert!(!allowed, "the operator may {verb} {resource}");
-    }
-}
-
-/// Asks the API server whether an account may do something. A resource may have
-/// a subresource after a dot, or the name of an object after a slash.
-async fn may(client: &Client, account: &str, namespace: &str, verb: &str, group: &str, resource: &str) -> bool {
-    let (resource, name) = resource.split_once('/').unwrap_or((resource, ""));
-    let (resource, subresource) = resource.split_once('.').unwrap_or((resource, ""));
-    let review = SubjectAccessReview {
-        spec: SubjectAccessReviewSpec {
-            user: Some(account.to_owned()),
-            resource_attributes: Some(ResourceAttributes {
-                namespace: Some(namespace.to_owned()),
-                verb: Some(verb.to_owned()),
-                group: Some(group.to_owned()),
-                resource: Some(resource.to_owned()),
-                subresource: Some(subresource.to_owned()),
-                name: Some(name.to_owned()),
-                ..ResourceAttributes::default()
-            }),
-            ..SubjectAccessReviewSpec::default()
-        },
-        ..SubjectAccessReview::default()
-    };
-    let reviews: Api<SubjectAccessReview> = Api::all(client.clone());
-    let review = reviews.create(&PostParams::default(), &review).await.unwrap();
-    review.status.expect("a review has a verdict").allowed
 }
