@@ -1,6 +1,7 @@
 //! The operator as a process, against a real control plane and the local Statuspage server.
 
 mod apply;
+mod argocd;
 mod chart;
 mod conditions;
 mod crashes;

@@ -109,6 +109,13 @@ pub(crate) fn promtool() -> Result<PathBuf, String> {
     build_once(&BUILT, &module).map(|directory| directory.join("promtool"))
 }
 
+/// The Lua interpreter that Argo CD runs its scripts with.
+pub(crate) fn glua() -> Result<PathBuf, String> {
+    static BUILT: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+    build_once(&BUILT, &Module::of("glua", "github.com/yuin/gopher-lua/cmd/glua"))
+        .map(|directory| directory.join("glua"))
+}
+
 /// The directory of a Go module that is not built: for the definitions of custom resources that it holds. The versions are
 /// those of `tests/kubernetes/definitions/go.mod`.
 pub(crate) fn definitions(module: &str) -> Result<PathBuf, String> {
