@@ -30,7 +30,7 @@ impl Recorder for AuditLog {
                 write.step.action.request().map_or("", |request| request.method()),
             )
             // Changes carry `(secret)` in the place of secrets; the request itself does not.
-            .raw(json!({"summary": write.step.summary, "changes": write.step.changes}));
+            .raw(json!({"summary": write.step.summary.to_string(), "changes": write.step.changes}));
         let mut event = match is_declared_anew(write.declaration, write.step) {
             true => by_owner(event, write.declaration),
             false => event,
@@ -167,13 +167,13 @@ fn by_owner(event: AuditEvent, declaration: &Declaration) -> AuditEvent {
 /// True when a step carries out what its owner declared anew, and does not undo what somebody did on the page.
 fn is_declared_anew(declaration: &Declaration, step: &Step) -> bool {
     let applied = &declaration.status.object().applied;
-    let mine = step.applied.iter().filter(|(key, ..)| *key == declaration.key);
+    let mine = step.applied.iter().filter(|applied| applied.key == declaration.key);
     match &step.action {
         Action::Publish { .. } => true,
         Action::Delete(_) => false,
         _ => mine
             .into_iter()
-            .any(|(_, field, hash)| applied.get(field) != Some(hash)),
+            .any(|one| applied.get(&*one.name.text()) != Some(&one.hash)),
     }
 }
 

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::claims::Claims;
 use super::declaration::{Declaration, ObjectKey, Policies, Spec, Status};
 use super::evidence::Census;
-use super::journal::PROVIDE;
+use super::journal::Operation;
 use super::kinds::{Rules, Unlisted, is_running};
 use super::lookup::Lookup;
 use super::plan::{ReadWhat, State};
@@ -108,8 +108,7 @@ impl<'a> Index<'a> {
         }
         for declaration in world.declarations {
             index.by_key.insert(&declaration.key, declaration);
-            let journal = declaration.status.object().journal.as_ref();
-            if journal.is_some_and(|journal| journal.operation == PROVIDE) {
+            if Operation::open(declaration.status.object()) == Some(Operation::Provide) {
                 index.providing.get_or_insert(declaration);
             }
             if let Spec::Incident(spec) = &*declaration.spec

@@ -2,19 +2,21 @@
 
 use std::collections::BTreeMap;
 
+use super::applied::{Applied, AppliedName};
 use super::context::{Blocked, Context};
-use super::declaration::{Declaration, Deletion, ObjectKey, Spec, Status};
+use super::declaration::{Declaration, Deletion, Spec, Status};
 use super::deletion;
 use super::evidence::{self, is_fresh, next_look_for, pursue, settled_at};
 use super::fields::{self, Comparisons};
 use super::identity::Identity;
-use super::journal::{CREATE, PROVIDE};
+use super::journal::Operation;
 use super::kinds::{self, Rules};
-use super::one_shot::{self, DATA};
+use super::one_shot;
 use super::plan::{Action, ReadWhat, State, Step};
-use super::planner::{Outcome, Planner, PointsToSend, step};
+use super::planner::{Outcome, Planner, PointsToSend};
 use super::replacement::{self, Replacement};
 use super::request::Request;
+use super::summary::{Summary, Verb};
 use crate::api::{Kind, ManagementPolicy, MetricSpec, Reason, with_spec};
 use crate::statuspage::{CollectionKind, MetricPoint, Priority};
 
@@ -144,7 +146,7 @@ impl<'a> Planner<'a> {
                     self.follow(declaration, pursuit, K::PRIORITY);
                     return self.record(declaration, outcome);
                 }
-                let summary = format!("create {} {:?}", declaration.key.kind.noun(), rules.title(context));
+                let summary = Verb::Create.of(named(context, rules));
                 let mut step = creation(declaration, request, found, K::PRIORITY, summary, beside);
                 replacement::carry_on(declaration, &mut step);
                 self.begin_creation(declaration, step);
@@ -155,8 +157,8 @@ impl<'a> Planner<'a> {
                     && !std::mem::replace(&mut self.provider_implied, true)
                     && self.provider_is_absent()
                 {
-                    let summary = "create metrics provider \"Self\"";
-                    let step = step(declaration, Action::Provide(request), K::PRIORITY, summary);
+                    let summary = Verb::Create.of("metrics provider \"Self\"");
+                    let step = Step::new(declaration, Action::Provide(request), K::PRIORITY, summary);
                     self.plan.steps.push(step);
                 }
                 self.record(declaration, Outcome::blocked(declaration, blocked));
@@ -272,7 +274,7 @@ impl<'a> Planner<'a> {
             policies.management,
             priority,
             |body| rules.update(context, remote, body),
-            || format!("{} {:?}", declaration.key.kind.noun(), rules.title(context)),
+            || named(context, rules),
         );
         if settled && policies.management == ManagementPolicy::Full {
             let asked = self.once(declaration, K::id(remote));
@@ -333,21 +335,16 @@ impl<'a> Planner<'a> {
                 };
             } else {
                 let names: Vec<String> = found.changes.iter().map(|change| change.field.clone()).collect();
-                let summary = format!("update {}: {}", noun(), names.join(", "));
+                let summary = Verb::Update.of(format!("{}: {}", noun(), names.join(", ")));
                 match request(found.body) {
                     Ok(request) => {
                         outcome.state = State::Progressing;
                         outcome.reason = Reason::Progressing;
                         outcome.message = format!("will {summary}");
                         self.plan.steps.push(Step {
-                            key: declaration.key.clone(),
-                            action: Action::Update(request),
-                            priority,
-                            summary,
                             changes: found.changes,
                             applied: applied(declaration, &found.applied),
-                            beside: Vec::new(),
-                            replaces: None,
+                            ..Step::new(declaration, Action::Update(request), priority, summary)
                         });
                     }
                     Err(blocked) => {
@@ -359,7 +356,7 @@ impl<'a> Planner<'a> {
             }
         } else {
             let applied = &mut outcome.status_mut().object_mut().applied;
-            applied.retain(|name, _| name == DATA || found.keeps(name));
+            applied.retain(|name, _| *name == AppliedName::Data.text() || found.keeps(name));
             applied.extend(found.applied);
         }
         let settled = outcome.state == State::InSync;
@@ -385,14 +382,14 @@ impl<'a> Planner<'a> {
         object.adopted |= adopted || by_hand;
         object.id = Some(id.to_owned());
         object.page_id = self.world.page_id.map(str::to_owned);
-        match object.journal.as_ref().map(|journal| journal.operation.as_str()) {
-            Some(CREATE) => {
+        match Operation::open(object) {
+            Some(Operation::Create) => {
                 object.journal = None;
                 // What was recorded is about the object before it, if there was one.
                 let done = one_shot::done_by_creation(declaration).into_iter();
-                object.applied = done.map(|(_, name, hash)| (name, hash)).collect();
+                object.applied = done.map(|done| (done.name.to_string(), done.hash)).collect();
             }
-            Some(PROVIDE) => object.journal = None,
+            Some(Operation::Provide) => object.journal = None,
             _ => {}
         }
         let policies = declaration.policies(self.world.page_spec());
@@ -401,23 +398,16 @@ impl<'a> Planner<'a> {
                 || declaration.is_to_take_over() && declaration.spec.own_deletion().is_none())
             && policies.management == ManagementPolicy::Full
         {
-            let hold = step(
-                declaration,
-                Action::AddFinalizer,
-                Priority::Incident,
-                "add the finalizer",
-            );
+            let summary = Verb::Add.of("the finalizer");
+            let hold = Step::new(declaration, Action::AddFinalizer, Priority::Incident, summary);
             self.plan.steps.push(hold);
         }
         let annotated = declaration.id_annotation.as_deref();
         let out_of_date = annotated.is_some() && annotated == declaration.status.object().former_id.as_deref();
         if annotated != Some(id) && !out_of_date {
-            self.plan.steps.push(step(
-                declaration,
-                Action::RecordId(id.to_owned()),
-                Priority::Incident,
-                "record the id",
-            ));
+            let record = Action::RecordId(id.to_owned());
+            let step = Step::new(declaration, record, Priority::Incident, Verb::Record.of("the id"));
+            self.plan.steps.push(step);
         }
     }
 
@@ -427,14 +417,16 @@ impl<'a> Planner<'a> {
         }
         let declared = serde_json::to_value(&spec.data).unwrap_or_default();
         let hash = fields::hash(&declared);
-        if declaration.status.object().applied.get(DATA) == Some(&hash) || self.failure(declaration).is_some() {
+        let applied = &declaration.status.object().applied;
+        if applied.get(&*AppliedName::Data.text()) == Some(&hash) || self.failure(declaration).is_some() {
             return;
         }
         let points = kinds::data_points(&spec.data, self.world.wall);
         if points.is_empty() {
             // All of them are older than what Statuspage keeps: there is nothing to send.
             if let Some(outcome) = self.outcomes.get_mut(&declaration.key) {
-                outcome.status_mut().object_mut().applied.insert(DATA.to_owned(), hash);
+                let applied = &mut outcome.status_mut().object_mut().applied;
+                applied.insert(AppliedName::Data.to_string(), hash);
             }
             return;
         }
@@ -443,7 +435,11 @@ impl<'a> Planner<'a> {
             outcome.reason = Reason::Progressing;
             outcome.message = format!("will send {} data points", points.len());
         }
-        let applied = (declaration.key.clone(), DATA.to_owned(), hash);
+        let applied = Applied {
+            key: declaration.key.clone(),
+            name: AppliedName::Data,
+            hash,
+        };
         self.points.push(PointsToSend {
             id: id.to_owned(),
             points,
@@ -467,14 +463,14 @@ impl<'a> Planner<'a> {
         }
     }
 
-    fn submit(&mut self, points: BTreeMap<String, Vec<MetricPoint>>, applied: Vec<(ObjectKey, String, String)>) {
+    fn submit(&mut self, points: BTreeMap<String, Vec<MetricPoint>>, applied: Vec<Applied>) {
         let count: usize = points.values().map(Vec::len).sum();
-        let Some((key, ..)) = applied.first() else { return };
+        let Some(first) = applied.first() else { return };
         self.plan.steps.push(Step {
-            key: key.clone(),
+            key: first.key.clone(),
             action: Action::Update(Request::SubmitMetricData(points)),
             priority: Priority::MetricData,
-            summary: format!("send {count} data points"),
+            summary: Verb::Send.of(format!("{count} data points")),
             changes: Vec::new(),
             applied,
             beside: Vec::new(),
@@ -489,26 +485,30 @@ pub(super) fn creation(
     request: Request,
     found: Comparisons,
     priority: Priority,
-    summary: String,
+    summary: Summary,
     beside: Vec<String>,
 ) -> Step {
     let mut applied = applied(declaration, &found.applied);
     applied.extend(one_shot::done_by_creation(declaration));
     Step {
-        key: declaration.key.clone(),
-        action: Action::Create(request),
-        priority,
-        summary,
         changes: found.changes,
         applied,
         beside,
-        replaces: None,
+        ..Step::new(declaration, Action::Create(request), priority, summary)
     }
 }
 
-fn applied(declaration: &Declaration, hashes: &BTreeMap<String, String>) -> Vec<(ObjectKey, String, String)> {
-    hashes
-        .iter()
-        .map(|(name, hash)| (declaration.key.clone(), name.clone(), hash.clone()))
-        .collect()
+/// What is applied once the declared fields are written.
+pub(super) fn applied(declaration: &Declaration, hashes: &BTreeMap<String, String>) -> Vec<Applied> {
+    let of = |(name, hash): (&String, &String)| Applied {
+        key: declaration.key.clone(),
+        name: AppliedName::Field(name.clone()),
+        hash: hash.clone(),
+    };
+    hashes.iter().map(of).collect()
+}
+
+/// An object with its kind, as people know it: `component "API"`.
+fn named<K: Rules>(context: &Context<'_>, rules: &K) -> String {
+    format!("{} {:?}", context.declaration.key.kind.noun(), rules.title(context))
 }

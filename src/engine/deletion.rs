@@ -15,8 +15,9 @@ use super::identity::{Identity, shown_time};
 use super::journal::{journalled_list, open_creation};
 use super::kinds;
 use super::plan::{Action, ReadWhat, State, Step};
-use super::planner::{Outcome, Planner, step};
+use super::planner::{Outcome, Planner};
 use super::request::Request;
+use super::summary::{Summary, Verb};
 use crate::api::{ComponentGroupSpec, IncidentSpec, Kind, Reason};
 use crate::statuspage::{
     CollectionKind, ComponentStatus, Incident, IncidentStatus, IncidentWrite, ObjectKind, Priority,
@@ -75,17 +76,19 @@ pub(super) fn plan<'a>(planner: &mut Planner<'a>, declaration: &'a Declaration) 
         return planner.record(declaration, outcome);
     }
     if let Some(request) = kinds::delete_request(declaration.key.kind, &id, &declaration.spec) {
-        let summary = format!("delete {} {id}", declaration.key.kind.noun());
+        let summary = Verb::Delete.of(format!("{} {id}", declaration.key.kind.noun()));
         let outcome = Outcome::new(
             declaration,
             State::Progressing,
             Reason::Deleting,
             format!("will {summary}"),
         );
-        planner
-            .plan
-            .steps
-            .push(step(declaration, Action::Delete(request), Priority::Delete, summary));
+        planner.plan.steps.push(Step::new(
+            declaration,
+            Action::Delete(request),
+            Priority::Delete,
+            summary,
+        ));
         planner.record(declaration, outcome);
     }
 }
@@ -173,10 +176,12 @@ fn wait_for_attempt(planner: &mut Planner<'_>, declaration: &Declaration, at: Ti
 
 fn release<'a>(planner: &mut Planner<'a>, declaration: &'a Declaration) {
     if declaration.finalizer {
-        planner
-            .plan
-            .steps
-            .push(step(declaration, Action::RemoveFinalizer, Priority::Write, "release"));
+        planner.plan.steps.push(Step::new(
+            declaration,
+            Action::RemoveFinalizer,
+            Priority::Write,
+            Verb::Release.of(""),
+        ));
     }
 }
 
@@ -213,6 +218,7 @@ fn resolve<'a>(planner: &mut Planner<'a>, declaration: &'a Declaration, id: &str
     if let Some(outcome) = planner.failure(declaration) {
         return planner.record(declaration, outcome);
     }
+    let summary = Verb::Resolve.of(format!("incident {id}"));
     if !is_fresh_object(world, declaration, ObjectKind::Incident, id) {
         // Somebody may have ended it meanwhile.
         let what = ReadWhat::Object(ObjectKind::Incident, id.to_owned());
@@ -220,7 +226,7 @@ fn resolve<'a>(planner: &mut Planner<'a>, declaration: &'a Declaration, id: &str
             declaration,
             State::Progressing,
             Reason::Deleting,
-            format!("will resolve incident {id}"),
+            format!("will {summary}"),
         );
         planner.pursue(declaration, what, Priority::Incident);
         return planner.record(declaration, outcome);
@@ -252,7 +258,6 @@ fn resolve<'a>(planner: &mut Planner<'a>, declaration: &'a Declaration, id: &str
         deliver_notifications: Some(false),
         ..Default::default()
     };
-    let summary = format!("resolve incident {id}");
     let outcome = Outcome::new(
         declaration,
         State::Progressing,
@@ -265,7 +270,7 @@ fn resolve<'a>(planner: &mut Planner<'a>, declaration: &'a Declaration, id: &str
         to: serde_json::json!(write.status),
     };
     let request = Request::UpdateIncident(id.to_owned(), Box::new(write));
-    let mut step = step(declaration, Action::Update(request), Priority::Incident, summary);
+    let mut step = Step::new(declaration, Action::Update(request), Priority::Incident, summary);
     step.changes.push(change);
     planner.plan.steps.push(step);
     planner.record(declaration, outcome);
@@ -415,12 +420,12 @@ pub(super) fn leave(planner: &mut Planner<'_>) {
         };
         let noun = key.kind.noun();
         let id = declaration.recorded_id().unwrap_or("(its creation was not confirmed)");
-        let summary = format!(
+        let summary = Summary::sentence(format!(
             "{noun} {id} stays on the page, because namespace {} is being deleted and this keeps it from being deleted too: {why}",
             key.namespace
-        );
+        ));
         planner.outcomes.remove(key);
-        let leave = step(declaration, Action::Leave, Priority::Write, summary);
+        let leave = Step::new(declaration, Action::Leave, Priority::Write, summary);
         planner.plan.steps.push(leave);
     }
 }

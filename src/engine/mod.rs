@@ -8,6 +8,7 @@
 //! [`Step`]s, `deletion` ends what was deleted, `backlog` puts first what incidents wait for, `conditions` tells the
 //! owner. The driver performs steps, folds what came back with [`record`] and plans again.
 
+mod applied;
 mod backlog;
 mod candidates;
 mod claims;
@@ -32,10 +33,12 @@ mod record;
 mod replacement;
 mod request;
 mod seal;
+mod summary;
 mod template;
 mod unsubscribed;
 mod world;
 
+pub use applied::{Applied, AppliedName, OneShot};
 pub use candidates::{Candidate, candidates, kind_of};
 pub use claims::{Claimant, Claims};
 pub use conditions::{READY, RECONCILING, STALLED, SYNCED, apply as apply_conditions, find as find_condition};
@@ -51,6 +54,7 @@ pub use planner::plan;
 pub use record::{Reply, record, undone};
 pub use request::{Publication, Request};
 pub use seal::{Seal, SealKey};
+pub use summary::{Summary, Verb};
 pub use template::fill_templates;
 pub use world::{CircuitBreaker, DELETION_WINDOW, Surroundings, World, resync_interval};
 

@@ -2,41 +2,42 @@
 //!
 //! The value that was acted on is recorded as a hash, so that the same value never acts twice.
 
-use super::declaration::{Declaration, ObjectKey};
+use super::applied::{Applied, AppliedName, OneShot};
+use super::declaration::Declaration;
 use super::fields::hash;
-use super::journal::told_name;
+use super::journal::Operation as Attempt;
 use super::plan::{Action, State, Step};
 use super::planner::Planner;
 use super::request::Request;
+use super::summary::{Summary, Verb};
 use crate::api::{Kind, REACTIVATE, RESEND_CONFIRMATION, RESET_DATA, Reason};
 use crate::statuspage::Priority;
-
-/// The name under which the data points of a metric are recorded as applied.
-pub(super) const DATA: &str = "data";
 
 struct Operation {
     kind: Kind,
     annotation: &'static str,
     /// The name under which the value that was acted on is recorded.
-    name: &'static str,
-    summary: &'static str,
+    name: OneShot,
+    verb: Verb,
+    object: &'static str,
     request: fn(String) -> Request,
     priority: Priority,
     /// True when somebody is told something: never sent twice for one value.
     tells: bool,
     /// What no longer is on the page afterwards, though it was applied.
-    undoes: Option<&'static str>,
+    undoes: Option<AppliedName>,
 }
 
 /// Before the hash of a value that may have been acted on.
 const UNCLEAR: char = '?';
 
-const OPERATIONS: [Operation; 3] = [
+static OPERATIONS: [Operation; 3] = [
     Operation {
         kind: Kind::Subscriber,
         annotation: RESEND_CONFIRMATION,
-        name: "once/resend-confirmation",
-        summary: "ask the subscriber to confirm once more",
+        name: OneShot::ResendConfirmation,
+        verb: Verb::Ask,
+        object: "the subscriber to confirm once more",
         request: Request::ResendConfirmation,
         priority: Priority::Subscriber,
         tells: true,
@@ -45,8 +46,9 @@ const OPERATIONS: [Operation; 3] = [
     Operation {
         kind: Kind::Subscriber,
         annotation: REACTIVATE,
-        name: "once/reactivate",
-        summary: "take the subscriber out of quarantine",
+        name: OneShot::Reactivate,
+        verb: Verb::Take,
+        object: "the subscriber out of quarantine",
         request: Request::ReactivateSubscriber,
         priority: Priority::Subscriber,
         tells: false,
@@ -55,14 +57,25 @@ const OPERATIONS: [Operation; 3] = [
     Operation {
         kind: Kind::Metric,
         annotation: RESET_DATA,
-        name: "once/reset-data",
-        summary: "remove all data points of the metric",
+        name: OneShot::ResetData,
+        verb: Verb::Remove,
+        object: "all data points of the metric",
         request: Request::ResetMetricData,
         priority: Priority::MetricData,
         tells: false,
-        undoes: Some(DATA),
+        undoes: Some(AppliedName::Data),
     },
 ];
+
+impl Operation {
+    fn applied(&self) -> AppliedName {
+        AppliedName::OneShot(self.name)
+    }
+
+    fn summary(&self) -> Summary {
+        self.verb.of(self.object)
+    }
+}
 
 /// What the annotations of a declaration ask for, each with the hash of its value.
 fn asked(declaration: &Declaration) -> impl Iterator<Item = (&'static Operation, String)> {
@@ -74,10 +87,13 @@ fn asked(declaration: &Declaration) -> impl Iterator<Item = (&'static Operation,
 
 /// What counts as done when the object is created: a subscriber is asked to confirm anyway and is in no quarantine, a
 /// metric has no data.
-pub(super) fn done_by_creation(declaration: &Declaration) -> Vec<(ObjectKey, String, String)> {
-    asked(declaration)
-        .map(|(operation, hash)| (declaration.key.clone(), operation.name.to_owned(), hash))
-        .collect()
+pub(super) fn done_by_creation(declaration: &Declaration) -> Vec<Applied> {
+    let done = |(operation, hash): (&Operation, String)| Applied {
+        key: declaration.key.clone(),
+        name: operation.applied(),
+        hash,
+    };
+    asked(declaration).map(done).collect()
 }
 
 /// True when an annotation has a value that was not acted on yet.
@@ -85,7 +101,7 @@ pub(super) fn is_asked(declaration: &Declaration, annotation: &str) -> bool {
     let applied = &declaration.status.object().applied;
     asked(declaration)
         .filter(|(operation, _)| operation.annotation == annotation)
-        .any(|(operation, hash)| !is_done(applied.get(operation.name), &hash))
+        .any(|(operation, hash)| !is_done(applied.get(&*operation.applied().text()), &hash))
 }
 
 /// True when a value was acted on, or may have been where that must not happen twice.
@@ -100,7 +116,8 @@ impl Planner<'_> {
         let mut planned = false;
         for (operation, hash) in asked(declaration) {
             let outcome = self.outcomes.get_mut(&declaration.key);
-            let recorded = outcome.and_then(|outcome| outcome.status.object().applied.get(operation.name).cloned());
+            let name = operation.applied();
+            let recorded = outcome.and_then(|outcome| outcome.status.object().applied.get(&*name.text()).cloned());
             if is_done(recorded.as_ref(), &hash) {
                 if recorded.is_some_and(|recorded| recorded.starts_with(UNCLEAR)) {
                     self.say_unclear(declaration, operation);
@@ -115,37 +132,34 @@ impl Planner<'_> {
             if let Some(outcome) = self.outcomes.get_mut(&declaration.key) {
                 outcome.state = State::Progressing;
                 outcome.reason = Reason::Progressing;
-                outcome.message = format!("will {}", operation.summary);
+                outcome.message = format!("will {}", operation.summary());
             }
-            let done = |name: &str, hash| (declaration.key.clone(), name.to_owned(), hash);
-            let mut applied = vec![done(operation.name, hash)];
-            applied.extend(operation.undoes.map(|name| done(name, String::new())));
-            self.plan.steps.push(Step {
+            let done = |name, hash| Applied {
                 key: declaration.key.clone(),
-                action: match operation.tells {
-                    true => Action::Tell {
-                        request: (operation.request)(id.to_owned()),
-                        name: operation.name.to_owned(),
-                    },
-                    false => Action::Update((operation.request)(id.to_owned())),
-                },
-                priority: operation.priority,
-                summary: operation.summary.to_owned(),
-                changes: Vec::new(),
+                name,
+                hash,
+            };
+            let mut applied = vec![done(name.clone(), hash)];
+            applied.extend(operation.undoes.clone().map(|name| done(name, String::new())));
+            let request = (operation.request)(id.to_owned());
+            let action = match operation.tells {
+                true => Action::Tell { request, name },
+                false => Action::Update(request),
+            };
+            self.plan.steps.push(Step {
                 applied,
-                beside: Vec::new(),
-                replaces: None,
+                ..Step::new(declaration, action, operation.priority, operation.summary())
             });
         }
         planned
     }
+
     /// Takes what was sent without a clear answer as done: nobody is told twice.
     fn close_telling(&mut self, declaration: &Declaration) {
         let Some(journal) = &declaration.status.object().journal else {
             return;
         };
-        let Some(name) = told_name(journal).filter(|name| OPERATIONS.iter().any(|operation| operation.name == *name))
-        else {
+        let Some(Attempt::Tell(name @ AppliedName::OneShot(_))) = Attempt::of(journal) else {
             return;
         };
         let Some(outcome) = self.outcomes.get_mut(&declaration.key) else {
@@ -153,7 +167,7 @@ impl Planner<'_> {
         };
         let object = outcome.status_mut().object_mut();
         let hash = journal.title.as_deref().unwrap_or_default();
-        object.applied.insert(name.to_owned(), format!("{UNCLEAR}{hash}"));
+        object.applied.insert(name.to_string(), format!("{UNCLEAR}{hash}"));
         object.journal = None;
     }
 
@@ -164,7 +178,8 @@ impl Planner<'_> {
         if outcome.state == State::InSync {
             outcome.message = format!(
                 "the request to {} got no clear answer and may have been carried out; it is not sent again: give the annotation {} another value to ask once more",
-                operation.summary, operation.annotation
+                operation.summary(),
+                operation.annotation
             );
         }
     }

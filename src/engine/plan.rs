@@ -5,10 +5,12 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
-use super::declaration::{ObjectKey, Status};
+use super::applied::{Applied, AppliedName};
+use super::declaration::{Declaration, ObjectKey, Status};
 use super::fields::Change;
-use super::journal::{CREATE, PROVIDE, REPLACE, publication, telling};
+use super::journal::Operation;
 use super::request::Request;
+use super::summary::Summary;
 use crate::api::{Journal, Reason};
 use crate::statuspage::{BudgetStats, CollectionKind, ObjectKind, Priority, Search};
 
@@ -131,11 +133,11 @@ pub struct Step {
     /// How urgent it is.
     pub priority: Priority,
     /// What it does, in a sentence for Events and logs, such as `create component "API"`.
-    pub summary: String,
+    pub summary: Summary,
     /// Declared fields that it writes.
     pub changes: Vec<Change>,
-    /// What is applied once it succeeded: declaration, field, hash.
-    pub applied: Vec<(ObjectKey, String, String)>,
+    /// What is applied once it succeeded.
+    pub applied: Vec<Applied>,
     /// For a creation: ids of the objects of the same identity that are there already.
     pub beside: Vec<String>,
     /// The id of the object that is deleted by this step, or was before it, to be created again.
@@ -143,14 +145,28 @@ pub struct Step {
 }
 
 impl Step {
+    /// A step that declares no field.
+    pub(super) fn new(declaration: &Declaration, action: Action, priority: Priority, summary: Summary) -> Self {
+        Step {
+            key: declaration.key.clone(),
+            action,
+            priority,
+            summary,
+            changes: Vec::new(),
+            applied: Vec::new(),
+            beside: Vec::new(),
+            replaces: None,
+        }
+    }
+
     /// The write-ahead note to store before the request; none when it may be sent twice.
     pub fn journal(&self, attempt: String, at: Timestamp) -> Option<Journal> {
         let (operation, after) = match &self.action {
-            Action::Create(_) => (CREATE.to_owned(), None),
-            Action::Provide(_) => (PROVIDE.to_owned(), None),
-            Action::Replace(_) => (REPLACE.to_owned(), None),
-            Action::Publish { index, after, .. } => (publication(*index), after.clone()),
-            Action::Tell { name, .. } => (telling(name), None),
+            Action::Create(_) => (Operation::Create, None),
+            Action::Provide(_) => (Operation::Provide, None),
+            Action::Replace(_) => (Operation::Replace, None),
+            Action::Publish { index, after, .. } => (Operation::Publish(*index), after.clone()),
+            Action::Tell { name, .. } => (Operation::Tell(name.clone()), None),
             _ => return None,
         };
         let told = || {
@@ -159,11 +175,11 @@ impl Step {
             };
             let mut applied = self.applied.iter();
             applied
-                .find(|(_, applied, _)| applied == name)
-                .map(|(.., hash)| hash.as_str())
+                .find(|applied| applied.name == *name)
+                .map(|applied| applied.hash.as_str())
         };
         Some(Journal {
-            operation,
+            operation: operation.to_string(),
             attempt,
             at: Time(at),
             after,
@@ -176,20 +192,6 @@ impl Step {
             beside: self.beside.clone(),
             replaces: self.replaces.clone(),
         })
-    }
-
-    /// The summary once it was done: `created component "API"`.
-    pub fn done(&self) -> String {
-        let (verb, rest) = self.summary.split_once(' ').unwrap_or((&self.summary, ""));
-        let past = match verb {
-            "send" => "sent",
-            "set" => "set",
-            "take" => "took",
-            "write" => "wrote",
-            regular if regular.ends_with('e') => return format!("{regular}d {rest}"),
-            regular => return format!("{regular}ed {rest}"),
-        };
-        format!("{past} {rest}")
     }
 
     /// The fields that this step would write again with the same values as `previous`, which has just succeeded: the
@@ -233,7 +235,7 @@ pub enum Action {
         /// The request.
         request: Request,
         /// The name.
-        name: String,
+        name: AppliedName,
     },
     /// Changes the remote object.
     Update(Request),
@@ -315,49 +317,4 @@ pub enum State {
     Suspended,
     /// Not enough was read to tell; the status stays as it is.
     Unknown,
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::api::Kind;
-
-    #[test]
-    fn what_was_done_is_told_in_the_past() {
-        let done = |summary: &str| {
-            Step {
-                key: ObjectKey::new(Kind::Component, "default", "api"),
-                action: Action::RemoveFinalizer,
-                priority: Priority::Write,
-                summary: summary.to_owned(),
-                changes: Vec::new(),
-                applied: Vec::new(),
-                beside: Vec::new(),
-                replaces: None,
-            }
-            .done()
-        };
-        assert_eq!(done("create component \"API\""), "created component \"API\"");
-        assert_eq!(
-            done("update component \"API\": name"),
-            "updated component \"API\": name"
-        );
-        assert_eq!(
-            done("publish update 2 of incident \"A\""),
-            "published update 2 of incident \"A\""
-        );
-        assert_eq!(
-            done("correct update 1 of incident x"),
-            "corrected update 1 of incident x"
-        );
-        assert_eq!(done("send 12 data points"), "sent 12 data points");
-        assert_eq!(done("write the postmortem"), "wrote the postmortem");
-        assert_eq!(done("take back the postmortem"), "took back the postmortem");
-        assert_eq!(
-            done("set incident x back to identified"),
-            "set incident x back to identified"
-        );
-        assert_eq!(done("resolve incident x"), "resolved incident x");
-        assert_eq!(done("delete component x"), "deleted component x");
-    }
 }

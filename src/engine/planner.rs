@@ -5,6 +5,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::applied::Applied;
 use super::claims::Claims;
 use super::conditions;
 use super::context::{Blocked, Context, Index};
@@ -14,10 +15,11 @@ use super::evidence::{Pursuit, pursue, settled_at};
 use super::failure::Failure;
 use super::fields;
 use super::identity::{Identity, elapsed, identify_all};
-use super::journal::{CREATE, PROVIDE};
+use super::journal::Operation;
 use super::kinds;
 use super::plan::{Action, Finding, Plan, Read, ReadWhat, State, Step};
 use super::record::undone;
+use super::summary::Verb;
 use super::world::World;
 use crate::api::{Drift, Kind, ManagementPolicy, Reason};
 use crate::statuspage::{CollectionKind, MetricPoint, ObjectKind, Priority};
@@ -122,7 +124,7 @@ pub(super) struct PointsToSend {
     pub(super) id: String,
     pub(super) points: Vec<MetricPoint>,
     /// What is recorded once they are sent.
-    pub(super) applied: (ObjectKey, String, String),
+    pub(super) applied: Applied,
 }
 
 pub(super) struct Planner<'a> {
@@ -169,7 +171,7 @@ impl<'a> Planner<'a> {
         let Spec::StatusPage(spec) = &*page.spec else {
             self.plan.steps.extend(
                 page.finalizer
-                    .then(|| step(page, Action::RemoveFinalizer, Priority::Write, "release")),
+                    .then(|| Step::new(page, Action::RemoveFinalizer, Priority::Write, Verb::Release.of(""))),
             );
             return Open::Nothing;
         };
@@ -207,7 +209,12 @@ impl<'a> Planner<'a> {
         };
         if !page.deleting && !page.finalizer && self.held_declarations() > 0 {
             // Its declarations need it to the end: they cannot be deleted on a page whose token nobody knows.
-            let hold = step(page, Action::AddFinalizer, Priority::Incident, "add the finalizer");
+            let hold = Step::new(
+                page,
+                Action::AddFinalizer,
+                Priority::Incident,
+                Verb::Add.of("the finalizer"),
+            );
             self.plan.steps.push(hold);
         }
         let read_at = world.page_read_at.unwrap_or(world.now);
@@ -322,8 +329,8 @@ impl<'a> Planner<'a> {
             return false;
         }
         if self.world.page.finalizer {
-            let summary = "release the page; it is never deleted on Statuspage";
-            let release = step(self.world.page, Action::RemoveFinalizer, Priority::Write, summary);
+            let summary = Verb::Release.of("the page; it is never deleted on Statuspage");
+            let release = Step::new(self.world.page, Action::RemoveFinalizer, Priority::Write, summary);
             self.plan.steps.push(release);
         }
         true
@@ -456,9 +463,9 @@ impl<'a> Planner<'a> {
         if self.identities.get(&declaration.key).is_some_and(Identity::is_gone) {
             return true;
         }
-        match journal.operation.as_str() {
-            CREATE => matches!(self.identities.get(&declaration.key), Some(Identity::Absent { .. })),
-            PROVIDE => {
+        match Operation::of(journal) {
+            Some(Operation::Create) => matches!(self.identities.get(&declaration.key), Some(Identity::Absent { .. })),
+            Some(Operation::Provide) => {
                 let settled = settled_at(self.world, declaration, journal, CollectionKind::MetricsProviders);
                 let providers = self.world.snapshot.metrics_providers.as_ref();
                 providers.is_some_and(|providers| providers.looks_since(settled) >= 2)
@@ -554,20 +561,6 @@ fn kind_rank(step: &Step) -> i8 {
         Kind::Subscriber => 10,
     };
     if step.action.is_deletion() { -rank } else { rank }
-}
-
-/// A step that declares no field.
-pub(super) fn step(declaration: &Declaration, action: Action, priority: Priority, summary: impl Into<String>) -> Step {
-    Step {
-        key: declaration.key.clone(),
-        action,
-        priority,
-        summary: summary.into(),
-        changes: Vec::new(),
-        applied: Vec::new(),
-        beside: Vec::new(),
-        replaces: None,
-    }
 }
 
 /// The word for a list.

@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use super::applied::Applied;
 use super::declaration::{Declaration, Spec, Status};
 use super::fields::hash;
-use super::journal::{CREATE, REPLACE};
+use super::journal::Operation;
 use super::plan::{Action, Step};
 use super::request::Request;
 use crate::api::{IncidentUpdate, Journal, PublishedUpdate};
@@ -26,9 +27,9 @@ pub enum Reply {
 /// What is left of the note of an attempt that is known to have had no effect: a deleted object that is still to be
 /// created again.
 pub fn undone(journal: Journal) -> Option<Journal> {
-    let created = journal.operation == CREATE && journal.replaces.is_some();
+    let created = Operation::of(&journal) == Some(Operation::Create) && journal.replaces.is_some();
     created.then(|| Journal {
-        operation: REPLACE.to_owned(),
+        operation: Operation::Replace.to_string(),
         title: None,
         beside: Vec::new(),
         ..journal
@@ -40,10 +41,10 @@ pub fn record(declaration: &mut Declaration, step: &Step, reply: &Reply) {
     if matches!(step.action, Action::Create(_)) && step.key == declaration.key {
         declaration.status_mut().object_mut().applied.clear();
     }
-    for (key, name, hash) in &step.applied {
+    for Applied { key, name, hash } in &step.applied {
         if *key == declaration.key {
             let applied = &mut declaration.status_mut().object_mut().applied;
-            applied.insert(name.clone(), hash.clone());
+            applied.insert(name.to_string(), hash.clone());
         }
     }
     if step.key != declaration.key {

@@ -6,19 +6,21 @@
 //! Invariant: only what the declaration may delete is replaced. Invariant: the same declared values are given to one
 //! new object only; what that one does not take either is reported.
 
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use super::applied::{Applied, AppliedName};
 use super::context::{Blocked, Context};
 use super::declaration::{Declaration, Deletion, Status};
 use super::evidence::{next_look_for, settled_at};
 use super::fields::{self, Comparisons};
-use super::journal::{CREATE, REPLACE};
+use super::journal::Operation;
 use super::kinds::{self, Rules};
 use super::plan::{Action, ReadWhat, Step};
-use super::planner::{Planner, step};
+use super::planner::Planner;
+use super::summary::Verb;
 use crate::api::{ManagementPolicy, Reason, ReplacePolicy};
 use crate::statuspage::Priority;
-
-/// Under this name the values are recorded for which an object was created in the place of another one.
-const REPLACED: &str = "replaced/for";
 
 /// Whether an object is replaced.
 pub(super) enum Replacement {
@@ -78,7 +80,7 @@ impl<'a> Planner<'a> {
             Ok(values) => values,
             Err(blocked) => return Replacement::Blocked(blocked),
         };
-        if status.object().applied.get(REPLACED) == Some(&values) {
+        if status.object().applied.get(&*AppliedName::Replacement.text()) == Some(&values) {
             let way_out = "remove it: the page did not keep it in an object that was created with it either";
             return Replacement::Not(Some(way_out.to_owned()));
         }
@@ -88,10 +90,11 @@ impl<'a> Planner<'a> {
         };
         let noun = declaration.key.kind.noun();
         let title = rules.title(context);
-        let summary = format!("delete {noun} {title:?} to create it again: {}", names.join(", "));
+        let names = names.join(", ");
+        let summary = Verb::Delete.of(format!("{noun} {title:?} to create it again: {names}"));
         Replacement::Due(Box::new(Step {
             replaces: Some(id),
-            ..step(declaration, Action::Replace(request), Priority::Delete, summary)
+            ..Step::new(declaration, Action::Replace(request), Priority::Delete, summary)
         }))
     }
 
@@ -113,9 +116,11 @@ impl<'a> Planner<'a> {
     /// of another.
     pub(super) fn note_replacement<K: Rules>(&self, context: &Context<'a>, rules: &K, status: &mut Status) {
         let journal = context.declaration.status.object().journal.as_ref();
-        let recovered = journal.is_some_and(|journal| journal.operation == CREATE && journal.replaces.is_some());
+        let recovered = journal
+            .is_some_and(|journal| Operation::of(journal) == Some(Operation::Create) && journal.replaces.is_some());
         if recovered && let Ok((_, values)) = values(context, rules) {
-            status.object_mut().applied.insert(REPLACED.to_owned(), values);
+            let applied = &mut status.object_mut().applied;
+            applied.insert(AppliedName::Replacement.to_string(), values);
         }
     }
 
@@ -124,7 +129,7 @@ impl<'a> Planner<'a> {
         let Some(journal) = &declaration.status.object().journal else {
             return;
         };
-        if journal.operation != REPLACE {
+        if Operation::of(journal) != Some(Operation::Replace) {
             return;
         }
         let settled = settled_at(self.world, declaration, journal, K::COLLECTION);
@@ -150,24 +155,28 @@ pub(super) fn carry_on(declaration: &Declaration, step: &mut Step) {
     let Some(replaced) = journal.and_then(|journal| journal.replaces.clone()) else {
         return;
     };
-    let values = values_of(
-        step.applied
-            .iter()
-            .map(|(_, name, hash)| (name.as_str(), hash.as_str())),
-    );
-    step.applied
-        .push((declaration.key.clone(), REPLACED.to_owned(), values));
+    let values = values_of(step.applied.iter().map(|one| (one.name.text(), one.hash.as_str())));
+    step.applied.push(Applied {
+        key: declaration.key.clone(),
+        name: AppliedName::Replacement,
+        hash: values,
+    });
     step.replaces = Some(replaced);
 }
 
 /// What a creation would send, and the hash of all declared values.
 fn values<K: Rules>(context: &Context<'_>, rules: &K) -> Result<(Comparisons, String), Blocked> {
     let found = fields::creation(&rules.fields(context, None)?, context.seal());
-    let values = values_of(found.applied.iter().map(|(name, hash)| (name.as_str(), hash.as_str())));
+    let values = values_of(
+        found
+            .applied
+            .iter()
+            .map(|(name, hash)| (name.as_str().into(), hash.as_str())),
+    );
     Ok((found, values))
 }
 
-fn values_of<'v>(applied: impl Iterator<Item = (&'v str, &'v str)>) -> String {
-    let applied: std::collections::BTreeMap<&str, &str> = applied.collect();
+fn values_of<'v>(applied: impl Iterator<Item = (Cow<'v, str>, &'v str)>) -> String {
+    let applied: BTreeMap<Cow<'_, str>, &str> = applied.collect();
     fields::hash(&serde_json::json!(applied))
 }

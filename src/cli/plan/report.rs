@@ -346,7 +346,7 @@ fn step_report(step: &Step, id: Option<&str>, snapshot: &Snapshot) -> StepReport
         remark: None,
         namespace: step.key.namespace.clone(),
         name: step.key.name.clone(),
-        summary: step.summary.clone(),
+        summary: step.summary.to_string(),
         changes: step.changes.clone(),
     }
 }

@@ -86,7 +86,9 @@ impl<S: Store> PageDriver<S> {
                             written = Written::Some;
                             match &step.action {
                                 Action::RecordId(_) => self.fold(declaration, step, &Reply::Done),
-                                Action::Leave => self.store.emit_event(declaration, Event::left_on_page(&step.summary)),
+                                Action::Leave => self
+                                    .store
+                                    .emit_event(declaration, Event::left_on_page(&step.summary.to_string())),
                                 _ => {}
                             }
                         }

@@ -82,7 +82,7 @@ impl<S: Store> PageDriver<S> {
         let sending = perform(&page, &mut self.snapshot, request);
         let Some(result) = giving_way(&*store, view, interrupt, way, sending).await else {
             // The record shows that its outcome is not known, as the journal does.
-            tracing::info!(object = %step.key, step = step.summary, "no reply yet: put aside for an incident");
+            tracing::info!(object = %step.key, step = %step.summary, "no reply yet: put aside for an incident");
             self.doubt_outcome(view, step, request);
             return false;
         };
@@ -130,7 +130,7 @@ impl<S: Store> PageDriver<S> {
 
     /// Takes back what was put on record for a request that was not sent.
     fn not_sent(&mut self, step: &Step, why: &str, pending: Option<Box<dyn PendingRecord>>) {
-        tracing::info!(object = %step.key, step = step.summary, "not sent: {why}");
+        tracing::info!(object = %step.key, step = %step.summary, "not sent: {why}");
         if step.action.is_journalled() {
             self.undo_journal(&step.key);
         }
@@ -219,7 +219,7 @@ impl<S: Store> PageDriver<S> {
         if matches!(step.action, Action::Update(_)) {
             self.last_updates.insert(step.key.clone(), step.clone());
         }
-        let mut keys: BTreeSet<&ObjectKey> = step.applied.iter().map(|(key, ..)| key).collect();
+        let mut keys: BTreeSet<&ObjectKey> = step.applied.iter().map(|applied| &applied.key).collect();
         keys.insert(&step.key);
         for key in keys {
             if let Some(declaration) = view.get(key) {
@@ -245,7 +245,7 @@ impl<S: Store> PageDriver<S> {
             Reply::Created(id, _) => format!(" ({id})"),
             _ => String::new(),
         };
-        let note = format!("{}{id}", step.done());
+        let note = format!("{}{id}", step.summary.done());
         self.store.emit_event(
             declaration,
             Event {
@@ -259,7 +259,7 @@ impl<S: Store> PageDriver<S> {
     fn failed(&mut self, view: &View, step: &Step, error: &Error) {
         self.count(|totals| totals.failures += 1);
         let text = described(error);
-        tracing::info!(object = %step.key, step = step.summary, error = text, "a request failed");
+        tracing::info!(object = %step.key, step = %step.summary, error = text, "a request failed");
         let class = error.class();
         let Some(request) = step.action.request() else { return };
         // A repeatable request that got no proper answer may have been carried out all the same.

@@ -61,7 +61,7 @@ impl Preview {
                     .chain([&mut change.to])
                     .for_each(|value| name_ids(value, &names));
             }
-            step.summary = name_new_ids(&step.summary, &names);
+            step.summary = step.summary.renamed(|what| name_new_ids(what, &names));
         }
         for finding in &mut findings {
             finding.message = name_new_ids(&finding.message, &names);

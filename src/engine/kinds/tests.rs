@@ -379,7 +379,7 @@ fn an_annotation_of_a_subscriber_acts_once() {
         panic!("{creating:#?}")
     };
     assert!(
-        step.applied.iter().any(|(_, name, _)| name == "once/reactivate"),
+        step.applied.iter().any(|one| one.name.text() == "once/reactivate"),
         "nothing to reactivate in a new one"
     );
     subscriber.id_annotation = Some("s".to_owned());

@@ -248,7 +248,7 @@ fn a_namespace_ends_without_its_token_and_leaves_what_is_on_the_page() {
     closed(&mut simulation);
     let plan = simulation.plan();
     let leaves = plan.steps.iter().filter(|step| step.action == Action::Leave);
-    let said: Vec<&str> = leaves.map(|step| step.summary.as_str()).collect();
+    let said: Vec<String> = leaves.map(|step| step.summary.to_string()).collect();
     assert_eq!(said.len(), 3);
     assert!(
         said[0].contains("stays on the page") && said[0].ends_with(": no"),

@@ -22,7 +22,7 @@ fn settled(declarations: Vec<crate::engine::Declaration>) -> Simulation {
 }
 
 fn steps(plan: &Plan) -> Vec<String> {
-    plan.steps.iter().map(|step| step.summary.clone()).collect()
+    plan.steps.iter().map(|step| step.summary.to_string()).collect()
 }
 
 #[test]

@@ -4,6 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::super::{IN_SYNC, Rules};
 use crate::api::{Drift, IncidentSpec, Kind, ManagementPolicy, Reason, parse_duration};
+use crate::engine::applied::{Applied, AppliedName};
 use crate::engine::conditions;
 use crate::engine::context::Context;
 use crate::engine::converge::{Start, creation};
@@ -11,14 +12,15 @@ use crate::engine::declaration::{Declaration, Status};
 use crate::engine::evidence::{self, after, is_fresh_object, next_look_for, settled_at};
 use crate::engine::fields::{self, Comparisons};
 use crate::engine::identity::{Identity, shown_time};
-use crate::engine::journal::told_name;
-use crate::engine::plan::{Action, ReadWhat, State};
-use crate::engine::planner::{Outcome, Planner, step};
+use crate::engine::journal::Operation;
+use crate::engine::plan::{Action, ReadWhat, State, Step};
+use crate::engine::planner::{Outcome, Planner};
+use crate::engine::summary::Verb;
 use crate::engine::template;
 use crate::statuspage::{CollectionKind, Incident, IncidentStatus, ObjectKind, Priority, SPACING};
 
 use super::corrections::{corrections, is_shown, postmortem};
-use super::subscribers::{is_subscription, subscribes, subscription};
+use super::subscribers::{subscribes, subscription};
 use super::updates::{bind_updates, misplaced, publish};
 
 /// Plans what an incident calls for: creation, the next update, corrections, fields, postmortem, pruning.
@@ -39,7 +41,7 @@ pub(in crate::engine) fn converge<'a>(planner: &mut Planner<'a>, declaration: &'
             });
             match planned {
                 Ok((request, found)) => {
-                    let summary = format!("create incident {:?}", spec.title(&context));
+                    let summary = Verb::Create.of(format!("incident {:?}", spec.title(&context)));
                     let step = creation(declaration, request, found, Priority::Incident, summary, beside);
                     planner.begin_creation(declaration, step);
                 }
@@ -213,13 +215,13 @@ fn here<'a>(planner: &mut Planner<'a>, context: &Context<'a>, spec: &IncidentSpe
                 },
                 None => Action::Update(follow_up.request),
             };
-            let mut follow = step(declaration, action, Priority::Incident, follow_up.summary);
+            let mut follow = Step::new(declaration, action, Priority::Incident, follow_up.summary);
             follow.changes.extend(follow_up.change);
-            follow.applied = follow_up
-                .applied
-                .map(|(name, hash)| (declaration.key.clone(), name, hash))
-                .into_iter()
-                .collect();
+            follow.applied.extend(follow_up.applied.map(|(name, hash)| Applied {
+                key: declaration.key.clone(),
+                name,
+                hash,
+            }));
             planner.plan.steps.push(follow);
             planner.record(declaration, outcome);
         }
@@ -256,12 +258,12 @@ fn settle_announcement(
     let Some(journal) = outcome.status.object().journal.clone() else {
         return true;
     };
-    let Some(name) = told_name(&journal).map(str::to_owned) else {
+    let Some(Operation::Tell(name)) = Operation::of(&journal) else {
         return true;
     };
     let world = planner.world;
     let settled = settled_at(world, declaration, &journal, CollectionKind::Incidents);
-    let (done, last_look, what) = if is_subscription(&name) {
+    let (done, last_look, what) = if let AppliedName::IncidentSubscriber(_) = &name {
         let known = world.snapshot.incident_subscribers.get(&remote.id);
         let here = known.is_some_and(|known| subscribes(&known.value, &name, planner.context(declaration).seal()));
         (
@@ -286,7 +288,9 @@ fn settle_announcement(
     let looked = last_look.filter(|look| *look >= seen);
     let object = outcome.status_mut().object_mut();
     if done && looked.is_some() {
-        object.applied.insert(name, journal.title.unwrap_or_default());
+        object
+            .applied
+            .insert(name.to_string(), journal.title.unwrap_or_default());
         object.journal = None;
         return true;
     }
@@ -308,10 +312,10 @@ fn settle_announcement(
     false
 }
 
-fn describe_telling(name: &str) -> &'static str {
-    match is_subscription(name) {
-        true => "subscribe somebody to the incident",
-        false => "publish the postmortem",
+fn describe_telling(name: &AppliedName) -> &'static str {
+    match name {
+        AppliedName::IncidentSubscriber(_) => "subscribe somebody to the incident",
+        _ => "publish the postmortem",
     }
 }
 
@@ -329,12 +333,9 @@ fn prune_in_time<'a>(
     let ttl = SignedDuration::try_from(ttl).unwrap_or(SignedDuration::MAX);
     let due = resolved_at.saturating_add(ttl).unwrap_or(Timestamp::MAX);
     if planner.world.wall >= due {
-        planner.plan.steps.push(step(
-            declaration,
-            Action::Prune,
-            Priority::Write,
-            "prune: ttlAfterResolved is over",
-        ));
+        let summary = Verb::Prune.of("ttlAfterResolved is over");
+        let prune = Step::new(declaration, Action::Prune, Priority::Write, summary);
+        planner.plan.steps.push(prune);
     } else {
         planner.plan.wake_at(planner.world.by_process_clock(due));
     }

@@ -4,10 +4,12 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use crate::api::{Drift, DriftPolicy, IncidentSpec, PostmortemSpec, PublishedUpdate};
+use crate::engine::applied::AppliedName;
 use crate::engine::declaration::Declaration;
 use crate::engine::fields::{self, Change};
 use crate::engine::record::update_hash;
 use crate::engine::request::Request;
+use crate::engine::summary::{Summary, Verb};
 use crate::statuspage::{
     Incident, IncidentStatus, IncidentUpdateWrite, IncidentWrite, PostmortemPublish, PostmortemWrite,
 };
@@ -15,22 +17,18 @@ use crate::statuspage::{
 use super::updates::same_text;
 use super::{place, wire_status};
 
-/// Names under which the draft and the published text of a postmortem are recorded as applied.
-const DRAFT: &str = "postmortem/draft";
-const PUBLISHED: &str = "postmortem/published";
-
 /// A request that brings an incident nearer to its declaration, one at a time.
 pub(super) struct FollowUp {
     pub(super) request: Request,
-    pub(super) summary: String,
+    pub(super) summary: Summary,
     /// The name under which it is recorded, for what tells people and so is never sent twice.
-    pub(super) tells: Option<String>,
+    pub(super) tells: Option<AppliedName>,
     /// True when it is decided on what the incident is at this moment.
     pub(super) needs_fresh: bool,
     /// What it changes, so that a page that does not keep it is noticed.
     pub(super) change: Option<Change>,
     /// What is recorded once it succeeded.
-    pub(super) applied: Option<(String, String)>,
+    pub(super) applied: Option<(AppliedName, String)>,
 }
 
 /// The first published update whose text or time is to be corrected; differences that others made are drift.
@@ -89,7 +87,7 @@ pub(super) fn corrections(
             let request = Request::UpdateIncidentUpdate(remote.id.clone(), known.id.clone(), write);
             correction = Some(FollowUp {
                 request,
-                summary: format!("correct update {} of incident {}", index + 1, remote.id),
+                summary: Verb::Correct.of(format!("update {} of incident {}", index + 1, remote.id)),
                 tells: None,
                 needs_fresh: false,
                 change: Some(Change {
@@ -130,7 +128,7 @@ pub(super) fn corrections(
             let request = Request::UpdateIncident(remote.id.clone(), Box::new(write));
             correction = Some(FollowUp {
                 request,
-                summary: format!("set incident {} back to {}", remote.id, last.status.as_str()),
+                summary: Verb::Set.of(format!("incident {} back to {}", remote.id, last.status.as_str())),
                 tells: None,
                 needs_fresh: true,
                 change: Some(Change {
@@ -166,30 +164,30 @@ pub(super) fn postmortem(declaration: &Declaration, spec: &IncidentSpec, remote:
     if !remote.status.as_ref().is_some_and(IncidentStatus::is_over) {
         return None;
     }
-    let applied = &declaration.status.object().applied;
+    let recorded = |name: AppliedName| declaration.status.object().applied.get(&*name.text());
     let hash = fields::hash(&json!(declared.body.trim_end()));
     let shown = is_shown(declared, remote);
     let title = format!("postmortem of incident {}", remote.id);
     if declared.publish && shown {
         return None;
     }
-    if applied.get(DRAFT) != Some(&hash) {
+    if recorded(AppliedName::PostmortemDraft) != Some(&hash) {
         let write = PostmortemWrite {
             body_draft: Some(declared.body.clone()),
         };
         let request = Request::WritePostmortem(remote.id.clone(), write);
         return Some(FollowUp {
             request,
-            summary: format!("write the {title}"),
+            summary: Verb::Write.of(format!("the {title}")),
             tells: None,
             needs_fresh: false,
             change: None,
-            applied: Some((DRAFT.to_owned(), hash)),
+            applied: Some((AppliedName::PostmortemDraft, hash)),
         });
     }
-    if declared.publish && applied.get(PUBLISHED) != Some(&hash) {
+    if declared.publish && recorded(AppliedName::PostmortemPublished) != Some(&hash) {
         // Only the first publication is announced; a later one corrects the text.
-        let first = remote.postmortem_published_at.is_none() && !applied.contains_key(PUBLISHED);
+        let first = remote.postmortem_published_at.is_none() && recorded(AppliedName::PostmortemPublished).is_none();
         let publish = PostmortemPublish {
             notify_subscribers: Some(first && declared.notify_subscribers),
             notify_twitter: Some(first && declared.notify_twitter),
@@ -198,17 +196,20 @@ pub(super) fn postmortem(declaration: &Declaration, spec: &IncidentSpec, remote:
         let request = Request::PublishPostmortem(remote.id.clone(), publish);
         return Some(FollowUp {
             request,
-            summary: format!("publish the {title}"),
-            tells: Some(PUBLISHED.to_owned()),
+            summary: Verb::Publish.of(format!("the {title}")),
+            tells: Some(AppliedName::PostmortemPublished),
             needs_fresh: true,
             change: None,
-            applied: Some((PUBLISHED.to_owned(), hash)),
+            applied: Some((AppliedName::PostmortemPublished, hash)),
         });
     }
-    if !declared.publish && remote.postmortem_published_at.is_some() && applied.contains_key(PUBLISHED) {
+    if !declared.publish
+        && remote.postmortem_published_at.is_some()
+        && recorded(AppliedName::PostmortemPublished).is_some()
+    {
         return Some(FollowUp {
             request: Request::RevertPostmortem(remote.id.clone()),
-            summary: format!("take back the {title}"),
+            summary: Verb::Take.of(format!("back the {title}")),
             tells: None,
             needs_fresh: false,
             change: Some(Change {
@@ -217,7 +218,7 @@ pub(super) fn postmortem(declaration: &Declaration, spec: &IncidentSpec, remote:
                 to: json!(false),
             }),
             // It was announced once and is not announced again when it is published again.
-            applied: Some((PUBLISHED.to_owned(), String::new())),
+            applied: Some((AppliedName::PostmortemPublished, String::new())),
         });
     }
     None

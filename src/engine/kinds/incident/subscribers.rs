@@ -6,19 +6,19 @@
 use serde_json::{Value, json};
 
 use crate::api::{IncidentSpec, IncidentSubscriber};
+use crate::engine::applied::AppliedName;
 use crate::engine::declaration::Declaration;
 use crate::engine::fields;
 use crate::engine::plan::ReadWhat;
 use crate::engine::planner::{Outcome, Planner};
 use crate::engine::request::Request;
 use crate::engine::seal::Seal;
+use crate::engine::summary::Verb;
 use crate::statuspage::{Incident, IncidentStatus, Subscriber, SubscriberWrite};
 
 use super::super::subscriber::digits;
 use super::corrections::FollowUp;
 
-/// Prefix of the names under which subscriptions are recorded as applied.
-const PREFIX: &str = "subscriber/";
 /// Recorded for somebody whom an entry subscribed.
 const SUBSCRIBED: &str = "subscribed";
 /// Recorded for somebody who was subscribed already, and so is not unsubscribed with the entry.
@@ -36,7 +36,7 @@ pub(super) fn subscription(
         return None;
     }
     let seal = planner.context(declaration).seal();
-    let wanted: Vec<(String, &IncidentSubscriber)> = spec
+    let wanted: Vec<(AppliedName, &IncidentSubscriber)> = spec
         .subscribers
         .iter()
         .map(|entry| (recorded(declared(entry), seal), entry))
@@ -44,15 +44,24 @@ pub(super) fn subscription(
     for (name, entry) in &wanted {
         // Recorded by an earlier version, without the salt.
         let applied = &mut outcome.status_mut().object_mut().applied;
-        if let Some(how) = applied.remove(&recorded_before(declared(entry))) {
-            applied.insert(name.clone(), how);
+        if let Some(how) = applied.remove(&*recorded_before(declared(entry)).text()) {
+            applied.insert(name.to_string(), how);
         }
     }
-    let applied = outcome.status.object().applied.clone();
-    let added = wanted.iter().find(|(name, _)| !applied.contains_key(name));
-    let removed = applied
+    let subscribed: Vec<(AppliedName, String)> = outcome
+        .status
+        .object()
+        .applied
         .iter()
-        .find(|(name, _)| name.starts_with(PREFIX) && !wanted.iter().any(|(wanted, _)| wanted == *name));
+        .map(|(name, how)| (AppliedName::from(name.as_str()), how.clone()))
+        .filter(|(name, _)| matches!(name, AppliedName::IncidentSubscriber(_)))
+        .collect();
+    let added = wanted
+        .iter()
+        .find(|(wanted, _)| !subscribed.iter().any(|(name, _)| name == wanted));
+    let removed = subscribed
+        .iter()
+        .find(|(name, _)| !wanted.iter().any(|(wanted, _)| wanted == name));
     if added.is_none() && removed.is_none() {
         return None;
     }
@@ -60,7 +69,7 @@ pub(super) fn subscription(
     let what = ReadWhat::IncidentSubscribers(remote.id.clone());
     planner.keep_fresh(declaration, what, known.map(|known| known.read_at), declaration.seen);
     let known = known.filter(|known| known.read_at >= declaration.seen)?;
-    let there = |name: &str| {
+    let there = |name: &AppliedName| {
         known
             .value
             .iter()
@@ -69,7 +78,7 @@ pub(super) fn subscription(
     if let Some((name, entry)) = added {
         if there(name).is_some() {
             let applied = &mut outcome.status_mut().object_mut().applied;
-            applied.insert(name.clone(), FOUND.to_owned());
+            applied.insert(name.to_string(), FOUND.to_owned());
             return None;
         }
         let write = SubscriberWrite {
@@ -81,7 +90,7 @@ pub(super) fn subscription(
         };
         return Some(FollowUp {
             request: Request::CreateIncidentSubscriber(remote.id.clone(), Box::new(write)),
-            summary: format!("subscribe somebody to incident {}", remote.id),
+            summary: Verb::Subscribe.of(format!("somebody to incident {}", remote.id)),
             tells: Some(name.clone()),
             needs_fresh: false,
             change: None,
@@ -92,26 +101,21 @@ pub(super) fn subscription(
     match there(name).filter(|_| how == SUBSCRIBED) {
         Some(subscriber) => Some(FollowUp {
             request: Request::DeleteIncidentSubscriber(remote.id.clone(), subscriber.id.clone()),
-            summary: format!("unsubscribe somebody from incident {}", remote.id),
+            summary: Verb::Unsubscribe.of(format!("somebody from incident {}", remote.id)),
             tells: None,
             needs_fresh: false,
             change: None,
             applied: None,
         }),
         None => {
-            outcome.status_mut().object_mut().applied.remove(name);
+            outcome.status_mut().object_mut().applied.remove(&*name.text());
             None
         }
     }
 }
 
-/// True for a name under which a subscription is recorded.
-pub(super) fn is_subscription(name: &str) -> bool {
-    name.starts_with(PREFIX)
-}
-
 /// True when somebody is there whose subscription is recorded under a name.
-pub(super) fn subscribes(there: &[Subscriber], name: &str, seal: Seal<'_>) -> bool {
+pub(super) fn subscribes(there: &[Subscriber], name: &AppliedName, seal: Seal<'_>) -> bool {
     there.iter().any(|subscriber| subscriber_is(subscriber, name, seal))
 }
 
@@ -122,19 +126,19 @@ fn declared(entry: &IncidentSubscriber) -> &str {
     }
 }
 
-fn subscriber_is(subscriber: &Subscriber, name: &str, seal: Seal<'_>) -> bool {
+fn subscriber_is(subscriber: &Subscriber, name: &AppliedName, seal: Seal<'_>) -> bool {
     let address = subscriber.email.as_deref().or(subscriber.phone_number.as_deref());
-    address.is_some_and(|address| recorded(address, seal) == name || recorded_before(address) == name)
+    address.is_some_and(|address| recorded(address, seal) == *name || recorded_before(address) == *name)
 }
 
 /// The name under which an address is recorded: its hash, because an address is personal data.
-fn recorded(address: &str, seal: Seal<'_>) -> String {
-    format!("{PREFIX}{}", seal.of(&plain(address)))
+fn recorded(address: &str, seal: Seal<'_>) -> AppliedName {
+    AppliedName::IncidentSubscriber(seal.of(&plain(address)))
 }
 
 /// The same as earlier versions recorded it.
-fn recorded_before(address: &str) -> String {
-    format!("{PREFIX}{}", fields::hash(&plain(address)))
+fn recorded_before(address: &str) -> AppliedName {
+    AppliedName::IncidentSubscriber(fields::hash(&plain(address)))
 }
 
 /// An address without what makes no difference.

@@ -8,15 +8,17 @@ use serde_json::{Map, Value, json};
 use super::super::Rules;
 use crate::api::{DriftPolicy, IncidentSpec, IncidentStatusName, IncidentUpdate, Journal, PublishedUpdate, Reason};
 use crate::engine::context::Context;
+use crate::engine::converge::applied;
 use crate::engine::declaration::{Declaration, Status};
 use crate::engine::evidence::{self, carried_out_until, is_fresh_object, next_look_for, settled_at};
 use crate::engine::fields::{Change, Comparisons};
 use crate::engine::identity::shown_time;
-use crate::engine::journal::published_index;
+use crate::engine::journal::Operation;
 use crate::engine::plan::{Action, ReadWhat, State, Step};
 use crate::engine::planner::{Outcome, Planner};
 use crate::engine::record::{is_text_of, published_update, update_hash};
 use crate::engine::request::Request;
+use crate::engine::summary::Verb;
 use crate::statuspage::{
     CollectionKind, Incident, IncidentStatus, IncidentUpdate as RemoteUpdate, IncidentWrite, ObjectKind, Priority,
 };
@@ -90,8 +92,8 @@ pub(super) fn bind_updates(
         return false;
     };
     let journal = status.object.journal.clone();
-    let attempt = journal.as_ref().and_then(published_index);
-    if let (Some(journal), Some(index)) = (&journal, attempt) {
+    let attempt = journal.as_ref().and_then(Operation::of);
+    if let (Some(journal), Some(Operation::Publish(index))) = (&journal, attempt) {
         if status.updates.len() > index {
             status.object.journal = None;
             return true;
@@ -328,7 +330,7 @@ pub(super) fn publish<'a>(
     next: &IncidentUpdate,
 ) {
     let declaration = context.declaration;
-    let summary = format!("publish update {} of incident {:?}", index + 1, spec.title(context));
+    let summary = Verb::Publish.of(format!("update {} of incident {:?}", index + 1, spec.title(context)));
     outcome.progress(format!("will {summary}"));
     let Status::Incident(status) = outcome.status_mut() else {
         return;
@@ -410,23 +412,15 @@ pub(super) fn publish<'a>(
                 from: None,
                 to: json!({"status": next.status, "body": next.body}),
             });
+            let action = Action::Publish {
+                request: Request::UpdateIncident(remote.id.clone(), Box::new(incident)),
+                index,
+                after: remote.incident_updates.first().map(|update| update.id.clone()),
+            };
             planner.plan.steps.push(Step {
-                key: declaration.key.clone(),
-                action: Action::Publish {
-                    request: Request::UpdateIncident(remote.id.clone(), Box::new(incident)),
-                    index,
-                    after: remote.incident_updates.first().map(|update| update.id.clone()),
-                },
-                priority: Priority::Incident,
-                summary,
                 changes,
-                applied: found
-                    .applied
-                    .into_iter()
-                    .map(|(name, hash)| (declaration.key.clone(), name, hash))
-                    .collect(),
-                beside: Vec::new(),
-                replaces: None,
+                applied: applied(declaration, &found.applied),
+                ..Step::new(declaration, action, Priority::Incident, summary)
             });
         }
         Err(blocked) => {

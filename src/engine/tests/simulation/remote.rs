@@ -241,7 +241,7 @@ impl Simulation {
             key: step.key.clone(),
             uid,
             action: step.action.clone(),
-            summary: step.summary.clone(),
+            summary: step.summary.to_string(),
         });
         (reply, id)
     }

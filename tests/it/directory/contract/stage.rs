@@ -62,7 +62,7 @@ fn sent(key: &ObjectKey, uid: Option<&str>, step: &Step) -> Sent {
     Sent {
         key: key.clone(),
         content,
-        summary: step.summary.clone(),
+        summary: step.summary.to_string(),
         outcome: "planned",
         created: None,
         at: tokio::time::Instant::now(),
