@@ -11,7 +11,8 @@ use super::evidence::Census;
 use super::journal::Operation;
 use super::kinds::{Rules, Unlisted, is_running};
 use super::lookup::Lookup;
-use super::plan::{ReadWhat, State};
+pub(super) use super::outcome::Blocked;
+use super::plan::ReadWhat;
 use super::seal::Seal;
 use super::world::World;
 use crate::api::{
@@ -21,41 +22,6 @@ use crate::statuspage::{CollectionKind, IncidentStatus, ObjectKind, Snapshot};
 
 /// Uptimes are read so often at most: they move slowly, and each is a request of its own.
 const UPTIME_PAUSE: Duration = Duration::from_secs(3600);
-
-/// Why an object cannot be compared or created yet.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct Blocked {
-    pub(super) state: State,
-    pub(super) reason: Reason,
-    pub(super) message: String,
-}
-
-impl Blocked {
-    pub(super) fn waiting(reason: Reason, message: impl Into<String>) -> Self {
-        Blocked {
-            state: State::Progressing,
-            reason,
-            message: message.into(),
-        }
-    }
-
-    /// Not enough was read to tell.
-    pub(super) fn unread(what: impl std::fmt::Display) -> Self {
-        Blocked {
-            state: State::Unknown,
-            reason: Reason::Progressing,
-            message: format!("not read yet: {what}"),
-        }
-    }
-
-    pub(super) fn stalled(reason: Reason, message: impl Into<String>) -> Self {
-        Blocked {
-            state: State::Stalled,
-            reason,
-            message: message.into(),
-        }
-    }
-}
 
 /// One declaration amid its page.
 pub(super) struct Context<'a> {
@@ -227,6 +193,15 @@ fn is_to_run(declaration: &Declaration, spec: &IncidentSpec) -> bool {
 }
 
 impl<'a> Context<'a> {
+    /// Another declaration amid the same page.
+    pub(super) fn of(&self, declaration: &'a Declaration) -> Self {
+        Context {
+            declaration,
+            sent_title: None,
+            ..*self
+        }
+    }
+
     /// Makes the hashes that are recorded of this declaration.
     pub(super) fn seal(&self) -> Seal<'a> {
         Seal {

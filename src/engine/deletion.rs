@@ -4,20 +4,23 @@
 //! attempt: a declaration of the same name that comes after it would know nothing of it. Invariant: what another declaration
 //! owns is not deleted.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::context::Context;
 use super::declaration::{Declaration, Deletion, ObjectKey, Spec};
 use super::evidence::{Presence, after, is_fresh_object, presence, settled_at};
 use super::fields::Change;
 use super::identity::{Identity, shown_time};
 use super::journal::{journalled_list, open_creation};
 use super::kinds;
+use super::outcome::Outcome;
 use super::plan::{Action, ReadWhat, State, Step};
-use super::planner::{Outcome, Planner};
+use super::report::Report;
 use super::request::Request;
 use super::summary::{Summary, Verb};
+use super::world::World;
 use crate::api::{ComponentGroupSpec, IncidentSpec, Kind, Reason};
 use crate::statuspage::{
     CollectionKind, ComponentStatus, Incident, IncidentStatus, IncidentWrite, ObjectKind, Priority,
@@ -28,208 +31,190 @@ use crate::statuspage::{
 pub const LEAVE_AFTER: SignedDuration = SignedDuration::from_mins(10);
 
 /// Plans the end of a deleted declaration.
-pub(super) fn plan<'a>(planner: &mut Planner<'a>, declaration: &'a Declaration) {
+pub(super) fn plan(context: &Context<'_>, identity: Option<&Identity>) -> Report {
+    let declaration = context.declaration;
     if !declaration.finalizer {
-        return;
+        return Report::default();
     }
-    let page = planner.world.page_spec();
-    let contested = planner.claims.contested_by(&declaration.key).is_some();
-    if declaration.lets_go(page) || contested {
-        return let_go(planner, declaration);
+    let contested = context.claims.contested_by(&declaration.key).is_some();
+    if declaration.lets_go(context.world.page_spec()) || contested {
+        return let_go(context, identity);
     }
-    let policies = declaration.policies(page);
     let journal_open = open_creation(declaration.status.object()).is_some();
-    let identity = planner.identities.get(&declaration.key).filter(|_| journal_open);
-    let id = match (declaration.recorded_id(), identity) {
+    let id = match (declaration.recorded_id(), identity.filter(|_| journal_open)) {
         // What was being created in the place of the recorded object.
         (_, Some(Identity::Here { id, .. } | Identity::BeyondList { id })) => id.clone(),
         (Some(id), None) => id.to_owned(),
-        (None, None) if !journal_open => return let_go(planner, declaration),
-        (_, Some(Identity::Absent { .. })) => return release(planner, declaration),
+        (None, None) if !journal_open => return let_go(context, identity),
+        (_, Some(Identity::Absent { .. })) => return release(declaration),
         (
             _,
             Some(Identity::Stop {
                 state, reason, message, ..
             }),
-        ) => {
-            let outcome = Outcome::new(declaration, *state, *reason, message.clone());
-            return planner.record(declaration, outcome);
-        }
+        ) => return Report::of(Outcome::new(declaration, *state, *reason, message.clone())),
         (None, None) => {
             let message = "its creation was interrupted and its manifest is gone, so nobody knows whether it succeeded: restore the manifest, apply, then remove it again";
-            return planner.record(
-                declaration,
-                Outcome::new(declaration, State::Stalled, Reason::Ambiguous, message),
-            );
+            return Report::of(Outcome::new(declaration, State::Stalled, Reason::Ambiguous, message));
         }
     };
-    if is_handed_over(planner, declaration, &id) {
-        return release(planner, declaration);
+    if is_handed_over(context, &id) {
+        return release(declaration);
     }
-    if policies.deletion == Deletion::Resolve && declaration.key.kind == Kind::Incident {
-        return resolve(planner, declaration, &id);
+    if context.policies().deletion == Deletion::Resolve && declaration.key.kind == Kind::Incident {
+        return resolve(context, identity, &id);
     }
-    if declaration.key.kind == Kind::ComponentGroup && group_ends_by_itself(planner, declaration, &id) {
-        return;
+    if declaration.key.kind == Kind::ComponentGroup
+        && let Some(ends) = group_ends_by_itself(context, &id)
+    {
+        return ends;
     }
-    if let Some(outcome) = planner.failure(declaration) {
-        return planner.record(declaration, outcome);
+    let mut report = Report::default();
+    if let Some(failed) = report.failure(context) {
+        return report.with(failed);
     }
-    if let Some(request) = kinds::delete_request(declaration.key.kind, &id, &declaration.spec) {
-        let summary = Verb::Delete.of(format!("{} {id}", declaration.key.kind.noun()));
-        let outcome = Outcome::new(
-            declaration,
-            State::Progressing,
-            Reason::Deleting,
-            format!("will {summary}"),
-        );
-        planner.plan.steps.push(Step::new(
-            declaration,
-            Action::Delete(request),
-            Priority::Delete,
-            summary,
-        ));
-        planner.record(declaration, outcome);
-    }
+    let Some(request) = kinds::delete_request(declaration.key.kind, &id, &declaration.spec) else {
+        return report;
+    };
+    let summary = Verb::Delete.of(format!("{} {id}", declaration.key.kind.noun()));
+    let outcome = Outcome::deleting(declaration, format!("will {summary}"));
+    let delete = Step::new(declaration, Action::Delete(request), Priority::Delete, summary);
+    report.steps.push(delete);
+    report.with(outcome)
 }
 
 /// Plans the end of a deleted declaration while nothing can be sent to its page.
-pub(super) fn plan_closed<'a>(planner: &mut Planner<'a>, declaration: &'a Declaration) {
-    let policies = declaration.policies(planner.world.page_spec());
+pub(super) fn plan_closed(context: &Context<'_>, identity: Option<&Identity>) -> Report {
+    let declaration = context.declaration;
+    let world = context.world;
     if !declaration.finalizer {
-        return;
+        return Report::default();
     }
-    if policies.suspend {
-        let outcome = Outcome::new(
-            declaration,
-            State::Suspended,
-            Reason::Suspended,
-            "suspend is true: it is not deleted",
-        );
-        return planner.record(declaration, outcome);
+    if context.policies().suspend {
+        return Report::of(Outcome::suspended(declaration, "suspend is true: it is not deleted"));
     }
     let nothing_there = declaration.recorded_id().is_none() && open_creation(declaration.status.object()).is_none();
-    if declaration.lets_go(planner.world.page_spec()) || nothing_there {
-        let_go(planner, declaration);
-    } else if planner.world.circuit_breaker.is_some() {
-        let message = format!(
-            "cannot delete the {} on the page now: see the conditions of StatusPage {}; to leave it there set deletionPolicy: Orphan",
-            declaration.key.kind.noun(),
-            planner.world.page.key.name
-        );
-        planner.record(
-            declaration,
-            Outcome::new(declaration, State::Progressing, Reason::PageNotReady, message),
-        );
+    if declaration.lets_go(world.page_spec()) || nothing_there {
+        return let_go(context, identity);
     }
+    if world.circuit_breaker.is_none() {
+        return Report::default();
+    }
+    let message = format!(
+        "cannot delete the {} on the page now: see the conditions of StatusPage {}; to leave it there set deletionPolicy: Orphan",
+        declaration.key.kind.noun(),
+        world.page.key.name
+    );
+    Report::of(Outcome::new(
+        declaration,
+        State::Progressing,
+        Reason::PageNotReady,
+        message,
+    ))
 }
 
 /// True when another declaration of its namespace records its object: it was renamed, or one of two that claimed the same
 /// object goes, and the object goes over to the one that stays. Of another namespace such a word counts for nothing.
-fn is_handed_over(planner: &Planner<'_>, declaration: &Declaration, id: &str) -> bool {
+fn is_handed_over(context: &Context<'_>, id: &str) -> bool {
+    let key = &context.declaration.key;
     // What is being created in the place of the recorded object is nobody else's.
-    if planner.claims.id(&declaration.key) != Some(id) {
+    if context.claims.id(key) != Some(id) {
         return false;
     }
-    let mut contenders = planner.claims.contenders(&declaration.key).iter();
-    contenders.any(|contender| {
+    context.claims.contenders(key).iter().any(|contender| {
         // Those of other StatusPages of the same page are not in the index; they are asked when they own it.
-        let deleting = planner.index.get(contender).is_some_and(|other| other.deleting);
-        contender.namespace == declaration.key.namespace && !deleting
+        let deleting = context.index.get(contender).is_some_and(|other| other.deleting);
+        contender.namespace == key.namespace && !deleting
     })
 }
 
 /// When it is over what the last attempt may still do to the page, if that is not known yet.
-fn settles_at(planner: &Planner<'_>, declaration: &Declaration) -> Option<Timestamp> {
+fn settles_at(world: &World<'_>, declaration: &Declaration, identity: Option<&Identity>) -> Option<Timestamp> {
     let object = declaration.status.object();
     let journal = object.journal.as_ref()?;
     let found = matches!(
-        planner.identities.get(&declaration.key),
+        identity,
         Some(Identity::Here { .. } | Identity::BeyondList { .. } | Identity::Absent { .. })
     );
     if open_creation(object).is_some() && found {
         return None;
     }
     let list = journalled_list(journal, declaration.key.kind);
-    Some(settled_at(planner.world, declaration, journal, list))
+    Some(settled_at(world, declaration, journal, list))
 }
 
 /// Takes the finalizer off, once the last attempt cannot do anything any more.
-fn let_go<'a>(planner: &mut Planner<'a>, declaration: &'a Declaration) {
-    match settles_at(planner, declaration).filter(|at| planner.world.now < *at) {
-        Some(at) => wait_for_attempt(planner, declaration, at),
-        None => release(planner, declaration),
+fn let_go(context: &Context<'_>, identity: Option<&Identity>) -> Report {
+    let settles_at = settles_at(context.world, context.declaration, identity);
+    match settles_at.filter(|at| context.world.now < *at) {
+        Some(at) => wait_for_attempt(context, at),
+        None => release(context.declaration),
     }
 }
 
-fn wait_for_attempt(planner: &mut Planner<'_>, declaration: &Declaration, at: Timestamp) {
+fn wait_for_attempt(context: &Context<'_>, at: Timestamp) -> Report {
     let message = format!(
         "its last request got no clear answer and may still take effect until {}: it is released then",
-        shown_time(planner.world, at)
+        shown_time(context.world, at)
     );
-    planner.wait_for_proof(at);
-    planner.record(
-        declaration,
-        Outcome::new(declaration, State::Progressing, Reason::Deleting, message),
-    );
+    let mut report = Report::of(Outcome::deleting(context.declaration, message));
+    report.wait_for_proof(at);
+    report
 }
 
-fn release<'a>(planner: &mut Planner<'a>, declaration: &'a Declaration) {
+fn release(declaration: &Declaration) -> Report {
+    let mut report = Report::default();
     if declaration.finalizer {
-        planner.plan.steps.push(Step::new(
-            declaration,
-            Action::RemoveFinalizer,
-            Priority::Write,
-            Verb::Release.of(""),
-        ));
+        let summary = Verb::Release.of("");
+        let step = Step::new(declaration, Action::RemoveFinalizer, Priority::Write, summary);
+        report.steps.push(step);
     }
+    report
 }
 
-fn resolve<'a>(planner: &mut Planner<'a>, declaration: &'a Declaration, id: &str) {
-    let context = planner.context(declaration);
-    let world = planner.world;
-    let remote = match presence::<IncidentSpec>(&context, id) {
+fn resolve(context: &Context<'_>, identity: Option<&Identity>, id: &str) -> Report {
+    let declaration = context.declaration;
+    let world = context.world;
+    let mut report = Report::default();
+    let read_object = || ReadWhat::Object(ObjectKind::Incident, id.to_owned());
+    let remote = match presence::<IncidentSpec>(context, id) {
         Presence::Here(remote) => Some(remote),
         Presence::Gone => None,
         Presence::Beyond => {
-            let what = ReadWhat::Object(ObjectKind::Incident, id.to_owned());
-            return planner.pursue(declaration, what, Priority::Incident);
+            report.pursue(world, read_object(), Priority::Incident);
+            return report;
         }
         Presence::Unproven(pursuit) => {
-            if let Some(blocked) = pursuit.says.clone() {
-                planner.record(declaration, Outcome::blocked(declaration, blocked));
-            }
-            return planner.follow(declaration, pursuit, Priority::Incident);
+            report.outcome = pursuit
+                .says
+                .clone()
+                .map(|blocked| Outcome::blocked(declaration, blocked));
+            report.follow(pursuit, Priority::Incident);
+            return report;
         }
     };
     let over = |remote: &Incident| remote.status.as_ref().is_none_or(IncidentStatus::is_over);
     if remote.is_none_or(over) {
-        let settles_at = settles_at(planner, declaration).filter(|_| remote.is_some());
+        let settles_at = settles_at(world, declaration, identity).filter(|_| remote.is_some());
         return match settles_at {
-            Some(at) if world.now < at => wait_for_attempt(planner, declaration, at),
+            Some(at) if world.now < at => wait_for_attempt(context, at),
             // An update that came late may have opened it again.
             Some(at) if world.snapshot.examined(ObjectKind::Incident, id).shown_at < Some(at) => {
-                let what = ReadWhat::Object(ObjectKind::Incident, id.to_owned());
-                planner.pursue(declaration, what, Priority::Incident);
+                report.pursue(world, read_object(), Priority::Incident);
+                report
             }
-            _ => release(planner, declaration),
+            _ => release(declaration),
         };
     }
-    if let Some(outcome) = planner.failure(declaration) {
-        return planner.record(declaration, outcome);
+    if let Some(failed) = report.failure(context) {
+        return report.with(failed);
     }
     let summary = Verb::Resolve.of(format!("incident {id}"));
+    let outcome = Outcome::deleting(declaration, format!("will {summary}"));
     if !is_fresh_object(world, declaration, ObjectKind::Incident, id) {
         // Somebody may have ended it meanwhile.
-        let what = ReadWhat::Object(ObjectKind::Incident, id.to_owned());
-        let outcome = Outcome::new(
-            declaration,
-            State::Progressing,
-            Reason::Deleting,
-            format!("will {summary}"),
-        );
-        planner.pursue(declaration, what, Priority::Incident);
-        return planner.record(declaration, outcome);
+        report.pursue(world, read_object(), Priority::Incident);
+        return report.with(outcome);
     }
     let maintenance = remote.is_some_and(|remote| remote.scheduled_for.is_some());
     // Only what this declaration set: others may have added components of theirs to the incident.
@@ -258,111 +243,83 @@ fn resolve<'a>(planner: &mut Planner<'a>, declaration: &'a Declaration, id: &str
         deliver_notifications: Some(false),
         ..Default::default()
     };
-    let outcome = Outcome::new(
-        declaration,
-        State::Progressing,
-        Reason::Deleting,
-        format!("will {summary}"),
-    );
     let change = Change {
         field: "deletionPolicy".to_owned(),
         from: None,
         to: serde_json::json!(write.status),
     };
     let request = Request::UpdateIncident(id.to_owned(), Box::new(write));
-    let mut step = Step::new(declaration, Action::Update(request), Priority::Incident, summary);
-    step.changes.push(change);
-    planner.plan.steps.push(step);
-    planner.record(declaration, outcome);
+    report.steps.push(Step {
+        changes: vec![change],
+        ..Step::new(declaration, Action::Update(request), Priority::Incident, summary)
+    });
+    report.with(outcome)
 }
 
 /// A group disappears with its last member: when all members are being deleted too, there is nothing to send.
-fn group_ends_by_itself<'a>(planner: &mut Planner<'a>, declaration: &'a Declaration, id: &str) -> bool {
-    if planner.world.snapshot.components.is_none() {
+fn group_ends_by_itself(context: &Context<'_>, id: &str) -> Option<Report> {
+    let declaration = context.declaration;
+    let world = context.world;
+    if world.snapshot.components.is_none() {
         let list = ReadWhat::Collection(CollectionKind::Components);
-        if planner.world.unreadable(&list).is_some() {
-            return false;
+        if world.unreadable(&list).is_some() {
+            return None;
         }
-        let waits = Outcome::new(
-            declaration,
-            State::Progressing,
-            Reason::Deleting,
-            "will be deleted, or go with its components",
-        );
-        planner.pursue(declaration, list, Priority::Read);
-        planner.record(declaration, waits);
-        return true;
+        let message = "will be deleted, or go with its components";
+        let mut report = Report::of(Outcome::deleting(declaration, message));
+        report.pursue(world, list, Priority::Read);
+        return Some(report);
     }
-    let lookup = planner.index.lookup(Kind::ComponentGroup);
-    let there = lookup.and_then(|lookup| lookup.get::<ComponentGroupSpec>(planner.world.snapshot, id));
+    let lookup = context.index.lookup(Kind::ComponentGroup);
+    let there = lookup.and_then(|lookup| lookup.get::<ComponentGroupSpec>(world.snapshot, id));
     if there.is_none() {
-        release(planner, declaration);
-        return true;
+        return Some(release(declaration));
     }
     let ends_with_us = |component_id: &str| {
-        planner
-            .claims
-            .owner(Kind::Component, component_id)
-            .and_then(|owner| planner.index.get(owner))
-            .is_some_and(|owner| {
-                owner.deleting
-                    && !planner.context(owner).held(owner)
-                    && owner.policies(planner.world.page_spec()).deletion == Deletion::Delete
-            })
+        let owner = context.claims.owner(Kind::Component, component_id);
+        owner.and_then(|owner| context.index.get(owner)).is_some_and(|owner| {
+            owner.deleting && !context.held(owner) && owner.policies(world.page_spec()).deletion == Deletion::Delete
+        })
     };
-    let members = planner.index.remote_members(id);
-    if !members.is_empty() && members.iter().all(|member| ends_with_us(member)) {
+    let members = context.index.remote_members(id);
+    let all = !members.is_empty() && members.iter().all(|member| ends_with_us(member));
+    all.then(|| {
         let message = "waiting for its components: it disappears with the last one";
-        planner.record(
-            declaration,
-            Outcome::new(declaration, State::Progressing, Reason::Deleting, message),
-        );
-        return true;
-    }
-    false
+        Report::of(Outcome::deleting(declaration, message))
+    })
 }
 
-/// Takes all deletions out of a plan that has too many of them.
-pub(super) fn cap(planner: &mut Planner<'_>) {
-    let world = planner.world;
-    let planned = planner
-        .plan
-        .steps
-        .iter()
-        .filter(|step| step.action.is_deletion())
-        .count();
+/// That a plan has too many deletions, so that none of them is carried out.
+pub(super) struct Capped {
+    /// What is said of the page.
+    pub(super) page: String,
+    /// What is said of each object that is not deleted.
+    pub(super) object: String,
+}
+
+/// Counts the deletions of a plan.
+pub(super) fn cap(world: &World<'_>, steps: &[Step]) -> Option<Capped> {
+    let held: Vec<&Step> = steps.iter().filter(|step| step.action.is_deletion()).collect();
+    let planned = held.len();
     let allowed = world.deletions_allowed();
     if planned == 0 || planned.saturating_add(world.recent_deletions()) <= allowed {
-        return;
+        return None;
     }
-    let (held, kept): (Vec<Step>, Vec<Step>) = std::mem::take(&mut planner.plan.steps)
-        .into_iter()
-        .partition(|step| step.action.is_deletion());
-    planner.plan.steps = kept;
     let page = &world.page.key;
     let done = match world.recent_deletions() {
         0 => String::new(),
         done => format!(" and {done} were done in the last ten minutes"),
     };
-    let message = format!(
-        "{planned} deletions are pending ({}){done}; the deletionCap of StatusPage {} is {allowed}, so nothing is deleted. If they are meant, annotate the StatusPage with {}={}",
-        named(held.iter().map(|step| &step.key)),
-        page.name,
-        crate::api::ALLOW_DELETES,
-        planned.saturating_add(world.recent_deletions())
-    );
-    let held_back = format!("not deleted: see the deletionCap of StatusPage {}", page.name);
-    let messages = held
-        .iter()
-        .map(|step| (&step.key, &held_back))
-        .chain([(page, &message)]);
-    for (key, message) in messages {
-        if let Some(outcome) = planner.outcomes.get_mut(key) {
-            outcome.state = State::Stalled;
-            outcome.reason = Reason::DeletionCapped;
-            outcome.message.clone_from(message);
-        }
-    }
+    Some(Capped {
+        page: format!(
+            "{planned} deletions are pending ({}){done}; the deletionCap of StatusPage {} is {allowed}, so nothing is deleted. If they are meant, annotate the StatusPage with {}={}",
+            named(held.iter().map(|step| &step.key)),
+            page.name,
+            crate::api::ALLOW_DELETES,
+            planned.saturating_add(world.recent_deletions())
+        ),
+        object: format!("not deleted: see the deletionCap of StatusPage {}", page.name),
+    })
 }
 
 /// The first of many objects, by name.
@@ -376,19 +333,32 @@ fn named<'a>(keys: impl Iterator<Item = &'a ObjectKey>) -> String {
     }
 }
 
+/// Declarations that are let go though their remote objects stay on the page.
+#[derive(Default)]
+pub(super) struct Leaving {
+    pub(super) steps: Vec<Step>,
+    /// When there may be more of them.
+    pub(super) wakes: Vec<Timestamp>,
+}
+
 /// Lets declarations go that would keep their namespace from ending, and leaves their remote objects on the page: at once
 /// when nobody can mend any more what stops them, else after a while.
-pub(super) fn leave(planner: &mut Planner<'_>) {
-    let world = planner.world;
+pub(super) fn leave(
+    world: &World<'_>,
+    identities: &HashMap<ObjectKey, Identity>,
+    steps: &[Step],
+    outcomes: &HashMap<ObjectKey, Outcome>,
+) -> Leaving {
+    let mut leaving = Leaving::default();
     if world.around.ending.is_empty() {
-        return;
+        return leaving;
     }
     let page_ends = world.around.ending.contains_key(&world.page.key.namespace);
     let is_final = page_ends
         && world
             .circuit_breaker
             .is_some_and(|circuit_breaker| circuit_breaker.stalled);
-    let busy: BTreeSet<ObjectKey> = planner.plan.steps.iter().map(|step| step.key.clone()).collect();
+    let busy: BTreeSet<&ObjectKey> = steps.iter().map(|step| &step.key).collect();
     for declaration in world.declarations {
         let key = &declaration.key;
         let Some(since) = world.around.ending.get(&key.namespace) else {
@@ -397,8 +367,9 @@ pub(super) fn leave(planner: &mut Planner<'_>) {
         if !declaration.deleting || !declaration.finalizer || busy.contains(key) {
             continue;
         }
-        if let Some(at) = settles_at(planner, declaration).filter(|at| world.now < *at) {
-            planner.plan.wake_at(at);
+        let settles_at = settles_at(world, declaration, identities.get(key));
+        if let Some(at) = settles_at.filter(|at| world.now < *at) {
+            leaving.wakes.push(at);
             continue;
         }
         let stopped = |outcome: &&Outcome| {
@@ -406,12 +377,12 @@ pub(super) fn leave(planner: &mut Planner<'_>) {
                 || world.circuit_breaker.is_some()
                 || world.failures.contains_key(key)
         };
-        let Some(outcome) = planner.outcomes.get(key).filter(stopped) else {
+        let Some(outcome) = outcomes.get(key).filter(stopped) else {
             continue;
         };
         let until = after(*since, LEAVE_AFTER);
         if !is_final && world.wall < until {
-            planner.plan.wake_at(world.by_process_clock(until));
+            leaving.wakes.push(world.by_process_clock(until));
             continue;
         }
         let why = match world.circuit_breaker {
@@ -424,8 +395,8 @@ pub(super) fn leave(planner: &mut Planner<'_>) {
             "{noun} {id} stays on the page, because namespace {} is being deleted and this keeps it from being deleted too: {why}",
             key.namespace
         ));
-        planner.outcomes.remove(key);
         let leave = Step::new(declaration, Action::Leave, Priority::Write, summary);
-        planner.plan.steps.push(leave);
+        leaving.steps.push(leave);
     }
+    leaving
 }

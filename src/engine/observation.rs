@@ -5,107 +5,106 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::context::Blocked;
-use super::declaration::{Declaration, Status};
+use super::context::{Blocked, Context};
+use super::declaration::Status;
 use super::evidence::{after, failing};
 use super::fields::{self, Comparisons};
 use super::kinds::{self, Unlisted};
 use super::plan::{ReadWhat, State};
-use super::planner::Planner;
+use super::report::Report;
+use super::world::World;
 use crate::api::{DriftPolicy, Reason, StatusEmbed, StatusPageSpec, SubscriberCounts};
 use crate::statuspage::{CollectionKind, Priority, SubscriberHistogram, SubscriberStates};
 
-impl Planner<'_> {
-    /// Asks for a read unless what was read is fresh, and comes back when it no longer is.
-    pub(super) fn keep_fresh(
-        &mut self,
-        declaration: &Declaration,
-        what: ReadWhat,
-        read_at: Option<Timestamp>,
-        seen: Timestamp,
-    ) {
-        self.keep_fresh_for(declaration, Duration::ZERO, what, read_at, seen);
-    }
+/// Asks for a read unless what was read is fresh, and comes back when it no longer is.
+pub(super) fn keep_fresh(
+    world: &World<'_>,
+    what: ReadWhat,
+    read_at: Option<Timestamp>,
+    seen: Timestamp,
+    report: &mut Report,
+) {
+    keep_fresh_for(world, Duration::ZERO, what, read_at, seen, report);
+}
 
-    fn keep_fresh_for(
-        &mut self,
-        declaration: &Declaration,
-        pause: Duration,
-        what: ReadWhat,
-        read_at: Option<Timestamp>,
-        seen: Timestamp,
-    ) {
-        let pause = SignedDuration::try_from(pause).unwrap_or(SignedDuration::MAX);
-        let due = |read_at| self.world.due(read_at).max(after(read_at, pause));
-        match read_at.filter(|read_at| *read_at >= seen).map(due) {
-            Some(due) if self.world.now < due => self.plan.wake_at(due),
-            _ => self.pursue(declaration, what, Priority::Read),
-        }
+fn keep_fresh_for(
+    world: &World<'_>,
+    pause: Duration,
+    what: ReadWhat,
+    read_at: Option<Timestamp>,
+    seen: Timestamp,
+    report: &mut Report,
+) {
+    let pause = SignedDuration::try_from(pause).unwrap_or(SignedDuration::MAX);
+    let due = |read_at| world.due(read_at).max(after(read_at, pause));
+    match read_at.filter(|read_at| *read_at >= seen).map(due) {
+        Some(due) if world.now < due => report.wake_at(due),
+        _ => report.pursue(world, what, Priority::Read),
     }
+}
 
-    /// True while a part could not be read and is not to be tried again yet.
-    pub(super) fn unreadable(&mut self, kind: CollectionKind) -> Option<Blocked> {
-        let failure = self.world.unreadable(&ReadWhat::Collection(kind))?;
-        self.plan.wake_at(failure.retry_at());
-        Some(failing(failure))
+/// Why a part could not be read and is not to be tried again yet, if so.
+pub(super) fn unreadable(world: &World<'_>, kind: CollectionKind, report: &mut Report) -> Option<Blocked> {
+    let failure = world.unreadable(&ReadWhat::Collection(kind))?;
+    report.wake_at(failure.retry_at());
+    Some(failing(failure))
+}
+
+/// The declared status embed of the page beside the remote one.
+pub(super) fn status_embed(
+    page: &Context<'_>,
+    declared: &StatusEmbed,
+    policy: DriftPolicy,
+    report: &mut Report,
+) -> Result<Comparisons, Blocked> {
+    let world = page.world;
+    if let Some(blocked) = unreadable(world, CollectionKind::StatusEmbed, report) {
+        return Err(blocked);
     }
+    let known = world.snapshot.status_embed.as_ref();
+    let what = ReadWhat::Collection(CollectionKind::StatusEmbed);
+    let read_at = known.map(|known| known.read_at);
+    keep_fresh(world, what, read_at, page.declaration.seen, report);
+    let Some(known) = known else {
+        return Err(Blocked {
+            state: State::Unknown,
+            reason: Reason::Progressing,
+            message: "the status embed is not read yet".to_owned(),
+        });
+    };
+    let fields = kinds::embed_fields(declared, &known.value);
+    let applied = &page.declaration.status.object().applied;
+    Ok(fields::compare(&fields, applied, policy, page.seal()))
+}
 
-    /// The declared status embed beside the remote one.
-    pub(super) fn status_embed(
-        &mut self,
-        declared: &StatusEmbed,
-        page: &Declaration,
-        policy: DriftPolicy,
-    ) -> Result<Comparisons, Blocked> {
-        if let Some(blocked) = self.unreadable(CollectionKind::StatusEmbed) {
-            return Err(blocked);
-        }
-        let known = self.world.snapshot.status_embed.as_ref();
-        let what = ReadWhat::Collection(CollectionKind::StatusEmbed);
-        self.keep_fresh(page, what, known.map(|known| known.read_at), page.seen);
-        let Some(known) = known else {
-            return Err(Blocked {
-                state: State::Unknown,
-                reason: Reason::Progressing,
-                message: "the status embed is not read yet".to_owned(),
-            });
-        };
-        let fields = kinds::embed_fields(declared, &known.value);
-        Ok(fields::compare(
-            &fields,
-            &page.status.object().applied,
-            policy,
-            self.context(page).seal(),
-        ))
+/// Puts the numbers of subscribers into the status of the page, if they are asked for.
+pub(super) fn subscriber_counts(page: &Context<'_>, spec: &StatusPageSpec, status: &mut Status, report: &mut Report) {
+    let Status::StatusPage(status) = status else { return };
+    if !spec.observe.as_ref().is_some_and(|observe| observe.subscribers) {
+        status.subscribers = None;
+        return;
     }
-
-    /// Puts the numbers of subscribers into the status of the page, if they are asked for.
-    pub(super) fn subscriber_counts(&mut self, spec: &StatusPageSpec, page: &Declaration, status: &mut Status) {
-        let Status::StatusPage(status) = status else { return };
-        if !spec.observe.as_ref().is_some_and(|observe| observe.subscribers) {
-            status.subscribers = None;
-            return;
-        }
-        let known = self.world.snapshot.subscriber_counts.as_ref();
-        // Numbers that cannot be read stop nothing.
-        if self.unreadable(CollectionKind::SubscriberCounts).is_none() {
-            let what = ReadWhat::Collection(CollectionKind::SubscriberCounts);
-            self.keep_fresh(page, what, known.map(|known| known.read_at), page.seen);
-        }
-        if let Some(known) = known {
-            status.subscribers = Some(totals(&known.value));
-        }
+    let world = page.world;
+    let known = world.snapshot.subscriber_counts.as_ref();
+    // Numbers that cannot be read stop nothing.
+    if unreadable(world, CollectionKind::SubscriberCounts, report).is_none() {
+        let what = ReadWhat::Collection(CollectionKind::SubscriberCounts);
+        let read_at = known.map(|known| known.read_at);
+        keep_fresh(world, what, read_at, page.declaration.seen, report);
     }
+    if let Some(known) = known {
+        status.subscribers = Some(totals(&known.value));
+    }
+}
 
-    /// Asks for what no list has of an object that is on the page.
-    pub(super) fn unlisted(&mut self, declaration: &Declaration, parts: Vec<Unlisted>) {
-        // After a failure it is the failure that says when to try again.
-        if parts.is_empty() || self.failure(declaration).is_some() {
-            return;
-        }
-        for Unlisted { what, read_at, pause } in parts {
-            self.keep_fresh_for(declaration, pause, what, read_at, declaration.seen);
-        }
+/// Asks for what no list has of an object that is on the page.
+pub(super) fn unlisted(context: &Context<'_>, parts: Vec<Unlisted>, report: &mut Report) {
+    // After a failure it is the failure that says when to try again.
+    if parts.is_empty() || report.failure(context).is_some() {
+        return;
+    }
+    for Unlisted { what, read_at, pause } in parts {
+        keep_fresh_for(context.world, pause, what, read_at, context.declaration.seen, report);
     }
 }
 

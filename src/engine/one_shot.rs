@@ -3,14 +3,16 @@
 //! The value that was acted on is recorded as a hash, so that the same value never acts twice.
 
 use super::applied::{Applied, AppliedName, OneShot};
+use super::context::Context;
 use super::declaration::Declaration;
 use super::fields::hash;
 use super::journal::Operation as Attempt;
+use super::outcome::Outcome;
 use super::plan::{Action, State, Step};
-use super::planner::Planner;
+use super::report::Report;
 use super::request::Request;
 use super::summary::{Summary, Verb};
-use crate::api::{Kind, REACTIVATE, RESEND_CONFIRMATION, RESET_DATA, Reason};
+use crate::api::{Kind, REACTIVATE, RESEND_CONFIRMATION, RESET_DATA};
 use crate::statuspage::Priority;
 
 struct Operation {
@@ -109,78 +111,64 @@ fn is_done(applied: Option<&String>, hash: &str) -> bool {
     applied.is_some_and(|applied| applied.trim_start_matches(UNCLEAR) == hash)
 }
 
-impl Planner<'_> {
-    /// Plans what the annotations of an object ask for and what was not done yet. False when there is nothing.
-    pub(super) fn once(&mut self, declaration: &Declaration, id: &str) -> bool {
-        self.close_telling(declaration);
-        let mut planned = false;
-        for (operation, hash) in asked(declaration) {
-            let outcome = self.outcomes.get_mut(&declaration.key);
-            let name = operation.applied();
-            let recorded = outcome.and_then(|outcome| outcome.status.object().applied.get(&*name.text()).cloned());
-            if is_done(recorded.as_ref(), &hash) {
-                if recorded.is_some_and(|recorded| recorded.starts_with(UNCLEAR)) {
-                    self.say_unclear(declaration, operation);
-                }
-                continue;
+/// Plans what the annotations of an object ask for and what was not done yet. False when there is nothing.
+pub(super) fn plan(context: &Context<'_>, id: &str, outcome: &mut Outcome, report: &mut Report) -> bool {
+    let declaration = context.declaration;
+    close_telling(declaration, outcome);
+    let mut planned = false;
+    for (operation, hash) in asked(declaration) {
+        let name = operation.applied();
+        let recorded = outcome.status.object().applied.get(&*name.text());
+        if is_done(recorded, &hash) {
+            if recorded.is_some_and(|recorded| recorded.starts_with(UNCLEAR)) && outcome.state == State::InSync {
+                outcome.message = unclear(operation);
             }
-            planned = true;
-            if let Some(failed) = self.failure(declaration) {
-                self.record(declaration, failed);
-                return planned;
-            }
-            if let Some(outcome) = self.outcomes.get_mut(&declaration.key) {
-                outcome.state = State::Progressing;
-                outcome.reason = Reason::Progressing;
-                outcome.message = format!("will {}", operation.summary());
-            }
-            let done = |name, hash| Applied {
-                key: declaration.key.clone(),
-                name,
-                hash,
-            };
-            let mut applied = vec![done(name.clone(), hash)];
-            applied.extend(operation.undoes.clone().map(|name| done(name, String::new())));
-            let request = (operation.request)(id.to_owned());
-            let action = match operation.tells {
-                true => Action::Tell { request, name },
-                false => Action::Update(request),
-            };
-            self.plan.steps.push(Step {
-                applied,
-                ..Step::new(declaration, action, operation.priority, operation.summary())
-            });
+            continue;
         }
-        planned
-    }
-
-    /// Takes what was sent without a clear answer as done: nobody is told twice.
-    fn close_telling(&mut self, declaration: &Declaration) {
-        let Some(journal) = &declaration.status.object().journal else {
-            return;
-        };
-        let Some(Attempt::Tell(name @ AppliedName::OneShot(_))) = Attempt::of(journal) else {
-            return;
-        };
-        let Some(outcome) = self.outcomes.get_mut(&declaration.key) else {
-            return;
-        };
-        let object = outcome.status_mut().object_mut();
-        let hash = journal.title.as_deref().unwrap_or_default();
-        object.applied.insert(name.to_string(), format!("{UNCLEAR}{hash}"));
-        object.journal = None;
-    }
-
-    fn say_unclear(&mut self, declaration: &Declaration, operation: &Operation) {
-        let Some(outcome) = self.outcomes.get_mut(&declaration.key) else {
-            return;
-        };
-        if outcome.state == State::InSync {
-            outcome.message = format!(
-                "the request to {} got no clear answer and may have been carried out; it is not sent again: give the annotation {} another value to ask once more",
-                operation.summary(),
-                operation.annotation
-            );
+        planned = true;
+        if let Some(failed) = report.failure(context) {
+            *outcome = failed;
+            return planned;
         }
+        outcome.will(&operation.summary());
+        let done = |name, hash| Applied {
+            key: declaration.key.clone(),
+            name,
+            hash,
+        };
+        let mut applied = vec![done(name.clone(), hash)];
+        applied.extend(operation.undoes.clone().map(|name| done(name, String::new())));
+        let request = (operation.request)(id.to_owned());
+        let action = match operation.tells {
+            true => Action::Tell { request, name },
+            false => Action::Update(request),
+        };
+        report.steps.push(Step {
+            applied,
+            ..Step::new(declaration, action, operation.priority, operation.summary())
+        });
     }
+    planned
+}
+
+/// Takes what was sent without a clear answer as done: nobody is told twice.
+fn close_telling(declaration: &Declaration, outcome: &mut Outcome) {
+    let Some(journal) = &declaration.status.object().journal else {
+        return;
+    };
+    let Some(Attempt::Tell(name @ AppliedName::OneShot(_))) = Attempt::of(journal) else {
+        return;
+    };
+    let object = outcome.status_mut().object_mut();
+    let hash = journal.title.as_deref().unwrap_or_default();
+    object.applied.insert(name.to_string(), format!("{UNCLEAR}{hash}"));
+    object.journal = None;
+}
+
+fn unclear(operation: &Operation) -> String {
+    format!(
+        "the request to {} got no clear answer and may have been carried out; it is not sent again: give the annotation {} another value to ask once more",
+        operation.summary(),
+        operation.annotation
+    )
 }

@@ -74,10 +74,6 @@ impl Plan {
     pub fn remote_steps(&self) -> impl Iterator<Item = &Step> {
         self.steps.iter().filter(|step| step.action.request().is_some())
     }
-
-    pub(super) fn wake_at(&mut self, at: Timestamp) {
-        self.wake = Some(self.wake.map_or(at, |wake| wake.min(at)));
-    }
 }
 
 /// A list to read.

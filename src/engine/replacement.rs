@@ -17,7 +17,7 @@ use super::fields::{self, Comparisons};
 use super::journal::Operation;
 use super::kinds::{self, Rules};
 use super::plan::{Action, ReadWhat, Step};
-use super::planner::Planner;
+use super::report::Report;
 use super::summary::Verb;
 use crate::api::{ManagementPolicy, Reason, ReplacePolicy};
 use crate::statuspage::Priority;
@@ -32,119 +32,118 @@ pub(super) enum Replacement {
     Not(Option<String>),
 }
 
-impl<'a> Planner<'a> {
-    /// True when the declaration asks for replacement where it is needed.
-    pub(super) fn may_be_replaced(&self, declaration: &Declaration) -> bool {
-        let policies = declaration.policies(self.world.page_spec());
-        policies.replace == ReplacePolicy::WhenNeeded && policies.management == ManagementPolicy::Full
-    }
+/// True when the declaration asks for replacement where it is needed.
+fn may_be_replaced(context: &Context<'_>) -> bool {
+    let policies = context.policies();
+    policies.replace == ReplacePolicy::WhenNeeded && policies.management == ManagementPolicy::Full
+}
 
-    /// Decides whether an object that differs is to be replaced.
-    pub(super) fn replacement<K: Rules>(
-        &mut self,
-        context: &Context<'a>,
-        rules: &K,
-        remote: &K::Remote,
-        found: &Comparisons,
-        status: &Status,
-    ) -> Replacement {
-        let declaration = context.declaration;
-        let names = self.needs_another_object(declaration, found);
-        if names.is_empty() {
-            return Replacement::Not(None);
-        }
-        if declaration.spec.replace_policy() == Some(ReplacePolicy::Never) {
-            let way_out = "set replacePolicy: WhenNeeded to have it deleted and created again";
-            return Replacement::Not(Some(way_out.to_owned()));
-        }
-        if !self.may_be_replaced(declaration) {
-            return Replacement::Not(None);
-        }
-        if context.policies().deletion != Deletion::Delete {
-            let way_out = "set deletionPolicy: Delete, without which it is not replaced";
-            return Replacement::Not(Some(way_out.to_owned()));
-        }
-        if let Err(blocked) = rules.replaceable(context, remote) {
-            return if blocked.reason == Reason::NotHonoured {
-                Replacement::Not(Some(format!("have it replaced: {}", blocked.message)))
-            } else {
-                Replacement::Blocked(blocked)
-            };
-        }
-        // Nothing is deleted that could not be created.
-        let planned = values(context, rules).and_then(|(found, values)| {
-            rules.create(context, found.body)?;
-            Ok(values)
-        });
-        let values = match planned {
-            Ok(values) => values,
-            Err(blocked) => return Replacement::Blocked(blocked),
-        };
-        if status.object().applied.get(&*AppliedName::Replacement.text()) == Some(&values) {
-            let way_out = "remove it: the page did not keep it in an object that was created with it either";
-            return Replacement::Not(Some(way_out.to_owned()));
-        }
-        let id = K::id(remote).to_owned();
-        let Some(request) = kinds::delete_request(declaration.key.kind, &id, &declaration.spec) else {
-            return Replacement::Not(None);
-        };
-        let noun = declaration.key.kind.noun();
-        let title = rules.title(context);
-        let names = names.join(", ");
-        let summary = Verb::Delete.of(format!("{noun} {title:?} to create it again: {names}"));
-        Replacement::Due(Box::new(Step {
-            replaces: Some(id),
-            ..Step::new(declaration, Action::Replace(request), Priority::Delete, summary)
-        }))
+/// Decides whether an object that differs is to be replaced.
+pub(super) fn plan<K: Rules>(
+    context: &Context<'_>,
+    rules: &K,
+    remote: &K::Remote,
+    found: &Comparisons,
+    status: &Status,
+) -> Replacement {
+    let declaration = context.declaration;
+    let names = needs_another_object(context, found);
+    if names.is_empty() {
+        return Replacement::Not(None);
     }
-
-    /// The fields that the object cannot be given: those that are only read at creation, and those that the page has
-    /// just not kept.
-    fn needs_another_object(&self, declaration: &Declaration, found: &Comparisons) -> Vec<String> {
-        if !found.immutable.is_empty() {
-            return found.immutable.iter().map(|name| (*name).to_owned()).collect();
-        }
-        let failure = self.world.failures.get(&declaration.key);
-        let refused = failure.is_some_and(|failure| {
-            failure.reason == Reason::NotHonoured && failure.blocks(declaration.generation, self.world.now)
-        });
-        let written = found.changes.iter().filter(|_| refused);
-        written.map(|change| change.field.clone()).collect()
+    if declaration.spec.replace_policy() == Some(ReplacePolicy::Never) {
+        let way_out = "set replacePolicy: WhenNeeded to have it deleted and created again";
+        return Replacement::Not(Some(way_out.to_owned()));
     }
-
-    /// An object that was found after its creation was interrupted is known to be one that was created in the place
-    /// of another.
-    pub(super) fn note_replacement<K: Rules>(&self, context: &Context<'a>, rules: &K, status: &mut Status) {
-        let journal = context.declaration.status.object().journal.as_ref();
-        let recovered = journal
-            .is_some_and(|journal| Operation::of(journal) == Some(Operation::Create) && journal.replaces.is_some());
-        if recovered && let Ok((_, values)) = values(context, rules) {
-            let applied = &mut status.object_mut().applied;
-            applied.insert(AppliedName::Replacement.to_string(), values);
-        }
+    if !may_be_replaced(context) {
+        return Replacement::Not(None);
     }
-
-    /// Closes the note of a deletion that is not wanted any more, once it is certain that it was never carried out.
-    pub(super) fn close_replacement<K: Rules>(&mut self, declaration: &Declaration, status: &mut Status) {
-        let Some(journal) = &declaration.status.object().journal else {
-            return;
-        };
-        if Operation::of(journal) != Some(Operation::Replace) {
-            return;
-        }
-        let settled = settled_at(self.world, declaration, journal, K::COLLECTION);
-        let list = K::collection(self.world.snapshot);
-        if list.is_some_and(|list| list.looks_since(settled) >= 2) {
-            status.object_mut().journal = None;
-            return;
-        }
-        let last = list.and_then(|list| list.looks.last().copied());
-        let next = next_look_for(self.world, declaration, last, settled);
-        if self.world.now < next {
-            self.wait_for_proof(next);
+    if context.policies().deletion != Deletion::Delete {
+        let way_out = "set deletionPolicy: Delete, without which it is not replaced";
+        return Replacement::Not(Some(way_out.to_owned()));
+    }
+    if let Err(blocked) = rules.replaceable(context, remote) {
+        return if blocked.reason == Reason::NotHonoured {
+            Replacement::Not(Some(format!("have it replaced: {}", blocked.message)))
         } else {
-            self.pursue(declaration, ReadWhat::Collection(K::COLLECTION), Priority::Read);
-        }
+            Replacement::Blocked(blocked)
+        };
+    }
+    // Nothing is deleted that could not be created.
+    let planned = values(context, rules).and_then(|(found, values)| {
+        rules.create(context, found.body)?;
+        Ok(values)
+    });
+    let values = match planned {
+        Ok(values) => values,
+        Err(blocked) => return Replacement::Blocked(blocked),
+    };
+    if status.object().applied.get(&*AppliedName::Replacement.text()) == Some(&values) {
+        let way_out = "remove it: the page did not keep it in an object that was created with it either";
+        return Replacement::Not(Some(way_out.to_owned()));
+    }
+    let id = K::id(remote).to_owned();
+    let Some(request) = kinds::delete_request(declaration.key.kind, &id, &declaration.spec) else {
+        return Replacement::Not(None);
+    };
+    let noun = declaration.key.kind.noun();
+    let title = rules.title(context);
+    let names = names.join(", ");
+    let summary = Verb::Delete.of(format!("{noun} {title:?} to create it again: {names}"));
+    Replacement::Due(Box::new(Step {
+        replaces: Some(id),
+        ..Step::new(declaration, Action::Replace(request), Priority::Delete, summary)
+    }))
+}
+
+/// The fields that the object cannot be given: those that are only read at creation, and those that the page has
+/// just not kept.
+fn needs_another_object(context: &Context<'_>, found: &Comparisons) -> Vec<String> {
+    let declaration = context.declaration;
+    if !found.immutable.is_empty() {
+        return found.immutable.iter().map(|name| (*name).to_owned()).collect();
+    }
+    let failure = context.world.failures.get(&declaration.key);
+    let refused = failure.is_some_and(|failure| {
+        failure.reason == Reason::NotHonoured && failure.blocks(declaration.generation, context.world.now)
+    });
+    let written = found.changes.iter().filter(|_| refused);
+    written.map(|change| change.field.clone()).collect()
+}
+
+/// An object that was found after its creation was interrupted is known to be one that was created in the place
+/// of another.
+pub(super) fn note<K: Rules>(context: &Context<'_>, rules: &K, status: &mut Status) {
+    let journal = context.declaration.status.object().journal.as_ref();
+    let recovered =
+        journal.is_some_and(|journal| Operation::of(journal) == Some(Operation::Create) && journal.replaces.is_some());
+    if recovered && let Ok((_, values)) = values(context, rules) {
+        let applied = &mut status.object_mut().applied;
+        applied.insert(AppliedName::Replacement.to_string(), values);
+    }
+}
+
+/// Closes the note of a deletion that is not wanted any more, once it is certain that it was never carried out.
+pub(super) fn close<K: Rules>(context: &Context<'_>, status: &mut Status, report: &mut Report) {
+    let (world, declaration) = (context.world, context.declaration);
+    let Some(journal) = &declaration.status.object().journal else {
+        return;
+    };
+    if Operation::of(journal) != Some(Operation::Replace) {
+        return;
+    }
+    let settled = settled_at(world, declaration, journal, K::COLLECTION);
+    let list = K::collection(world.snapshot);
+    if list.is_some_and(|list| list.looks_since(settled) >= 2) {
+        status.object_mut().journal = None;
+        return;
+    }
+    let last = list.and_then(|list| list.looks.last().copied());
+    let next = next_look_for(world, declaration, last, settled);
+    if world.now < next {
+        report.wait_for_proof(next);
+    } else {
+        report.pursue(world, ReadWhat::Collection(K::COLLECTION), Priority::Read);
     }
 }
 

@@ -7,14 +7,15 @@ use crate::api::{Drift, IncidentSpec, Kind, ManagementPolicy, Reason, parse_dura
 use crate::engine::applied::{Applied, AppliedName};
 use crate::engine::conditions;
 use crate::engine::context::Context;
-use crate::engine::converge::{Start, creation};
-use crate::engine::declaration::{Declaration, Status};
+use crate::engine::declaration::Status;
 use crate::engine::evidence::{self, after, is_fresh_object, next_look_for, settled_at};
 use crate::engine::fields::{self, Comparisons};
 use crate::engine::identity::{Identity, shown_time};
 use crate::engine::journal::Operation;
+use crate::engine::object::{Start, confirm_drift, creating, creation, settle, start, take};
+use crate::engine::outcome::Outcome;
 use crate::engine::plan::{Action, ReadWhat, State, Step};
-use crate::engine::planner::{Outcome, Planner};
+use crate::engine::report::Report;
 use crate::engine::summary::Verb;
 use crate::engine::template;
 use crate::statuspage::{CollectionKind, Incident, IncidentStatus, ObjectKind, Priority, SPACING};
@@ -24,44 +25,47 @@ use super::subscribers::{subscribes, subscription};
 use super::updates::{bind_updates, misplaced, publish};
 
 /// Plans what an incident calls for: creation, the next update, corrections, fields, postmortem, pruning.
-pub(in crate::engine) fn converge<'a>(planner: &mut Planner<'a>, declaration: &'a Declaration, spec: &IncidentSpec) {
-    let context = planner.context(declaration);
-    if let Some(Identity::BeyondList { id }) = planner.identities.get(&declaration.key) {
-        beyond_list(planner, declaration, spec, id);
-        return;
+pub(in crate::engine) fn converge(context: &Context<'_>, identity: Option<&Identity>, spec: &IncidentSpec) -> Report {
+    let declaration = context.declaration;
+    if let Some(Identity::BeyondList { id }) = identity {
+        return beyond_list(context, spec, id);
     }
-    match planner.start(declaration) {
-        Start::Stopped => {}
+    let mut report = Report::default();
+    match start(context, identity, &mut report) {
+        Start::Stopped => report,
         Start::Create { beside } => {
-            let checked = template::check(&context, spec);
-            let planned = checked.and_then(|()| spec.fields(&context, None)).and_then(|fields| {
+            let checked = template::check(context, spec);
+            let planned = checked.and_then(|()| spec.fields(context, None)).and_then(|fields| {
                 let found = fields::creation(&fields, context.seal());
-                spec.create(&context, found.body.clone())
-                    .map(|request| (request, found))
+                spec.create(context, found.body.clone()).map(|request| (request, found))
             });
             match planned {
                 Ok((request, found)) => {
-                    let summary = Verb::Create.of(format!("incident {:?}", spec.title(&context)));
+                    let summary = Verb::Create.of(format!("incident {:?}", spec.title(context)));
                     let step = creation(declaration, request, found, Priority::Incident, summary, beside);
-                    planner.begin_creation(declaration, step);
+                    let outcome = creating(declaration, &step);
+                    report.steps.push(step);
+                    report.with(outcome)
                 }
-                Err(blocked) => planner.record(declaration, Outcome::blocked(declaration, blocked)),
+                Err(blocked) => report.with(Outcome::blocked(declaration, blocked)),
             }
         }
         Start::Here { id, adopted } => {
-            let lookup = planner.index.lookup(Kind::Incident);
-            let snapshot = planner.world.snapshot;
-            if let Some(remote) = lookup.and_then(|lookup| lookup.get::<IncidentSpec>(snapshot, &id)) {
-                here(planner, &context, spec, remote, adopted);
+            let lookup = context.index.lookup(Kind::Incident);
+            match lookup.and_then(|lookup| lookup.get::<IncidentSpec>(context.world.snapshot, id)) {
+                Some(remote) => here(context, spec, remote, adopted, report),
+                None => report,
             }
         }
     }
 }
 
 /// An incident older than the list: read it only when something can still happen to it.
-fn beyond_list<'a>(planner: &mut Planner<'a>, declaration: &'a Declaration, spec: &IncidentSpec, id: &str) {
+fn beyond_list(context: &Context<'_>, spec: &IncidentSpec, id: &str) -> Report {
+    let declaration = context.declaration;
+    let mut report = Report::default();
     let Status::Incident(status) = &*declaration.status else {
-        return;
+        return report;
     };
     let over = status
         .status
@@ -70,40 +74,45 @@ fn beyond_list<'a>(planner: &mut Planner<'a>, declaration: &'a Declaration, spec
     let ready = conditions::find(&status.object, conditions::READY)
         .is_some_and(|ready| ready.status == "True" && ready.observed_generation == Some(declaration.generation));
     if over && ready {
-        return prune_in_time(planner, declaration, spec, status.resolved_at.as_ref().map(|at| at.0));
+        let resolved_at = status.resolved_at.as_ref().map(|at| at.0);
+        prune_in_time(context, spec, resolved_at, &mut report);
+        return report;
     }
     let changed = status.object.observed_generation != Some(declaration.generation);
     let priority = if changed { Priority::Incident } else { Priority::Read };
-    let pursuit = evidence::pursue(planner.world, ReadWhat::Object(ObjectKind::Incident, id.to_owned()));
-    if let Some(blocked) = pursuit.says.clone() {
-        planner.record(declaration, Outcome::blocked(declaration, blocked));
-    }
-    planner.follow(declaration, pursuit, priority);
+    let what = ReadWhat::Object(ObjectKind::Incident, id.to_owned());
+    let pursuit = evidence::pursue(context.world, what);
+    report.outcome = pursuit
+        .says
+        .clone()
+        .map(|blocked| Outcome::blocked(declaration, blocked));
+    report.follow(pursuit, priority);
+    report
 }
 
-fn here<'a>(planner: &mut Planner<'a>, context: &Context<'a>, spec: &IncidentSpec, remote: &Incident, adopted: bool) {
+fn here(context: &Context<'_>, spec: &IncidentSpec, remote: &Incident, adopted: bool, mut report: Report) -> Report {
     let declaration = context.declaration;
     let policies = context.policies();
     let mut outcome = Outcome::new(declaration, State::InSync, Reason::Synced, IN_SYNC);
     let status = outcome.status_mut();
-    planner.take(declaration, &remote.id, adopted, status);
+    take(context, &remote.id, adopted, status, &mut report);
     spec.observe(context, remote, status);
     let Status::Incident(known) = &*outcome.status else {
-        return;
+        return report;
     };
     // The template's own post is the page's by now.
     let given = usize::from(declaration.opened_by_template).min(known.updates.len());
     if let Some(misplaced) = misplaced(&spec.updates[given..], &known.updates[given..]) {
         outcome.stop(State::Stalled, Reason::Invalid, misplaced.message);
-        return planner.record(declaration, outcome);
+        return report.with(outcome);
     }
     if spec.updates.is_empty()
         && let Err(blocked) = template::check(context, spec)
     {
-        outcome.stop(blocked.state, blocked.reason, blocked.message);
-        return planner.record(declaration, outcome);
+        outcome.block(blocked);
+        return report.with(outcome);
     }
-    let bound = bind_updates(planner, context, spec, remote, &mut outcome);
+    let bound = bind_updates(context, spec, remote, &mut outcome, &mut report);
     if declaration.opened_by_template
         && let Status::Incident(known) = outcome.status_mut()
         && let Some(first) = known.updates.first_mut()
@@ -111,10 +120,10 @@ fn here<'a>(planner: &mut Planner<'a>, context: &Context<'a>, spec: &IncidentSpe
         first.from_template = true;
     }
     if !bound {
-        return planner.record(declaration, outcome);
+        return report.with(outcome);
     }
-    if !settle_announcement(planner, declaration, spec, remote, &mut outcome) {
-        return planner.record(declaration, outcome);
+    if !settle_announcement(context, spec, remote, &mut outcome, &mut report) {
+        return report.with(outcome);
     }
     let compared = spec.fields(context, Some(remote)).map(|fields| {
         fields::compare(
@@ -127,8 +136,8 @@ fn here<'a>(planner: &mut Planner<'a>, context: &Context<'a>, spec: &IncidentSpe
     let found = match compared {
         Ok(found) => found,
         Err(blocked) => {
-            outcome.stop(blocked.state, blocked.reason, blocked.message);
-            return planner.record(declaration, outcome);
+            outcome.block(blocked);
+            return report.with(outcome);
         }
     };
     if let Some(message) = template::unheeded(spec, remote) {
@@ -149,13 +158,13 @@ fn here<'a>(planner: &mut Planner<'a>, context: &Context<'a>, spec: &IncidentSpe
         }
     }
     let Status::Incident(status) = &*outcome.status else {
-        return;
+        return report;
     };
     let published = status.updates.clone();
     let write_allowed = policies.management == ManagementPolicy::Full;
     match spec.updates.get(published.len()) {
         Some(next) if write_allowed => {
-            return publish(planner, context, spec, remote, outcome, found, published.len(), next);
+            return publish(context, spec, remote, outcome, found, (published.len(), next), report);
         }
         Some(_) => {
             let message = format!(
@@ -164,7 +173,7 @@ fn here<'a>(planner: &mut Planner<'a>, context: &Context<'a>, spec: &IncidentSpe
                 spec.updates.len()
             );
             outcome.stop(State::Stalled, Reason::ObserveOnly, message);
-            return planner.record(declaration, outcome);
+            return report.with(outcome);
         }
         None => {}
     }
@@ -173,17 +182,18 @@ fn here<'a>(planner: &mut Planner<'a>, context: &Context<'a>, spec: &IncidentSpe
     let correction = corrections(declaration, spec, remote, &published, policies.drift, &mut drift);
     let mut follow_up = correction.or_else(|| postmortem(declaration, spec, remote));
     if follow_up.is_none() && write_allowed {
-        follow_up = subscription(planner, declaration, spec, remote, &mut outcome);
+        follow_up = subscription(context, spec, remote, &mut outcome, &mut report);
     }
     let all_drift: Vec<Drift> = drift.into_iter().chain(found.drift.clone()).collect();
-    if planner.confirm_drift(
-        declaration,
+    if confirm_drift(
+        context,
         ObjectKind::Incident,
         &remote.id,
         &all_drift,
         Priority::Incident,
+        &mut report,
     ) {
-        return;
+        return report;
     }
     match follow_up {
         Some(follow_up) if !write_allowed && found.body.is_empty() => {
@@ -191,23 +201,23 @@ fn here<'a>(planner: &mut Planner<'a>, context: &Context<'a>, spec: &IncidentSpe
             outcome.drift = all_drift;
             let message = format!("{field} differs on the page; managementPolicy is ObserveOnly: nothing is written");
             outcome.stop(State::Stalled, Reason::ObserveOnly, message);
-            planner.record(declaration, outcome);
+            report.with(outcome)
         }
         // What moves the status, or tells people, is decided on what the incident is now.
         Some(follow_up)
             if found.body.is_empty()
                 && follow_up.needs_fresh
-                && !is_fresh_object(planner.world, declaration, ObjectKind::Incident, &remote.id) =>
+                && !is_fresh_object(context.world, declaration, ObjectKind::Incident, &remote.id) =>
         {
             outcome.drift = all_drift;
-            outcome.progress(format!("will {}", follow_up.summary));
+            outcome.will(&follow_up.summary);
             let what = ReadWhat::Object(ObjectKind::Incident, remote.id.clone());
-            planner.pursue(declaration, what, Priority::Incident);
-            planner.record(declaration, outcome);
+            report.pursue(context.world, what, Priority::Incident);
+            report.with(outcome)
         }
         Some(follow_up) if found.body.is_empty() => {
             outcome.drift = all_drift;
-            outcome.progress(format!("will {}", follow_up.summary));
+            outcome.will(&follow_up.summary);
             let action = match follow_up.tells {
                 Some(name) => Action::Tell {
                     request: follow_up.request,
@@ -222,8 +232,8 @@ fn here<'a>(planner: &mut Planner<'a>, context: &Context<'a>, spec: &IncidentSpe
                 name,
                 hash,
             }));
-            planner.plan.steps.push(follow);
-            planner.record(declaration, outcome);
+            report.steps.push(follow);
+            report.with(outcome)
         }
         _ => {
             let found = Comparisons {
@@ -231,41 +241,42 @@ fn here<'a>(planner: &mut Planner<'a>, context: &Context<'a>, spec: &IncidentSpe
                 ..found
             };
             let request = |body| spec.update(context, remote, body);
-            let settled = planner.settle(
+            let settled = settle(
                 context,
-                outcome,
+                &mut outcome,
                 found,
-                policies.management,
                 Priority::Incident,
                 request,
                 || title,
+                &mut report,
             );
             if settled && remote.status.as_ref().is_some_and(IncidentStatus::is_over) {
-                prune_in_time(planner, declaration, spec, remote.resolved_at);
+                prune_in_time(context, spec, remote.resolved_at, &mut report);
             }
+            report.with(outcome)
         }
     }
 }
 
 /// Closes the note of something that was to tell people, once it is known whether it did. False while it is not.
 fn settle_announcement(
-    planner: &mut Planner<'_>,
-    declaration: &Declaration,
+    context: &Context<'_>,
     spec: &IncidentSpec,
     remote: &Incident,
     outcome: &mut Outcome,
+    report: &mut Report,
 ) -> bool {
+    let (world, declaration) = (context.world, context.declaration);
     let Some(journal) = outcome.status.object().journal.clone() else {
         return true;
     };
     let Some(Operation::Tell(name)) = Operation::of(&journal) else {
         return true;
     };
-    let world = planner.world;
     let settled = settled_at(world, declaration, &journal, CollectionKind::Incidents);
     let (done, last_look, what) = if let AppliedName::IncidentSubscriber(_) = &name {
         let known = world.snapshot.incident_subscribers.get(&remote.id);
-        let here = known.is_some_and(|known| subscribes(&known.value, &name, planner.context(declaration).seal()));
+        let here = known.is_some_and(|known| subscribes(&known.value, &name, context.seal()));
         (
             here,
             known.map(|known| known.read_at),
@@ -305,9 +316,9 @@ fn settle_announcement(
     ));
     let next = next_look_for(world, declaration, looked, settled);
     if world.now < next {
-        planner.wait_for_proof(next);
+        report.wait_for_proof(next);
     } else {
-        planner.pursue(declaration, what, Priority::Incident);
+        report.pursue(world, what, Priority::Incident);
     }
     false
 }
@@ -320,23 +331,19 @@ fn describe_telling(name: &AppliedName) -> &'static str {
 }
 
 /// Deletes the declaration of an incident that ended long enough ago.
-fn prune_in_time<'a>(
-    planner: &mut Planner<'a>,
-    declaration: &'a Declaration,
-    spec: &IncidentSpec,
-    resolved_at: Option<Timestamp>,
-) {
+fn prune_in_time(context: &Context<'_>, spec: &IncidentSpec, resolved_at: Option<Timestamp>, report: &mut Report) {
+    let world = context.world;
     let Some(ttl) = spec.ttl_after_resolved.as_deref().and_then(parse_duration) else {
         return;
     };
     let Some(resolved_at) = resolved_at else { return };
     let ttl = SignedDuration::try_from(ttl).unwrap_or(SignedDuration::MAX);
     let due = resolved_at.saturating_add(ttl).unwrap_or(Timestamp::MAX);
-    if planner.world.wall >= due {
+    if world.wall >= due {
         let summary = Verb::Prune.of("ttlAfterResolved is over");
-        let prune = Step::new(declaration, Action::Prune, Priority::Write, summary);
-        planner.plan.steps.push(prune);
+        let prune = Step::new(context.declaration, Action::Prune, Priority::Write, summary);
+        report.steps.push(prune);
     } else {
-        planner.plan.wake_at(planner.world.by_process_clock(due));
+        report.wake_at(world.by_process_clock(due));
     }
 }

@@ -7,10 +7,12 @@ use serde_json::{Value, json};
 
 use crate::api::{IncidentSpec, IncidentSubscriber};
 use crate::engine::applied::AppliedName;
-use crate::engine::declaration::Declaration;
+use crate::engine::context::Context;
 use crate::engine::fields;
+use crate::engine::observation::keep_fresh;
+use crate::engine::outcome::Outcome;
 use crate::engine::plan::ReadWhat;
-use crate::engine::planner::{Outcome, Planner};
+use crate::engine::report::Report;
 use crate::engine::request::Request;
 use crate::engine::seal::Seal;
 use crate::engine::summary::Verb;
@@ -26,16 +28,16 @@ const FOUND: &str = "found";
 
 /// The next person to subscribe or to unsubscribe, once the list was read. What needs no request is noted in `outcome`.
 pub(super) fn subscription(
-    planner: &mut Planner<'_>,
-    declaration: &Declaration,
+    context: &Context<'_>,
     spec: &IncidentSpec,
     remote: &Incident,
     outcome: &mut Outcome,
+    report: &mut Report,
 ) -> Option<FollowUp> {
     if remote.status.as_ref().is_some_and(IncidentStatus::is_over) {
         return None;
     }
-    let seal = planner.context(declaration).seal();
+    let seal = context.seal();
     let wanted: Vec<(AppliedName, &IncidentSubscriber)> = spec
         .subscribers
         .iter()
@@ -65,10 +67,11 @@ pub(super) fn subscription(
     if added.is_none() && removed.is_none() {
         return None;
     }
-    let known = planner.world.snapshot.incident_subscribers.get(&remote.id);
+    let known = context.world.snapshot.incident_subscribers.get(&remote.id);
     let what = ReadWhat::IncidentSubscribers(remote.id.clone());
-    planner.keep_fresh(declaration, what, known.map(|known| known.read_at), declaration.seen);
-    let known = known.filter(|known| known.read_at >= declaration.seen)?;
+    let read_at = known.map(|known| known.read_at);
+    keep_fresh(context.world, what, read_at, context.declaration.seen, report);
+    let known = known.filter(|known| known.read_at >= context.declaration.seen)?;
     let there = |name: &AppliedName| {
         known
             .value

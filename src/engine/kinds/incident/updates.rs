@@ -8,15 +8,16 @@ use serde_json::{Map, Value, json};
 use super::super::Rules;
 use crate::api::{DriftPolicy, IncidentSpec, IncidentStatusName, IncidentUpdate, Journal, PublishedUpdate, Reason};
 use crate::engine::context::Context;
-use crate::engine::converge::applied;
-use crate::engine::declaration::{Declaration, Status};
+use crate::engine::declaration::Status;
 use crate::engine::evidence::{self, carried_out_until, is_fresh_object, next_look_for, settled_at};
 use crate::engine::fields::{Change, Comparisons};
 use crate::engine::identity::shown_time;
 use crate::engine::journal::Operation;
+use crate::engine::object::applied;
+use crate::engine::outcome::Outcome;
 use crate::engine::plan::{Action, ReadWhat, State, Step};
-use crate::engine::planner::{Outcome, Planner};
 use crate::engine::record::{is_text_of, published_update, update_hash};
+use crate::engine::report::Report;
 use crate::engine::request::Request;
 use crate::engine::summary::Verb;
 use crate::statuspage::{
@@ -81,11 +82,11 @@ pub fn misplaced(declared: &[IncidentUpdate], published: &[PublishedUpdate]) -> 
 /// Binds declared updates to remote ones: after a creation whose record was lost, after an adoption, and after a
 /// publication whose reply was lost. False while that cannot be told yet.
 pub(super) fn bind_updates(
-    planner: &mut Planner<'_>,
     context: &Context<'_>,
     spec: &IncidentSpec,
     remote: &Incident,
     outcome: &mut Outcome,
+    report: &mut Report,
 ) -> bool {
     let declaration = context.declaration;
     let Status::Incident(status) = outcome.status_mut() else {
@@ -109,7 +110,7 @@ pub(super) fn bind_updates(
             outcome.progress(format!("found update {} published", index + 1));
             return false;
         }
-        return give_up_attempt(planner, declaration, remote, journal, outcome);
+        return give_up_attempt(context, remote, journal, outcome, report);
     }
     // As many as the mark says are published, and on an incident that nothing is recorded of those that it shows.
     let marked = if mark_of(remote).is_some_and(|mark| mark.is_of(declaration)) {
@@ -134,13 +135,13 @@ pub(super) fn bind_updates(
 
 /// An attempt to publish that left no trace had no effect, once everything shows that it can have caused. True then.
 fn give_up_attempt(
-    planner: &mut Planner<'_>,
-    declaration: &Declaration,
+    context: &Context<'_>,
     remote: &Incident,
     journal: &Journal,
     outcome: &mut Outcome,
+    report: &mut Report,
 ) -> bool {
-    let world = planner.world;
+    let (world, declaration) = (context.world, context.declaration);
     let settled = settled_at(world, declaration, journal, CollectionKind::Incidents);
     let examined = world.snapshot.examined(ObjectKind::Incident, &remote.id);
     if examined.shown_before.is_some_and(|before| before >= settled) {
@@ -157,13 +158,10 @@ fn give_up_attempt(
     ));
     let next = next_look_for(world, declaration, examined.shown_at, settled);
     if world.now < next {
-        planner.wait_for_proof(next);
+        report.wait_for_proof(next);
     } else {
-        planner.pursue(
-            declaration,
-            ReadWhat::Object(ObjectKind::Incident, remote.id.clone()),
-            Priority::Incident,
-        );
+        let what = ReadWhat::Object(ObjectKind::Incident, remote.id.clone());
+        report.pursue(world, what, Priority::Incident);
     }
     false
 }
@@ -314,26 +312,22 @@ fn must_not_reopen(
     })
 }
 
-/// Plans the publication of the next update, once the incident was read and does not have it.
-#[expect(
-    clippy::too_many_arguments,
-    reason = "one update is published together with every other change"
-)]
-pub(super) fn publish<'a>(
-    planner: &mut Planner<'a>,
-    context: &Context<'a>,
+/// Plans the publication of the next update, with its index in spec.updates, once the incident was read and does not have
+/// it. Every other change goes with it.
+pub(super) fn publish(
+    context: &Context<'_>,
     spec: &IncidentSpec,
     remote: &Incident,
     mut outcome: Outcome,
     found: Comparisons,
-    index: usize,
-    next: &IncidentUpdate,
-) {
+    (index, next): (usize, &IncidentUpdate),
+    mut report: Report,
+) -> Report {
     let declaration = context.declaration;
     let summary = Verb::Publish.of(format!("update {} of incident {:?}", index + 1, spec.title(context)));
-    outcome.progress(format!("will {summary}"));
+    outcome.will(&summary);
     let Status::Incident(status) = outcome.status_mut() else {
-        return;
+        return report;
     };
     let unbound = |candidate: &&RemoteUpdate| !status.updates.iter().any(|known| known.id == candidate.id);
     if let Some(there) = remote
@@ -345,7 +339,7 @@ pub(super) fn publish<'a>(
         let entry = published_update(next, Some(there));
         status.updates.push(entry);
         outcome.progress(format!("update {} is on the page already", index + 1));
-        return planner.record(declaration, outcome);
+        return report.with(outcome);
     }
     let published = status.updates.clone();
     let policies = context.policies();
@@ -365,19 +359,21 @@ pub(super) fn publish<'a>(
                 ),
             });
         }
-        outcome.state = if settled { State::InSync } else { State::Stalled };
-        outcome.reason = if settled { Reason::Synced } else { Reason::EndedOnPage };
-        outcome.message = message;
-        return planner.record(declaration, outcome);
+        let (state, reason) = match settled {
+            true => (State::InSync, Reason::Synced),
+            false => (State::Stalled, Reason::EndedOnPage),
+        };
+        outcome.stop(state, reason, message);
+        return report.with(outcome);
     }
-    if !is_fresh_object(planner.world, declaration, ObjectKind::Incident, &remote.id) {
+    if !is_fresh_object(context.world, declaration, ObjectKind::Incident, &remote.id) {
         let what = ReadWhat::Object(ObjectKind::Incident, remote.id.clone());
-        let pursuit = evidence::pursue(planner.world, what);
+        let pursuit = evidence::pursue(context.world, what);
         if let Some(blocked) = pursuit.says.clone() {
-            outcome.stop(blocked.state, blocked.reason, blocked.message);
+            outcome.block(blocked);
         }
-        planner.follow(declaration, pursuit, Priority::Incident);
-        return planner.record(declaration, outcome);
+        report.follow(pursuit, Priority::Incident);
+        return report.with(outcome);
     }
     let mut body = found.body;
     if spec.schedule.is_some()
@@ -417,15 +413,13 @@ pub(super) fn publish<'a>(
                 index,
                 after: remote.incident_updates.first().map(|update| update.id.clone()),
             };
-            planner.plan.steps.push(Step {
+            report.steps.push(Step {
                 changes,
                 applied: applied(declaration, &found.applied),
                 ..Step::new(declaration, action, Priority::Incident, summary)
             });
         }
-        Err(blocked) => {
-            (outcome.state, outcome.reason, outcome.message) = (blocked.state, blocked.reason, blocked.message);
-        }
+        Err(blocked) => outcome.block(blocked),
     }
-    planner.record(declaration, outcome);
+    report.with(outcome)
 }
