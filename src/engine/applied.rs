@@ -5,19 +5,6 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use super::declaration::ObjectKey;
-
-/// What is recorded once a step has succeeded.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Applied {
-    /// The declaration.
-    pub key: ObjectKey,
-    /// What of it.
-    pub name: AppliedName,
-    /// The hash of what was applied.
-    pub hash: String,
-}
-
 /// What an entry of `status.applied` is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AppliedName {

@@ -1,9 +1,10 @@
 //! The remote objects that a declaration could be bound to, for a person who chooses.
 
 use super::claims::Claims;
-use super::context::{Context, Index};
+use super::context::Context;
 use super::declaration::ObjectKey;
-use super::kinds::Rules;
+use super::kinds;
+use super::rules::Rules;
 use super::world::World;
 use crate::api::{Kind, with_kind, with_spec};
 use crate::statuspage::Snapshot;
@@ -20,7 +21,7 @@ pub struct Candidate {
 /// All remote objects of the kind of a declaration that were read, in the order of the page; none when their list was
 /// not read, or there is no such declaration.
 pub fn candidates(world: &World<'_>, key: &ObjectKey) -> Option<Vec<Candidate>> {
-    let index = Index::of(world);
+    let index = kinds::index(world);
     let claims = Claims::of(world);
     let declaration = index.get(key)?;
     let context = Context {

@@ -7,34 +7,9 @@ use std::collections::{HashMap, HashSet};
 
 use jiff::Timestamp;
 
-use super::declaration::{Declaration, ObjectKey};
+use super::declaration::ObjectKey;
 use super::world::World;
 use crate::api::Kind;
-
-/// The id that a declaration records.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Claimant {
-    /// True for an id that was only written into the annotation: see [`Declaration::is_to_take_over`].
-    pub is_to_take_over: bool,
-    /// When the declaration was written first.
-    pub created: Timestamp,
-    /// The declaration.
-    pub key: ObjectKey,
-    /// The id.
-    pub id: String,
-}
-
-impl Claimant {
-    /// What a declaration claims, if it does.
-    pub fn of(declaration: &Declaration) -> Option<Self> {
-        Some(Claimant {
-            is_to_take_over: declaration.is_to_take_over(),
-            created: declaration.created,
-            key: declaration.key.clone(),
-            id: declaration.recorded_id()?.to_owned(),
-        })
-    }
-}
 
 /// The owners of all remote ids of a page.
 #[derive(Debug, Default)]

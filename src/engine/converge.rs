@@ -1,21 +1,24 @@
 //! What differs between a declaration and its remote object, and what brings them together: the flow around the rules of
 //! a kind.
 
+use super::attempt::{next_look_for, settled_at};
 use super::context::Context;
 use super::declaration::Spec;
 use super::deletion;
-use super::evidence::{self, is_fresh, next_look_for, pursue, settled_at};
+use super::evidence;
 use super::fields;
 use super::identity::Identity;
-use super::kinds::{self, Rules};
+use super::kinds;
 use super::metric_data;
 use super::object::{Start, confirm_drift, creating, creation, settle, start, take};
 use super::observation::unlisted;
 use super::one_shot;
 use super::outcome::Outcome;
 use super::plan::{Action, ReadWhat, State, Step};
+use super::pursuit::{is_fresh, pursue};
 use super::replacement::{self, Replacement};
 use super::report::Report;
+use super::rules::Rules;
 use super::summary::Verb;
 use super::unsubscribed::may_subscribe;
 use crate::api::{Kind, ManagementPolicy, Reason, with_spec};
@@ -48,13 +51,10 @@ fn object<K: Rules>(context: &Context<'_>, identity: Option<&Identity>, rules: &
     match start(context, identity, &mut report) {
         Start::Stopped => report,
         Start::Create { beside } => create(context, rules, beside, report),
-        Start::Here { id, adopted } => {
-            let lookup = context.index.lookup(context.declaration.key.kind);
-            match lookup.and_then(|lookup| lookup.get::<K>(context.world.snapshot, id)) {
-                Some(remote) => update(context, rules, remote, adopted, report),
-                None => report,
-            }
-        }
+        Start::Here { id, adopted } => match K::shown(context, id) {
+            Some(remote) => update(context, rules, remote, adopted, report),
+            None => report,
+        },
     }
 }
 

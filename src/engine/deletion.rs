@@ -8,17 +8,20 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::attempt::{journalled_list, settled_at};
 use super::context::Context;
 use super::declaration::{Declaration, Deletion, ObjectKey, Spec};
-use super::evidence::{Presence, after, is_fresh_object, presence, settled_at};
+use super::evidence::{Presence, presence};
 use super::fields::Change;
 use super::identity::{Identity, shown_time};
-use super::journal::{journalled_list, open_creation};
+use super::journal::open_creation;
 use super::kinds;
 use super::outcome::Outcome;
 use super::plan::{Action, ReadWhat, State, Step};
+use super::pursuit::{after, is_fresh_object};
 use super::report::Report;
 use super::request::Request;
+use super::rules::Rules;
 use super::summary::{Summary, Verb};
 use super::world::World;
 use crate::api::{ComponentGroupSpec, IncidentSpec, Kind, Reason};
@@ -270,9 +273,7 @@ fn group_ends_by_itself(context: &Context<'_>, id: &str) -> Option<Report> {
         report.pursue(world, list, Priority::Read);
         return Some(report);
     }
-    let lookup = context.index.lookup(Kind::ComponentGroup);
-    let there = lookup.and_then(|lookup| lookup.get::<ComponentGroupSpec>(world.snapshot, id));
-    if there.is_none() {
+    if ComponentGroupSpec::shown(context, id).is_none() {
         return Some(release(declaration));
     }
     let ends_with_us = |component_id: &str| {

@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use super::attempt::settled_at;
 use super::context::Context;
 use super::declaration::{ObjectKey, Status};
 use super::deletion::{Capped, Leaving};
-use super::evidence::settled_at;
 use super::identity::Identity;
 use super::journal::Operation;
 use super::outcome::Outcome;

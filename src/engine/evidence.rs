@@ -4,32 +4,16 @@
 //! read in between does not have it. Invariant: an object whose id is not known is *absent* when complete looks do not
 //! show it that began after everything that was sent for it must be visible.
 
-use std::time::Duration;
-
 use jiff::{SignedDuration, Timestamp};
 
-use super::context::{Blocked, Context};
-use super::declaration::Declaration;
-use super::failure::Failure;
-use super::journal::journalled_list;
-use super::kinds::Rules;
-use super::plan::{ReadWhat, State};
+use super::context::Context;
+use super::plan::ReadWhat;
+use super::pursuit::{Pursuit, after, pursue};
+use super::rules::Rules;
 use super::world::World;
-use crate::api::{Journal, Kind, Reason};
-use crate::statuspage::{Collection, CollectionKind, ObjectKind, SPACING, Search, Snapshot, spaced_since};
+use crate::api::Reason;
+use crate::statuspage::{Collection, CollectionKind, ObjectKind, Search, spaced_since};
 
-/// Nothing is sent later than so long after the driver began to store its journal.
-pub const SEND_WITHIN: SignedDuration = SignedDuration::from_secs(5);
-/// A request is under way for so long at most.
-pub const REQUEST_LIFE: SignedDuration = SignedDuration::from_secs(30);
-/// Journals are dated in whole seconds.
-const ROUNDING: SignedDuration = SignedDuration::from_secs(1);
-/// Two clocks of which nothing is known may differ by so much.
-pub(super) const SKEW: SignedDuration = SignedDuration::from_secs(120);
-/// What was read so long ago at most may be written on, or told to people.
-pub const FRESH: SignedDuration = SignedDuration::from_secs(10);
-/// First pause before a list is read again that did not show what is there; doubled each time.
-const CONTRADICTION_PAUSE: SignedDuration = SignedDuration::from_secs(10);
 /// A proof that an object is gone holds for so long, unless somebody asks.
 const GONE_FOR: SignedDuration = SignedDuration::from_secs(3600);
 
@@ -45,83 +29,10 @@ pub(super) enum Presence<'w, R> {
     Unproven(Pursuit),
 }
 
-/// What would bring proof.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Pursuit {
-    pub(super) reads: Vec<ReadWhat>,
-    pub(super) wake: Option<Timestamp>,
-    /// What keeps it, for the owner; none while it is a matter of the next readings.
-    pub(super) says: Option<Blocked>,
-}
-
-impl Pursuit {
-    pub(super) fn reading(what: ReadWhat) -> Self {
-        Pursuit {
-            reads: vec![what],
-            ..Pursuit::default()
-        }
-    }
-
-    pub(super) fn waking(at: Timestamp) -> Self {
-        Pursuit {
-            wake: Some(at),
-            ..Pursuit::default()
-        }
-    }
-
-    fn failing(failure: &Failure) -> Self {
-        Pursuit {
-            wake: Some(failure.retry_at()),
-            says: Some(failing(failure)),
-            ..Pursuit::default()
-        }
-    }
-
-    /// When it can be had. What its owner has to mend is tried again too, but nobody need stay for that.
-    pub(super) fn proof_at(&self) -> Option<Timestamp> {
-        let stalled = self.says.as_ref().is_some_and(|says| says.state == State::Stalled);
-        self.wake.filter(|_| !stalled)
-    }
-
-    fn saying(self, reason: Reason, message: impl Into<String>) -> Self {
-        Pursuit {
-            says: Some(Blocked::waiting(reason, message)),
-            ..self
-        }
-    }
-}
-
-/// What a failed reading means for those who need it.
-pub(super) fn failing(failure: &Failure) -> Blocked {
-    Blocked {
-        state: if failure.terminal {
-            State::Stalled
-        } else {
-            State::Progressing
-        },
-        reason: failure.reason,
-        message: failure.message.clone(),
-    }
-}
-
-/// Reads something, unless it has just failed.
-pub(super) fn pursue(world: &World<'_>, what: ReadWhat) -> Pursuit {
-    match world.unreadable(&what) {
-        Some(failure) => Pursuit::failing(failure),
-        None => Pursuit::reading(what),
-    }
-}
-
-/// Later by a duration, without an end of time.
-pub(super) fn after(at: Timestamp, duration: SignedDuration) -> Timestamp {
-    at.saturating_add(duration).unwrap_or(Timestamp::MAX)
-}
-
 /// Where the object of this kind with this id stands.
 pub(super) fn presence<'w, K: Rules>(context: &Context<'w>, id: &str) -> Presence<'w, K::Remote> {
     let world = context.world;
-    let lookup = context.index.lookup(context.declaration.key.kind);
-    let shown = lookup.and_then(|lookup| lookup.get::<K>(world.snapshot, id));
+    let shown = K::shown(context, id);
     let examined = K::OBJECT
         .map(|kind| world.snapshot.examined(kind, id))
         .unwrap_or_default();
@@ -273,161 +184,4 @@ pub(super) fn another_look<K: Rules>(context: &Context<'_>, rules: &K) -> Pursui
         pursuit.reads.extend(list.reads);
     }
     pursuit
-}
-
-/// When everything shows that an attempt can have caused, by the clock of this process. A journal that is dated in the
-/// future is one from now.
-pub(super) fn settled_at(
-    world: &World<'_>,
-    declaration: &Declaration,
-    journal: &Journal,
-    list: CollectionKind,
-) -> Timestamp {
-    let seen = declaration.attempt_seen.unwrap_or(world.now);
-    let begun = match world.remote_now {
-        Some(remote_now) => remote_now.duration_since(journal.at.0),
-        None => world.wall.duration_since(journal.at.0).saturating_sub(SKEW),
-    };
-    let ago = begun.max(world.now.duration_since(seen)).max(SignedDuration::ZERO);
-    let life = trace_within(world.snapshot.lag_of(list));
-    after(world.now.saturating_sub(ago).unwrap_or(Timestamp::MIN), life)
-}
-
-/// How long after its journal was dated all shows that an attempt can have caused, where lists lag so much.
-fn trace_within(lag: Duration) -> SignedDuration {
-    SEND_WITHIN
-        .saturating_add(ROUNDING)
-        .saturating_add(REQUEST_LIFE)
-        .saturating_add(SignedDuration::try_from(lag).unwrap_or(SignedDuration::MAX))
-}
-
-/// The last moment at which an attempt can have been carried out, by the clock that dated its journal.
-pub(super) fn carried_out_until(journal: &Journal) -> Timestamp {
-    after(journal.at.0, trace_within(Duration::ZERO))
-}
-
-/// Whether an attempt is over, by the clock of the machine, for a declaration of this kind whose page cannot be asked.
-pub fn attempt_is_over(journal: &Journal, kind: Kind, wall: Timestamp) -> bool {
-    let lag = Snapshot::default().lag_of(journalled_list(journal, kind));
-    wall >= after(after(journal.at.0, SKEW), trace_within(lag))
-}
-
-/// When to look for the trace of an attempt of a declaration next.
-pub(super) fn next_look_for(
-    world: &World<'_>,
-    declaration: &Declaration,
-    last: Option<Timestamp>,
-    settled: Timestamp,
-) -> Timestamp {
-    let seen = declaration.attempt_seen.unwrap_or(world.now);
-    let failures = world
-        .failures
-        .get(&declaration.key)
-        .map_or(0, |failure| failure.attempts);
-    next_look(seen, last, settled, failures)
-}
-
-/// Soon at first, then less often, and twice after it must show. An attempt that follows others without an answer is looked for
-/// less often from the beginning: a request that fails for ever must not cost a reading every ten seconds.
-pub(super) fn next_look(seen: Timestamp, last: Option<Timestamp>, settled: Timestamp, failures: u32) -> Timestamp {
-    let Some(last) = last.filter(|last| *last >= seen) else {
-        return seen;
-    };
-    if last >= settled {
-        return after(last, SPACING);
-    }
-    let waited = last.duration_since(seen);
-    let pause = waited.max(SignedDuration::from_secs(1 << failures.clamp(1, 6)));
-    after(last, pause).min(settled)
-}
-
-/// True when what is declared may be written on what was read at a time: a moment ago, and after this was declared.
-pub(super) fn is_fresh(world: &World<'_>, declaration: &Declaration, read_at: Option<Timestamp>) -> bool {
-    read_at
-        .is_some_and(|read_at| read_at >= declaration.spec_seen && world.now.duration_since(read_at) <= world.fresh_for)
-}
-
-/// The same for an object that can be read by its id, which must not have been written by us since: a reply of ours shows
-/// neither what a person did between the reading and the write, nor what they did right after.
-pub(super) fn is_fresh_object(world: &World<'_>, declaration: &Declaration, kind: ObjectKind, id: &str) -> bool {
-    is_fresh(world, declaration, world.snapshot.examined(kind, id).read_at)
-}
-
-/// The recorded objects of a list that its newest reading does not show: many at once are a question for the
-/// owner, or a list that does not tell the truth.
-#[derive(Debug, Default)]
-pub(super) struct Census {
-    recorded: usize,
-    missing: Vec<(ObjectKind, String)>,
-}
-
-/// So many may be missing before it is many.
-const FLOOR: usize = 5;
-/// Of so many recorded one may be missing before it is many.
-const SHARE: usize = 5;
-/// So many of many are looked up by their ids.
-const SAMPLE: usize = 3;
-
-impl Census {
-    /// Counts a recorded object of the list that `kind` is in.
-    pub(super) fn count(&mut self, kind: ObjectKind, id: &str, is_shown: bool) {
-        self.recorded += 1;
-        if !is_shown {
-            self.missing.push((kind, id.to_owned()));
-        }
-    }
-
-    /// How many are missing, if that is many.
-    pub(super) fn many(&self) -> Option<usize> {
-        let missing = self.missing.len();
-        (missing > FLOOR && missing.saturating_mul(SHARE) > self.recorded).then_some(missing)
-    }
-
-    /// True for an id that is missing.
-    pub(super) fn lacks(&self, id: &str) -> bool {
-        self.missing.iter().any(|(_, missing)| missing == id)
-    }
-
-    /// How many are recorded.
-    pub(super) fn recorded(&self) -> usize {
-        self.recorded
-    }
-
-    fn sample(&self) -> &[(ObjectKind, String)] {
-        self.missing.get(..SAMPLE).unwrap_or(&self.missing)
-    }
-
-    /// True when all that were looked up are proven to be gone, so that it is no mistake of the list.
-    pub(super) fn is_proven(&self, snapshot: &Snapshot) -> bool {
-        let confirmed = |(kind, id): &(ObjectKind, String)| {
-            let missing = snapshot.examined(*kind, id).missing;
-            missing.is_some_and(|missing| missing.confirmed.is_some())
-        };
-        self.sample().iter().all(confirmed)
-    }
-
-    /// While many are missing: what to wait for instead of looking each of them up.
-    fn holds_back(&self, world: &World<'_>, kind: ObjectKind, id: &str) -> Option<Pursuit> {
-        let many = self.many()?;
-        if world.recreations_allowed() >= many {
-            return None;
-        }
-        let list = world.snapshot.outline(kind.collection())?;
-        if list.unlisted > 0 {
-            let pause = CONTRADICTION_PAUSE.saturating_mul(1_i32 << list.contradictions.min(6));
-            let due = after(list.read_at, pause.min(SignedDuration::from_mins(10)));
-            let message = format!(
-                "the page's list lacks {many} of {} recorded objects, but some of those exist: the list is not trusted and is read again",
-                self.recorded
-            );
-            let pursuit = if world.now < due {
-                Pursuit::waking(due)
-            } else {
-                pursue(world, ReadWhat::Collection(kind.collection()))
-            };
-            return Some(pursuit.saying(Reason::Progressing, message));
-        }
-        let in_sample = self.sample().iter().any(|(_, sampled)| sampled == id);
-        (!in_sample).then(Pursuit::default)
-    }
 }

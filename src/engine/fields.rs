@@ -3,11 +3,9 @@
 //! Invariant: only declared fields are compared, reported and written.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 
 use jiff::Timestamp;
 use serde_json::{Map, Value};
-use sha2::{Digest, Sha256};
 
 use super::seal::Seal;
 use crate::api::{Drift, DriftPolicy};
@@ -117,6 +115,24 @@ pub struct Change {
     pub from: Option<Value>,
     /// Declared value.
     pub to: Value,
+}
+
+impl Seal<'_> {
+    /// The hash to record for a field.
+    pub fn of_field(&self, field: &Field) -> String {
+        match field.secret {
+            true => self.of_secret(field.name, &field.desired),
+            false => self.of(&field.desired),
+        }
+    }
+
+    /// True when the value of a field is not known to be another than the recorded one.
+    pub fn is_field(&self, recorded: &str, field: &Field) -> bool {
+        match field.secret {
+            true => self.is_secret(recorded, field.name, &field.desired),
+            false => self.is(recorded, &field.desired),
+        }
+    }
 }
 
 /// What comparing all declared fields of an object found.
@@ -245,21 +261,6 @@ fn change(field: &Field) -> Change {
     }
 }
 
-/// A short hash of a value that everybody may know.
-pub fn hash(value: &Value) -> String {
-    hex(&Sha256::digest(value.to_string().as_bytes()), 5)
-}
-
-/// The first bytes in hexadecimal digits.
-pub(super) fn hex(bytes: &[u8], length: usize) -> String {
-    let mut text = String::with_capacity(2 * length);
-    for byte in bytes.iter().take(length) {
-        // Nothing can go wrong in memory.
-        let _ = write!(text, "{byte:02x}");
-    }
-    text
-}
-
 fn shown(field: &Field, value: Option<&Value>) -> String {
     if field.secret {
         return "(secret)".into();
@@ -318,6 +319,7 @@ fn instant(value: &Value) -> Option<Timestamp> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::seal::hash;
 
     fn compare(fields: &[Field], applied: &BTreeMap<String, String>, policy: DriftPolicy) -> Comparisons {
         super::compare(fields, applied, policy, Seal::default())

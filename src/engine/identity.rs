@@ -7,16 +7,17 @@ use std::collections::HashMap;
 
 use jiff::Timestamp;
 
+use super::attempt::{SKEW, next_look_for, settled_at};
+use super::census::Census;
 use super::claims::Claims;
-use super::context::{Context, Index};
+use super::context::Context;
 use super::declaration::{Declaration, ObjectKey};
-use super::evidence::{
-    Census, Presence, Pursuit, SKEW, after, another_look, has_looked, last_look, looks_since, next_look_for, presence,
-    pursue, renewal, settled_at,
-};
+use super::evidence::{Presence, another_look, has_looked, last_look, looks_since, presence, renewal};
+use super::index::Index;
 use super::journal::open_creation;
-use super::kinds::Rules;
 use super::plan::{Read, ReadWhat, State};
+use super::pursuit::{Pursuit, after, pursue};
+use super::rules::Rules;
 use super::world::World;
 use crate::api::{AdoptionPolicy, DriftPolicy, IncidentSpec, Journal, Kind, ManagementPolicy, Reason, with_spec};
 use crate::statuspage::Priority;
@@ -306,16 +307,8 @@ fn unrecorded<K: Rules>(context: &Context<'_>, rules: &K, urgency: Priority) -> 
         sent_title: journal.and_then(|journal| journal.title.as_deref()),
         ..*context
     };
-    let lookup = context.index.lookup(declaration.key.kind);
     let unclaimed = |remote: &&K::Remote| context.claims.owner(declaration.key.kind, K::id(remote)).is_none();
-    let handles = rules.wanted_handles(&sought);
-    let candidates: Vec<&K::Remote> = lookup
-        .map(|lookup| lookup.matching::<K>(world.snapshot, &handles))
-        .unwrap_or_default()
-        .into_iter()
-        .filter(|remote| rules.same_identity(&sought, remote))
-        .filter(unclaimed)
-        .collect();
+    let candidates: Vec<&K::Remote> = rules.alike(&sought).into_iter().filter(unclaimed).collect();
     if let Some(journal) = journal {
         return recover(&sought, rules, journal, &candidates, urgency);
     }

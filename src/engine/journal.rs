@@ -3,9 +3,7 @@
 use std::fmt;
 
 use super::applied::AppliedName;
-use super::kinds::list_of;
-use crate::api::{Journal, Kind, ObjectStatus};
-use crate::statuspage::CollectionKind;
+use crate::api::{Journal, ObjectStatus};
 
 /// What an attempt does. Its text is stored in clusters and in lock files, and never changes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,14 +58,6 @@ impl fmt::Display for Operation {
             Operation::Publish(index) => write!(formatter, "{UPDATE}{index}"),
             Operation::Tell(name) => write!(formatter, "{TELL}{name}"),
         }
-    }
-}
-
-/// The list that shows what came of an attempt of a declaration of this kind.
-pub(super) fn journalled_list(journal: &Journal, kind: Kind) -> CollectionKind {
-    match Operation::of(journal) {
-        Some(Operation::Provide) => CollectionKind::MetricsProviders,
-        _ => list_of(kind),
     }
 }
 

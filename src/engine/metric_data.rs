@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use super::applied::{Applied, AppliedName};
+use super::applied::AppliedName;
 use super::context::Context;
-use super::fields::hash;
 use super::kinds;
 use super::outcome::Outcome;
-use super::plan::{Action, Step};
+use super::plan::{Action, Applied, Step};
 use super::report::{DataPoints, Report};
 use super::request::Request;
+use super::seal::hash;
 use super::summary::{Summary, Verb};
 use super::world::World;
 use crate::api::MetricSpec;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use super::applied::{Applied, AppliedName};
+use super::applied::AppliedName;
 use super::context::{Blocked, Context};
 use super::declaration::{Declaration, Deletion, Status};
 use super::fields::Comparisons;
@@ -12,7 +12,7 @@ use super::identity::Identity;
 use super::journal::Operation;
 use super::one_shot;
 use super::outcome::Outcome;
-use super::plan::{Action, ReadWhat, State, Step};
+use super::plan::{Action, Applied, ReadWhat, State, Step};
 use super::report::Report;
 use super::request::Request;
 use super::summary::{Summary, Verb};

@@ -1,47 +1,16 @@
 //! What is read of a page beyond its lists: how its status is embedded, how many subscribers it has, what the members
 //! of its organization and single viewers may do, uptimes. Only where a declaration asks for it.
 
-use std::time::Duration;
-
-use jiff::{SignedDuration, Timestamp};
-
 use super::context::{Blocked, Context};
 use super::declaration::Status;
-use super::evidence::{after, failing};
 use super::fields::{self, Comparisons};
-use super::kinds::{self, Unlisted};
+use super::kinds;
 use super::plan::{ReadWhat, State};
+use super::pursuit::{Unlisted, failing};
 use super::report::Report;
 use super::world::World;
 use crate::api::{DriftPolicy, Reason, StatusEmbed, StatusPageSpec, SubscriberCounts};
-use crate::statuspage::{CollectionKind, Priority, SubscriberHistogram, SubscriberStates};
-
-/// Asks for a read unless what was read is fresh, and comes back when it no longer is.
-pub(super) fn keep_fresh(
-    world: &World<'_>,
-    what: ReadWhat,
-    read_at: Option<Timestamp>,
-    seen: Timestamp,
-    report: &mut Report,
-) {
-    keep_fresh_for(world, Duration::ZERO, what, read_at, seen, report);
-}
-
-fn keep_fresh_for(
-    world: &World<'_>,
-    pause: Duration,
-    what: ReadWhat,
-    read_at: Option<Timestamp>,
-    seen: Timestamp,
-    report: &mut Report,
-) {
-    let pause = SignedDuration::try_from(pause).unwrap_or(SignedDuration::MAX);
-    let due = |read_at| world.due(read_at).max(after(read_at, pause));
-    match read_at.filter(|read_at| *read_at >= seen).map(due) {
-        Some(due) if world.now < due => report.wake_at(due),
-        _ => report.pursue(world, what, Priority::Read),
-    }
-}
+use crate::statuspage::{CollectionKind, SubscriberHistogram, SubscriberStates};
 
 /// Why a part could not be read and is not to be tried again yet, if so.
 pub(super) fn unreadable(world: &World<'_>, kind: CollectionKind, report: &mut Report) -> Option<Blocked> {
@@ -64,7 +33,7 @@ pub(super) fn status_embed(
     let known = world.snapshot.status_embed.as_ref();
     let what = ReadWhat::Collection(CollectionKind::StatusEmbed);
     let read_at = known.map(|known| known.read_at);
-    keep_fresh(world, what, read_at, page.declaration.seen, report);
+    report.keep_fresh(world, what, read_at, page.declaration.seen);
     let Some(known) = known else {
         return Err(Blocked {
             state: State::Unknown,
@@ -90,7 +59,7 @@ pub(super) fn subscriber_counts(page: &Context<'_>, spec: &StatusPageSpec, statu
     if unreadable(world, CollectionKind::SubscriberCounts, report).is_none() {
         let what = ReadWhat::Collection(CollectionKind::SubscriberCounts);
         let read_at = known.map(|known| known.read_at);
-        keep_fresh(world, what, read_at, page.declaration.seen, report);
+        report.keep_fresh(world, what, read_at, page.declaration.seen);
     }
     if let Some(known) = known {
         status.subscribers = Some(totals(&known.value));
@@ -104,7 +73,7 @@ pub(super) fn unlisted(context: &Context<'_>, parts: Vec<Unlisted>, report: &mut
         return;
     }
     for Unlisted { what, read_at, pause } in parts {
-        keep_fresh_for(context.world, pause, what, read_at, context.declaration.seen, report);
+        report.keep_fresh_for(context.world, pause, what, read_at, context.declaration.seen);
     }
 }
 

@@ -2,15 +2,15 @@
 //!
 //! The value that was acted on is recorded as a hash, so that the same value never acts twice.
 
-use super::applied::{Applied, AppliedName, OneShot};
+use super::applied::{AppliedName, OneShot};
 use super::context::Context;
 use super::declaration::Declaration;
-use super::fields::hash;
 use super::journal::Operation as Attempt;
 use super::outcome::Outcome;
-use super::plan::{Action, State, Step};
+use super::plan::{Action, Applied, State, Step};
 use super::report::Report;
 use super::request::Request;
+use super::seal::hash;
 use super::summary::{Summary, Verb};
 use crate::api::{Kind, REACTIVATE, RESEND_CONFIRMATION, RESET_DATA};
 use crate::statuspage::Priority;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
-use super::applied::{Applied, AppliedName};
+use super::applied::AppliedName;
 use super::declaration::{Declaration, ObjectKey, Status};
 use super::fields::Change;
 use super::journal::Operation;
@@ -138,6 +138,17 @@ pub struct Step {
     pub beside: Vec<String>,
     /// The id of the object that is deleted by this step, or was before it, to be created again.
     pub replaces: Option<String>,
+}
+
+/// What is recorded once a step has succeeded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Applied {
+    /// The declaration.
+    pub key: ObjectKey,
+    /// What of it.
+    pub name: AppliedName,
+    /// The hash of what was applied.
+    pub hash: String,
 }
 
 impl Step {

@@ -6,12 +6,13 @@
 use std::collections::HashMap;
 
 use super::backlog::{awaited, backlog};
-use super::context::{Context, Index};
+use super::context::Context;
 use super::converge;
 use super::declaration::ObjectKey;
 use super::deletion;
 use super::draft::Draft;
 use super::identity::{Known, identify_all};
+use super::kinds;
 use super::metric_data::submissions;
 use super::order;
 use super::outcome::Outcome;
@@ -23,7 +24,7 @@ use crate::api::Reason;
 
 /// What the world calls for.
 pub fn plan(world: &World<'_>) -> Plan {
-    let index = Index::of(world);
+    let index = kinds::index(world);
     // Identity: which remote object each declaration means.
     let known = identify_all(world, &index);
     let page = Context {

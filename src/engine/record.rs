@@ -4,12 +4,11 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::applied::Applied;
 use super::declaration::{Declaration, Spec, Status};
-use super::fields::hash;
 use super::journal::Operation;
-use super::plan::{Action, Step};
+use super::plan::{Action, Applied, Step};
 use super::request::Request;
+use super::seal::hash;
 use crate::api::{IncidentUpdate, Journal, PublishedUpdate};
 use crate::statuspage::{Incident, IncidentUpdate as RemoteUpdate};
 

@@ -9,15 +9,17 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use super::applied::{Applied, AppliedName};
+use super::applied::AppliedName;
+use super::attempt::{next_look_for, settled_at};
 use super::context::{Blocked, Context};
 use super::declaration::{Declaration, Deletion, Status};
-use super::evidence::{next_look_for, settled_at};
 use super::fields::{self, Comparisons};
 use super::journal::Operation;
-use super::kinds::{self, Rules};
-use super::plan::{Action, ReadWhat, Step};
+use super::kinds;
+use super::plan::{Action, Applied, ReadWhat, Step};
 use super::report::Report;
+use super::rules::Rules;
+use super::seal::hash;
 use super::summary::Verb;
 use crate::api::{ManagementPolicy, Reason, ReplacePolicy};
 use crate::statuspage::Priority;
@@ -177,5 +179,5 @@ fn values<K: Rules>(context: &Context<'_>, rules: &K) -> Result<(Comparisons, St
 
 fn values_of<'v>(applied: impl Iterator<Item = (Cow<'v, str>, &'v str)>) -> String {
     let applied: BTreeMap<Cow<'_, str>, &str> = applied.collect();
-    fields::hash(&serde_json::json!(applied))
+    hash(&serde_json::json!(applied))
 }

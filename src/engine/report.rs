@@ -1,12 +1,13 @@
 //! What one declaration calls for. The stage that finds it out returns it; nobody else writes into it.
 
-use jiff::Timestamp;
+use std::time::Duration;
 
-use super::applied::Applied;
+use jiff::{SignedDuration, Timestamp};
+
 use super::context::Context;
-use super::evidence::{Pursuit, pursue};
 use super::outcome::Outcome;
-use super::plan::{Read, ReadWhat, State, Step};
+use super::plan::{Applied, Read, ReadWhat, State, Step};
+use super::pursuit::{Pursuit, after, pursue};
 use super::world::World;
 use crate::statuspage::{MetricPoint, Priority};
 
@@ -73,6 +74,34 @@ impl Report {
         }
         let reads = pursuit.reads.into_iter().map(|what| Read { what, priority });
         self.reads.extend(reads);
+    }
+
+    /// Asks for a read unless what was read is fresh, and comes back when it no longer is.
+    pub(super) fn keep_fresh(
+        &mut self,
+        world: &World<'_>,
+        what: ReadWhat,
+        read_at: Option<Timestamp>,
+        seen: Timestamp,
+    ) {
+        self.keep_fresh_for(world, Duration::ZERO, what, read_at, seen);
+    }
+
+    /// The same for what is read so often at most.
+    pub(super) fn keep_fresh_for(
+        &mut self,
+        world: &World<'_>,
+        pause: Duration,
+        what: ReadWhat,
+        read_at: Option<Timestamp>,
+        seen: Timestamp,
+    ) {
+        let pause = SignedDuration::try_from(pause).unwrap_or(SignedDuration::MAX);
+        let due = |read_at| world.due(read_at).max(after(read_at, pause));
+        match read_at.filter(|read_at| *read_at >= seen).map(due) {
+            Some(due) if world.now < due => self.wake_at(due),
+            _ => self.pursue(world, what, Priority::Read),
+        }
     }
 
     /// The outcome of a declaration whose last request failed and is not to be tried again yet.

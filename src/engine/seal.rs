@@ -4,11 +4,12 @@
 //! Each object has a salt of its own, its uid. Hashes of secrets are keyed besides, with a key that follows from the token
 //! of the page, which all who write the records have, and nobody else.
 
+use std::fmt::Write as _;
+
 use hmac::{Hmac, Mac};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use super::fields::{Field, hash, hex};
 use crate::statuspage::Token;
 
 /// The key of hashes of secrets.
@@ -48,22 +49,18 @@ impl Seal<'_> {
         hex(&Sha256::digest(format!("{}\n{value}", self.uid)), 5)
     }
 
-    /// The hash to record for a field.
-    pub fn of_field(&self, field: &Field) -> String {
-        match (field.secret, self.key) {
-            (false, _) => self.of(&field.desired),
-            (true, Some(key)) => {
-                let mut mac = match Hmac::<Sha256>::new_from_slice(&key.0) {
-                    Ok(mac) => mac,
-                    // A key of any length is one.
-                    Err(_) => Hmac::<Sha256>::new(&Default::default()),
-                };
-                mac.update(format!("{}\n{}\n{}", self.uid, field.name, field.desired).as_bytes());
-                format!("{}:{}", key.id(), hex(&mac.finalize().into_bytes(), 10))
-            }
-            // Nothing can be said about it.
-            (true, None) => String::new(),
-        }
+    /// The hash of a secret under a name; empty without the key, when nothing can be said about it.
+    pub(super) fn of_secret(&self, name: &str, value: &Value) -> String {
+        let Some(key) = self.key else {
+            return String::new();
+        };
+        let mut mac = match Hmac::<Sha256>::new_from_slice(&key.0) {
+            Ok(mac) => mac,
+            // A key of any length is one.
+            Err(_) => Hmac::<Sha256>::new(&Default::default()),
+        };
+        mac.update(format!("{}\n{name}\n{value}", self.uid).as_bytes());
+        format!("{}:{}", key.id(), hex(&mac.finalize().into_bytes(), 10))
     }
 
     /// True when a value is the recorded one. Records of earlier versions had neither salt nor key.
@@ -71,21 +68,33 @@ impl Seal<'_> {
         recorded == self.of(value) || recorded == hash(value)
     }
 
-    /// True when the value of a field is not known to be another than the recorded one.
+    /// True when a secret under a name is not known to be another than the recorded one.
     ///
     /// After the token was changed, secrets count as unchanged: a new token is no reason to make everything anew.
-    pub fn is_field(&self, recorded: &str, field: &Field) -> bool {
-        if !field.secret {
-            return self.is(recorded, &field.desired);
-        }
+    pub(super) fn is_secret(&self, recorded: &str, name: &str, value: &Value) -> bool {
         let Some((id, _)) = recorded.split_once(':') else {
-            return recorded.is_empty() || recorded == hash(&field.desired);
+            return recorded.is_empty() || recorded == hash(value);
         };
         match self.key {
-            Some(key) if key.id() == id => recorded == self.of_field(field),
+            Some(key) if key.id() == id => recorded == self.of_secret(name, value),
             _ => true,
         }
     }
+}
+
+/// A short hash of a value that everybody may know.
+pub fn hash(value: &Value) -> String {
+    hex(&Sha256::digest(value.to_string().as_bytes()), 5)
+}
+
+/// The first bytes in hexadecimal digits.
+pub(super) fn hex(bytes: &[u8], length: usize) -> String {
+    let mut text = String::with_capacity(2 * length);
+    for byte in bytes.iter().take(length) {
+        // Nothing can go wrong in memory.
+        let _ = write!(text, "{byte:02x}");
+    }
+    text
 }
 
 #[cfg(test)]
@@ -93,7 +102,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::engine::fields::Access;
+    use crate::engine::fields::{Access, Field};
 
     fn key_of(token: &str) -> SealKey {
         SealKey::of_token(&Token::new(token.to_owned()).unwrap())

@@ -10,72 +10,65 @@ pub struct Summary {
     rest: String,
 }
 
-/// What steps do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verb {
+macro_rules! verbs {
+    ($($(#[$about:meta])* $verb:ident: $planned:literal, $done:literal;)*) => {
+        /// What steps do.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Verb {
+            $($(#[$about])* $verb,)*
+        }
+
+        impl Verb {
+            /// What is to be done, and what was done.
+            fn forms(self) -> (&'static str, &'static str) {
+                match self {
+                    $(Verb::$verb => ($planned, $done),)*
+                }
+            }
+        }
+    };
+}
+
+verbs! {
     /// A finalizer.
-    Add,
+    Add: "add", "added";
     /// Somebody.
-    Ask,
+    Ask: "ask", "asked";
     /// What is published.
-    Correct,
+    Correct: "correct", "corrected";
     /// An object.
-    Create,
+    Create: "create", "created";
     /// An object.
-    Delete,
+    Delete: "delete", "deleted";
     /// A declaration whose time is over.
-    Prune,
+    Prune: "prune:", "pruned:";
     /// To people.
-    Publish,
+    Publish: "publish", "published";
     /// An id.
-    Record,
+    Record: "record", "recorded";
     /// A declaration.
-    Release,
+    Release: "release", "released";
     /// Data.
-    Remove,
+    Remove: "remove", "removed";
     /// An incident.
-    Resolve,
+    Resolve: "resolve", "resolved";
     /// Data.
-    Send,
+    Send: "send", "sent";
     /// A status.
-    Set,
+    Set: "set", "set";
     /// Somebody.
-    Subscribe,
+    Subscribe: "subscribe", "subscribed";
     /// Back, or out.
-    Take,
+    Take: "take", "took";
     /// Somebody.
-    Unsubscribe,
+    Unsubscribe: "unsubscribe", "unsubscribed";
     /// An object.
-    Update,
+    Update: "update", "updated";
     /// A text.
-    Write,
+    Write: "write", "wrote";
 }
 
 impl Verb {
-    /// What is to be done, and what was done.
-    fn forms(self) -> (&'static str, &'static str) {
-        match self {
-            Verb::Add => ("add", "added"),
-            Verb::Ask => ("ask", "asked"),
-            Verb::Correct => ("correct", "corrected"),
-            Verb::Create => ("create", "created"),
-            Verb::Delete => ("delete", "deleted"),
-            Verb::Prune => ("prune:", "pruned:"),
-            Verb::Publish => ("publish", "published"),
-            Verb::Record => ("record", "recorded"),
-            Verb::Release => ("release", "released"),
-            Verb::Remove => ("remove", "removed"),
-            Verb::Resolve => ("resolve", "resolved"),
-            Verb::Send => ("send", "sent"),
-            Verb::Set => ("set", "set"),
-            Verb::Subscribe => ("subscribe", "subscribed"),
-            Verb::Take => ("take", "took"),
-            Verb::Unsubscribe => ("unsubscribe", "unsubscribed"),
-            Verb::Update => ("update", "updated"),
-            Verb::Write => ("write", "wrote"),
-        }
-    }
-
     /// The sentence that begins with this verb.
     pub fn of(self, rest: impl Into<String>) -> Summary {
         Summary {

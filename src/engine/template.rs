@@ -11,11 +11,8 @@ use serde_json::json;
 
 use super::context::{Blocked, Context};
 use super::declaration::{Declaration, ObjectKey, Spec, Status};
-use super::fields::hash;
-use super::kinds::{Mark, mark_of};
-use crate::api::{
-    IncidentSpec, IncidentStatusName, IncidentTemplateSpec, IncidentUpdate, Kind, Opening, Reason, TemplateReference,
-};
+use super::mark::{mark_of, reference_hash};
+use crate::api::{IncidentSpec, IncidentStatusName, IncidentTemplateSpec, IncidentUpdate, Kind, Opening, Reason};
 use crate::statuspage::{Incident, IncidentStatus, Snapshot};
 
 /// Puts what templates give into the incidents that name them, or once named them: what will be sent, or what was.
@@ -135,21 +132,6 @@ fn as_published(declaration: &Declaration, remote: Option<&Incident>) -> Inciden
         at: None,
         notify: true,
     }
-}
-
-/// Tells two references to templates apart.
-pub(super) fn reference_hash(reference: &TemplateReference) -> String {
-    hash(&json!([reference.name, reference.variables]))
-}
-
-/// What the mark of an incident says of the template that gave its first post.
-pub(super) fn marked_template(declaration: &Declaration, mark: Option<&Mark<'_>>) -> Option<String> {
-    let Spec::Incident(spec) = &*declaration.spec else {
-        return None;
-    };
-    let before = mark.and_then(|mark| mark.template).map(str::to_owned);
-    let named = || spec.template_ref.as_ref().map(reference_hash);
-    before.or_else(|| named().filter(|_| declaration.opened_by_template))
 }
 
 /// The template that an incident names, or why there is none.

@@ -4,11 +4,11 @@
 
 use super::context::{Blocked, Context};
 use super::identity::elapsed;
-use super::kinds::Rules;
 use super::observation::unreadable;
 use super::one_shot;
 use super::plan::ReadWhat;
 use super::report::Report;
+use super::rules::Rules;
 use crate::api::{REACTIVATE, Reason, SubscriberSpec};
 use crate::statuspage::{CollectionKind, Priority};
 

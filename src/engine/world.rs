@@ -6,7 +6,6 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
-use super::claims::Claimant;
 use super::declaration::{Declaration, ObjectKey, Spec, Status};
 use super::failure::Failure;
 use super::plan::ReadWhat;
@@ -33,6 +32,31 @@ pub struct CircuitBreaker {
     pub lets_incidents_pass: bool,
     /// When it is worth trying again, if that is known.
     pub until: Option<Timestamp>,
+}
+
+/// The id that a declaration records.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Claimant {
+    /// True for an id that was only written into the annotation: see [`Declaration::is_to_take_over`].
+    pub is_to_take_over: bool,
+    /// When the declaration was written first.
+    pub created: Timestamp,
+    /// The declaration.
+    pub key: ObjectKey,
+    /// The id.
+    pub id: String,
+}
+
+impl Claimant {
+    /// What a declaration claims, if it does.
+    pub fn of(declaration: &Declaration) -> Option<Self> {
+        Some(Claimant {
+            is_to_take_over: declaration.is_to_take_over(),
+            created: declaration.created,
+            key: declaration.key.clone(),
+            id: declaration.recorded_id()?.to_owned(),
+        })
+    }
 }
 
 /// What a decision about a page depends on beside the page and its declarations.

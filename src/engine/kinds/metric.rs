@@ -6,9 +6,9 @@ use crate::api::{DataPoint, Kind, MetricSpec, Reason, parse_duration};
 use crate::engine::conditions::whole_second;
 use crate::engine::context::{Blocked, Context};
 use crate::engine::declaration::Status;
-use crate::engine::evidence::failing;
 use crate::engine::fields::Comparison;
 use crate::engine::plan::{ReadWhat, State};
+use crate::engine::pursuit::failing;
 use crate::engine::request::Request;
 use crate::statuspage::{
     CollectionKind, Metric, MetricPoint, MetricsProvider, MetricsProviderType, MetricsProviderWrite,

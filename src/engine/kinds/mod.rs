@@ -12,170 +12,52 @@ mod page;
 mod page_access_group;
 mod page_access_user;
 mod subscriber;
-mod table;
 #[cfg(test)]
 mod tests;
 
-pub(super) use incident::{Mark, converge as converge_incident, is_running, mark_of};
+pub(super) use incident::converge as converge_incident;
 pub use incident::{Misplaced, misplaced};
 pub(super) use metric::{data_points, implied_provider};
 pub use page::declared_settings;
 pub(super) use page::{embed_fields, settings_fields, settings_request};
 
-use std::time::Duration;
-
-use jiff::Timestamp;
 use serde::de::DeserializeOwned;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
-use super::context::{Blocked, Context};
-use super::declaration::{Spec, Status};
-use super::fields::Field;
-use super::plan::ReadWhat;
+use super::context::Blocked;
+use super::declaration::Spec;
+use super::index::Index;
+use super::lookup::Lookup;
+use super::pursuit::Unlisted;
 use super::request::Request;
+use super::rules::{Body, IN_SYNC, Rules};
+use super::table;
+use super::world::World;
 use crate::api::{Kind, Reason, with_kind, with_spec};
-use crate::statuspage::{
-    Collection, CollectionKind, Dated, Identified, Listed, ObjectKind, Priority, Search, Snapshot,
-};
-use table::Row;
+use crate::statuspage::{ObjectKind, Snapshot};
 
-/// What is said of an object that is as declared, unless its kind says it otherwise.
-pub const IN_SYNC: &str = "the page shows what is declared";
-
-/// Fields to write, by their names in the API.
-type Body = Map<String, Value>;
-
-/// The rules of one kind.
-pub(super) trait Rules: Sized + 'static {
-    /// The remote object, as its list shows it.
-    type Remote: Listed + 'static;
-    /// The fields, in the order in which they are written and told.
-    const FIELDS: &'static [Row<Self, Self::Remote>];
-    /// The list that holds the remote objects.
-    const COLLECTION: CollectionKind = Self::Remote::LIST;
-    /// How urgent its writes are.
-    const PRIORITY: Priority = Priority::Write;
-    /// What it is where it can be read by its id.
-    const OBJECT: Option<ObjectKind> = Self::Remote::KIND;
-
-    /// The same where the absence of many at once is a reason to read one by its id before anything is created anew.
-    const EXAMINED: Option<ObjectKind> = Self::OBJECT;
-
-    /// What is said of an object that is as declared.
-    const IN_SYNC: &'static str = IN_SYNC;
-
-    /// Why nothing of this kind can be done on this page, if so.
-    fn possible(&self, _context: &Context<'_>) -> Result<(), Blocked> {
-        Ok(())
-    }
-    /// The list, if it was read.
-    fn collection(snapshot: &Snapshot) -> Option<&Collection<Self::Remote>> {
-        Self::Remote::list(snapshot)
-    }
-    /// True when an item of the list is of this kind.
-    fn belongs(_remote: &Self::Remote) -> bool {
-        true
-    }
-    /// Id of a remote object.
-    fn id(remote: &Self::Remote) -> &str {
-        remote.id()
-    }
-    /// When a remote object was created.
-    fn created_at(remote: &Self::Remote) -> Option<Timestamp> {
-        remote.created_at()
-    }
-    /// Texts under which a remote object may be recognised: those that [`Rules::same_identity`] looks at.
-    fn handles(remote: &Self::Remote) -> Vec<String>;
-    /// The texts under which this declaration's object would be found.
-    fn wanted_handles(&self, context: &Context<'_>) -> Vec<String>;
-    /// Another list that decisions about this object need.
-    fn also_needs(&self) -> Option<CollectionKind> {
-        None
-    }
-    /// What no list has of the remote object and this declaration needs.
-    fn unlisted(&self, _context: &Context<'_>, _remote: &Self::Remote) -> Vec<Unlisted> {
-        Vec::new()
-    }
-    /// The name that people see.
-    fn title(&self, context: &Context<'_>) -> String;
-    /// True when the remote object is what this declaration would create.
-    fn same_identity(&self, context: &Context<'_>, remote: &Self::Remote) -> bool;
-    /// Searches that together stand in for a list which is cut or cannot be read: they show the object of this
-    /// declaration, if it is there.
-    fn searches(&self, _context: &Context<'_>) -> Vec<Search> {
-        Vec::new()
-    }
-    /// True when the remote object, which has the same identity, may be adopted without its id being given.
-    fn adoptable(&self, _context: &Context<'_>, _remote: &Self::Remote) -> bool {
-        true
-    }
-    /// True when the remote object says that it was created for a declaration of this name.
-    fn is_named_by(&self, _context: &Context<'_>, _remote: &Self::Remote) -> bool {
-        false
-    }
-    /// True when the remote object, which has the same identity, is what an earlier attempt of this very declaration
-    /// created.
-    fn is_attempt(&self, _context: &Context<'_>, _remote: &Self::Remote) -> bool {
-        true
-    }
-    /// The declared fields, beside the remote values where the object exists.
-    fn fields(&self, context: &Context<'_>, remote: Option<&Self::Remote>) -> Result<Vec<Field>, Blocked> {
-        table::fields(Self::FIELDS, self, context, remote)
-    }
-    /// The request that creates the object from all declared fields.
-    fn create(&self, context: &Context<'_>, body: Body) -> Result<Request, Blocked>;
-    /// The request that changes the object.
-    fn update(&self, context: &Context<'_>, remote: &Self::Remote, body: Body) -> Result<Request, Blocked>;
-    /// The request that deletes the object by its recorded id, if there is one; nothing is declared where the manifest is
-    /// gone.
-    fn delete(_declared: Option<&Self>, id: String) -> Option<Request> {
-        Self::OBJECT.map(|object| Request::Delete(object, id))
-    }
-    /// What has to have been read a moment before a body is written, because the request repeats what is there: what, and
-    /// when it was read.
-    fn needs_fresh(
-        &self,
-        _context: &Context<'_>,
-        _remote: &Self::Remote,
-        _body: &Body,
-    ) -> Option<(ReadWhat, Option<Timestamp>)> {
-        None
-    }
-    /// Why the object must not be deleted and created again, if so: what else would go with it.
-    fn replaceable(&self, _context: &Context<'_>, _remote: &Self::Remote) -> Result<(), Blocked> {
-        Ok(())
-    }
-    /// Puts what the remote object says into the kind's own part of the status.
-    fn observe(&self, context: &Context<'_>, remote: &Self::Remote, status: &mut Status);
+/// What is looked up of a world and the objects of all kinds.
+pub(super) fn index<'a>(world: &'a World<'a>) -> Index<'a> {
+    let lookups = Kind::ALL
+        .into_iter()
+        .filter_map(|kind| with_kind!(kind, S => Some((kind, lookup::<S>(world.snapshot))), page => None));
+    Index::of(world, lookups.collect(), examinable)
 }
 
-/// Something of one object that no list has: a request of its own.
-pub(super) struct Unlisted {
-    pub(super) what: ReadWhat,
-    /// When it was read last.
-    pub(super) read_at: Option<Timestamp>,
-    /// It is read so often at most, and else as often as the lists.
-    pub(super) pause: Duration,
+fn lookup<K: Rules>(snapshot: &Snapshot) -> Lookup<'_> {
+    let items = K::collection(snapshot).into_iter().flat_map(|list| &list.items);
+    let items = items.enumerate().filter(|(_, remote)| K::belongs(remote));
+    Lookup::of(items.map(|(position, remote)| (K::id(remote), position)))
 }
 
-impl Unlisted {
-    fn new<T>(what: ReadWhat, known: Option<&Dated<T>>) -> Self {
-        Unlisted {
-            what,
-            read_at: known.map(|known| known.read_at),
-            pause: Duration::ZERO,
-        }
+/// The kind of an object that can be read by its id and belongs to a list that was read whole; none for one that we
+/// deleted.
+fn examinable(kind: Kind, id: &str, snapshot: &Snapshot) -> Option<ObjectKind> {
+    fn counted<K: Rules>(snapshot: &Snapshot, id: &str) -> Option<ObjectKind> {
+        let list = K::collection(snapshot)?;
+        K::EXAMINED.filter(|_| list.complete && !list.was_removed(id))
     }
-}
-
-/// How an object of a kind is read by its id, where it can be.
-pub fn object_kind(kind: Kind) -> Option<ObjectKind> {
-    with_kind!(kind, S => S::OBJECT, page => None)
-}
-
-/// The list that shows the objects of a kind.
-pub fn list_of(kind: Kind) -> CollectionKind {
-    with_kind!(kind, S => S::COLLECTION, page => CollectionKind::Page)
+    with_kind!(kind, S => counted::<S>(snapshot, id), page => None)
 }
 
 /// A write type from the declared fields by their API names.

@@ -9,8 +9,9 @@ use serde_json::json;
 use super::builders::{component, incident, key, start, updates};
 use super::simulation::Simulation;
 use crate::api::{ALLOW_RECREATES, Journal, Kind, Reason};
-use crate::engine::evidence::{attempt_is_over, is_fresh, next_look, settled_at};
+use crate::engine::attempt::{attempt_is_over, next_look, settled_at};
 use crate::engine::identity::shown_time;
+use crate::engine::pursuit::is_fresh;
 use crate::engine::{Failure, ObjectKey, Plan, ReadWhat, State, World};
 use crate::statuspage::{self, Collection, CollectionKind, IncidentView, ObjectKind, Priority, Reading, Search};
 

@@ -3,18 +3,19 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::super::{IN_SYNC, Rules};
-use crate::api::{Drift, IncidentSpec, Kind, ManagementPolicy, Reason, parse_duration};
-use crate::engine::applied::{Applied, AppliedName};
+use crate::api::{Drift, IncidentSpec, ManagementPolicy, Reason, parse_duration};
+use crate::engine::applied::AppliedName;
+use crate::engine::attempt::{next_look_for, settled_at};
 use crate::engine::conditions;
 use crate::engine::context::Context;
 use crate::engine::declaration::Status;
-use crate::engine::evidence::{self, after, is_fresh_object, next_look_for, settled_at};
 use crate::engine::fields::{self, Comparisons};
 use crate::engine::identity::{Identity, shown_time};
 use crate::engine::journal::Operation;
 use crate::engine::object::{Start, confirm_drift, creating, creation, settle, start, take};
 use crate::engine::outcome::Outcome;
-use crate::engine::plan::{Action, ReadWhat, State, Step};
+use crate::engine::plan::{Action, Applied, ReadWhat, State, Step};
+use crate::engine::pursuit::{after, is_fresh_object, pursue};
 use crate::engine::report::Report;
 use crate::engine::summary::Verb;
 use crate::engine::template;
@@ -50,13 +51,10 @@ pub(in crate::engine) fn converge(context: &Context<'_>, identity: Option<&Ident
                 Err(blocked) => report.with(Outcome::blocked(declaration, blocked)),
             }
         }
-        Start::Here { id, adopted } => {
-            let lookup = context.index.lookup(Kind::Incident);
-            match lookup.and_then(|lookup| lookup.get::<IncidentSpec>(context.world.snapshot, id)) {
-                Some(remote) => here(context, spec, remote, adopted, report),
-                None => report,
-            }
-        }
+        Start::Here { id, adopted } => match IncidentSpec::shown(context, id) {
+            Some(remote) => here(context, spec, remote, adopted, report),
+            None => report,
+        },
     }
 }
 
@@ -81,7 +79,7 @@ fn beyond_list(context: &Context<'_>, spec: &IncidentSpec, id: &str) -> Report {
     let changed = status.object.observed_generation != Some(declaration.generation);
     let priority = if changed { Priority::Incident } else { Priority::Read };
     let what = ReadWhat::Object(ObjectKind::Incident, id.to_owned());
-    let pursuit = evidence::pursue(context.world, what);
+    let pursuit = pursue(context.world, what);
     report.outcome = pursuit
         .says
         .clone()

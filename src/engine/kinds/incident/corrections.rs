@@ -6,9 +6,10 @@ use serde_json::json;
 use crate::api::{Drift, DriftPolicy, IncidentSpec, PostmortemSpec, PublishedUpdate};
 use crate::engine::applied::AppliedName;
 use crate::engine::declaration::Declaration;
-use crate::engine::fields::{self, Change};
+use crate::engine::fields::Change;
 use crate::engine::record::update_hash;
 use crate::engine::request::Request;
+use crate::engine::seal::hash;
 use crate::engine::summary::{Summary, Verb};
 use crate::statuspage::{
     Incident, IncidentStatus, IncidentUpdateWrite, IncidentWrite, PostmortemPublish, PostmortemWrite,
@@ -165,7 +166,7 @@ pub(super) fn postmortem(declaration: &Declaration, spec: &IncidentSpec, remote:
         return None;
     }
     let recorded = |name: AppliedName| declaration.status.object().applied.get(&*name.text());
-    let hash = fields::hash(&json!(declared.body.trim_end()));
+    let hash = hash(&json!(declared.body.trim_end()));
     let shown = is_shown(declared, remote);
     let title = format!("postmortem of incident {}", remote.id);
     if declared.publish && shown {

@@ -7,12 +7,10 @@
 
 mod converge;
 mod corrections;
-mod mark;
 mod subscribers;
 mod updates;
 
 pub(in crate::engine) use converge::converge;
-pub(in crate::engine) use mark::{Mark, mark_of};
 pub use updates::{Misplaced, misplaced};
 
 use std::collections::BTreeMap;
@@ -29,6 +27,7 @@ use crate::engine::conditions::whole_second;
 use crate::engine::context::{Blocked, Context};
 use crate::engine::declaration::{Declaration, ObjectKey, Status};
 use crate::engine::fields::{Access, Comparison, Field};
+use crate::engine::mark::{self, mark_of};
 use crate::engine::plan::ReadWhat;
 use crate::engine::record::is_text_of;
 use crate::engine::request::Request;
@@ -39,12 +38,6 @@ use crate::statuspage::{
 
 /// Under this name the hash of the component map is recorded as it is declared, by names.
 const COMPONENTS_NOTED: &str = "components/declared";
-
-/// True while an incident is open, or a maintenance is running: then it decides about the status of its components.
-pub(in crate::engine) fn is_running(incident: &Incident) -> bool {
-    let status = incident.status.as_ref();
-    status.is_some_and(|status| !status.is_over() && *status != IncidentStatus::Scheduled)
-}
 
 /// What to do about a component that an incident affects.
 enum Affected<'a> {

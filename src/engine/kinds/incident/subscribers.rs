@@ -8,13 +8,11 @@ use serde_json::{Value, json};
 use crate::api::{IncidentSpec, IncidentSubscriber};
 use crate::engine::applied::AppliedName;
 use crate::engine::context::Context;
-use crate::engine::fields;
-use crate::engine::observation::keep_fresh;
 use crate::engine::outcome::Outcome;
 use crate::engine::plan::ReadWhat;
 use crate::engine::report::Report;
 use crate::engine::request::Request;
-use crate::engine::seal::Seal;
+use crate::engine::seal::{Seal, hash};
 use crate::engine::summary::Verb;
 use crate::statuspage::{Incident, IncidentStatus, Subscriber, SubscriberWrite};
 
@@ -70,7 +68,7 @@ pub(super) fn subscription(
     let known = context.world.snapshot.incident_subscribers.get(&remote.id);
     let what = ReadWhat::IncidentSubscribers(remote.id.clone());
     let read_at = known.map(|known| known.read_at);
-    keep_fresh(context.world, what, read_at, context.declaration.seen, report);
+    report.keep_fresh(context.world, what, read_at, context.declaration.seen);
     let known = known.filter(|known| known.read_at >= context.declaration.seen)?;
     let there = |name: &AppliedName| {
         known
@@ -141,7 +139,7 @@ fn recorded(address: &str, seal: Seal<'_>) -> AppliedName {
 
 /// The same as earlier versions recorded it.
 fn recorded_before(address: &str) -> AppliedName {
-    AppliedName::IncidentSubscriber(fields::hash(&plain(address)))
+    AppliedName::IncidentSubscriber(hash(&plain(address)))
 }
 
 /// An address without what makes no difference.

@@ -7,15 +7,16 @@ use serde_json::{Map, Value, json};
 
 use super::super::Rules;
 use crate::api::{DriftPolicy, IncidentSpec, IncidentStatusName, IncidentUpdate, Journal, PublishedUpdate, Reason};
+use crate::engine::attempt::{carried_out_until, next_look_for, settled_at};
 use crate::engine::context::Context;
 use crate::engine::declaration::Status;
-use crate::engine::evidence::{self, carried_out_until, is_fresh_object, next_look_for, settled_at};
 use crate::engine::fields::{Change, Comparisons};
 use crate::engine::identity::shown_time;
 use crate::engine::journal::Operation;
 use crate::engine::object::applied;
 use crate::engine::outcome::Outcome;
 use crate::engine::plan::{Action, ReadWhat, State, Step};
+use crate::engine::pursuit::{is_fresh_object, pursue};
 use crate::engine::record::{is_text_of, published_update, update_hash};
 use crate::engine::report::Report;
 use crate::engine::request::Request;
@@ -24,8 +25,8 @@ use crate::statuspage::{
     CollectionKind, Incident, IncidentStatus, IncidentUpdate as RemoteUpdate, IncidentWrite, ObjectKind, Priority,
 };
 
-use super::mark::{mark_of, metadata, published_count};
 use super::{place, text_of, wire_status};
+use crate::engine::mark::{mark_of, metadata, published_count};
 
 /// Declared updates that cannot be those that were published.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -368,7 +369,7 @@ pub(super) fn publish(
     }
     if !is_fresh_object(context.world, declaration, ObjectKind::Incident, &remote.id) {
         let what = ReadWhat::Object(ObjectKind::Incident, remote.id.clone());
-        let pursuit = evidence::pursue(context.world, what);
+        let pursuit = pursue(context.world, what);
         if let Some(blocked) = pursuit.says.clone() {
             outcome.block(blocked);
         }

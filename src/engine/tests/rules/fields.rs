@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 
 use crate::api::{Drift, DriftPolicy};
 use crate::engine::SealKey;
-use crate::engine::fields::{Access, Change, Comparison, Comparisons, Field, compare, creation, hash, hex};
-use crate::engine::seal::Seal;
+use crate::engine::fields::{Access, Change, Comparison, Comparisons, Field, compare, creation};
+use crate::engine::seal::{Seal, hash, hex};
 use crate::statuspage::Token;
 
 fn field(desired: Value, observed: Value) -> Field {

@@ -7,7 +7,7 @@ use super::{ask_as, later, recorded};
 use crate::api::{IncidentSpec, Kind, Reason};
 use crate::engine::context::{Blocked, Context};
 use crate::engine::fields::{Access, Field};
-use crate::engine::kinds::Rules;
+use crate::engine::rules::Rules;
 use crate::engine::tests::builders::{component, foreign_component, foreign_incident, incident, start, updates};
 use crate::engine::tests::simulation::Simulation;
 use crate::engine::{Request, Spec, Status};

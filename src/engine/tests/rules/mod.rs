@@ -11,8 +11,10 @@ use serde_json::{Value, json};
 
 use crate::api::{ComponentObservation, Kind, Reason, Uptime};
 use crate::engine::claims::Claims;
-use crate::engine::context::{Context, Index};
+use crate::engine::context::Context;
 use crate::engine::identity::identify_all;
+use crate::engine::index::Index;
+use crate::engine::kinds::index as index_of;
 use crate::engine::tests::builders::{
     component, declare, foreign_component, foreign_incident, incident, key, put_foreign_group, start,
 };
@@ -24,13 +26,13 @@ use crate::statuspage::{self, BudgetStats, Collection, CollectionKind, Dated, In
 
 /// Asks what is known of everything that is declared.
 fn ask<T>(simulation: &Simulation, question: impl FnOnce(&Index<'_>) -> T) -> T {
-    simulation.in_world(|world| question(&Index::of(&world)))
+    simulation.in_world(|world| question(&index_of(&world)))
 }
 
 /// Asks as a declaration does.
 fn ask_as<T>(simulation: &Simulation, kind: Kind, name: &str, question: impl FnOnce(&Context<'_>) -> T) -> T {
     simulation.in_world(|world| {
-        let index = Index::of(&world);
+        let index = index_of(&world);
         let known = identify_all(&world, &index);
         question(&Context {
             world: &world,
@@ -291,7 +293,7 @@ fn many_are_more_than_five_and_more_than_a_fifth() {
         (34, 7, Some(7)),
         (35, 7, None),
     ] {
-        let mut census = crate::engine::evidence::Census::default();
+        let mut census = crate::engine::census::Census::default();
         for number in 0..recorded {
             census.count(
                 statuspage::ObjectKind::Component,
@@ -422,7 +424,7 @@ fn a_backlog_counts_what_follows_what_is_sent_next() {
     simulation.now = simulation.now.saturating_add(SignedDuration::from_secs(60)).unwrap();
     assert_eq!(simulation.plan().backlog.changes, 2);
     let step = simulation.next_step();
-    assert!(step.summary.contains("publish"), "{}", step.summary);
+    assert!(step.summary.to_string().contains("publish"), "{}", step.summary);
     assert_eq!(simulation.plan().backlog.changes, 2, "the next and the one after it");
     // Nothing is on its way for one that was stopped.
     let mut suspended = three;

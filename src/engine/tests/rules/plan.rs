@@ -6,8 +6,9 @@ use serde_json::json;
 use super::later;
 use crate::api::Kind;
 use crate::engine::fields::Change;
+use crate::engine::report::Report;
 use crate::engine::tests::builders::key;
-use crate::engine::{Action, Plan, ReadWhat, Request, Step};
+use crate::engine::{Action, ReadWhat, Request, Step, Summary};
 use crate::statuspage::{CollectionKind, ComponentWrite, IncidentView, ObjectKind, Priority, Search};
 
 fn step(action: Action) -> Step {
@@ -15,7 +16,7 @@ fn step(action: Action) -> Step {
         key: key(Kind::Component, "api"),
         action,
         priority: Priority::Write,
-        summary: String::new(),
+        summary: Summary::sentence(""),
         changes: Vec::new(),
         applied: Vec::new(),
         beside: vec!["b".to_owned()],
@@ -118,10 +119,10 @@ fn a_page_that_keeps_nothing_of_an_update_is_found_by_the_second_one() {
 
 #[test]
 fn a_plan_wakes_at_the_first_of_its_times() {
-    let mut plan = Plan::default();
+    let mut report = Report::default();
     let mut wake = |seconds: i64| {
-        plan.wake_at(later(seconds));
-        plan.wake.map(|at| at.duration_since(later(0)))
+        report.wake_at(later(seconds));
+        report.wake.map(|at| at.duration_since(later(0)))
     };
     let woken = [5, 9, 2].map(|seconds| wake(seconds).unwrap());
     assert_eq!(woken, [5, 5, 2].map(SignedDuration::from_secs));

@@ -12,7 +12,7 @@ use super::{ask_as, recorded};
 use crate::api::Kind;
 use crate::engine::context::{Blocked, Context};
 use crate::engine::fields::Field;
-use crate::engine::kinds::Rules;
+use crate::engine::rules::Rules;
 use crate::engine::tests::builders::{declare, start};
 use crate::engine::tests::simulation::Simulation;
 use crate::engine::{ReadWhat, Spec, Status};

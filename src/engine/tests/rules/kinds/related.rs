@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::{rows, seen, world};
 use crate::api::{Kind, Reason};
-use crate::engine::kinds::Rules;
+use crate::engine::rules::Rules;
 use crate::engine::tests::builders::{component, declare, group};
 use crate::engine::tests::rules::ask_as;
 use crate::engine::tests::simulation::Simulation;

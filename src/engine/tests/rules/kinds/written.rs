@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use super::{lines, rows, seen, world};
 use crate::api::{Kind, Reason};
 use crate::engine::fields::Access;
-use crate::engine::kinds::Rules;
+use crate::engine::rules::Rules;
 use crate::engine::tests::builders::{declare, put_foreign_group, start};
 use crate::engine::tests::rules::{ask_as, recorded};
 use crate::engine::tests::simulation::Simulation;

@@ -3,15 +3,15 @@
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::engine::context::{Blocked, Context};
-use crate::engine::fields::{Access, Comparison, Field};
+use super::context::{Blocked, Context};
+use super::fields::{Access, Comparison, Field};
 
 /// The value that a declaration wants, as the API takes it; none for what it does not own. The remote object is there
 /// unless it is to be created.
-pub(in crate::engine) type Declared<S, R> = fn(&S, &Context<'_>, Option<&R>) -> Result<Option<Value>, Blocked>;
+pub(super) type Declared<S, R> = fn(&S, &Context<'_>, Option<&R>) -> Result<Option<Value>, Blocked>;
 
 /// A field of a manifest's spec `S` beside that of its remote object `R`.
-pub(in crate::engine) struct Row<S, R> {
+pub(super) struct Row<S, R> {
     pub(super) name: &'static str,
     pub(super) wire: &'static str,
     pub(super) declared: Declared<S, R>,
@@ -75,7 +75,7 @@ impl<S, R> Row<S, R> {
 macro_rules! row {
     ($name:literal, $field:ident) => {
         row!($name, $field, |spec, _, _| {
-            $crate::engine::kinds::table::declared(spec.$field.as_ref())
+            $crate::engine::table::declared(spec.$field.as_ref())
         })
     };
     ($name:literal, $field:ident, $declared:expr) => {
@@ -84,9 +84,7 @@ macro_rules! row {
         ))
     };
     ($name:literal, $wire:expr, $declared:expr, $observed:expr) => {
-        $crate::engine::kinds::table::Row::<Self, <Self as $crate::engine::kinds::Rules>::Remote>::new(
-            $name, $wire, $declared, $observed,
-        )
+        $crate::engine::table::Row::<Self, <Self as Rules>::Remote>::new($name, $wire, $declared, $observed)
     };
 }
 
@@ -94,13 +92,11 @@ macro_rules! row {
 macro_rules! sent_once {
     ($name:literal, $field:ident) => {
         sent_once!($name, stringify!($field), |spec, _, _| {
-            $crate::engine::kinds::table::declared(spec.$field.as_ref())
+            $crate::engine::table::declared(spec.$field.as_ref())
         })
     };
     ($name:literal, $wire:expr, $declared:expr) => {
-        $crate::engine::kinds::table::Row::<Self, <Self as $crate::engine::kinds::Rules>::Remote>::sent_once(
-            $name, $wire, $declared,
-        )
+        $crate::engine::table::Row::<Self, <Self as Rules>::Remote>::sent_once($name, $wire, $declared)
     };
 }
 
@@ -141,7 +137,7 @@ mod tests {
 
     use super::*;
     use crate::api::*;
-    use crate::engine::kinds::Rules;
+    use crate::engine::rules::Rules;
     use crate::statuspage::*;
 
     /// The words of the API for what is written of a kind.

@@ -3,24 +3,25 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::engine::declaration::Declaration;
-use crate::engine::template::marked_template;
+use super::declaration::{Declaration, Spec};
+use super::seal::hash;
+use crate::api::TemplateReference;
 use crate::statuspage::Incident;
 
 /// Key of the mark.
 const MARK: &str = "statuspage-operator";
 
 /// The declaration that an incident was created for.
-pub(in crate::engine) struct Mark<'r> {
+pub(super) struct Mark<'r> {
     uid: &'r str,
     pub(super) namespace: &'r str,
     pub(super) name: &'r str,
     /// Tells the template and the values that gave its first post, where a template did.
-    pub(in crate::engine) template: Option<&'r str>,
+    pub(super) template: Option<&'r str>,
 }
 
 /// The mark of an incident.
-pub(in crate::engine) fn mark_of(remote: &Incident) -> Option<Mark<'_>> {
+pub(super) fn mark_of(remote: &Incident) -> Option<Mark<'_>> {
     let mark = remote.metadata.get(MARK)?;
     Some(Mark {
         uid: mark.get("uid").and_then(Value::as_str).unwrap_or_default(),
@@ -32,17 +33,17 @@ pub(in crate::engine) fn mark_of(remote: &Incident) -> Option<Mark<'_>> {
 
 impl Mark<'_> {
     /// True when it names this very declaration, or one of its name: its successor, or a second copy of it.
-    pub(in crate::engine) fn is_of(&self, declaration: &Declaration) -> bool {
+    pub(super) fn is_of(&self, declaration: &Declaration) -> bool {
         self.is_from(declaration) || self.names(declaration)
     }
 
     /// True when it was left by this very declaration.
-    pub(in crate::engine) fn is_from(&self, declaration: &Declaration) -> bool {
+    pub(super) fn is_from(&self, declaration: &Declaration) -> bool {
         self.uid == declaration.uid
     }
 
     /// True when it has the name of this declaration.
-    pub(in crate::engine) fn names(&self, declaration: &Declaration) -> bool {
+    pub(super) fn names(&self, declaration: &Declaration) -> bool {
         self.namespace == declaration.key.namespace && self.name == declaration.key.name
     }
 }
@@ -71,4 +72,19 @@ pub(super) fn metadata(declaration: &Declaration, remote: Option<&Incident>, upd
 /// The text under which an incident with the mark of a declaration is looked up.
 pub(super) fn handle(namespace: &str, name: &str) -> String {
     format!("{MARK} {namespace}/{name}")
+}
+
+/// What the mark of an incident says of the template that gave its first post.
+fn marked_template(declaration: &Declaration, mark: Option<&Mark<'_>>) -> Option<String> {
+    let Spec::Incident(spec) = &*declaration.spec else {
+        return None;
+    };
+    let before = mark.and_then(|mark| mark.template).map(str::to_owned);
+    let named = || spec.template_ref.as_ref().map(reference_hash);
+    before.or_else(|| named().filter(|_| declaration.opened_by_template))
+}
+
+/// Tells two references to templates apart.
+pub(super) fn reference_hash(reference: &TemplateReference) -> String {
+    hash(&json!([reference.name, reference.variables]))
 }
