@@ -14,6 +14,7 @@ mod completions;
 mod connection;
 mod crds;
 mod dev;
+mod doctor;
 mod events;
 mod events_filter;
 mod events_remote;
@@ -141,6 +142,8 @@ pub enum Command {
     Crds(crds::Arguments),
     /// Keeps pages equal to the declarations in a Kubernetes cluster.
     Operator(Box<operator::Arguments>),
+    /// Says what is wrong with an installation in a cluster, and what to do. Exits with 0 when nothing is, else 1.
+    Doctor(doctor::Arguments),
     /// Runs the operator against simulated faults and checks that it keeps its promises. Exits with 1 when a run breaks
     /// one.
     Simulate(simulate::Arguments),
@@ -251,6 +254,7 @@ impl Command {
             Command::Schema(arguments) => schema::run(&arguments, out),
             Command::Crds(arguments) => crds::run(&arguments, out),
             Command::Operator(arguments) => operator::run(*arguments, out),
+            Command::Doctor(arguments) => doctor::run(&arguments, out),
             Command::Simulate(arguments) => simulate::run(&arguments, out),
             Command::Completions(arguments) => completions::run(&arguments, out),
             Command::Version(arguments) => version::run(&arguments, out),

@@ -33,6 +33,7 @@ pub use api::ApiOptions;
 pub(crate) use connection::configuration;
 pub use error::OperatorError;
 pub use leader::{LeaderOptions, LeaseTimes};
+pub(crate) use ledger::requests_recorded;
 pub use metrics::{METRICS, Metric, MetricKind, metrics_page};
 
 use connection::Clients;

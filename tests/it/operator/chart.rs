@@ -7,7 +7,7 @@ use serde_json::Value;
 use statuspage_operator::api::{GROUP, Kind};
 
 use super::tenants::reader_of;
-use super::{Operator, SOON, Stage, component, components};
+use super::{Operator, SOON, Stage, component, components, doctor};
 use crate::support::control_plane::ControlPlane;
 use crate::support::eventually;
 use crate::support::process::OutputExt;
@@ -60,6 +60,17 @@ async fn it_works_with_the_permissions_of_the_chart() {
     assert_eq!(stage.component_names().await, ["c00", "c02", "guest"]);
     let events = stage.kubectl(&["get", "events.events.k8s.io"]).await;
     assert!(events.contains("Created"), "{events}");
+
+    // `statuspage doctor` asks for what the chart grants, and no more.
+    let (findings, _) = doctor::examine(&stage, &[]).await;
+    let permissions = format!("permissions of {system}/operator-statuspage-operator");
+    doctor::expect(&findings, &permissions, "ok", "may do all that it needs");
+    doctor::expect(
+        &findings,
+        &format!("Secret of {}/acme", stage.namespace),
+        "ok",
+        "may read",
+    );
 
     // It may ask who a caller is.
     let reader = reader_of(&stage, &stage.namespace).await;

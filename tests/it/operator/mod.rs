@@ -6,6 +6,7 @@ mod chart;
 mod conditions;
 mod crashes;
 mod definitions;
+mod doctor;
 mod drift;
 mod ends;
 mod http_api;
