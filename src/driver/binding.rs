@@ -5,9 +5,9 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::{Access, Event, PageDriver, PageOptions, Store, StoreChange, StoreError, View};
-use crate::api::{Kind, Reason};
-use crate::engine::{self, Declaration, Deletion, Finding, ObjectKey, State, Status, Step};
-use crate::statuspage::{Component, Snapshot};
+use crate::api::Reason;
+use crate::engine::{self, Declaration, Deletion, Finding, ObjectKey, State, Status, Step, description};
+use crate::statuspage::Snapshot;
 
 /// What a binding would mean.
 #[derive(Debug)]
@@ -303,73 +303,4 @@ impl<S: Store> Store for Supposed<S> {
     fn may_write(&self) -> bool {
         false
     }
-}
-
-/// What a remote object is, in the words of the page. People are not named.
-pub fn description(snapshot: &Snapshot, kind: Kind, id: &str) -> String {
-    let quoted = |text: &Option<String>| format!("{:?}", text.as_deref().unwrap_or_default());
-    let since = |at: Option<jiff::Timestamp>| {
-        at.map(|at| format!(", since {}", at.strftime("%Y-%m-%d")))
-            .unwrap_or_default()
-    };
-    let row = |id: &str| snapshot.components.as_ref().and_then(|rows| rows.get(id));
-    let group = |component: &Component| {
-        let group = component.group_id.as_deref().and_then(row);
-        group
-            .map(|group| format!(" in group {}", quoted(&group.name)))
-            .unwrap_or_default()
-    };
-    let described = match kind {
-        Kind::Component => row(id).map(|one| format!("{}{}{}", quoted(&one.name), group(one), since(one.created_at))),
-        Kind::ComponentGroup => row(id).map(|one| format!("{}{}", quoted(&one.name), since(one.created_at))),
-        Kind::Incident => snapshot.incidents.as_ref().and_then(|list| list.get(id)).map(|one| {
-            let status = one
-                .status
-                .as_ref()
-                .map(|status| format!(", {status}"))
-                .unwrap_or_default();
-            format!("{}{status}{}", quoted(&one.name), since(one.created_at))
-        }),
-        Kind::MetricsProvider => snapshot
-            .metrics_providers
-            .as_ref()
-            .and_then(|list| list.get(id))
-            .map(|one| {
-                let kind = one.r#type.as_ref().map(ToString::to_string).unwrap_or_default();
-                let address = one.metric_base_uri.as_deref().filter(|address| !address.is_empty());
-                let address = address.map(|address| format!(" at {address}")).unwrap_or_default();
-                format!("{kind}{address}{}", since(one.created_at))
-            }),
-        Kind::Metric => snapshot
-            .metrics
-            .as_ref()
-            .and_then(|list| list.get(id))
-            .map(|one| format!("{}{}", quoted(&one.name), since(one.created_at))),
-        Kind::IncidentTemplate => snapshot
-            .incident_templates
-            .as_ref()
-            .and_then(|list| list.get(id))
-            .map(|one| format!("{}, title {}", quoted(&one.name), quoted(&one.title))),
-        Kind::PageAccessGroup => snapshot
-            .page_access_groups
-            .as_ref()
-            .and_then(|list| list.get(id))
-            .map(|one| format!("{}{}", quoted(&one.name), since(one.created_at))),
-        Kind::Subscriber => snapshot.subscribers.as_ref().and_then(|list| list.get(id)).map(|one| {
-            let mode = one.mode.as_ref().map(ToString::to_string).unwrap_or_default();
-            format!("{mode} subscriber{}", since(one.created_at))
-        }),
-        Kind::PageAccessUser => snapshot
-            .page_access_users
-            .as_ref()
-            .and_then(|list| list.get(id))
-            .map(|one| format!("page access user{}", since(one.created_at))),
-        Kind::OrganizationUser => snapshot
-            .organization_users
-            .as_ref()
-            .and_then(|list| list.get(id))
-            .map(|one| format!("member{}", since(one.created_at))),
-        Kind::StatusPage => None,
-    };
-    described.unwrap_or_default()
 }

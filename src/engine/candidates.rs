@@ -49,6 +49,31 @@ fn of_kind<K: Rules>(context: &Context<'_>, rules: &K) -> Option<Vec<Candidate>>
     )
 }
 
+/// What a remote object is, in the words of the page; empty when it is not known. People are not named.
+pub fn description(snapshot: &Snapshot, kind: Kind, id: &str) -> String {
+    fn of<K: Rules>(snapshot: &Snapshot, id: &str) -> Option<String> {
+        let remote = K::collection(snapshot)?.get(id)?;
+        Some(K::describe(remote, snapshot))
+    }
+    with_kind!(kind, S => of::<S>(snapshot, id), page => None).unwrap_or_default()
+}
+
+/// What is on the page, as far as it was read, and worth a mention when nobody declares it.
+pub fn worth_declaring(snapshot: &Snapshot) -> Vec<(Kind, &str)> {
+    fn of<K: Rules>(snapshot: &Snapshot) -> Vec<&str> {
+        let list = K::collection(snapshot).into_iter().flat_map(|list| &list.items);
+        list.filter(|remote| K::belongs(remote) && K::is_worth_declaring(remote))
+            .map(K::id)
+            .collect()
+    }
+    let ids = |kind| with_kind!(kind, S => of::<S>(snapshot), page => Vec::new());
+    let mut found = Vec::new();
+    for kind in Kind::ALL {
+        found.extend(ids(kind).into_iter().map(|id| (kind, id)));
+    }
+    found
+}
+
 /// The kind of the remote object with this id, as far as lists were read.
 pub fn kind_of(snapshot: &Snapshot, id: &str) -> Option<Kind> {
     Kind::ALL

@@ -17,7 +17,7 @@ use super::index::Index;
 use super::journal::open_creation;
 use super::plan::{Read, ReadWhat, State};
 use super::pursuit::{Pursuit, after, pursue};
-use super::rules::Rules;
+use super::rules::{Recreation, Rules};
 use super::world::World;
 use crate::api::{AdoptionPolicy, DriftPolicy, IncidentSpec, Journal, Kind, ManagementPolicy, Reason, with_spec};
 use crate::statuspage::Priority;
@@ -147,7 +147,7 @@ pub(super) fn identify_all(world: &World<'_>, index: &Index<'_>) -> Known {
     // What was created for somebody and is not recorded yet must be found before others look for objects to adopt.
     order.sort_by_key(|declaration| {
         (
-            identification_rank(&declaration.key),
+            declaration.key.kind,
             open_creation(declaration.status.object()).is_none(),
         )
     });
@@ -422,17 +422,11 @@ fn gone<K: Rules>(context: &Context<'_>, rules: &K, id: &str, urgency: Priority)
         return None;
     }
     let policies = context.policies();
-    // People unsubscribe by themselves, an incident that somebody deleted must not be announced again, and who was
-    // shut out must not get in again, unless the declaration asks for exactly that.
-    let delicate = matches!(
-        declaration.key.kind,
-        Kind::Subscriber | Kind::Incident | Kind::PageAccessUser | Kind::OrganizationUser
-    );
     let asked = declaration.spec.common().and_then(|common| common.drift_policy);
-    let again = match declaration.key.kind {
-        Kind::ComponentGroup => true,
-        _ if delicate => asked == Some(DriftPolicy::Correct),
-        _ => policies.drift == DriftPolicy::Correct,
+    let again = match K::RECREATION {
+        Recreation::Always => true,
+        Recreation::WhenAsked => asked == Some(DriftPolicy::Correct),
+        Recreation::ByDriftPolicy => policies.drift == DriftPolicy::Correct,
     };
     if again {
         return None;
@@ -602,20 +596,4 @@ where
 /// Time from one point to a later one; zero when the clock went back.
 pub(super) fn elapsed(from: Timestamp, to: Timestamp) -> std::time::Duration {
     to.duration_since(from).try_into().unwrap_or_default()
-}
-
-/// The kinds in an order in which references point backwards.
-fn identification_rank(key: &ObjectKey) -> u8 {
-    match key.kind {
-        Kind::StatusPage | Kind::ComponentGroup => 0,
-        Kind::Component => 1,
-        Kind::MetricsProvider => 2,
-        Kind::Metric => 3,
-        Kind::Incident => 4,
-        Kind::Subscriber => 5,
-        Kind::IncidentTemplate => 6,
-        Kind::PageAccessUser => 7,
-        Kind::PageAccessGroup => 8,
-        Kind::OrganizationUser => 9,
-    }
 }

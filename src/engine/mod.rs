@@ -58,7 +58,7 @@ mod world;
 
 pub use applied::{AppliedName, OneShot};
 pub use attempt::{REQUEST_LIFE, SEND_WITHIN, attempt_is_over};
-pub use candidates::{Candidate, candidates, kind_of};
+pub use candidates::{Candidate, candidates, description, kind_of, worth_declaring};
 pub use claims::Claims;
 pub use conditions::{READY, RECONCILING, STALLED, SYNCED, apply as apply_conditions, find as find_condition};
 pub use declaration::{Declaration, Deletion, ObjectKey, Policies, Spec, Status};

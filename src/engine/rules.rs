@@ -34,6 +34,9 @@ pub(super) trait Rules: Sized + 'static {
     /// The same where the absence of many at once is a reason to read one by its id before anything is created anew.
     const EXAMINED: Option<ObjectKind> = Self::OBJECT;
 
+    /// When an object that somebody deleted on the page is created again.
+    const RECREATION: Recreation = Recreation::ByDriftPolicy;
+
     /// What is said of an object that is as declared.
     const IN_SYNC: &'static str = IN_SYNC;
 
@@ -139,6 +142,23 @@ pub(super) trait Rules: Sized + 'static {
     fn replaceable(&self, _context: &Context<'_>, _remote: &Self::Remote) -> Result<(), Blocked> {
         Ok(())
     }
+    /// What the remote object is, in the words of the page, for a person. People are not named.
+    fn describe(remote: &Self::Remote, snapshot: &Snapshot) -> String;
+    /// True for an object that is worth a mention when nobody declares it. What is over, and people, are not: nobody
+    /// would declare them.
+    fn is_worth_declaring(_remote: &Self::Remote) -> bool {
+        false
+    }
     /// Puts what the remote object says into the kind's own part of the status.
     fn observe(&self, context: &Context<'_>, remote: &Self::Remote, status: &mut Status);
+}
+
+/// When an object that somebody deleted on the page is created again.
+pub(super) enum Recreation {
+    /// With `driftPolicy: Correct` in force.
+    ByDriftPolicy,
+    /// When the declaration itself, not the page's default, says `driftPolicy: Correct`.
+    WhenAsked,
+    /// In any case.
+    Always,
 }

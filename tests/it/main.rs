@@ -34,6 +34,8 @@ mod hostile;
 #[cfg(test)]
 mod incident;
 #[cfg(test)]
+mod kinds;
+#[cfg(test)]
 mod manifest;
 #[cfg(test)]
 mod operator;

@@ -10,10 +10,10 @@ use crate::cli::progress::{finding_lines, unrecorded};
 use crate::cli::session::Session;
 use crate::clock::Clock;
 use crate::driver::View;
-use crate::driver::binding::description;
 use crate::driver::preview::Preview;
 use crate::engine::{
-    Action, Change, Declaration, Deletion, Finding, ObjectKey, Request, Spec, State, Step, subscriber_totals,
+    Action, Change, Declaration, Deletion, Finding, ObjectKey, Request, Spec, State, Step, description,
+    subscriber_totals,
 };
 use crate::statuspage::Snapshot;
 

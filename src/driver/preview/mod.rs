@@ -11,8 +11,8 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use crate::api::{Kind, ManagementPolicy};
-use crate::engine::{Declaration, Finding, ObjectKey, Read, ReadWhat, Spec, Step};
-use crate::statuspage::{IncidentStatus, Snapshot};
+use crate::engine::{Declaration, Finding, ObjectKey, Read, ReadWhat, Spec, Step, worth_declaring};
+use crate::statuspage::Snapshot;
 
 use super::View;
 pub(super) use page::{Answer, SupposedPage};
@@ -113,29 +113,10 @@ fn adopted(view: &View, afterwards: &[Declaration]) -> Vec<(ObjectKey, String)> 
 /// counted: nobody would declare them.
 fn undeclared(snapshot: &Snapshot, owners: &BTreeMap<(Kind, String), ObjectKey>) -> BTreeMap<Kind, usize> {
     let mut counts = BTreeMap::new();
-    let mut count = |kind: Kind, id: &str| {
+    for (kind, id) in worth_declaring(snapshot) {
         if !owners.contains_key(&(kind, id.to_owned())) {
             *counts.entry(kind).or_default() += 1;
         }
-    };
-    for row in snapshot.components.iter().flat_map(|list| &list.items) {
-        let kind = if row.group {
-            Kind::ComponentGroup
-        } else {
-            Kind::Component
-        };
-        count(kind, &row.id);
-    }
-    for incident in snapshot.incidents.iter().flat_map(|list| &list.items) {
-        if !incident.status.as_ref().is_some_and(IncidentStatus::is_over) {
-            count(Kind::Incident, &incident.id);
-        }
-    }
-    for metric in snapshot.metrics.iter().flat_map(|list| &list.items) {
-        count(Kind::Metric, &metric.id);
-    }
-    for template in snapshot.incident_templates.iter().flat_map(|list| &list.items) {
-        count(Kind::IncidentTemplate, &template.id);
     }
     counts
 }

@@ -3,13 +3,13 @@
 use serde_json::{Value, json};
 
 use super::table::{Row, declared, row};
-use super::{Body, Rules, Unlisted, write};
+use super::{Body, Rules, Unlisted, quoted, since, write};
 use crate::api::{ComponentSpec, Kind};
 use crate::engine::context::{Blocked, Context};
 use crate::engine::declaration::{ObjectKey, Status};
 use crate::engine::plan::ReadWhat;
 use crate::engine::request::Request;
-use crate::statuspage::{CollectionKind, Component};
+use crate::statuspage::{CollectionKind, Component, Snapshot};
 
 impl Rules for ComponentSpec {
     type Remote = Component;
@@ -81,6 +81,19 @@ impl Rules for ComponentSpec {
 
     fn update(&self, _context: &Context<'_>, remote: &Component, body: Body) -> Result<Request, Blocked> {
         Ok(Request::UpdateComponent(remote.id.clone(), write(body)?))
+    }
+
+    fn describe(remote: &Component, snapshot: &Snapshot) -> String {
+        let groups = snapshot.components.as_ref().zip(remote.group_id.as_deref());
+        let group = groups
+            .and_then(|(rows, id)| rows.get(id))
+            .map(|group| format!(" in group {}", quoted(&group.name)))
+            .unwrap_or_default();
+        format!("{}{group}{}", quoted(&remote.name), since(remote.created_at))
+    }
+
+    fn is_worth_declaring(_remote: &Component) -> bool {
+        true
     }
 
     fn observe(&self, context: &Context<'_>, remote: &Component, status: &mut Status) {

@@ -2,17 +2,18 @@
 //! their own side, and every PATCH repeats the members it has (reference 2.3, W2).
 
 use super::table::{Row, declared, row};
-use super::{Body, Rules, Unlisted, write};
+use super::{Body, Recreation, Rules, Unlisted, quoted, since, write};
 use crate::api::{ComponentGroupSpec, Reason};
 use crate::engine::context::{Blocked, Context};
 use crate::engine::declaration::Status;
 use crate::engine::plan::ReadWhat;
 use crate::engine::request::Request;
-use crate::statuspage::{Component, ComponentGroupWrite, ObjectKind};
+use crate::statuspage::{Component, ComponentGroupWrite, ObjectKind, Snapshot};
 use jiff::Timestamp;
 
 impl Rules for ComponentGroupSpec {
     type Remote = Component;
+    const RECREATION: Recreation = Recreation::Always;
     const OBJECT: Option<ObjectKind> = Some(ObjectKind::ComponentGroup);
     // A group goes with its last member, which is counted.
     const EXAMINED: Option<ObjectKind> = None;
@@ -103,6 +104,14 @@ impl Rules for ComponentGroupSpec {
                 ..group
             },
         ))
+    }
+
+    fn describe(remote: &Component, _snapshot: &Snapshot) -> String {
+        format!("{}{}", quoted(&remote.name), since(remote.created_at))
+    }
+
+    fn is_worth_declaring(_remote: &Component) -> bool {
+        true
     }
 
     fn observe(&self, context: &Context<'_>, remote: &Component, status: &mut Status) {

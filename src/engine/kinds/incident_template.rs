@@ -4,13 +4,13 @@
 use serde_json::json;
 
 use super::table::{Row, declared, row};
-use super::{Body, Rules, write};
+use super::{Body, Rules, quoted, write};
 use crate::api::{IncidentTemplateSpec, Kind, Reason};
 use crate::engine::context::{Blocked, Context};
 use crate::engine::declaration::Status;
 use crate::engine::fields::Comparison;
 use crate::engine::request::Request;
-use crate::statuspage::IncidentTemplate;
+use crate::statuspage::{IncidentTemplate, Snapshot};
 
 impl Rules for IncidentTemplateSpec {
     type Remote = IncidentTemplate;
@@ -67,6 +67,14 @@ impl Rules for IncidentTemplateSpec {
     fn update(&self, _context: &Context<'_>, _remote: &IncidentTemplate, _body: Body) -> Result<Request, Blocked> {
         let message = "the Statuspage API cannot change an incident template";
         Err(Blocked::stalled(Reason::NotHonoured, message))
+    }
+
+    fn describe(remote: &IncidentTemplate, _snapshot: &Snapshot) -> String {
+        format!("{}, title {}", quoted(&remote.name), quoted(&remote.title))
+    }
+
+    fn is_worth_declaring(_remote: &IncidentTemplate) -> bool {
+        true
     }
 
     fn observe(&self, _context: &Context<'_>, _remote: &IncidentTemplate, _status: &mut Status) {}

@@ -1,7 +1,7 @@
 //! Metrics and their data points (reference 2.10, 2.11).
 
 use super::table::{Row, declared, row, sent_once};
-use super::{Body, Rules, write};
+use super::{Body, Rules, quoted, since, write};
 use crate::api::{DataPoint, Kind, MetricSpec, Reason, parse_duration};
 use crate::engine::conditions::whole_second;
 use crate::engine::context::{Blocked, Context};
@@ -11,7 +11,7 @@ use crate::engine::plan::{ReadWhat, State};
 use crate::engine::pursuit::failing;
 use crate::engine::request::Request;
 use crate::statuspage::{
-    CollectionKind, Metric, MetricPoint, MetricsProvider, MetricsProviderType, MetricsProviderWrite,
+    CollectionKind, Metric, MetricPoint, MetricsProvider, MetricsProviderType, MetricsProviderWrite, Snapshot,
 };
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
@@ -70,6 +70,14 @@ impl Rules for MetricSpec {
 
     fn update(&self, _context: &Context<'_>, remote: &Metric, body: Body) -> Result<Request, Blocked> {
         Ok(Request::UpdateMetric(remote.id.clone(), Box::new(write(body)?)))
+    }
+
+    fn describe(remote: &Metric, _snapshot: &Snapshot) -> String {
+        format!("{}{}", quoted(&remote.name), since(remote.created_at))
+    }
+
+    fn is_worth_declaring(_remote: &Metric) -> bool {
+        true
     }
 
     fn observe(&self, _context: &Context<'_>, remote: &Metric, status: &mut Status) {

@@ -3,12 +3,12 @@
 use serde_json::{Value, json};
 
 use super::table::{Row, declared, row, sent_once};
-use super::{Body, Rules, write};
+use super::{Body, Rules, since, write};
 use crate::api::{DriftPolicy, Kind, MetricsProviderSpec, Reason, ReplacePolicy, SecretReference};
 use crate::engine::context::{Blocked, Context};
 use crate::engine::declaration::{Declaration, Deletion, Status};
 use crate::engine::request::Request;
-use crate::statuspage::{CollectionKind, MetricsProvider};
+use crate::statuspage::{CollectionKind, MetricsProvider, Snapshot};
 
 impl Rules for MetricsProviderSpec {
     type Remote = MetricsProvider;
@@ -108,6 +108,13 @@ impl Rules for MetricsProviderSpec {
             }
         }
         Ok(())
+    }
+
+    fn describe(remote: &MetricsProvider, _snapshot: &Snapshot) -> String {
+        let kind = remote.r#type.as_ref().map(ToString::to_string).unwrap_or_default();
+        let address = remote.metric_base_uri.as_deref().filter(|address| !address.is_empty());
+        let address = address.map(|address| format!(" at {address}")).unwrap_or_default();
+        format!("{kind}{address}{}", since(remote.created_at))
     }
 
     fn observe(&self, _context: &Context<'_>, remote: &MetricsProvider, status: &mut Status) {

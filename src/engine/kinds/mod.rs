@@ -21,6 +21,7 @@ pub(super) use metric::{data_points, implied_provider};
 pub use page::declared_settings;
 pub(super) use page::{embed_fields, settings_fields, settings_request};
 
+use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -30,7 +31,7 @@ use super::index::Index;
 use super::lookup::Lookup;
 use super::pursuit::Unlisted;
 use super::request::Request;
-use super::rules::{Body, IN_SYNC, Rules};
+use super::rules::{Body, IN_SYNC, Recreation, Rules};
 use super::table;
 use super::world::World;
 use crate::api::{Kind, Reason, with_kind, with_spec};
@@ -58,6 +59,17 @@ fn examinable(kind: Kind, id: &str, snapshot: &Snapshot) -> Option<ObjectKind> {
         K::EXAMINED.filter(|_| list.complete && !list.was_removed(id))
     }
     with_kind!(kind, S => counted::<S>(snapshot, id), page => None)
+}
+
+/// A name in quotes, for a description.
+fn quoted(text: &Option<String>) -> String {
+    format!("{:?}", text.as_deref().unwrap_or_default())
+}
+
+/// The day of the creation, for a description.
+fn since(at: Option<Timestamp>) -> String {
+    at.map(|at| format!(", since {}", at.strftime("%Y-%m-%d")))
+        .unwrap_or_default()
 }
 
 /// A write type from the declared fields by their API names.

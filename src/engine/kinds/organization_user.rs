@@ -6,20 +6,22 @@ use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use super::table::{self, Row, declared, row, sent_once};
-use super::{Body, Rules, Unlisted, write};
+use super::{Body, Recreation, Rules, Unlisted, since, write};
 use crate::api::{Kind, OrganizationUserSpec, PagePermission, Reason};
 use crate::engine::context::{Blocked, Context};
 use crate::engine::declaration::{ObjectKey, Status};
 use crate::engine::fields::{Comparison, Field};
 use crate::engine::plan::ReadWhat;
 use crate::engine::request::Request;
-use crate::statuspage::{OrganizationUser, PageRoles, Permissions};
+use crate::statuspage::{OrganizationUser, PageRoles, Permissions, Snapshot};
 
 /// Takes one role out of all.
 type PickRole = fn(&PageRoles) -> Option<bool>;
 
 impl Rules for OrganizationUserSpec {
     type Remote = OrganizationUser;
+    // Who was shut out must not get in again.
+    const RECREATION: Recreation = Recreation::WhenAsked;
     const FIELDS: &'static [Row<Self, Self::Remote>] = &[
         row!("email", email, |spec, _, _| declared(Some(&spec.email)))
             .frozen()
@@ -119,6 +121,10 @@ impl Rules for OrganizationUserSpec {
             roles.maintenance_manager = permission.maintenance_manager.or(roles.maintenance_manager);
         }
         Ok(Request::SetPermissions(remote.id.clone(), permissions))
+    }
+
+    fn describe(remote: &OrganizationUser, _snapshot: &Snapshot) -> String {
+        format!("member{}", since(remote.created_at))
     }
 
     fn observe(&self, context: &Context<'_>, remote: &OrganizationUser, status: &mut Status) {

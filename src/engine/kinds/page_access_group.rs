@@ -1,13 +1,13 @@
 //! Page access groups (reference 2.15): the one writer of who is in a group and of what the group may see.
 
 use super::table::{Row, declared, row};
-use super::{Body, Rules, write};
+use super::{Body, Rules, quoted, since, write};
 use crate::api::{Kind, PageAccessGroupSpec};
 use crate::engine::context::{Blocked, Context};
 use crate::engine::declaration::Status;
 use crate::engine::fields::Comparison;
 use crate::engine::request::Request;
-use crate::statuspage::PageAccessGroup;
+use crate::statuspage::{PageAccessGroup, Snapshot};
 
 impl Rules for PageAccessGroupSpec {
     type Remote = PageAccessGroup;
@@ -59,6 +59,10 @@ impl Rules for PageAccessGroupSpec {
             remote.id.clone(),
             Box::new(write(body)?),
         ))
+    }
+
+    fn describe(remote: &PageAccessGroup, _snapshot: &Snapshot) -> String {
+        format!("{}{}", quoted(&remote.name), since(remote.created_at))
     }
 
     fn observe(&self, _context: &Context<'_>, remote: &PageAccessGroup, status: &mut Status) {

@@ -4,20 +4,22 @@
 use serde_json::{Value, json};
 
 use super::table::{self, Row, row, sent_once};
-use super::{Body, Rules, Unlisted, write};
+use super::{Body, Recreation, Rules, Unlisted, since, write};
 use crate::api::{Kind, PageAccessUserSpec, Reason};
 use crate::engine::context::{Blocked, Context};
 use crate::engine::declaration::Status;
 use crate::engine::fields::{Comparison, Field};
 use crate::engine::plan::ReadWhat;
 use crate::engine::request::Request;
-use crate::statuspage::PageAccessUser;
+use crate::statuspage::{PageAccessUser, Snapshot};
 
 const COMPONENTS: &str = "component_ids";
 const METRICS: &str = "metric_ids";
 
 impl Rules for PageAccessUserSpec {
     type Remote = PageAccessUser;
+    // Who was shut out must not get in again.
+    const RECREATION: Recreation = Recreation::WhenAsked;
     const FIELDS: &'static [Row<Self, Self::Remote>] = &[
         row!("email", email).compared(Comparison::Caseless),
         row!("externalLogin", external_login),
@@ -104,6 +106,10 @@ impl Rules for PageAccessUserSpec {
             return Ok(Request::GrantMetrics(id, ids(metrics)?));
         }
         Ok(Request::UpdatePageAccessUser(id, Box::new(write(body)?)))
+    }
+
+    fn describe(remote: &PageAccessUser, _snapshot: &Snapshot) -> String {
+        format!("page access user{}", since(remote.created_at))
     }
 
     fn observe(&self, context: &Context<'_>, remote: &PageAccessUser, status: &mut Status) {

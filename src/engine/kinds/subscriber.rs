@@ -3,16 +3,18 @@
 use serde_json::{Value, json};
 
 use super::table::{Row, declared, row, sent_once};
-use super::{Body, Rules, write};
+use super::{Body, Recreation, Rules, since, write};
 use crate::api::{Kind, Reason, SubscriberSpec};
 use crate::engine::context::{Blocked, Context};
 use crate::engine::declaration::Status;
 use crate::engine::fields::Comparison;
 use crate::engine::request::Request;
-use crate::statuspage::{ObjectKind, Priority, Subscriber, SubscriberMode};
+use crate::statuspage::{ObjectKind, Priority, Snapshot, Subscriber, SubscriberMode};
 
 impl Rules for SubscriberSpec {
     type Remote = Subscriber;
+    // People unsubscribe by themselves.
+    const RECREATION: Recreation = Recreation::WhenAsked;
     const PRIORITY: Priority = Priority::Subscriber;
     const FIELDS: &'static [Row<Self, Self::Remote>] = &[
         sent_once!("email", email),
@@ -106,6 +108,11 @@ impl Rules for SubscriberSpec {
             remote.id.clone(),
             (!ids.is_empty()).then_some(ids),
         ))
+    }
+
+    fn describe(remote: &Subscriber, _snapshot: &Snapshot) -> String {
+        let mode = remote.mode.as_ref().map(ToString::to_string).unwrap_or_default();
+        format!("{mode} subscriber{}", since(remote.created_at))
     }
 
     fn observe(&self, _context: &Context<'_>, remote: &Subscriber, status: &mut Status) {

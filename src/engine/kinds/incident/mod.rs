@@ -21,7 +21,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::table::{self, Row, declared, row, sent_once};
-use super::{Body, Rules, write};
+use super::{Body, Recreation, Rules, quoted, since, write};
 use crate::api::{IncidentSpec, IncidentStatusName, IncidentTemplateSpec, IncidentUpdate, Kind, Reason, Schedule};
 use crate::engine::conditions::whole_second;
 use crate::engine::context::{Blocked, Context};
@@ -33,7 +33,7 @@ use crate::engine::record::is_text_of;
 use crate::engine::request::Request;
 use crate::engine::template;
 use crate::statuspage::{
-    CollectionKind, ComponentStatus, Incident, IncidentStatus, IncidentView, IncidentWrite, Priority, Search,
+    CollectionKind, ComponentStatus, Incident, IncidentStatus, IncidentView, IncidentWrite, Priority, Search, Snapshot,
 };
 
 /// Under this name the hash of the component map is recorded as it is declared, by names.
@@ -54,6 +54,8 @@ const PATIENCE: SignedDuration = SignedDuration::from_secs(10);
 
 impl Rules for IncidentSpec {
     type Remote = Incident;
+    // One that somebody deleted must not be announced again.
+    const RECREATION: Recreation = Recreation::WhenAsked;
     const PRIORITY: Priority = Priority::Incident;
     const FIELDS: &'static [Row<Self, Self::Remote>] = &[
         row!("name", name, |spec, context, _| declared(Some(spec.title(context)))),
@@ -247,6 +249,16 @@ impl Rules for IncidentSpec {
             ..self.incident_write(body, last)?
         };
         Ok(Request::UpdateIncident(remote.id.clone(), Box::new(incident)))
+    }
+
+    fn describe(remote: &Incident, _snapshot: &Snapshot) -> String {
+        let status = remote.status.as_ref().map(|status| format!(", {status}"));
+        let status = status.unwrap_or_default();
+        format!("{}{status}{}", quoted(&remote.name), since(remote.created_at))
+    }
+
+    fn is_worth_declaring(remote: &Incident) -> bool {
+        !remote.status.as_ref().is_some_and(IncidentStatus::is_over)
     }
 
     fn observe(&self, _context: &Context<'_>, remote: &Incident, status: &mut Status) {
