@@ -7,7 +7,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::{Access, Event, PageDriver, PageOptions, Store, StoreChange, StoreError, View};
 use crate::api::Reason;
 use crate::engine::{self, Declaration, Deletion, Finding, ObjectKey, State, Status, Step, description};
-use crate::statuspage::Snapshot;
 
 /// What a binding would mean.
 #[derive(Debug)]

@@ -84,10 +84,10 @@ impl Rules for SubscriberSpec {
     }
 
     fn delete(declared: Option<&Self>, id: String) -> Option<Request> {
-        Some(match declared {
-            Some(spec) if spec.skip_unsubscription_notification => Request::DeleteSubscriberQuietly(id),
-            _ => Request::Delete(ObjectKind::Subscriber, id),
-        })
+        match declared {
+            Some(spec) if spec.skip_unsubscription_notification => Some(Request::DeleteSubscriberQuietly(id)),
+            _ => Self::OBJECT.map(|object| Request::Delete(object, id)),
+        }
     }
 
     fn create(&self, _context: &Context<'_>, body: Body) -> Result<Request, Blocked> {
