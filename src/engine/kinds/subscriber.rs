@@ -9,7 +9,7 @@ use crate::engine::context::{Blocked, Context};
 use crate::engine::declaration::Status;
 use crate::engine::fields::Comparison;
 use crate::engine::request::Request;
-use crate::statuspage::{ObjectKind, Priority, Snapshot, Subscriber, SubscriberMode};
+use crate::statuspage::{Priority, Snapshot, Subscriber, SubscriberMode};
 
 impl Rules for SubscriberSpec {
     type Remote = Subscriber;
