@@ -3,6 +3,7 @@
 pub mod admin;
 pub mod api;
 pub mod audit;
+mod backoff;
 pub mod cli;
 pub mod driver;
 pub mod engine;

@@ -12,6 +12,7 @@ use super::outage::is_refusal;
 use super::shared::{Chore, Shared};
 use super::trouble::Trouble;
 use super::write::{BETWEEN_PIECES, Doomed, Retention, Writer};
+use crate::backoff::Backoff;
 
 /// Events that are stored in one transaction.
 const BATCH: usize = 1000;
@@ -36,7 +37,7 @@ pub(super) async fn run(shared: Arc<Shared>, mut writer: Writer) {
 
 async fn store(shared: &Shared, writer: &mut Writer) {
     let trouble = Trouble::default();
-    let mut pause = FIRST_PAUSE;
+    let mut backoff = Backoff::new(FIRST_PAUSE, LAST_PAUSE);
     let mut prune = tokio::time::interval(PRUNE_EVERY);
     prune.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut opened = false;
@@ -55,7 +56,7 @@ async fn store(shared: &Shared, writer: &mut Writer) {
         match store_batch(shared, writer, &batch).await {
             Ok(()) => {
                 opened = true;
-                pause = FIRST_PAUSE;
+                backoff.reset();
                 shared.settle(count);
                 if let Some(lasted) = trouble.is_over() {
                     tracing::warn!(
@@ -75,8 +76,7 @@ async fn store(shared: &Shared, writer: &mut Writer) {
                 if let Some(chore) = chore {
                     chore.answer(Err(error));
                 }
-                tokio::time::sleep(pause).await;
-                pause = (pause * 2).min(LAST_PAUSE);
+                tokio::time::sleep(backoff.pause()).await;
             }
         }
     }

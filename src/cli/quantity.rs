@@ -1,4 +1,5 @@
-//! How durations and sizes are written on the command line.
+//! How durations and sizes are written on the command line. By hand: jiff reads more than manifests may say (weeks, months,
+//! ISO 8601), and no library has both refusals, of nothing and of decades, with a hint in the words of `--help`.
 
 use std::time::Duration;
 

@@ -11,6 +11,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::metrics::Metrics;
+use crate::backoff::Backoff;
 use crate::driver::{Clock, Interrupt, Observer, PageDriver, PageOptions, PassEnd, Recorder, Trigger};
 use crate::engine::ObjectKey;
 use crate::store::kubernetes::KubernetesStore;
@@ -87,7 +88,7 @@ async fn drive(
     mut interrupt: Interrupt,
 ) -> ObjectKey {
     let shared = Arc::new(store.clone());
-    let mut pause = FIRST_PAUSE;
+    let mut backoff = Backoff::new(FIRST_PAUSE, LONGEST_PAUSE);
     loop {
         let mut driver = PageDriver::new(page.clone(), Arc::clone(&shared), options.clone())
             .taking_over()
@@ -107,17 +108,17 @@ async fn drive(
                 Ok(PassEnd::Idle(wake)) => wake,
                 Err(_) => break,
             };
-            pause = FIRST_PAUSE;
+            backoff.reset();
             idle(wake, &mut interrupt).await;
         }
         // A new driver knows nothing: it reads everything again, and finds what was under way by its journal.
         metrics.panicked();
+        let pause = backoff.pause();
         tracing::error!(%page, pause = ?pause, "the driver of a page panicked; restarting it after a pause");
         tokio::select! {
             () = tokio::time::sleep(pause) => {}
             () = until_stopped(interrupt.clone()) => return page,
         }
-        pause = (pause * 2).min(LONGEST_PAUSE);
     }
 }
 
@@ -143,7 +144,7 @@ async fn idle(wake: Option<Timestamp>, interrupt: &mut Interrupt) {
     }
 }
 
-/// Keeps many pages from being read in the same moment. Small, because what wakes a page may also be the time at which
+/// Keeps many pages from being read in the same moment; by chance, which `uuid` has of the operating system. Small, because what wakes a page may also be the time at which
 /// an incident update is to be published.
 fn jitter(pause: Duration) -> Duration {
     let random = uuid::Uuid::new_v4().as_u128() % 1000;

@@ -120,7 +120,8 @@ impl<S: Store> PageDriver<S> {
         }
     }
 
-    /// A number from 0 to 1, another one for each attempt and page.
+    /// A number from 0 to 1, another one for each attempt and page. Not by chance, so that a run of the simulation can be
+    /// played again.
     fn jitter(&self) -> f64 {
         use std::hash::{DefaultHasher, Hash, Hasher};
         let mut hasher = DefaultHasher::new();

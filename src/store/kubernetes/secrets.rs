@@ -10,7 +10,7 @@ use kube::{Api, Client};
 use tokio::task::AbortHandle;
 
 use super::shared::Shared;
-use super::watch::{Backoff, is_forbidden, reason};
+use super::watch::{backoff, is_forbidden, reason};
 use crate::api::SecretReference;
 use crate::engine::{ObjectKey, Spec};
 use crate::statuspage::Secret;
@@ -138,7 +138,7 @@ async fn watch(shared: Arc<Shared>, client: Client, name: SecretName) {
     let config = watcher::Config::default().fields(&format!("metadata.name={}", name.1));
     let mut stream = watcher::watcher(api.clone(), config.clone()).boxed();
     let mut anew = shared.anew.subscribe();
-    let mut backoff = Backoff::default();
+    let mut backoff = backoff();
     let mut listed = None;
     loop {
         let event = tokio::select! {
@@ -176,7 +176,7 @@ async fn watch(shared: Arc<Shared>, client: Client, name: SecretName) {
                 if is_forbidden(&error) && shared.secrets.learn(&name, Known::Refused(reason)) {
                     shared.secret_changed(&name);
                 }
-                backoff.wait().await;
+                tokio::time::sleep(backoff.pause()).await;
                 continue;
             }
         };

@@ -14,6 +14,7 @@ use super::cache::{Namespace, Origin};
 use super::object::{self, Object};
 use super::shared::Shared;
 use crate::api::Kind;
+use crate::backoff::Backoff;
 use crate::engine::ObjectKey;
 
 const SHORTEST_WAIT: Duration = Duration::from_millis(250);
@@ -26,29 +27,9 @@ const REFUSED_PAUSE: Duration = Duration::from_secs(60);
 /// How often it is looked whether the API server was put back to an earlier state.
 const RESTORE_CHECK: Duration = Duration::from_secs(30);
 
-/// Waits between attempts, longer each time.
-#[derive(Debug)]
-pub(super) struct Backoff(Duration);
-
-impl Default for Backoff {
-    fn default() -> Self {
-        Backoff(SHORTEST_WAIT)
-    }
-}
-
-impl Backoff {
-    pub fn is_fresh(&self) -> bool {
-        self.0 == SHORTEST_WAIT
-    }
-
-    pub fn reset(&mut self) {
-        self.0 = SHORTEST_WAIT;
-    }
-
-    pub async fn wait(&mut self) {
-        tokio::time::sleep(self.0).await;
-        self.0 = (self.0 * 2).min(LONGEST_WAIT);
-    }
+/// Pauses between attempts to read what there is to watch.
+pub(super) fn backoff() -> Backoff {
+    Backoff::new(SHORTEST_WAIT, LONGEST_WAIT)
 }
 
 /// Watches one kind, in one namespace or in all.
@@ -67,7 +48,7 @@ pub(super) async fn watch_kind(
     let config = watcher::Config::default().page_size(PAGE_SIZE);
     let mut stream = watcher::watcher(api.clone(), config.clone()).boxed();
     let mut anew = shared.anew.subscribe();
-    let mut backoff = Backoff::default();
+    let mut backoff = backoff();
     let mut listed: HashSet<ObjectKey> = HashSet::new();
     let mut began = Instant::now();
     loop {
@@ -125,7 +106,7 @@ pub(super) async fn watch_kind(
                         format!("{plural} cannot be watched: {reason}")
                     }),
                 );
-                backoff.wait().await;
+                tokio::time::sleep(backoff.pause()).await;
                 continue;
             }
         }
@@ -138,7 +119,7 @@ pub(super) async fn watch_namespaces(shared: Arc<Shared>, client: Client) {
     let api: Api<PartialObjectMeta<core::Namespace>> = Api::all(client);
     let mut stream = watcher::watcher(api.clone(), watcher::Config::default()).boxed();
     let mut anew = shared.anew.subscribe();
-    let mut backoff = Backoff::default();
+    let mut backoff = backoff();
     let mut listed = std::collections::HashMap::new();
     loop {
         let event = tokio::select! {
@@ -168,7 +149,7 @@ pub(super) async fn watch_namespaces(shared: Arc<Shared>, client: Client) {
                         "cannot watch namespaces: until then no page allows namespaces by their labels, and the deletion of a namespace whose Secret is gone may need help"
                     );
                 }
-                backoff.wait().await;
+                tokio::time::sleep(backoff.pause()).await;
                 if is_forbidden(&error) {
                     shared.refuse_namespaces();
                     // Nobody grants that every few seconds.
