@@ -5,12 +5,13 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, Subcommand, ValueEnum};
+use clap::{Args, Subcommand};
 use jiff::Timestamp;
 use secrecy::ExposeSecret;
 use serde_json::json;
 
 use super::access_key_secret::{KeySecret, SecretName};
+use super::output::Format;
 use super::session::block_on;
 use super::{Failure, Outcome, quantity};
 use crate::admin::caller::{Scope, Verb};
@@ -185,15 +186,6 @@ pub struct Revoke {
     pub id: String,
 }
 
-/// Form of the output.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Format {
-    /// For people.
-    Text,
-    /// JSON.
-    Json,
-}
-
 /// Makes, lists or revokes keys.
 pub fn run(arguments: Arguments, out: &mut dyn Write) -> Result<Outcome, Failure> {
     match arguments.command {
@@ -201,7 +193,7 @@ pub fn run(arguments: Arguments, out: &mut dyn Write) -> Result<Outcome, Failure
         Command::List(list) => show(&list, out),
         Command::Revoke(revoke) => {
             revoke.place.revoke(&revoke.id)?;
-            writeln!(out, "revoked {}", revoke.id).map_err(Failure::Output)
+            say!(out, "revoked {}", revoke.id)
         }
     }?;
     Ok(Outcome::Success)

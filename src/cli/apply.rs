@@ -5,18 +5,20 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use serde::Serialize;
 
 use super::only::Only;
+use super::output::{Format, json};
+use super::page_result::PageResult;
 use super::plan::{self, PageReport as PagePlan, PlanFile, PlannedPage, Reviewed, differences, review, text};
-use super::progress::{
-    Counts, Lines, finding_lines, left_out, lines, print_problems, stranded_lines, summary, unrecorded, warning_line,
-};
+use super::progress::{finding_lines, left_out, print_problems, stranded_lines, summary, unrecorded, warning_line};
 use super::question::{self, Answer};
 use super::record::Record;
-use super::session::{PageResult, Session, block_on, settle};
+use super::screen::{Lines, lines};
+use super::session::{Session, block_on, settle};
 use super::signal::{Asked, asked_to_end};
+use super::tally::Counts;
 use super::{Connection, Failure, Outcome};
 use crate::api::Reason;
 use crate::driver::{PageDriver, Trigger};
@@ -53,7 +55,7 @@ pub struct Arguments {
     /// What is applied.
     #[command(flatten)]
     pub only: Only,
-    /// Form of the output.
+    /// Form of the output; JSON is one object.
     #[arg(short, long, value_enum, value_name = "FORMAT", default_value_t = Format::Text)]
     pub output: Format,
     /// Stops after this many seconds, done or not; the next apply resumes. If Statuspage does not answer at all, apply
@@ -66,15 +68,6 @@ pub struct Arguments {
     /// Where what is done is recorded.
     #[command(flatten)]
     pub record: Record,
-}
-
-/// Form of the output.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Format {
-    /// For people.
-    Text,
-    /// One JSON object.
-    Json,
 }
 
 #[derive(Serialize)]
@@ -176,7 +169,7 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<Outcome, Failur
         Worked::Until(results, asked) => (results, asked),
         Worked::Not(Answer::Interrupted) => return Ok(Outcome::Interrupted),
         Worked::Not(_) => {
-            writeln!(out, "Nothing was sent.").map_err(Failure::Output)?;
+            say!(out, "Nothing was sent.")?;
             return Ok(Outcome::Problems);
         }
     };
@@ -189,11 +182,7 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<Outcome, Failur
         return Ok(asked.unfinished());
     }
     let done = results.iter().all(is_complete) && stranded.is_empty();
-    Ok(if done && !session.manifests.has_errors() {
-        Outcome::Success
-    } else {
-        Outcome::Problems
-    })
+    Ok(Outcome::of(done && !session.manifests.has_errors()))
 }
 
 /// How far a command came.
@@ -335,8 +324,7 @@ fn report(
             nothing_recorded: unrecorded.is_some(),
             manifest_errors: session.manifest_errors(),
         };
-        serde_json::to_writer_pretty(&mut *out, &report)?;
-        return writeln!(out);
+        return json(&report, out);
     }
     for result in results {
         // A stopped page is full of things still to do: the count says enough.

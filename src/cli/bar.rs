@@ -7,8 +7,8 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use super::progress::{Lines, Tally};
-use super::screen;
+use super::screen::{self, Lines};
+use super::tally::Tally;
 use crate::driver::Pending;
 
 const TICK: Duration = Duration::from_millis(250);

@@ -86,7 +86,7 @@ impl Connection {
             token: self.token()?.ok_or(Failure::NoToken)?,
             base_url: match self.base_url()? {
                 Some(base_url) => base_url,
-                None => BaseUrl::parse(BaseUrl::DEFAULT, false).map_err(Failure::Statuspage)?,
+                None => BaseUrl::parse(BaseUrl::DEFAULT, false)?,
             },
         })
     }

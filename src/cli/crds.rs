@@ -42,7 +42,7 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<Outcome, Failur
                     path: path.clone(),
                     source,
                 })?;
-            writeln!(out, "{}", path.display()).map_err(Failure::Output)?;
+            say!(out, "{}", path.display())?;
         }
     }
     Ok(Outcome::Success)

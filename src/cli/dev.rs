@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use clap::Args;
 
-use super::progress::lines;
 use super::record::Record;
+use super::screen::lines;
 use super::serve::{listen, location};
 use super::session::{Session, block_on};
 use super::signal::asked_to_end;

@@ -257,7 +257,7 @@ async fn purge(purge: &Purge, out: &mut dyn Write) -> Result<(), Failure> {
         )));
     }
     let deleted = audit::purge(&location, namespace).await?;
-    writeln!(out, "deleted {deleted} events of namespace {namespace}").map_err(Failure::Output)
+    say!(out, "deleted {deleted} events of namespace {namespace}")
 }
 
 #[expect(clippy::too_many_arguments, reason = "all of it is what a list began with")]

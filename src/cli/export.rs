@@ -7,7 +7,9 @@ use clap::{Args, ValueEnum};
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::progress::{note, print_problems};
+use super::failure::with_causes;
+use super::progress::print_problems;
+use super::screen::note;
 use super::session::{Session, block_on_reading};
 use super::{Connection, Failure, Outcome};
 use crate::api::{Kind, ManagementPolicy};
@@ -132,10 +134,7 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<Outcome, Failur
         },
         declared: None,
     };
-    let client = access
-        .client(&arguments.connection.budgets())
-        .build()
-        .map_err(Failure::Statuspage)?;
+    let client = access.client(&arguments.connection.budgets()).build()?;
     let (exported, notes) = block_on_reading(exported(&client, &page, &options, arguments.user_grants))?;
     match &arguments.directory {
         None => {
@@ -145,10 +144,10 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<Outcome, Failur
         }
         Some(directory) => {
             for (path, count) in write_files(directory, &exported, &options)? {
-                writeln!(out, "{}: {count}", path.display()).map_err(Failure::Output)?;
+                say!(out, "{}: {count}", path.display())?;
             }
             let schema = directory.join(SCHEMA_FILE);
-            writeln!(out, "{}: for editors", schema.display()).map_err(Failure::Output)?;
+            say!(out, "{}: for editors", schema.display())?;
         }
     }
     notes.iter().for_each(|text| note(text));
@@ -166,7 +165,7 @@ async fn exported(
     let (snapshot, mut notes) = read(&handle, options, user_grants).await?;
     let found = snapshot.and_then(|snapshot| Some((snapshot.page.clone()?, snapshot)));
     let Some((page, snapshot)) = found else {
-        let pages = client.pages().list().await.map_err(Failure::Statuspage)?;
+        let pages = client.pages().list().await?;
         return Err(Failure::UnknownPage {
             id: page.to_owned(),
             seen: pages_seen(&pages.items),
@@ -229,17 +228,17 @@ fn export_missing(arguments: &Arguments, directory: &Path, out: &mut dyn Write) 
             ..ExportOptions::default()
         };
         let client = access.client(&session.options.budgets);
-        let client = client.build().map_err(Failure::Statuspage)?;
+        let client = client.build()?;
         let (exported, notes) = exported(&client, &id, &options, arguments.user_grants).await?;
         session.close_record().await;
         Ok((exported, options, notes))
     })?;
     let written = add_files(directory, &exported, &options)?;
     if written.is_empty() {
-        writeln!(out, "Nothing is missing.").map_err(Failure::Output)?;
+        say!(out, "Nothing is missing.")?;
     }
     for (path, count) in written {
-        writeln!(out, "{}: {count}", path.display()).map_err(Failure::Output)?;
+        say!(out, "{}: {count}", path.display())?;
     }
     notes.iter().for_each(|text| note(text));
     Ok(Outcome::Success)
@@ -328,13 +327,13 @@ async fn read(
                 return Ok((None, notes));
             }
             Err(error) if is_left_out(kind, &error) => {
-                notes.push(format!("{} are left out: {}", noun(kind), described(&error)));
+                notes.push(format!("{} are left out: {}", noun(kind), with_causes(&error)));
             }
-            Err(error) => return Err(Failure::Statuspage(error)),
+            Err(error) => return Err(error.into()),
         }
     }
     let open = patiently(async || page.read_open_incidents().await);
-    let open = open.await.map_err(Failure::Statuspage)?;
+    let open = open.await?;
     snapshot.merge_incidents(open, began);
     let members = snapshot.organization_users.iter().flat_map(|list| &list.items);
     let members: Vec<String> = members.map(|member| member.id.clone()).collect();
@@ -346,10 +345,10 @@ async fn read(
             Err(error) if is_left_out(CollectionKind::OrganizationUsers, &error) => {
                 notes.push(format!(
                     "the roles of member {member} are left out: {}",
-                    described(&error)
+                    with_causes(&error)
                 ));
             }
-            Err(error) => return Err(Failure::Statuspage(error)),
+            Err(error) => return Err(error.into()),
         }
     }
     if user_grants {
@@ -367,10 +366,10 @@ async fn read(
                     snapshot.incident_subscribers.insert(incident, read);
                 }
                 Err(error) if is_left_out(CollectionKind::Subscribers, &error) => {
-                    let why = described(&error);
+                    let why = with_causes(&error);
                     notes.push(format!("the subscribers of incident {incident} are left out: {why}"));
                 }
-                Err(error) => return Err(Failure::Statuspage(error)),
+                Err(error) => return Err(error.into()),
             }
         }
     }
@@ -387,10 +386,10 @@ async fn read_grants(page: &PageHandle, snapshot: &mut Snapshot, read_at: Timest
             page.page_access_users().metrics(&user),
         );
         let value = patiently(async || components.ids().await);
-        let value = value.await.map_err(Failure::Statuspage)?;
+        let value = value.await?;
         snapshot.user_components.insert(user.clone(), Dated { value, read_at });
         let value = patiently(async || metrics.ids().await);
-        let value = value.await.map_err(Failure::Statuspage)?;
+        let value = value.await?;
         snapshot.user_metrics.insert(user, Dated { value, read_at });
     }
     Ok(())
@@ -433,16 +432,6 @@ fn noun(kind: CollectionKind) -> &'static str {
         CollectionKind::StatusEmbed => "settings of the status embed",
         CollectionKind::OrganizationUsers => "members of the organization",
     }
-}
-
-fn described(error: &Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = std::error::Error::source(error);
-    while let Some(error) = cause {
-        text.push_str(&format!(": {error}"));
-        cause = error.source();
-    }
-    text
 }
 
 /// One file of each kind. An existing file is not overwritten, it may be somebody's work: then nothing is written.

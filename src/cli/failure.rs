@@ -227,7 +227,7 @@ pub enum Failure {
     },
     /// The address or the token cannot be used.
     #[error(transparent)]
-    Statuspage(crate::statuspage::Error),
+    Statuspage(#[from] crate::statuspage::Error),
     /// The event log cannot be used.
     #[error(transparent)]
     Events(Box<crate::audit::AuditError>),

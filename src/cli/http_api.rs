@@ -8,7 +8,7 @@ use clap::Args;
 use secrecy::SecretString;
 
 use super::Failure;
-use super::progress::Lines;
+use super::screen::Lines;
 use super::session::Session;
 use crate::admin::caller::{Caller, Grant, Scope};
 use crate::admin::identity::access_keys::AccessKeys;

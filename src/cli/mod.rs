@@ -3,6 +3,9 @@
 //! Exit codes: 0 success, 1 error (wrong usage too), 2 changes found by `plan` or something wrong with the page of `status`,
 //! 130 Ctrl-C, 143 SIGTERM before the end; a service ends with 0 on SIGTERM.
 
+#[macro_use]
+mod output;
+
 mod access_key;
 mod access_key_secret;
 mod adopt;
@@ -27,6 +30,7 @@ mod logging;
 mod name;
 mod only;
 mod operator;
+mod page_result;
 mod pages;
 mod plan;
 mod progress;
@@ -41,6 +45,7 @@ mod signal;
 mod simulate;
 mod status;
 mod sync;
+mod tally;
 mod validate;
 mod version;
 mod window;
@@ -166,6 +171,13 @@ pub enum Outcome {
     Interrupted,
     /// SIGTERM, before the end.
     Terminated,
+}
+
+impl Outcome {
+    /// How a command ends that worked, and found all in order or not.
+    fn of(is_fine: bool) -> Outcome {
+        if is_fine { Outcome::Success } else { Outcome::Problems }
+    }
 }
 
 impl From<Outcome> for ExitCode {

@@ -35,22 +35,23 @@ impl Name {
         Ok(Name { kind, namespace, name })
     }
 
-    fn is(&self, key: &ObjectKey) -> bool {
-        let in_namespace = self
-            .namespace
-            .as_ref()
-            .is_none_or(|namespace| *namespace == key.namespace);
-        self.kind == key.kind && self.name == key.name && in_namespace
-    }
-
-    /// The one of these that is meant.
-    pub(super) fn find<'a>(&self, keys: &'a [ObjectKey], directory: &Path) -> Result<&'a ObjectKey, Failure> {
-        let found: Vec<&ObjectKey> = keys.iter().filter(|key| self.is(key)).collect();
+    /// The one of these that is meant; `parts` tells kind, namespace and name of each.
+    pub(super) fn find<'a, T>(
+        &self,
+        all: &'a [T],
+        parts: impl Fn(&T) -> (Kind, &str, &str),
+        directory: &Path,
+    ) -> Result<&'a T, Failure> {
+        let of_kind = || all.iter().filter(|one| parts(one).0 == self.kind);
+        let is_it = |one: &&T| {
+            let (_, namespace, name) = parts(one);
+            name == self.name && self.namespace.as_ref().is_none_or(|wanted| wanted == namespace)
+        };
+        let found: Vec<&T> = of_kind().filter(is_it).collect();
         match found.as_slice() {
-            [key] => Ok(key),
+            [one] => Ok(one),
             [] => {
-                let names = keys.iter().filter(|key| key.kind == self.kind);
-                let hint = nearest(&self.name, names.map(|key| key.name.as_str()));
+                let hint = nearest(&self.name, of_kind().map(|one| parts(one).2));
                 Err(Failure::Undeclared {
                     what: format!("{} {}", self.kind, self.name),
                     place: directory.display().to_string(),
@@ -58,7 +59,7 @@ impl Name {
                 })
             }
             several => {
-                let namespaces: Vec<&str> = several.iter().map(|key| key.namespace.as_str()).collect();
+                let namespaces: Vec<&str> = several.iter().map(|one| parts(one).1).collect();
                 Err(Failure::Usage(format!(
                     "{} {} is declared in several namespaces ({}): write KIND/NAMESPACE/NAME",
                     self.kind,
@@ -68,6 +69,11 @@ impl Name {
             }
         }
     }
+}
+
+/// Kind, namespace and name.
+pub(super) fn parts(key: &ObjectKey) -> (Kind, &str, &str) {
+    (key.kind, &key.namespace, &key.name)
 }
 
 /// The kind by any name that kubectl takes.
@@ -98,7 +104,7 @@ mod tests {
     fn one_of_several_namespaces_has_to_be_said() {
         let key = |namespace: &str| ObjectKey::new(Kind::Component, namespace, "api");
         let keys = [key("one"), key("two")];
-        let find = |text: &str| Name::parse(text).unwrap().find(&keys, Path::new("pages")).cloned();
+        let find = |text: &str| Name::parse(text)?.find(&keys, parts, Path::new("pages")).cloned();
         assert_eq!(find("component/two/api").ok(), Some(key("two")));
         assert!(
             find("component/api")

@@ -6,7 +6,7 @@ use std::path::Path;
 use clap::Args;
 
 use super::Failure;
-use super::name::Name;
+use super::name::{Name, parts};
 use crate::api::Kind;
 use crate::driver::{Store, View};
 use crate::engine::{Declaration, ObjectKey, Spec};
@@ -37,7 +37,7 @@ impl Only {
         let keys: Vec<ObjectKey> = keys.into_iter().collect();
         let mut wanted = Vec::new();
         for text in &self.only {
-            wanted.push(Name::parse(text)?.find(&keys, directory)?.clone());
+            wanted.push(Name::parse(text)?.find(&keys, parts, directory)?.clone());
         }
         Ok(narrow_to(store, &views, wanted))
     }

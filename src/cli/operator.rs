@@ -84,7 +84,7 @@ pub struct Arguments {
 pub fn run(arguments: Arguments, _out: &mut dyn Write) -> Result<Outcome, Failure> {
     let base_url = match &arguments.api_url {
         // Given by whoever runs the operator, who knows the network.
-        Some(url) => Some(BaseUrl::parse(url, true).map_err(Failure::Statuspage)?),
+        Some(url) => Some(BaseUrl::parse(url, true)?),
         None => None,
     };
     let times = LeaseTimes {

@@ -2,10 +2,11 @@
 
 use std::io::Write;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use serde::Serialize;
 
 use super::connection::Connection;
+use super::output::Format;
 use super::session::block_on_reading;
 use super::{Failure, Outcome};
 use crate::statuspage::Page;
@@ -19,21 +20,12 @@ Examples:
 #[derive(Clone, Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Arguments {
-    /// Form of the output.
+    /// Form of the output; JSON is an array.
     #[arg(short, long, value_enum, value_name = "FORMAT", default_value_t = Format::Text)]
     pub output: Format,
     /// How Statuspage is reached.
     #[command(flatten)]
     pub connection: Connection,
-}
-
-/// Form of the output.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Format {
-    /// For people.
-    Text,
-    /// One JSON array.
-    Json,
 }
 
 /// A page that the token sees.
@@ -60,20 +52,16 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<Outcome, Failur
     let access = arguments.connection.access()?;
     let pages = block_on_reading(async {
         let client = access.client(&arguments.connection.budgets());
-        let client = client.build().map_err(Failure::Statuspage)?;
-        let listing = client.pages().list().await.map_err(Failure::Statuspage)?;
+        let client = client.build()?;
+        let listing = client.pages().list().await?;
         Ok(listing.items)
     })?;
     let mut lines: Vec<Line<'_>> = pages.iter().map(Line::of).collect();
     lines.sort_by_key(|line| (line.name, line.id));
-    let printed = match arguments.output {
-        Format::Json => serde_json::to_writer_pretty(&mut *out, &lines)
-            .map_err(Into::into)
-            .and_then(|()| writeln!(out)),
-        Format::Text if lines.is_empty() => writeln!(out, "The token sees no page."),
-        Format::Text => text(&lines, out),
-    };
-    printed.map_err(Failure::Output)?;
+    arguments.output.print(&lines, out, |out| match lines.is_empty() {
+        true => writeln!(out, "The token sees no page."),
+        false => text(&lines, out),
+    })?;
     Ok(Outcome::Success)
 }
 

@@ -1,140 +1,20 @@
 //! What a directory at work prints: a line for each thing that happens, and where each page stands in the end.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::io::Write;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
-use serde::Serialize;
 
+use super::output::counted;
+use super::page_result::PageResult;
 use super::screen::printing;
-use super::session::PageResult;
-use crate::api::{Kind, Reason};
+use super::tally::Counts;
+use crate::api::Reason;
 use crate::driver::{Event, EventKind};
 use crate::engine::{Finding, ObjectKey, State};
 use crate::manifest::{Manifests, Problem};
 use crate::store::directory::DirectoryStore;
-
-/// Where lines go: standard output, from whatever task.
-pub(super) type Lines = Arc<dyn Fn(&str) + Send + Sync>;
-
-/// Prints lines on standard output as they come.
-pub(super) fn lines() -> Lines {
-    Arc::new(|line: &str| {
-        let _printing = printing();
-        let mut out = anstream::AutoStream::auto(std::io::stdout()).lock();
-        // A reader that closed the pipe has seen enough; the work goes on.
-        let _ = writeln!(out, "{line}").and_then(|()| out.flush());
-    })
-}
-
-/// What was done, counted by the words of the events.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub(super) struct Counts {
-    pub(super) created: u64,
-    pub(super) updated: u64,
-    pub(super) published: u64,
-    pub(super) deleted: u64,
-    pub(super) warnings: u64,
-}
-
-impl Counts {
-    /// What was done since.
-    pub(super) fn since(self, before: Counts) -> Counts {
-        Counts {
-            created: self.created - before.created,
-            updated: self.updated - before.updated,
-            published: self.published - before.published,
-            deleted: self.deleted - before.deleted,
-            warnings: self.warnings - before.warnings,
-        }
-    }
-
-    /// The remote changes in words; none when there was none.
-    fn words(self) -> Option<String> {
-        let words: Vec<String> = [
-            (self.created, "created"),
-            (self.updated, "updated"),
-            (self.published, "published"),
-            (self.deleted, "deleted"),
-        ]
-        .into_iter()
-        .filter(|(count, _)| *count > 0)
-        .map(|(count, word)| format!("{count} {word}"))
-        .collect();
-        (!words.is_empty()).then(|| words.join(", "))
-    }
-}
-
-/// Counts what is done on each page. Clones share the figures.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Tally {
-    inner: Arc<Mutex<Told>>,
-}
-
-#[derive(Debug, Default)]
-struct Told {
-    pages: BTreeMap<String, Counts>,
-    /// The newest events, which still stand on the screen.
-    recent: VecDeque<(ObjectKey, String)>,
-}
-
-/// A warning that stands so few lines above need not be repeated.
-const ON_SCREEN: usize = 10;
-
-impl Tally {
-    fn inner(&self) -> MutexGuard<'_, Told> {
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Counts an event of a page (`namespace/name`).
-    pub(super) fn count(&self, page: &str, key: &ObjectKey, event: &Event) {
-        let mut told = self.inner();
-        if !is_summed_up(key, event) {
-            told.recent.push_back((key.clone(), event.reason.clone()));
-        }
-        if told.recent.len() > ON_SCREEN {
-            told.recent.pop_front();
-        }
-        let counts = told.pages.entry(page.to_owned()).or_default();
-        match event.reason.as_str() {
-            "Created" => counts.created += 1,
-            "Updated" => counts.updated += 1,
-            "Published" => counts.published += 1,
-            "Deleted" => counts.deleted += 1,
-            _ if event.kind == EventKind::Warning => counts.warnings += 1,
-            _ => {}
-        }
-    }
-
-    /// What was done on a page.
-    pub(super) fn of(&self, page: &ObjectKey) -> Counts {
-        let name = format!("{}/{}", page.namespace, page.name);
-        self.inner().pages.get(&name).copied().unwrap_or_default()
-    }
-
-    /// Changes made on all pages.
-    pub(super) fn writes(&self) -> u64 {
-        let told = self.inner();
-        let writes = |counts: &Counts| counts.created + counts.updated + counts.published + counts.deleted;
-        told.pages.values().map(writes).sum()
-    }
-
-    /// True when an event has just said the same.
-    pub(super) fn just_told(&self, finding: &Finding) -> bool {
-        let reason = finding.reason.as_str();
-        self.inner()
-            .recent
-            .iter()
-            .any(|(key, told)| *key == finding.key && told == reason)
-    }
-}
-
-/// True for what is said of many objects at once: the StatusPage says it with their number and their names.
-pub(super) fn is_summed_up(key: &ObjectKey, event: &Event) -> bool {
-    event.reason == Reason::DeletionCapped.as_str() && key.kind != Kind::StatusPage
-}
 
 /// The line about one event.
 pub(super) fn event_line(key: &ObjectKey, event: &Event) -> String {
@@ -157,7 +37,6 @@ const NAMED: usize = 5;
 /// The findings that a person has to know of: the page's own first, what is the same of several objects once, and those
 /// that only wait for the page as one line.
 pub(super) fn finding_lines<'a>(page: &ObjectKey, findings: impl Iterator<Item = &'a Finding>) -> Vec<String> {
-    let style = AnsiColor::Yellow.on_default();
     let (mut own, mut others, mut waiting) = (Vec::new(), Vec::new(), 0_usize);
     for finding in findings {
         if finding.key == *page {
@@ -173,7 +52,7 @@ pub(super) fn finding_lines<'a>(page: &ObjectKey, findings: impl Iterator<Item =
         let said = findings
             .first()
             .map(|finding| format!("{}: {}", finding.reason, finding.message));
-        format!("{style}!{style:#} {names}: {}", said.unwrap_or_default())
+        warning_line(&format!("{names}: {}", said.unwrap_or_default()))
     };
     let same = |one: &&Finding, other: &&Finding| one.reason == other.reason && one.message == other.message;
     let mut own: Vec<String> = alike(own, same).iter().map(|findings| line(findings)).collect();
@@ -184,7 +63,7 @@ pub(super) fn finding_lines<'a>(page: &ObjectKey, findings: impl Iterator<Item =
         } else {
             format!("{waiting} declarations wait")
         };
-        others.push(format!("{style}!{style:#} {what} for {page}"));
+        others.push(warning_line(&format!("{what} for {page}")));
     }
     own.extend(others);
     own
@@ -267,10 +146,7 @@ pub(super) fn summary(result: &PageResult, counts: Counts, requests: u64, public
     } else {
         style
     };
-    let requests = match requests {
-        1 => "1 request".to_owned(),
-        more => format!("{more} requests"),
-    };
+    let requests = counted(requests, "request");
     format!(
         "{style}{}{style:#}{address}: {done}; {ready} of {total} as declared; {requests}",
         result.key
@@ -279,7 +155,6 @@ pub(super) fn summary(result: &PageResult, counts: Counts, requests: u64, public
 
 /// What is said about recorded objects whose page is no longer declared.
 pub(super) fn stranded_lines(stranded: &BTreeMap<String, usize>) -> Vec<String> {
-    let style = AnsiColor::Yellow.on_default();
     stranded
         .iter()
         .map(|(page, count)| {
@@ -287,9 +162,9 @@ pub(super) fn stranded_lines(stranded: &BTreeMap<String, usize>) -> Vec<String> 
                 1 => "1 recorded object stays as it is".to_owned(),
                 more => format!("{more} recorded objects stay as they are"),
             };
-            format!(
-                "{style}!{style:#} StatusPage {page} is no longer declared: its {objects}, nothing is deleted; declare the page again to resume"
-            )
+            warning_line(&format!(
+                "StatusPage {page} is no longer declared: its {objects}, nothing is deleted; declare the page again to resume"
+            ))
         })
         .collect()
 }
@@ -320,19 +195,8 @@ pub(super) fn warning_line(text: &str) -> String {
 
 /// What manifests with errors mean for the others.
 pub(super) fn left_out(errors: usize) -> String {
-    let errors = match errors {
-        1 => "1 error".to_owned(),
-        more => format!("{more} errors"),
-    };
+    let errors = counted(errors as u64, "error");
     format!("{errors} in the manifests: those are left out, and nothing is deleted until they are fixed.")
-}
-
-const NOTE: anstyle::Style = anstyle::AnsiColor::Cyan.on_default();
-
-/// Prints what is good to know on standard error.
-pub(super) fn note(text: &str) {
-    let _printing = printing();
-    anstream::eprintln!("{NOTE}note{NOTE:#}: {text}");
 }
 
 /// Prints the problems of manifests on standard error. What is said in the same words about several places is explained
@@ -376,6 +240,7 @@ const PLACES: usize = 5;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::api::Kind;
 
     fn finding(kind: Kind, name: &str, reason: Reason, message: &str) -> Finding {
         Finding {

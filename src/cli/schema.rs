@@ -22,6 +22,6 @@ pub struct Arguments {}
 
 /// Prints the schema.
 pub fn run(_arguments: &Arguments, out: &mut dyn Write) -> Result<Outcome, Failure> {
-    writeln!(out, "{:#}", editor_schema()).map_err(Failure::Output)?;
+    say!(out, "{:#}", editor_schema())?;
     Ok(Outcome::Success)
 }

@@ -1,9 +1,14 @@
 //! The terminal: what is printed stays above, and in the last line stands how far the work is.
 //!
+//! By hand and not by indicatif, which fills its last line with blanks up to the last column, where a terminal that is made
+//! narrower folds it and half of it stays; and which cuts what is too long at its end, where here the bar goes first, then the
+//! time that is left (`bar`). It would stand in for the few lines of `redrawn` and bring a second judgement of colours and
+//! widths, its own beside `anstream` and `unicode-width`.
+//!
 //! Invariant: whatever is printed on the terminal while work goes on holds [`printing`], so that the two never mix.
 
 use std::io::{self, IsTerminal, Write};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// There is one terminal.
 static SCREEN: Mutex<Screen> = Mutex::new(Screen {
@@ -70,6 +75,27 @@ impl Write for Printing {
     fn flush(&mut self) -> io::Result<()> {
         io::stderr().flush()
     }
+}
+
+/// Where lines go: standard output, from whatever task.
+pub(super) type Lines = Arc<dyn Fn(&str) + Send + Sync>;
+
+/// Prints lines on standard output as they come.
+pub(super) fn lines() -> Lines {
+    Arc::new(|line: &str| {
+        let _printing = printing();
+        let mut out = anstream::AutoStream::auto(std::io::stdout()).lock();
+        // A reader that closed the pipe has seen enough; the work goes on.
+        let _ = writeln!(out, "{line}").and_then(|()| out.flush());
+    })
+}
+
+const NOTE: anstyle::Style = anstyle::AnsiColor::Cyan.on_default();
+
+/// Prints what is good to know on standard error.
+pub(super) fn note(text: &str) {
+    let _printing = printing();
+    anstream::eprintln!("{NOTE}note{NOTE:#}: {text}");
 }
 
 fn write(text: &str) {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use tokio::net::TcpListener;
 
-use super::progress::lines;
+use super::screen::lines;
 use super::session::block_on;
 use super::signal::{Asked, asked_to_end};
 use super::{Failure, Outcome};

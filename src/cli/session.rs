@@ -8,15 +8,18 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::bar::Bar;
-use super::progress::{Lines, Tally, event_line, is_summed_up, waiting_line};
+use super::page_result::PageResult;
+use super::progress::{event_line, waiting_line};
 use super::record::Record;
+use super::screen::Lines;
 use super::signal::asked_to_end;
+use super::tally::{Tally, is_summed_up};
 use super::window::{self, WORTH_A_LINE, recorded_budgets};
 use super::{Connection, Failure};
 use crate::admin::Serving;
 use crate::audit::AuditLog;
-use crate::driver::{Clock, Event, PATIENCE, PageDriver, PageOptions, PassEnd, Settling, Totals, Trigger, View};
-use crate::engine::{self, Declaration, Finding, ObjectKey, State};
+use crate::driver::{Clock, Event, PATIENCE, PageDriver, PageOptions, PassEnd, Settling, Trigger};
+use crate::engine::{Declaration, ObjectKey};
 use crate::manifest::Manifests;
 use crate::statuspage::{BudgetRegistry, Token};
 use crate::store::directory::{DirectoryOptions, DirectoryStore, local_state, urgent};
@@ -43,10 +46,21 @@ pub(super) struct Session {
 const LAST_EVENTS: Duration = Duration::from_secs(10);
 
 impl Session {
+    /// Opens a directory without writing to its lock file.
+    pub(super) fn read_only(directory: &Path, connection: &Connection) -> Result<Session, Failure> {
+        let options = DirectoryOptions {
+            token: connection.token()?,
+            read_only: true,
+            ..Default::default()
+        };
+        let budgets = || recorded_budgets(&local_state(directory), connection);
+        Session::start(directory, connection, options, Tally::default(), budgets)
+    }
+
     /// Opens a directory for writing. Each event becomes a line.
     pub(super) fn open(directory: &Path, connection: &Connection, lines: Option<Lines>) -> Result<Session, Failure> {
         let budgets = recorded_budgets(&local_state(directory), connection);
-        Session::start(directory, connection, connection.token()?, budgets, lines)
+        Session::write(directory, connection, connection.token()?, budgets, lines)
     }
 
     /// The same with a token of the caller's, for a server of its own that counts from nothing.
@@ -56,11 +70,11 @@ impl Session {
         token: &str,
         lines: Option<Lines>,
     ) -> Result<Session, Failure> {
-        let token = Token::new(token).map_err(Failure::Statuspage)?;
-        Session::start(directory, connection, Some(token), connection.budgets(), lines)
+        let token = Token::new(token)?;
+        Session::write(directory, connection, Some(token), connection.budgets(), lines)
     }
 
-    fn start(
+    fn write(
         directory: &Path,
         connection: &Connection,
         token: Option<Token>,
@@ -76,12 +90,24 @@ impl Session {
             }
         };
         let options = DirectoryOptions {
-            base_url: connection.base_url()?,
             token,
             observer: Some(Box::new(observer)),
             ..Default::default()
         };
+        Session::start(directory, connection, options, tally, || budgets)
+    }
+
+    fn start(
+        directory: &Path,
+        connection: &Connection,
+        mut options: DirectoryOptions,
+        tally: Tally,
+        budgets: impl FnOnce() -> Arc<BudgetRegistry>,
+    ) -> Result<Session, Failure> {
+        options.base_url = connection.base_url()?;
         let (store, manifests) = DirectoryStore::open(directory, options)?;
+        // Only then: a directory that is not there is not made.
+        let budgets = budgets();
         Ok(Session {
             store: Arc::new(store),
             manifests,
@@ -91,32 +117,6 @@ impl Session {
                 transport: None,
             },
             tally,
-            bar: Bar::default(),
-            public: connection.is_public()?,
-            directory: directory.to_owned(),
-            local_state: local_state(directory),
-            log: OnceLock::new(),
-        })
-    }
-
-    /// Opens a directory without writing to its lock file.
-    pub(super) fn read_only(directory: &Path, connection: &Connection) -> Result<Session, Failure> {
-        let options = DirectoryOptions {
-            base_url: connection.base_url()?,
-            token: connection.token()?,
-            read_only: true,
-            ..Default::default()
-        };
-        let (store, manifests) = DirectoryStore::open(directory, options)?;
-        Ok(Session {
-            store: Arc::new(store),
-            manifests,
-            options: PageOptions {
-                budgets: recorded_budgets(&local_state(directory), connection),
-                clock: Clock::System,
-                transport: None,
-            },
-            tally: Tally::default(),
             bar: Bar::default(),
             public: connection.is_public()?,
             directory: directory.to_owned(),
@@ -179,6 +179,11 @@ impl Session {
         tokio::join!(served, self.close_record());
     }
 
+    /// Does work that sends requests, as [`window::attended`].
+    pub(super) async fn attended<T>(&self, work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+        window::attended(&self.options.budgets, &self.local_state, work).await
+    }
+
     /// Tells when everything waits because the window is used up.
     pub(super) async fn tell_of_used_window(&self) -> Infallible {
         window::tell_of_used_window(&self.options.budgets).await
@@ -215,10 +220,7 @@ impl Session {
 
     /// Stores what is still to be stored; the log says what is left.
     pub(super) async fn close_record(&self) {
-        if let Err(error) = self.options.budgets.settle().await {
-            // What is on record counts more than was sent: the next command waits longer than it had to.
-            tracing::debug!(%error, "the number of requests of the last minute is not on record");
-        }
+        window::settled(&self.options.budgets).await;
         if let Some(log) = self.log.get() {
             log.close(LAST_EVENTS).await;
         }
@@ -227,39 +229,6 @@ impl Session {
 
 /// How often it is looked whether another command wants something sent.
 const URGENT_CHECK: Duration = Duration::from_millis(250);
-
-/// How a page stands after its passes.
-pub(super) struct PageResult {
-    pub(super) key: ObjectKey,
-    pub(super) address: Option<String>,
-    pub(super) findings: Vec<Finding>,
-    pub(super) totals: Totals,
-    pub(super) stopped: bool,
-    /// Why what was sent last, or is to be sent, cannot be recorded, if that is so.
-    pub(super) unrecorded: Option<String>,
-    /// What was looked at last.
-    pub(super) view: Option<View>,
-    /// The statuses that follow from it and are not stored yet.
-    pub(super) statuses: Vec<(ObjectKey, Arc<engine::Status>)>,
-}
-
-impl PageResult {
-    /// A declaration as it is known now: what could not be recorded is in it, too.
-    pub(super) fn declaration(&self, key: &ObjectKey) -> Option<Declaration> {
-        let mut declaration = self.view.as_ref()?.get(key)?.clone();
-        if let Some((_, status)) = self.statuses.iter().find(|(of, _)| of == key) {
-            declaration.status.clone_from(status);
-        }
-        Some(declaration)
-    }
-
-    /// The findings that a person has to look at.
-    pub(super) fn open(&self) -> impl Iterator<Item = &Finding> {
-        self.findings
-            .iter()
-            .filter(|finding| !matches!(finding.state, State::InSync | State::Suspended))
-    }
-}
 
 /// Runs a page until nothing is left that time would mend, or nothing succeeds for a while.
 pub(super) async fn settle(
@@ -290,39 +259,15 @@ pub(super) async fn settle(
         };
         let stopped = end == PassEnd::Stopped;
         let Some(pause) = settling.pause(driver, end) else {
-            return result(driver, stopped);
+            return PageResult::of(driver, stopped);
         };
         if let (Some(print), true) = (print, pause >= WORTH_A_LINE) {
-            print(&waiting_line(&result(driver, false), pause, &mut told));
+            print(&waiting_line(&PageResult::of(driver, false), pause, &mut told));
         }
         tokio::select! {
             () = tokio::time::sleep(pause) => {}
             () = interrupt.wait() => {}
         }
-    }
-}
-
-/// How a page stands, as the next plan sees it.
-pub(super) fn result(driver: &mut PageDriver<DirectoryStore>, stopped: bool) -> PageResult {
-    let (address, findings, view, statuses) = match driver.current() {
-        Some((view, plan)) => {
-            let address = match &*view.page.status {
-                engine::Status::StatusPage(status) => status.object.url.clone(),
-                _ => None,
-            };
-            (address, plan.findings, Some(view), plan.statuses)
-        }
-        None => (None, Vec::new(), None, Vec::new()),
-    };
-    PageResult {
-        key: driver.key().clone(),
-        address,
-        findings,
-        totals: driver.totals(),
-        stopped,
-        unrecorded: driver.unrecorded().map(str::to_owned),
-        view,
-        statuses,
     }
 }
 
@@ -361,6 +306,7 @@ mod tests {
 
     use super::*;
     use crate::api::Reason;
+    use crate::engine::Finding;
     use crate::statuspage::{BaseUrl, Incoming, Outgoing, Transport, TransportError};
 
     /// Takes requests, and answers none.

@@ -49,16 +49,11 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<Outcome, Failur
             break;
         }
     }
-    writeln!(
+    say!(
         out,
         "{runs} runs, {requests} requests, {effects} writes; {broken} runs broke a promise"
-    )
-    .map_err(Failure::Output)?;
-    Ok(if broken == 0 {
-        Outcome::Success
-    } else {
-        Outcome::Problems
-    })
+    )?;
+    Ok(Outcome::of(broken == 0))
 }
 
 fn verdict(report: &Report, arguments: &Arguments, out: &mut dyn Write) -> std::io::Result<()> {

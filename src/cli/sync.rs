@@ -9,12 +9,13 @@ use clap::Args;
 use notify::{RecursiveMode, Watcher};
 use tokio::sync::mpsc;
 
-use super::progress::{
-    Lines, Tally, finding_lines, lines, print_problems, stranded_lines, summary, unrecorded, warning_line,
-};
+use super::page_result::PageResult;
+use super::progress::{finding_lines, print_problems, stranded_lines, summary, unrecorded, warning_line};
 use super::record::Record;
-use super::session::{Session, block_on, result, until};
+use super::screen::{Lines, lines};
+use super::session::{Session, block_on, until};
 use super::signal::{Asked, asked_to_end};
+use super::tally::Tally;
 use super::{Connection, Failure, HttpApi, Outcome};
 use crate::api::Reason;
 use crate::driver::{PageDriver, PassEnd, Trigger};
@@ -165,7 +166,7 @@ fn keep(
                 PassEnd::Idle(wake) => wake,
                 PassEnd::Gone | PassEnd::Stopped => return,
             };
-            let stands = result(&mut driver, false);
+            let stands = PageResult::of(&mut driver, false);
             let done = (tally.of(&page), stands.totals.requests);
             let all: Vec<_> = stands.open().cloned().collect();
             // A pass that changed nothing and found nothing new is not worth a line.

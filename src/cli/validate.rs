@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 
+use super::failure::with_causes;
+use super::output::{counted, json};
 use super::{Failure, Outcome};
 use crate::manifest::{Manifests, Problem, Source, read_directory};
 use crate::store::directory::{LockError, lock_path, published_updates};
@@ -67,31 +69,21 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<Outcome, Failur
     }
     match arguments.output {
         Format::Text => text(&manifests, arguments, out),
-        Format::Json => json(&manifests, out),
+        Format::Json => json(&report(&manifests), out),
         Format::Github => github(&manifests, out),
     }
     .map_err(Failure::Output)?;
     let nothing = manifests.manifests.is_empty() && manifests.problems.is_empty();
-    Ok(if manifests.has_errors() || nothing {
-        Outcome::Problems
-    } else {
-        Outcome::Success
-    })
+    Ok(Outcome::of(!manifests.has_errors() && !nothing))
 }
 
 fn unreadable(lock_file: PathBuf, error: &LockError) -> Problem {
-    let mut message = error.to_string();
-    let mut source = std::error::Error::source(error);
-    while let Some(cause) = source {
-        message.push_str(&format!(": {cause}"));
-        source = cause.source();
-    }
     let place = Source {
         file: lock_file,
         line: 1,
         column: 1,
     };
-    Problem::error(place, 0, message)
+    Problem::error(place, 0, with_causes(error))
 }
 
 fn errors(manifests: &Manifests) -> usize {
@@ -121,35 +113,35 @@ fn text(manifests: &Manifests, arguments: &Arguments, out: &mut dyn Write) -> st
     write!(
         out,
         "{} in {}",
-        counted(declarations, "declaration"),
-        counted(files, "file")
+        counted(declarations as u64, "declaration"),
+        counted(files as u64, "file")
     )?;
     if other > 0 {
-        write!(out, ", {} of other kinds left alone", counted(other, "object"))?;
+        write!(out, ", {} of other kinds left alone", counted(other as u64, "object"))?;
     }
     match (errors, warnings) {
         (0, 0) => writeln!(out, ": no problems"),
-        (errors, 0) => writeln!(out, ": {}", counted(errors, "error")),
-        (0, warnings) => writeln!(out, ": {}", counted(warnings, "warning")),
-        (errors, warnings) => writeln!(out, ": {}, {}", counted(errors, "error"), counted(warnings, "warning")),
+        (errors, 0) => writeln!(out, ": {}", counted(errors as u64, "error")),
+        (0, warnings) => writeln!(out, ": {}", counted(warnings as u64, "warning")),
+        (errors, warnings) => writeln!(
+            out,
+            ": {}, {}",
+            counted(errors as u64, "error"),
+            counted(warnings as u64, "warning")
+        ),
     }
 }
 
-fn counted(count: usize, noun: &str) -> String {
-    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
-}
-
-fn json(manifests: &Manifests, out: &mut dyn Write) -> std::io::Result<()> {
+fn report(manifests: &Manifests) -> Report<'_> {
     let errors = errors(manifests);
-    let report = Report {
+    Report {
         files: manifests.files().count(),
         declarations: manifests.manifests.len(),
         other: manifests.other.len(),
         errors,
         warnings: manifests.problems.len() - errors,
         problems: &manifests.problems,
-    };
-    writeln!(out, "{}", serde_json::to_string_pretty(&report)?)
+    }
 }
 
 fn github(manifests: &Manifests, out: &mut dyn Write) -> std::io::Result<()> {

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::Connection;
-use super::progress::note;
+use super::screen::note;
+use super::{Connection, Failure};
 use crate::statuspage::BudgetRegistry;
 
 /// Who waits longer than this wants to know why.
@@ -51,6 +51,27 @@ fn probe(directory: &Path) -> std::io::Result<()> {
     let written = std::fs::write(&file, [b' '; 4096]);
     let removed = std::fs::remove_file(&file);
     written.and(removed)
+}
+
+/// Does work that sends requests: says so when everything waits for the window, and ends when nothing can be put on record.
+pub(super) async fn attended<T>(
+    budgets: &BudgetRegistry,
+    state: &Path,
+    work: impl Future<Output = Result<T, Failure>>,
+) -> Result<T, Failure> {
+    tokio::select! {
+        done = work => done,
+        why = unrecorded(budgets, state) => Err(Failure::Unrecorded(why)),
+        never = tell_of_used_window(budgets) => match never {},
+    }
+}
+
+/// Puts what was sent on record.
+pub(super) async fn settled(budgets: &BudgetRegistry) {
+    if let Err(error) = budgets.settle().await {
+        // What is on record counts more than was sent: the next command waits longer than it had to.
+        tracing::debug!(%error, "the number of requests of the last minute is not on record");
+    }
 }
 
 /// Tells, soon after the start, when everything waits because the window is used up: a command before this one has sent

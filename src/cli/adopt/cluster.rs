@@ -4,19 +4,20 @@ use std::io::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
-use kube::api::{ApiResource, DynamicObject};
+use kube::api::DynamicObject;
 use kube::{Api, Client};
 use serde_json::Value;
 
 use super::{Arguments, Wanted, is_to_record, show_end, spelled};
-use crate::api::{GROUP, Kind, VERSION};
+use crate::api::Kind;
+use crate::cli::name::Name;
 use crate::cli::{Failure, Outcome};
 use crate::driver::binding::{Binding, propose};
 use crate::driver::{Access, Clock, PageOptions, Store, StoreChange};
 use crate::engine::{ObjectKey, READY, find_condition};
 use crate::operator;
 use crate::statuspage::BaseUrl;
-use crate::store::kubernetes::{KubernetesOptions, KubernetesStore};
+use crate::store::kubernetes::{KubernetesOptions, KubernetesStore, resource};
 
 const CONNECT_LIMIT: Duration = Duration::from_secs(5);
 /// The declarations of a page are read within this, or not at all.
@@ -30,8 +31,9 @@ pub(super) async fn adopt(arguments: &Arguments, wanted: Wanted, out: &mut dyn W
     config.default_retry = false;
     let usual = config.default_namespace.clone();
     let client = Client::try_from(config).map_err(|error| Failure::Cluster(error.to_string()))?;
-    let namespace = wanted.namespace.or_else(|| cluster.namespace.clone()).unwrap_or(usual);
-    let key = ObjectKey::new(wanted.kind, namespace, wanted.name);
+    let Name { kind, namespace, name } = wanted.object;
+    let namespace = namespace.or_else(|| cluster.namespace.clone()).unwrap_or(usual);
+    let key = ObjectKey::new(kind, namespace, name);
     let object = read(&client, &key).await?;
     let reference = &object.data["spec"]["pageRef"];
     let page_namespace = reference["namespace"].as_str().unwrap_or(&key.namespace);
@@ -92,7 +94,7 @@ pub(super) async fn adopt(arguments: &Arguments, wanted: Wanted, out: &mut dyn W
             )
         }
     });
-    writeln!(out, "{told}").map_err(Failure::Output)?;
+    say!(out, "{told}")?;
     Ok(Outcome::Success)
 }
 
@@ -128,7 +130,7 @@ fn access(arguments: &Arguments, page_spec: &Value) -> Result<Option<Access>, Fa
         Some(base_url) => base_url,
         None => {
             let address = page_spec["api"]["url"].as_str().unwrap_or(BaseUrl::DEFAULT);
-            BaseUrl::parse(address, false).map_err(Failure::Statuspage)?
+            BaseUrl::parse(address, false)?
         }
     };
     Ok(Some(Access { base_url, token }))
@@ -143,14 +145,7 @@ fn namespaces(page: &ObjectKey, page_spec: &Value) -> Vec<String> {
 }
 
 async fn read(client: &Client, key: &ObjectKey) -> Result<DynamicObject, Failure> {
-    let resource = ApiResource {
-        group: GROUP.to_owned(),
-        version: VERSION.to_owned(),
-        api_version: format!("{GROUP}/{VERSION}"),
-        kind: key.kind.as_str().to_owned(),
-        plural: key.kind.definition().spec.names.plural,
-    };
-    let api: Api<DynamicObject> = Api::namespaced_with(client.clone(), &key.namespace, &resource);
+    let api: Api<DynamicObject> = Api::namespaced_with(client.clone(), &key.namespace, &resource(key.kind));
     match api.get_opt(&key.name).await {
         Ok(Some(object)) => Ok(object),
         Ok(None) => Err(Failure::Undeclared {

@@ -12,7 +12,6 @@ use crate::cli::{Failure, Outcome};
 use crate::driver::binding::propose;
 use crate::driver::{Store, StoreChange};
 use crate::engine::{ObjectKey, Status};
-use crate::manifest::{Manifest, nearest};
 
 pub(super) async fn adopt(
     arguments: &Arguments,
@@ -26,7 +25,11 @@ pub(super) async fn adopt(
         Session::open(directory, &arguments.connection, None)?
     };
     print_problems(&session.manifests);
-    let manifest = find(&session, directory, &wanted)?;
+    let manifest = wanted.object.find(
+        &session.manifests.manifests,
+        |one| (one.kind, &one.namespace, &one.name),
+        directory,
+    )?;
     let key = ObjectKey::new(manifest.kind, manifest.namespace.clone(), manifest.name.clone());
     let store = Arc::clone(&session.store);
     let page = store.page_of(&key).unwrap_or_else(|| key.clone());
@@ -79,45 +82,4 @@ pub(super) async fn adopt(
     .and_then(|()| show_end(&binding, out))
     .map_err(Failure::Output)?;
     Ok(Outcome::Success)
-}
-
-/// The manifest that is meant.
-fn find<'m>(session: &'m Session, directory: &Path, wanted: &Wanted) -> Result<&'m Manifest, Failure> {
-    let of_kind = || {
-        session
-            .manifests
-            .manifests
-            .iter()
-            .filter(|manifest| manifest.kind == wanted.kind)
-    };
-    let found: Vec<&Manifest> = of_kind()
-        .filter(|manifest| manifest.name == wanted.name)
-        .filter(|manifest| {
-            wanted
-                .namespace
-                .as_ref()
-                .is_none_or(|namespace| *namespace == manifest.namespace)
-        })
-        .collect();
-    match found.as_slice() {
-        [manifest] => Ok(manifest),
-        [] => {
-            let names: Vec<&str> = of_kind().map(|manifest| manifest.name.as_str()).collect();
-            let hint = nearest(&wanted.name, names).map(|name| format!("; did you mean {name}?"));
-            Err(Failure::Undeclared {
-                what: format!("{} {}", wanted.kind, wanted.name),
-                place: directory.display().to_string(),
-                hint: hint.unwrap_or_default(),
-            })
-        }
-        several => {
-            let namespaces: Vec<&str> = several.iter().map(|manifest| manifest.namespace.as_str()).collect();
-            Err(Failure::Usage(format!(
-                "{} {} is declared in several namespaces ({}): write KIND/NAMESPACE/NAME",
-                wanted.kind,
-                wanted.name,
-                namespaces.join(", ")
-            )))
-        }
-    }
 }

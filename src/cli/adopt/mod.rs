@@ -83,9 +83,7 @@ impl ClusterOptions {
 
 /// What is to be bound.
 struct Wanted {
-    kind: Kind,
-    namespace: Option<String>,
-    name: String,
+    object: Name,
     id: Option<String>,
 }
 
@@ -117,18 +115,13 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<Outcome, Failur
 
 /// Reads `KIND/NAME` or `KIND/NAMESPACE/NAME`.
 fn wanted(object: &str, id: Option<&str>) -> Result<Wanted, Failure> {
-    let Name { kind, namespace, name } = Name::parse(object)?;
-    if kind == Kind::StatusPage {
+    let object = Name::parse(object)?;
+    if object.kind == Kind::StatusPage {
         let message = "a StatusPage has its pageId or subdomain: there is nothing to adopt";
         return Err(Failure::Usage(message.to_owned()));
     }
     let id = id.map(str::to_owned);
-    Ok(Wanted {
-        kind,
-        namespace,
-        name,
-        id,
-    })
+    Ok(Wanted { object, id })
 }
 
 /// Says what a binding means, and whether it is to be recorded. `actor` is who writes next.
@@ -192,9 +185,9 @@ mod tests {
         let inside = wanted("incident/status/slow-api", Some("x")).ok().unwrap();
         assert_eq!(
             (
-                inside.kind,
-                inside.namespace.as_deref(),
-                inside.name.as_str(),
+                inside.object.kind,
+                inside.object.namespace.as_deref(),
+                inside.object.name.as_str(),
                 inside.id.as_deref()
             ),
             (Kind::Incident, Some("status"), "slow-api", Some("x"))

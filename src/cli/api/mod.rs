@@ -14,7 +14,7 @@ use serde_json::Value;
 use super::columns::harmless;
 use super::record::Record;
 use super::session::{block_on, block_on_reading};
-use super::window::{tell_of_used_window, unrecorded};
+use super::window::{attended, settled};
 use super::{Connection, Failure, Outcome};
 use crate::audit::{AuditLog, HandWritten};
 use crate::statuspage::{Priority, RawReply, RawRequest, RawRow};
@@ -128,15 +128,9 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<Outcome, Failur
             Some(options) => Some(AuditLog::open(options).await?),
             None => None,
         };
-        let answer = tokio::select! {
-            answer = answered(arguments, &request, &place, log.as_ref()) => answer,
-            unrecorded = unrecorded(&place.budgets, &place.state) => Err(Failure::Unrecorded(unrecorded)),
-            never = tell_of_used_window(&place.budgets) => match never {},
-        };
-        if let Err(error) = place.budgets.settle().await {
-            // What is on record counts more than was sent: the next command waits longer than it had to.
-            tracing::debug!(%error, "the number of requests of the last minute is not on record");
-        }
+        let answer = answered(arguments, &request, &place, log.as_ref());
+        let answer = attended(&place.budgets, &place.state, answer).await;
+        settled(&place.budgets).await;
         if let Some(log) = log {
             log.close(LAST_EVENTS).await;
         }
@@ -217,14 +211,10 @@ async fn answered(
     place: &Place,
     log: Option<&AuditLog>,
 ) -> Result<Answer, Failure> {
-    let client = place
-        .access
-        .client(&place.budgets)
-        .build()
-        .map_err(Failure::Statuspage)?;
+    let client = place.access.client(&place.budgets).build()?;
     let client = client.with_priority(priority(request));
     if arguments.paginate {
-        let listing = client.request_all(request).await.map_err(Failure::Statuspage)?;
+        let listing = client.request_all(request).await?;
         return Ok(Answer::List(listing.items));
     }
     let pending = log.filter(|_| !request.is_read()).map(|log| {

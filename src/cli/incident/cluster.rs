@@ -10,12 +10,13 @@ use kube::{Api, Client, Resource, ResourceExt};
 use serde_json::Value;
 
 use super::declared::{Declared, DeclaredComponent, DeclaredIncident, usage};
-use super::draft::{self, Draft, Standing};
+use super::draft::{Draft, Standing};
 use super::list::Row;
 use super::place::{Place, Sending};
 use super::show::Shown;
-use super::{Command, OpenArguments, list, show};
-use crate::api::{Component, GROUP, ID, Incident, IncidentTemplate, Kind, PageReference, StatusPage, VERSION};
+use super::{ListArguments, OpenArguments, ShowArguments, list, opening, show};
+use crate::api::{Component, ID, Incident, IncidentTemplate, Kind, PageReference, StatusPage};
+use crate::cli::output::print_lines;
 use crate::cli::question::{self, Answer};
 use crate::cli::signal::asked_to_end;
 use crate::cli::{Failure, Outcome};
@@ -38,46 +39,21 @@ struct Desk {
     made: Vec<(String, Option<Timestamp>)>,
 }
 
-pub(super) async fn run(command: &Command, out: &mut dyn Write) -> Result<Outcome, Failure> {
-    match command {
-        Command::Open(arguments) => open(arguments, out).await,
-        Command::Update(arguments) => {
-            let draft = |declared: &Declared, incident: &DeclaredIncident| {
-                draft::update(declared, incident, &Standing::default(), arguments)
-            };
-            change(&arguments.sending, arguments.incident.as_deref(), draft, out).await
-        }
-        Command::Resolve(arguments) => {
-            let draft = |declared: &Declared, incident: &DeclaredIncident| {
-                draft::resolve(declared, incident, &Standing::default(), arguments)
-            };
-            change(&arguments.sending, arguments.incident.as_deref(), draft, out).await
-        }
-        Command::Postmortem(arguments) => {
-            let body = super::postmortem_text(arguments)?;
-            let draft = |_: &Declared, incident: &DeclaredIncident| draft::postmortem(incident, &body, arguments);
-            change(&arguments.sending, Some(&arguments.incident), draft, out).await
-        }
-        Command::List(arguments) => {
-            let desk = Desk::open(&arguments.place).await?;
-            let wanted = arguments.place.page.as_deref();
-            let incidents = desk
-                .declared
-                .incidents
-                .iter()
-                .filter(|one| arguments.all || one.is_open());
-            let incidents = incidents.filter(|one| wanted.is_none_or(|page| one.page.name == page));
-            let rows: Vec<Row> = incidents.map(|one| Row::declared(one, desk.made(one))).collect();
-            list::print(&rows, arguments.all, arguments.output, out)
-        }
-        Command::Show(arguments) => {
-            let desk = Desk::open(&arguments.place).await?;
-            let one = desk
-                .declared
-                .incident(Some(&arguments.incident), arguments.place.page.as_deref())?;
-            show::print(&Shown::declared(one, desk.made(one)), arguments.output, out)
-        }
-    }
+pub(super) async fn list(arguments: &ListArguments, out: &mut dyn Write) -> Result<Outcome, Failure> {
+    let desk = Desk::open(&arguments.place).await?;
+    let wanted = arguments.place.page.as_deref();
+    let incidents = desk.declared.incidents.iter();
+    let incidents = incidents.filter(|one| arguments.all || one.is_open());
+    let incidents = incidents.filter(|one| wanted.is_none_or(|page| one.page.name == page));
+    let rows: Vec<Row> = incidents.map(|one| Row::declared(one, desk.made(one))).collect();
+    list::print(&rows, arguments.all, arguments.output, out)
+}
+
+pub(super) async fn show(arguments: &ShowArguments, out: &mut dyn Write) -> Result<Outcome, Failure> {
+    let desk = Desk::open(&arguments.place).await?;
+    let page = arguments.place.page.as_deref();
+    let one = desk.declared.incident(Some(&arguments.incident), page)?;
+    show::print(&Shown::declared(one, desk.made(one)), arguments.output, out)
 }
 
 impl Desk {
@@ -164,13 +140,7 @@ impl Desk {
 
     /// The Incidents, with fields that this program does not know.
     fn incidents(&self) -> Api<DynamicObject> {
-        let resource = ApiResource {
-            group: GROUP.to_owned(),
-            version: VERSION.to_owned(),
-            api_version: format!("{GROUP}/{VERSION}"),
-            kind: Kind::Incident.as_str().to_owned(),
-            plural: Kind::Incident.definition().spec.names.plural,
-        };
+        let resource = ApiResource::erase::<Incident>(&());
         Api::namespaced_with(self.client.clone(), &self.namespace, &resource)
     }
 }
@@ -192,13 +162,13 @@ fn parameters(sending: &Sending) -> PostParams {
     }
 }
 
-async fn open(arguments: &OpenArguments, out: &mut dyn Write) -> Result<Outcome, Failure> {
+pub(super) async fn open(arguments: &OpenArguments, out: &mut dyn Write) -> Result<Outcome, Failure> {
     if !arguments.is_whole() {
         return Err(usage("in a cluster, give the title and -m".to_owned()));
     }
     let desk = Desk::open(&arguments.sending.place).await?;
     let date = Timestamp::now().strftime("%Y-%m-%d").to_string();
-    let opening = draft::open(&desk.declared, arguments, &date)?;
+    let opening = opening::open(&desk.declared, arguments, &date)?;
     let mut manifest = opening.manifest;
     manifest["metadata"]["namespace"] = Value::from(desk.namespace.clone());
     let sending = &arguments.sending;
@@ -218,34 +188,22 @@ async fn open(arguments: &OpenArguments, out: &mut dyn Write) -> Result<Outcome,
     finish(&desk, &written, &[], sending, out).await
 }
 
-async fn change(
+pub(super) async fn change(
     sending: &Sending,
     name: Option<&str>,
-    draft: impl Fn(&Declared, &DeclaredIncident) -> Result<Draft, Failure>,
+    draft: impl Fn(&Declared, &DeclaredIncident, &Standing) -> Result<Draft, Failure>,
     out: &mut dyn Write,
 ) -> Result<Outcome, Failure> {
     let mut asked = false;
     for _ in 0..ATTEMPTS {
         let desk = Desk::open(&sending.place).await?;
         let incident = desk.declared.incident(name, sending.place.page.as_deref())?;
-        let draft = draft(&desk.declared, incident)?;
+        let draft = draft(&desk.declared, incident, &Standing::default())?;
         if draft.edits.is_empty() {
-            for line in &draft.says {
-                writeln!(out, "{line}").map_err(Failure::Output)?;
-            }
-            return Ok(if draft.stops {
-                Outcome::Problems
-            } else {
-                Outcome::Success
-            });
+            return draft.tell(out);
         }
         if !asked {
-            let mut shown = Value::Null;
-            for edit in &draft.edits {
-                // What begins with nothing takes every change.
-                let _ = edit.apply(&mut shown);
-            }
-            match consent(&to_yaml(&shown["spec"]), sending, out).await? {
+            match consent(&to_yaml(&draft.added()["spec"]), sending, out).await? {
                 Answer::Yes => asked = true,
                 answer => return declined(answer, out),
             }
@@ -293,11 +251,10 @@ async fn consent(spec: &str, sending: &Sending, out: &mut dyn Write) -> Result<A
 }
 
 fn declined(answer: Answer, out: &mut dyn Write) -> Result<Outcome, Failure> {
-    if answer == Answer::Interrupted {
-        return Ok(Outcome::Interrupted);
+    match answer {
+        Answer::Interrupted => Ok(Outcome::Interrupted),
+        _ => super::declined(out),
     }
-    writeln!(out, "Nothing was written or sent.").map_err(Failure::Output)?;
-    Ok(Outcome::Problems)
 }
 
 /// Waits until the operator says how it stands.
@@ -310,15 +267,12 @@ async fn finish(
 ) -> Result<Outcome, Failure> {
     let name = written.name_any();
     let namespace = &desk.namespace;
-    for line in says {
-        writeln!(out, "{line}").map_err(Failure::Output)?;
-    }
+    print_lines(says, out)?;
     if sending.dry_run {
-        writeln!(
+        say!(
             out,
             "Nothing was written or sent: --dry-run. The API server would take it as Incident {namespace}/{name}."
-        )
-        .map_err(Failure::Output)?;
+        )?;
         return Ok(Outcome::Success);
     }
     writeln!(out, "Wrote Incident {namespace}/{name}.")
@@ -378,14 +332,6 @@ async fn finish(
     if ready.status != "True" {
         return Err(not_sent(format!("{}: {}", ready.reason, ready.message)));
     }
-    let shown = status.status.as_deref().unwrap_or("there");
-    let usual = ready.message == "the page shows what is declared";
-    let remark = if usual {
-        String::new()
-    } else {
-        format!("\n{}", ready.message)
-    };
-    let url = status.object.url.as_deref().unwrap_or_default();
-    writeln!(out, "On the page: {shown}, {url}{remark}").map_err(Failure::Output)?;
+    super::say_on_the_page(&status, &ready.message, out)?;
     Ok(Outcome::Success)
 }

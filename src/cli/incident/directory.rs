@@ -6,196 +6,30 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
+use super::OpenArguments;
 use super::declared::{Declared, DeclaredIncident, usage};
-use super::draft::{self, Draft, Standing};
-use super::place::{Place, Sending};
+use super::desk::Desk;
+use super::draft::{Draft, Standing};
+use super::opening;
+use super::place::Sending;
 use super::prompt::{self, Filled};
 use super::send::{self, Manifest};
-use super::{Command, OpenArguments, list, show};
-use crate::api::Reason;
 use crate::cli::only::narrow_to;
-use crate::cli::progress::{left_out, lines, note};
 use crate::cli::question;
-use crate::cli::session::Session;
+use crate::cli::screen::note;
 use crate::cli::signal::asked_to_end;
 use crate::cli::{Failure, Outcome};
-use crate::driver::{PageDriver, Store, View};
-use crate::engine::{Declaration, ObjectKey, Spec, Status};
-use crate::manifest::{Edit, edit, to_yaml};
-use crate::statuspage::{PageHandle, Priority};
-use crate::store::directory::{DirectoryError, DirectoryStore, LockError};
+use crate::driver::PageDriver;
+use crate::engine::{Declaration, Spec};
+use crate::manifest::{edit, to_yaml};
+use crate::store::directory::DirectoryStore;
 
 /// New incidents go into this directory of the manifests, a file each.
 const INCIDENTS: &str = "incidents";
 /// The incident on the page is looked at for so long before the manifest is written without that.
 const LOOK: Duration = Duration::from_secs(20);
 
-/// A directory with what it declares.
-pub(super) struct Desk {
-    pub(super) directory: PathBuf,
-    pub(super) session: Session,
-    pub(super) declared: Declared,
-    /// True while another process works on the directory.
-    pub(super) busy: bool,
-}
-
-pub(super) async fn run(command: &Command, out: &mut dyn Write) -> Result<Outcome, Failure> {
-    match command {
-        Command::Open(arguments) => open(arguments, out).await,
-        Command::Update(arguments) => {
-            let draft = |declared: &Declared, incident: &DeclaredIncident, standing: &Standing| {
-                draft::update(declared, incident, standing, arguments)
-            };
-            change(&arguments.sending, arguments.incident.as_deref(), draft, out).await
-        }
-        Command::Resolve(arguments) => {
-            let draft = |declared: &Declared, incident: &DeclaredIncident, standing: &Standing| {
-                draft::resolve(declared, incident, standing, arguments)
-            };
-            change(&arguments.sending, arguments.incident.as_deref(), draft, out).await
-        }
-        Command::Postmortem(arguments) => {
-            let body = super::postmortem_text(arguments)?;
-            let draft =
-                |_: &Declared, incident: &DeclaredIncident, _: &Standing| draft::postmortem(incident, &body, arguments);
-            change(&arguments.sending, Some(&arguments.incident), draft, out).await
-        }
-        Command::List(arguments) => list::directory(arguments, out).await,
-        Command::Show(arguments) => show::directory(arguments, out).await,
-    }
-}
-
-impl Desk {
-    /// Opens the directory that is meant; for reading while another process works on it.
-    pub(super) fn open(place: &Place, reads_only: bool) -> Result<Desk, Failure> {
-        let directory = place.directory();
-        if !directory.is_dir() {
-            return Err(usage(format!(
-                "{} is no directory: give --directory, or --namespace for a cluster",
-                directory.display()
-            )));
-        }
-        let opened = match reads_only {
-            true => Session::read_only(directory, &place.connection).map(|session| (session, false)),
-            false => match Session::open(directory, &place.connection, Some(lines())) {
-                Err(failure) if is_busy(&failure) => {
-                    Session::read_only(directory, &place.connection).map(|session| (session, true))
-                }
-                opened => opened.map(|session| (session, false)),
-            },
-        };
-        let (session, busy) = opened?;
-        if session.manifests.has_errors() {
-            note(&format!(
-                "{} `statuspage validate` explains them",
-                left_out(session.manifest_errors())
-            ));
-        }
-        let declared = declared(&session.store, directory);
-        Ok(Desk {
-            directory: directory.to_owned(),
-            session,
-            declared,
-            busy,
-        })
-    }
-
-    pub(super) fn views(&self) -> Vec<View> {
-        views(&self.session.store)
-    }
-
-    /// Fails when it is known before anything is asked or written that nothing can be sent: there is no token. Another
-    /// process that works on the directory has one.
-    pub(super) fn can_send(&self, page: &ObjectKey) -> Result<(), Failure> {
-        match self.session.store.view(page).map(|view| view.access) {
-            Some(Err((reason, why))) if !self.busy => Err(no_access(reason, &why)),
-            _ => Ok(()),
-        }
-    }
-
-    /// What a page is reached with, for reading.
-    pub(super) async fn page(&self, key: &ObjectKey) -> Result<PageHandle, Failure> {
-        let view = self
-            .session
-            .store
-            .view(key)
-            .ok_or_else(|| Failure::NoPage(self.directory.clone()))?;
-        let access = view.access.as_ref().map_err(|(reason, why)| no_access(*reason, why))?;
-        let client = access
-            .client(&self.session.options.budgets)
-            .build()
-            .map_err(Failure::Statuspage)?
-            .with_priority(Priority::Incident);
-        let Spec::StatusPage(spec) = &*view.page.spec else {
-            return Err(Failure::NoPage(self.directory.clone()));
-        };
-        let recorded = view.page.status.object().id.clone();
-        if let Some(id) = spec.page_id.clone().or(recorded) {
-            return Ok(client.page(&id));
-        }
-        let pages = client.pages().list().await.map_err(Failure::Statuspage)?.items;
-        let subdomain = spec.subdomain.as_deref().unwrap_or_default();
-        let is_it = |page: &&crate::statuspage::Page| page.subdomain.as_deref() == Some(subdomain);
-        match pages.iter().find(is_it) {
-            Some(page) => Ok(client.page(&page.id)),
-            None => Err(usage(format!("the token sees no page with subdomain {subdomain}"))),
-        }
-    }
-
-    /// The file that declares an incident, and its text.
-    fn file_of(&self, key: &ObjectKey) -> Result<(PathBuf, String), Failure> {
-        let is_it = |one: &&crate::manifest::Manifest| {
-            one.kind == key.kind && one.namespace == key.namespace && one.name == key.name
-        };
-        let manifest = self.session.manifests.manifests.iter().find(is_it);
-        let path = manifest
-            .map(|manifest| manifest.source.file.clone())
-            .ok_or_else(|| Failure::Undeclared {
-                what: format!("{} {}", key.kind, key.name),
-                place: self.directory.display().to_string(),
-                hint: String::new(),
-            })?;
-        let text = std::fs::read_to_string(&path).map_err(|source| crate::manifest::ReadError {
-            path: path.clone(),
-            source,
-        })?;
-        Ok((path, text))
-    }
-}
-
-fn no_access(reason: Reason, why: &str) -> Failure {
-    match reason {
-        Reason::SecretNotFound => Failure::NoToken,
-        _ => usage(why.to_owned()),
-    }
-}
-
-pub(super) fn is_busy(failure: &Failure) -> bool {
-    matches!(
-        failure,
-        Failure::Directory(DirectoryError::Lock(LockError::Busy { .. }))
-    )
-}
-
-pub(super) fn views(store: &DirectoryStore) -> Vec<View> {
-    store.pages().iter().filter_map(|page| store.view(page)).collect()
-}
-
-fn declared(store: &DirectoryStore, directory: &Path) -> Declared {
-    let mut declared = Declared {
-        pages: store.pages(),
-        place: directory.display().to_string(),
-        ..Declared::default()
-    };
-    for view in views(store) {
-        for declaration in &view.declarations {
-            declared.add(&view.page.key, declaration);
-        }
-    }
-    declared
-}
-
-async fn open(arguments: &OpenArguments, out: &mut dyn Write) -> Result<Outcome, Failure> {
+pub(super) async fn open(arguments: &OpenArguments, out: &mut dyn Write) -> Result<Outcome, Failure> {
     let mut arguments = arguments.clone();
     let mut in_the_way = None;
     let begun = Instant::now();
@@ -229,14 +63,11 @@ async fn open_once(
     };
     *arguments = match filled {
         Filled::Whole(arguments) => *arguments,
-        Filled::Ended => {
-            writeln!(out, "Nothing was written or sent.").map_err(Failure::Output)?;
-            return Ok(Outcome::Problems);
-        }
+        Filled::Ended => return super::declined(out),
         Filled::Interrupted => return Ok(Outcome::Interrupted),
     };
     let date = Timestamp::now().strftime("%Y-%m-%d").to_string();
-    let opening = draft::open(&desk.declared, arguments, &date)?;
+    let opening = opening::open(&desk.declared, arguments, &date)?;
     desk.can_send(&opening.page)?;
     let path = desk
         .directory
@@ -265,7 +96,7 @@ fn moved(path: PathBuf) -> PathBuf {
 }
 
 /// Changes an incident that is declared, with an eye on how it stands on the page.
-async fn change(
+pub(super) async fn change(
     sending: &Sending,
     name: Option<&str>,
     draft: impl Fn(&Declared, &DeclaredIncident, &Standing) -> Result<Draft, Failure>,
@@ -296,7 +127,7 @@ async fn change_once(
         edit(&before, key.kind, &key.namespace, &key.name, &draft.edits).map_err(|source| Failure::Edit {
             path: path.clone(),
             source,
-            add: by_hand(&draft.edits),
+            add: to_yaml(&draft.added()),
             then: send::command(&desk.directory, key),
         })
     };
@@ -315,15 +146,8 @@ async fn change_once(
             .push(format!("declared before, and not on the page yet: {status}, {line:?}"));
     }
     if draft.edits.is_empty() {
-        for line in &draft.says {
-            writeln!(out, "{line}").map_err(Failure::Output)?;
-        }
         desk.session.close_record().await;
-        return Ok(if draft.stops {
-            Outcome::Problems
-        } else {
-            Outcome::Success
-        });
+        return draft.tell(out);
     }
     let after = edited(&draft)?;
     let manifest = Manifest {
@@ -365,23 +189,5 @@ async fn standing(driver: &mut PageDriver<DirectoryStore>, incident: &DeclaredIn
     Standing {
         components: names.filter_map(shown).collect(),
         incident: Some(remote),
-    }
-}
-
-/// What was to be added, for whoever adds it by hand.
-fn by_hand(edits: &[Edit]) -> String {
-    let mut object = serde_json::Value::Null;
-    for edit in edits {
-        // What begins with nothing takes every change.
-        let _ = edit.apply(&mut object);
-    }
-    to_yaml(&object)
-}
-
-/// What is recorded of an incident.
-pub(super) fn recorded(declaration: &Declaration) -> Option<&crate::api::IncidentStatus> {
-    match &*declaration.status {
-        Status::Incident(status) => Some(status),
-        _ => None,
     }
 }

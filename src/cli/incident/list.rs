@@ -5,10 +5,12 @@ use std::io::Write;
 use jiff::Timestamp;
 use serde::Serialize;
 
+use super::ListArguments;
 use super::declared::DeclaredIncident;
-use super::directory::Desk;
-use super::{Format, ListArguments};
-use crate::cli::progress::note;
+use super::desk::Desk;
+use super::words::minute;
+use crate::cli::output::Format;
+use crate::cli::screen::note;
 use crate::cli::{Failure, Outcome};
 use crate::statuspage::{Incident, IncidentStatus};
 
@@ -44,6 +46,12 @@ pub(super) struct Affected {
 }
 
 impl Row {
+    /// The impact behind a status; nothing when there is none.
+    pub(super) fn impact_words(&self) -> String {
+        let impact = self.impact.as_deref();
+        impact.map(|impact| format!(", impact {impact}")).unwrap_or_default()
+    }
+
     /// One that the page shows.
     pub(super) fn of(page: &str, remote: &Incident, declared: Option<&DeclaredIncident>) -> Row {
         let component = |row: &crate::statuspage::Component| Affected {
@@ -98,10 +106,7 @@ pub(super) async fn directory(arguments: &ListArguments, out: &mut dyn Write) ->
     let mut rows = Vec::new();
     for page in pages {
         let incidents = desk.page(&page).await?.incidents();
-        let listing = incidents
-            .newest(if arguments.all { MOST } else { 1 })
-            .await
-            .map_err(Failure::Statuspage)?;
+        let listing = incidents.newest(if arguments.all { MOST } else { 1 }).await?;
         let is_over = |incident: &Incident| incident.status.as_ref().is_some_and(IncidentStatus::is_over);
         let of_page = || desk.declared.incidents.iter().filter(|one| one.page == page);
         for remote in &listing.items {
@@ -136,15 +141,11 @@ pub(super) async fn directory(arguments: &ListArguments, out: &mut dyn Write) ->
 }
 
 pub(super) fn print(rows: &[Row], all: bool, output: Format, out: &mut dyn Write) -> Result<Outcome, Failure> {
-    let printed = match output {
-        Format::Json => serde_json::to_writer_pretty(&mut *out, rows)
-            .map_err(Into::into)
-            .and_then(|()| writeln!(out)),
-        Format::Text if rows.is_empty() && all => writeln!(out, "There is no incident."),
-        Format::Text if rows.is_empty() => writeln!(out, "No incident is open."),
-        Format::Text => rows.iter().try_for_each(|row| text(row, out)),
-    };
-    printed.map_err(Failure::Output)?;
+    output.print(rows, out, |out| match (rows.is_empty(), all) {
+        (true, true) => writeln!(out, "There is no incident."),
+        (true, false) => writeln!(out, "No incident is open."),
+        (false, _) => rows.iter().try_for_each(|row| text(row, out)),
+    })?;
     Ok(Outcome::Success)
 }
 
@@ -156,16 +157,14 @@ fn text(row: &Row, out: &mut dyn Write) -> std::io::Result<()> {
         row.name.as_deref().unwrap_or("(not declared)"),
         row.title
     )?;
-    let impact = row
-        .impact
-        .as_deref()
-        .map(|impact| format!(", impact {impact}"))
-        .unwrap_or_default();
-    let since = row
-        .since
-        .map(|since| format!(", since {}", since.strftime("%Y-%m-%d %H:%M UTC")))
-        .unwrap_or_default();
-    writeln!(out, "  {}{impact}{since}", row.status)?;
+    let since = row.since.map(|since| format!(", since {}", minute(since)));
+    writeln!(
+        out,
+        "  {}{}{}",
+        row.status,
+        row.impact_words(),
+        since.unwrap_or_default()
+    )?;
     let components: Vec<String> = row
         .components
         .iter()

@@ -6,9 +6,11 @@
 mod cluster;
 mod complete;
 mod declared;
+mod desk;
 mod directory;
 mod draft;
 mod list;
+mod opening;
 mod place;
 mod prompt;
 mod send;
@@ -21,9 +23,12 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 use clap_complete::engine::ArgValueCompleter;
 
+use super::output::Format;
 use super::session::{block_on, block_on_reading};
 use super::{Failure, Outcome};
-use crate::api::{ImpactName, IncidentStatusName};
+use crate::api::{ImpactName, IncidentStatus, IncidentStatusName};
+use declared::{Declared, DeclaredIncident};
+use draft::{Draft, Standing};
 use place::{Place, Sending};
 
 const EXAMPLES: &str = "\
@@ -233,36 +238,76 @@ pub struct ShowArguments {
     pub place: Place,
 }
 
-/// Form of the output.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub enum Format {
-    /// For people.
-    Text,
-    /// JSON.
-    Json,
-}
-
 /// Does something with incidents.
 pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<Outcome, Failure> {
-    let place = match &arguments.command {
-        Command::Open(arguments) => &arguments.sending.place,
-        Command::Update(arguments) => &arguments.sending.place,
-        Command::Resolve(arguments) => &arguments.sending.place,
-        Command::Postmortem(arguments) => &arguments.sending.place,
-        Command::List(arguments) => &arguments.place,
-        Command::Show(arguments) => &arguments.place,
-    };
-    let in_cluster = place.is_cluster();
-    let work = async {
-        match in_cluster {
-            true => cluster::run(&arguments.command, out).await,
-            false => directory::run(&arguments.command, out).await,
-        }
-    };
     match &arguments.command {
-        Command::List(_) | Command::Show(_) => block_on_reading(work),
-        _ => block_on(work),
+        Command::Open(open) => block_on(async {
+            match open.sending.place.is_cluster() {
+                true => cluster::open(open, out).await,
+                false => directory::open(open, out).await,
+            }
+        }),
+        Command::Update(given) => {
+            let draft = |declared: &Declared, incident: &DeclaredIncident, standing: &Standing| {
+                draft::update(declared, incident, standing, given)
+            };
+            block_on(change(&given.sending, given.incident.as_deref(), draft, out))
+        }
+        Command::Resolve(given) => {
+            let draft = |declared: &Declared, incident: &DeclaredIncident, standing: &Standing| {
+                draft::resolve(declared, incident, standing, given)
+            };
+            block_on(change(&given.sending, given.incident.as_deref(), draft, out))
+        }
+        Command::Postmortem(given) => {
+            let body = postmortem_text(given)?;
+            let draft =
+                |_: &Declared, incident: &DeclaredIncident, _: &Standing| draft::postmortem(incident, &body, given);
+            block_on(change(&given.sending, Some(&given.incident), draft, out))
+        }
+        Command::List(list) => block_on_reading(async {
+            match list.place.is_cluster() {
+                true => cluster::list(list, out).await,
+                false => list::directory(list, out).await,
+            }
+        }),
+        Command::Show(show) => block_on_reading(async {
+            match show.place.is_cluster() {
+                true => cluster::show(show, out).await,
+                false => show::directory(show, out).await,
+            }
+        }),
     }
+}
+
+/// Changes an incident that is declared.
+async fn change(
+    sending: &Sending,
+    name: Option<&str>,
+    draft: impl Fn(&Declared, &DeclaredIncident, &Standing) -> Result<Draft, Failure>,
+    out: &mut dyn Write,
+) -> Result<Outcome, Failure> {
+    match sending.place.is_cluster() {
+        true => cluster::change(sending, name, draft, out).await,
+        false => directory::change(sending, name, draft, out).await,
+    }
+}
+
+/// Somebody said no, or nothing.
+fn declined(out: &mut dyn Write) -> Result<Outcome, Failure> {
+    say!(out, "Nothing was written or sent.")?;
+    Ok(Outcome::Problems)
+}
+
+/// Says how an incident stands on the page, and what is odd about it.
+fn say_on_the_page(incident: &IncidentStatus, message: &str, out: &mut dyn Write) -> Result<(), Failure> {
+    let status = incident.status.as_deref().unwrap_or("there");
+    let url = incident.object.url.as_deref().unwrap_or_default();
+    let remark = match message {
+        "the page shows what is declared" => String::new(),
+        odd => format!("\n{odd}"),
+    };
+    say!(out, "On the page: {status}, {url}{remark}")
 }
 
 /// The text of a postmortem: of the file, or given.

@@ -5,7 +5,7 @@ use std::io::Write;
 
 use super::OpenArguments;
 use super::declared::DeclaredComponent;
-use super::directory::Desk;
+use super::desk::Desk;
 use crate::cli::Failure;
 use crate::cli::question::{self, Line};
 use crate::driver::Store;
@@ -64,7 +64,7 @@ pub(super) async fn fill(desk: &Desk, arguments: &OpenArguments, out: &mut dyn W
             let status = shown
                 .get(&component.key.name)
                 .map_or("not on the page yet", String::as_str);
-            writeln!(out, "{:>4}  {}  {status}", number + 1, component.title).map_err(Failure::Output)?;
+            say!(out, "{:>4}  {}  {status}", number + 1, component.title)?;
         }
         out.flush().map_err(Failure::Output)?;
         loop {
@@ -75,9 +75,9 @@ pub(super) async fn fill(desk: &Desk, arguments: &OpenArguments, out: &mut dyn W
                         filled.components = words;
                         break;
                     }
-                    Err(failure) => writeln!(out, "{failure}").map_err(Failure::Output)?,
+                    Err(failure) => say!(out, "{failure}")?,
                 },
-                Err(message) => writeln!(out, "{message}").map_err(Failure::Output)?,
+                Err(message) => say!(out, "{message}")?,
             }
             out.flush().map_err(Failure::Output)?;
         }

@@ -9,18 +9,20 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use super::declared::usage;
-use super::directory::{Desk, is_busy, recorded, views};
+use super::desk::{Desk, is_busy, views};
 use super::place::Sending;
 use crate::cli::failure::with_causes;
 use crate::cli::only::narrow_to;
+use crate::cli::output::print_lines;
+use crate::cli::page_result::PageResult;
 use crate::cli::plan::{self, review, text};
-use crate::cli::progress::lines;
 use crate::cli::question::{self, Answer};
-use crate::cli::session::{PageResult, Session};
+use crate::cli::screen::lines;
+use crate::cli::session::Session;
 use crate::cli::signal::{Asked, asked_to_end};
 use crate::cli::{Failure, Outcome, apply};
 use crate::driver::{PageDriver, Store};
-use crate::engine::{Declaration, ObjectKey, READY, State, find_condition};
+use crate::engine::{Declaration, ObjectKey, READY, State, Status, find_condition};
 use crate::store::directory::{DirectoryStore, local_state, turn, urgent};
 
 /// It is tried for so long.
@@ -80,10 +82,7 @@ pub(super) async fn send(
                 desk.session.close_record().await;
                 return match other? {
                     Answer::Interrupted => Ok(Outcome::Interrupted),
-                    _ => {
-                        writeln!(out, "Nothing was written or sent.").map_err(Failure::Output)?;
-                        Ok(Outcome::Problems)
-                    }
+                    _ => super::declined(out),
                 };
             }
         }
@@ -92,11 +91,9 @@ pub(super) async fn send(
         desk.session.close_record().await;
         return Err(failure);
     }
-    writeln!(out, "Wrote {}", plain(&manifest.path)).map_err(Failure::Output)?;
+    say!(out, "Wrote {}", plain(&manifest.path))?;
     if !asks {
-        for line in says {
-            writeln!(out, "{line}").map_err(Failure::Output)?;
-        }
+        print_lines(says, out)?;
     }
     out.flush().map_err(Failure::Output)?;
     let told = Told {
@@ -129,9 +126,7 @@ async fn shown(
     let before = apply::planned(&reviewed);
     let pages = reviewed.into_iter().map(|one| one.report).collect();
     text(&plan::Report::new(session, pages), out).map_err(Failure::Output)?;
-    for line in says {
-        writeln!(out, "{line}").map_err(Failure::Output)?;
-    }
+    print_lines(says, out)?;
     out.flush().map_err(Failure::Output)?;
     if !asks {
         return Ok(Answer::Yes);
@@ -259,9 +254,9 @@ impl Told<'_> {
         let known = results.iter().find_map(|result| result.declaration(self.key));
         match (finding, known) {
             (Some(finding), Some(declaration)) if finding.state == State::InSync => match unrecorded {
-                None => self.there(&declaration, Some(&finding.message), out),
+                None => self.there(&declaration, &finding.message, out),
                 Some(why) => {
-                    self.on_the_page(&declaration, Some(&finding.message), out)?;
+                    self.on_the_page(&declaration, &finding.message, out)?;
                     Err(Failure::SentUnrecorded {
                         what: self.key.name.clone(),
                         why,
@@ -285,27 +280,17 @@ impl Told<'_> {
         }
     }
 
-    fn there(&self, declaration: &Declaration, message: Option<&str>, out: &mut dyn Write) -> Result<Outcome, Failure> {
+    fn there(&self, declaration: &Declaration, message: &str, out: &mut dyn Write) -> Result<Outcome, Failure> {
         self.on_the_page(declaration, message, out)?;
-        writeln!(out, "Commit {} with the lock file.", plain(self.path)).map_err(Failure::Output)?;
+        say!(out, "Commit {} with the lock file.", plain(self.path))?;
         Ok(Outcome::Success)
     }
 
-    fn on_the_page(
-        &self,
-        declaration: &Declaration,
-        message: Option<&str>,
-        out: &mut dyn Write,
-    ) -> Result<(), Failure> {
-        let status = recorded(declaration)
-            .and_then(|status| status.status.as_deref())
-            .unwrap_or("there");
-        let url = declaration.status.object().url.as_deref().unwrap_or_default();
-        let usual = "the page shows what is declared";
-        let remark = message
-            .filter(|message| *message != usual)
-            .map(|message| format!("\n{message}"));
-        writeln!(out, "On the page: {status}, {url}{}", remark.unwrap_or_default()).map_err(Failure::Output)
+    fn on_the_page(&self, declaration: &Declaration, message: &str, out: &mut dyn Write) -> Result<(), Failure> {
+        match &*declaration.status {
+            Status::Incident(status) => super::say_on_the_page(status, message, out),
+            _ => Ok(()),
+        }
     }
 
     fn not_sent(&self, why: String, asked: Option<Asked>) -> Failure {
@@ -360,7 +345,7 @@ async fn hand_over(told: &Told<'_>, sending: &Sending, out: &mut dyn Write) -> R
             && let Some(ready) = settled(&declaration)
         {
             return match ready {
-                Ok(message) => told.there(&declaration, Some(&message), out),
+                Ok(message) => told.there(&declaration, &message, out),
                 Err(message) => Err(told.not_sent(message, None)),
             };
         }

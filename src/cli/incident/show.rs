@@ -5,10 +5,12 @@ use std::io::Write;
 use jiff::Timestamp;
 use serde::Serialize;
 
+use super::ShowArguments;
 use super::declared::DeclaredIncident;
-use super::directory::Desk;
+use super::desk::Desk;
 use super::list::Row;
-use super::{Format, ShowArguments};
+use super::words::minute;
+use crate::cli::output::Format;
 use crate::cli::{Failure, Outcome};
 use crate::statuspage::Incident;
 
@@ -102,13 +104,7 @@ pub(super) async fn directory(arguments: &ShowArguments, out: &mut dyn Write) ->
     let shown = match declared {
         Ok(one) => match &one.id {
             Some(id) => {
-                let remote = desk
-                    .page(&one.page)
-                    .await?
-                    .incidents()
-                    .get(id)
-                    .await
-                    .map_err(Failure::Statuspage)?;
+                let remote = desk.page(&one.page).await?.incidents().get(id).await?;
                 Shown::of(&one.page.name, &remote, Some(one))
             }
             None => Shown::declared(one, None),
@@ -120,7 +116,7 @@ pub(super) async fn directory(arguments: &ShowArguments, out: &mut dyn Write) ->
                 match read {
                     Ok(remote) => found = Some(Shown::of(&page.name, &remote, None)),
                     Err(error) if error.class() == crate::statuspage::ErrorClass::NotFound => {}
-                    Err(error) => return Err(Failure::Statuspage(error)),
+                    Err(error) => return Err(error.into()),
                 }
             }
             found.ok_or(failure)?
@@ -131,31 +127,15 @@ pub(super) async fn directory(arguments: &ShowArguments, out: &mut dyn Write) ->
 }
 
 pub(super) fn print(shown: &Shown, output: Format, out: &mut dyn Write) -> Result<Outcome, Failure> {
-    let printed = match output {
-        Format::Json => serde_json::to_writer_pretty(&mut *out, shown)
-            .map_err(Into::into)
-            .and_then(|()| writeln!(out)),
-        Format::Text => text(shown, out),
-    };
-    printed.map_err(Failure::Output)?;
+    output.print(shown, out, |out| text(shown, out))?;
     Ok(Outcome::Success)
 }
 
 fn text(shown: &Shown, out: &mut dyn Write) -> std::io::Result<()> {
     let bold = anstyle::Style::new().bold();
     writeln!(out, "{bold}{}{bold:#}", shown.row.title)?;
-    let impact = shown
-        .row
-        .impact
-        .as_deref()
-        .map(|impact| format!(", impact {impact}"))
-        .unwrap_or_default();
-    writeln!(
-        out,
-        "{}{impact}  {}",
-        shown.row.status,
-        shown.row.url.as_deref().unwrap_or_default()
-    )?;
+    let (impact, url) = (shown.row.impact_words(), shown.row.url.as_deref().unwrap_or_default());
+    writeln!(out, "{}{impact}  {url}", shown.row.status)?;
     for one in &shown.row.components {
         writeln!(out, "{}: {}", one.name, one.status)?;
     }
@@ -164,10 +144,7 @@ fn text(shown: &Shown, out: &mut dyn Write) -> std::io::Result<()> {
         postmortem.lines().try_for_each(|line| writeln!(out, "  {line}"))?;
     }
     for post in &shown.updates {
-        let at = post
-            .at
-            .map(|at| at.strftime("  %Y-%m-%d %H:%M UTC").to_string())
-            .unwrap_or_default();
+        let at = post.at.map(|at| format!("  {}", minute(at))).unwrap_or_default();
         let note = if post.published {
             ""
         } else {

@@ -1,6 +1,13 @@
-//! Statuses as people write them in a hurry: the whole word, or as much of it as can only mean one.
+//! Statuses as people write them in a hurry: the whole word, or as much of it as can only mean one; and times as they read them.
+
+use jiff::Timestamp;
 
 use crate::api::{ComponentStatusName, ImpactName, IncidentStatusName};
+
+/// A time as people read it.
+pub(super) fn minute(at: Timestamp) -> impl std::fmt::Display {
+    at.strftime("%Y-%m-%d %H:%M UTC")
+}
 
 /// The statuses of a component.
 pub(super) const COMPONENT_STATUSES: [ComponentStatusName; 5] = [

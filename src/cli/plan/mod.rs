@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 
 use super::only::Only;
+use super::output::json;
 use super::progress::print_problems;
 use super::session::{Session, block_on_reading};
 use super::{Connection, Failure, Outcome};
@@ -117,16 +118,13 @@ pub(super) async fn review(
     session: &Session,
     drivers: &mut [PageDriver<DirectoryStore>],
 ) -> Result<Vec<Reviewed>, Failure> {
+    session.attended(async { Ok(review_all(drivers).await) }).await
+}
+
+async fn review_all(drivers: &mut [PageDriver<DirectoryStore>]) -> Vec<Reviewed> {
     let mut reviewed = Vec::new();
-    let used = session.tell_of_used_window();
-    tokio::pin!(used);
     for driver in drivers {
-        let foreseen = tokio::select! {
-            foreseen = driver.foresee() => foreseen,
-            unrecorded = session.unrecorded() => return Err(Failure::Unrecorded(unrecorded)),
-            never = &mut used => match never {},
-        };
-        let Some((view, shown)) = foreseen else {
+        let Some((view, shown)) = driver.foresee().await else {
             continue;
         };
         let requests = shown.steps.len();
@@ -139,7 +137,7 @@ pub(super) async fn review(
         let planned = planned_page(&view, &shown, snapshot, &report);
         reviewed.push(Reviewed { report, planned });
     }
-    Ok(reviewed)
+    reviewed
 }
 
 /// Shows what `apply` would do.
@@ -159,9 +157,7 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<Outcome, Failur
     match arguments.output {
         Format::Text => text(&report, out),
         Format::Markdown => markdown(&report, out),
-        Format::Json => serde_json::to_writer_pretty(&mut *out, &report)
-            .map_err(Into::into)
-            .and_then(|()| writeln!(out)),
+        Format::Json => json(&report, out),
     }
     .map_err(Failure::Output)?;
     if let Some(path) = &arguments.out {
@@ -173,7 +169,7 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<Outcome, Failur
         }
         PlanFile::new(&arguments.directory, &arguments.only.only, planned).write(path)?;
         if arguments.output == Format::Text {
-            writeln!(out, "To do exactly this: statuspage apply {}", path.display()).map_err(Failure::Output)?;
+            say!(out, "To do exactly this: statuspage apply {}", path.display())?;
         }
     }
     Ok(if report.has_problems() {

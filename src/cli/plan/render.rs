@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::report::{PageReport, ProblemReport, Report, StepReport};
 use crate::api::Reason;
+use crate::cli::output::counted;
 use crate::cli::progress::{alike, left_out, names, stranded_lines, warning_line};
 use crate::engine::Change;
 
@@ -231,10 +232,7 @@ fn shown(value: &Value) -> String {
 }
 
 fn totals(page: &PageReport) -> String {
-    let planned = match page.requests_to_plan {
-        1 => "planned with 1 request".to_owned(),
-        more => format!("planned with {more} requests"),
-    };
+    let planned = format!("planned with {}", counted(page.requests_to_plan, "request"));
     if page.requests == 0 {
         let what = if page.problems.is_empty() {
             "Nothing to do"
@@ -243,10 +241,7 @@ fn totals(page: &PageReport) -> String {
         };
         return format!("{what} ({planned}).");
     }
-    let requests = match page.requests {
-        1 => "1 request".to_owned(),
-        more => format!("{more} requests"),
-    };
+    let requests = counted(page.requests as u64, "request");
     let time = match page.seconds {
         0 => String::new(),
         seconds @ 1..=119 => format!(", about {seconds} s"),

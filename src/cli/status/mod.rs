@@ -7,14 +7,15 @@ use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use serde::Serialize;
 
 use super::columns::line_width;
 use super::connection::Connection;
+use super::output::Format;
 use super::progress::print_problems;
 use super::session::{Session, block_on_reading};
-use super::window::{recorded_budgets, tell_of_used_window, unrecorded, user_state};
+use super::window::{attended, recorded_budgets, settled, user_state};
 use super::{Failure, Outcome};
 use crate::driver::{Access, Store};
 use crate::engine::Spec;
@@ -58,7 +59,7 @@ pub struct Arguments {
     /// What is shown.
     #[command(flatten)]
     pub source: Source,
-    /// Form of the output.
+    /// Form of the output; JSON is one object.
     #[arg(short, long, value_enum, value_name = "FORMAT", default_value_t = Format::Text)]
     pub output: Format,
     /// How Statuspage is reached.
@@ -79,15 +80,6 @@ pub struct Source {
     /// Address of a page, whose public API is read without a token, in one request.
     #[arg(long, value_name = "URL")]
     pub url: Option<String>,
-}
-
-/// Form of the output.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Format {
-    /// For people.
-    Text,
-    /// One JSON object.
-    Json,
 }
 
 #[derive(Serialize)]
@@ -138,25 +130,19 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<Outcome, Failur
     };
     let pages: Vec<PageStatus> = summaries.iter().map(PageStatus::of).collect();
     let is_fine = pages.iter().all(PageStatus::is_fine);
-    match arguments.output {
-        Format::Text => {
-            let look = Look {
-                symbols: anstream::AutoStream::choice(&std::io::stdout()) != anstream::ColorChoice::Never,
-                width: line_width(),
-            };
-            text(&pages, look, out)
-        }
-        Format::Json => serde_json::to_writer_pretty(&mut *out, &Report { version: 1, pages })
-            .map_err(Into::into)
-            .and_then(|()| writeln!(out)),
-    }
-    .map_err(Failure::Output)?;
+    let look = Look {
+        symbols: anstream::AutoStream::choice(&std::io::stdout()) != anstream::ColorChoice::Never,
+        width: line_width(),
+    };
+    let report = Report { version: 1, pages };
+    let print = |out| text(&report.pages, look, out);
+    arguments.output.print(&report, out, print)?;
     Ok(if is_fine { Outcome::Success } else { Outcome::Changes })
 }
 
 /// The page at an address, as everybody may see it.
 async fn public(address: &str) -> Result<Summary, Failure> {
-    let page = PublicPage::at(address).map_err(Failure::Statuspage)?;
+    let page = PublicPage::at(address)?;
     page.summary().await.map_err(|error| match error.status() {
         Some(401 | 403) => Failure::PublicPage(format!(
             "the page at {page} is not for everybody: read it with the token (`statuspage status --page ID`)"
@@ -194,15 +180,8 @@ fn declared(directory: &Path, connection: &Connection) -> Result<Vec<Summary>, F
 
 /// Reads pages, those of one token one after the other.
 async fn read(wanted: &[(Access, Wanted)], budgets: &BudgetRegistry, state: &Path) -> Result<Vec<Summary>, Failure> {
-    let read = tokio::select! {
-        read = read_all(wanted, budgets) => read,
-        unrecorded = unrecorded(budgets, state) => Err(Failure::Unrecorded(unrecorded)),
-        never = tell_of_used_window(budgets) => match never {},
-    };
-    if let Err(error) = budgets.settle().await {
-        // What is on record counts more than was sent: the next command waits longer than it had to.
-        tracing::debug!(%error, "the number of requests of the last minute is not on record");
-    }
+    let read = attended(budgets, state, read_all(wanted, budgets)).await;
+    settled(budgets).await;
     read
 }
 
@@ -211,17 +190,17 @@ async fn read_all(wanted: &[(Access, Wanted)], budgets: &BudgetRegistry) -> Resu
     let mut seen: BTreeMap<(String, String), Vec<Page>> = BTreeMap::new();
     let mut summaries = Vec::new();
     for (access, wanted) in wanted {
-        let client = access.client(budgets).build().map_err(Failure::Statuspage)?;
+        let client = access.client(budgets).build()?;
         let key = (client.token_fingerprint().to_owned(), access.base_url.to_string());
         let pages = match seen.remove(&key) {
             Some(pages) => pages,
-            None => client.pages().list().await.map_err(Failure::Statuspage)?.items,
+            None => client.pages().list().await?.items,
         };
         let about = pages.iter().find(|page| wanted.is(page)).cloned();
         seen.insert(key, pages);
         let about = about.ok_or_else(|| Failure::UnseenPage(wanted.to_string()))?;
         let read: Result<Summary, Error> = client.page(&about.id).summary(&about).await;
-        let mut summary = read.map_err(Failure::Statuspage)?;
+        let mut summary = read?;
         if access.base_url.to_string() != BaseUrl::DEFAULT {
             // Another server's pages are not at Statuspage's addresses.
             summary.page.url = None;

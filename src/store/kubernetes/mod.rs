@@ -28,6 +28,7 @@ use crate::engine::{self, Declaration, ObjectKey, READY, STALLED, Spec, Status};
 use crate::statuspage::BaseUrl;
 
 use events::Events;
+pub use object::resource;
 use shared::Shared;
 
 /// Bursts of changes are followed once.

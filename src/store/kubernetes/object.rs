@@ -49,7 +49,7 @@ pub(super) struct Unreadable {
 }
 
 /// The Kubernetes API of a kind.
-pub(super) fn resource(kind: Kind) -> ApiResource {
+pub fn resource(kind: Kind) -> ApiResource {
     with_kind!(kind, S => ApiResource::erase::<<S as KindSpec>::Object>(&()))
 }
 
