@@ -6,8 +6,8 @@ use std::process::{Command, Output};
 use serde_json::{Value, json};
 use statuspage_operator::server::Effect;
 
-use super::review::on_a_terminal;
 use super::{Directory, Local, PAGE, TOKEN, code, finish, page, shown, stderr, stdout};
+use crate::support::terminal::on_a_terminal;
 
 /// The command, in a directory of nobody.
 fn api(local: &Local, arguments: &[&str]) -> Command {
@@ -457,7 +457,7 @@ async fn writes_are_events_with_who_and_what_and_no_secret() {
 #[tokio::test(flavor = "multi_thread")]
 async fn on_a_terminal_json_has_line_breaks() {
     let local = Local::start().await;
-    let output = finish(on_a_terminal(&api(&local, &[&format!("/pages/{PAGE}")]), "n")).await;
+    let output = finish(on_a_terminal(&api(&local, &[&format!("/pages/{PAGE}")]), &[])).await;
     assert_eq!(code(&output), 0, "{}", shown(&output));
     assert!(
         stdout(&output).contains("\r\n  \"name\": \"Acme\",\r\n"),

@@ -4,16 +4,16 @@ use std::path::Path;
 
 use statuspage_operator::server::{Clock, Identifiers, ManualClock, PageSeed, ServerOptions};
 
-use super::review::on_a_terminal;
 use super::{Directory, Local, code, declaration, finish, options, shown, stdout};
 use crate::support::picture::svg;
+use crate::support::terminal::on_a_terminal;
 
 /// Columns of the terminal.
 const COLUMNS: usize = 92;
 
 /// What a command prints on a terminal, and how it ends.
 async fn on_screen(local: &Local, arguments: &[&str]) -> (String, i32) {
-    let mut command = on_a_terminal(&local.command(arguments), "n");
+    let mut command = on_a_terminal(&local.command(arguments), &[("[y/N]", "n")]);
     command
         .env("COLUMNS", COLUMNS.to_string())
         .env("TERM", "xterm-256color");

@@ -2,11 +2,12 @@
 //! manifests for what nobody has declared yet.
 
 use std::path::PathBuf;
-use std::process::{Command, Output};
+use std::process::Output;
 
 use serde_json::{Value, json};
 
 use super::{Directory, Local, PAGE, TOKEN, code, declaration, finish, page, shown, stdout};
+use crate::support::terminal::on_a_terminal;
 
 /// A component and an open incident.
 fn outage(directory: &Directory) {
@@ -23,27 +24,10 @@ fn incident(name: &str, text: &str) -> String {
     )
 }
 
-/// The same command on a terminal, where somebody types this at the question.
-pub(super) fn on_a_terminal(command: &Command, answer: &str) -> Command {
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/directory/terminal.py");
-    let mut terminal = Command::new("python3");
-    terminal
-        .args([script, answer])
-        .arg(command.get_program())
-        .args(command.get_args());
-    for (name, value) in command.get_envs() {
-        match value {
-            Some(value) => terminal.env(name, value),
-            None => terminal.env_remove(name),
-        };
-    }
-    terminal
-}
-
 async fn answered(local: &Local, directory: &Directory, arguments: &[&str], answer: &str) -> Output {
     let mut all = vec!["apply", directory.text()];
     all.extend(arguments);
-    finish(on_a_terminal(&local.command(&all), answer)).await
+    finish(on_a_terminal(&local.command(&all), &[("[y/N]", answer)])).await
 }
 
 #[tokio::test(flavor = "multi_thread")]

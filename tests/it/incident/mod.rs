@@ -4,8 +4,11 @@ mod cluster;
 mod completion;
 mod directory;
 mod full_disk;
+mod others;
+mod refusals;
 mod terminal;
 mod together;
+mod unsent;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};

@@ -1,29 +1,11 @@
 //! On a terminal: one question before something is published, and questions for what is missing.
 
 use super::*;
+use crate::support::terminal;
 
 /// The same command on a terminal, where somebody answers questions in this order.
 async fn on_a_terminal(local: &Local, directory: &Directory, answers: &[(&str, &str)], arguments: &[&str]) -> Output {
-    finish(dialogue(directory, &command(local, directory, arguments), answers)).await
-}
-
-/// A command on a terminal, and what is typed there.
-pub(super) fn dialogue(directory: &Directory, inner: &Command, answers: &[(&str, &str)]) -> Command {
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/incident/dialogue.py");
-    let mut terminal = Command::new("python3");
-    terminal.arg(script).arg(answers.len().to_string());
-    for (question, answer) in answers {
-        terminal.args([question, answer]);
-    }
-    terminal.arg(inner.get_program()).args(inner.get_args());
-    for (name, value) in inner.get_envs() {
-        match value {
-            Some(value) => terminal.env(name, value),
-            None => terminal.env_remove(name),
-        };
-    }
-    terminal.current_dir(directory.path());
-    terminal
+    finish(terminal::on_a_terminal(&command(local, directory, arguments), answers)).await
 }
 
 #[tokio::test(flavor = "multi_thread")]

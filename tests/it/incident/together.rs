@@ -159,7 +159,7 @@ async fn nobody_waits_for_somebody_who_thinks() {
         (&["incident", "open", "Slow", "-m", "Looking."][..], 0),
     ] {
         let inner = command(&local, &directory, arguments);
-        let mut waiting = super::terminal::dialogue(&directory, &inner, &[("[y/N]", "wait for a file and say y")]);
+        let mut waiting = crate::support::terminal::on_a_terminal(&inner, &[("[y/N]", "wait for a file and say y")]);
         waiting.env("GO", directory.path().join("go"));
         let thinking = tokio::spawn(crate::directory::finish(waiting));
         let asked = directory.path().join("go.asked");

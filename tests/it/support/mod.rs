@@ -9,6 +9,7 @@ pub(crate) mod picture;
 pub(crate) mod process;
 pub(crate) mod programs;
 pub(crate) mod small_disk;
+pub(crate) mod terminal;
 pub(crate) mod warden;
 
 use std::time::Duration;

@@ -1,11 +1,15 @@
 """Runs a command on a terminal of its own, answers its questions in order, and ends as it ended.
 
-dialogue.py COUNT (QUESTION ANSWER)... COMMAND...: each ANSWER is typed once QUESTION stands on the terminal behind the
-answer before; "^C" is Ctrl-C. "wait for a file and say y" makes the file $GO.asked and waits for $GO first.
+terminal.py COUNT (QUESTION ANSWER)... COMMAND...: each ANSWER is typed once QUESTION stands on the terminal behind the
+answer before; "^C" is Ctrl-C. "wait for a file and say y" makes the file $GO.asked and waits for $GO first. The terminal has
+as many columns as COLUMNS says, and no size without it.
 """
+import fcntl
 import os
 import pty
+import struct
 import sys
+import termios
 import time
 
 count = int(sys.argv[1])
@@ -14,6 +18,9 @@ questions = [(words[at].encode(), words[at + 1]) for at in range(0, len(words), 
 child, terminal = pty.fork()
 command = sys.argv[2 + 2 * count :]
 if child == 0:
+    if "COLUMNS" in os.environ:
+        size = struct.pack("HHHH", 24, int(os.environ["COLUMNS"]), 0, 0)
+        fcntl.ioctl(0, termios.TIOCSWINSZ, size)
     os.execvp(command[0], command)
 shown, read = b"", 0
 while True:
