@@ -11,7 +11,7 @@ pub fn check_date(name: &str, text: &str) -> Option<Wrong> {
         Written::Day(_) => None,
         Written::Impossible(why) => Some((format!("{name} is {text}, and {why}"), "correct the date".to_owned())),
         Written::Otherwise => Some((
-            format!("{name} must be a date, not {}", super::schema::shown(text)),
+            format!("{name} must be a date, not {}", super::problem::shown(text)),
             "write it like 2026-01-31".to_owned(),
         )),
     }
@@ -33,7 +33,7 @@ pub fn check_time(name: &str, text: &str) -> Option<Wrong> {
         }
         Written::Otherwise => {
             return Some((
-                format!("{name} must be a time, not {}", super::schema::shown(text)),
+                format!("{name} must be a time, not {}", super::problem::shown(text)),
                 "write it like 2030-01-31T14:00:00Z".to_owned(),
             ));
         }
@@ -42,11 +42,11 @@ pub fn check_time(name: &str, text: &str) -> Option<Wrong> {
     let (message, example) = match wanted {
         Some(wanted) if rest.is_empty() => (format!("{name} has no time of day"), wanted),
         Some(wanted) => (
-            format!("{name} must be a time with a zone, not {}", super::schema::shown(text)),
+            format!("{name} must be a time with a zone, not {}", super::problem::shown(text)),
             wanted,
         ),
         None => (
-            format!("{name} must be a time, not {}", super::schema::shown(text)),
+            format!("{name} must be a time, not {}", super::problem::shown(text)),
             format!("{day}T14:00:00Z"),
         ),
     };

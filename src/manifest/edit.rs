@@ -8,7 +8,8 @@ use std::ops::Range;
 use serde_json::{Map, Value};
 use serde_yaml::granit_parser::{Event, Parser, ScalarStyle};
 
-use super::document::{self, Piece, child, split};
+use super::document::{self, child, split};
+use super::place::Piece;
 use super::write::{is_plain_in_flow, to_yaml};
 use crate::api::{GROUP, Kind};
 

@@ -4,7 +4,6 @@
 use std::collections::HashMap;
 
 use super::document::child;
-use super::references::page_of;
 use super::{Manifest, Object, Problem, Severity};
 use crate::api::{
     ComponentSpec, ComponentStatusName, IncidentSpec, IncidentTemplateSpec, Kind, ManagementPolicy, OpeningError,
@@ -71,7 +70,7 @@ fn template<'a>(manifest: &Manifest, spec: &IncidentSpec, declared: &Declared<'a
 /// Another declaration of the namespace and the page of a manifest.
 fn lookup<'a>(manifest: &Manifest, kind: Kind, name: &str, declared: &Declared<'a>) -> Option<&'a Manifest> {
     let found = declared.get(&(kind, manifest.namespace.as_str(), name))?;
-    (page_of(found) == page_of(manifest)).then_some(*found)
+    (found.page() == manifest.page()).then_some(*found)
 }
 
 /// True when the last thing that an incident says ends it.

@@ -17,6 +17,7 @@ mod editor_schema;
 mod export;
 mod incidents;
 mod object;
+mod place;
 mod problem;
 mod reader;
 mod references;
@@ -31,10 +32,11 @@ use std::path::{Path, PathBuf};
 use jiff::{SignedDuration, Timestamp};
 
 pub use directory::{LOCK_FILE, ReadError, read_directory};
-pub use document::{Place, Positions};
+pub use document::Positions;
 pub use edit::{Edit, EditError, edit, spec_field};
 pub use editor_schema::{SCHEMA_FILE, editor_schema, modeline};
 pub use export::{AlreadyDeclared, Export, ExportOptions, export, slug};
+pub use place::Place;
 pub use problem::{Problem, Severity, Source};
 pub use reader::page_id_in;
 pub use suggestion::nearest;
@@ -63,6 +65,12 @@ pub struct Manifest {
 }
 
 impl Manifest {
+    /// Namespace and name of the StatusPage that it names.
+    pub(crate) fn page(&self) -> Option<(&str, &str)> {
+        let page = &self.object.common()?.page_ref;
+        Some((page.namespace.as_deref().unwrap_or(&self.namespace), &page.name))
+    }
+
     /// Place of the value of the field at a JSON pointer, or of the nearest field around it.
     pub fn position(&self, pointer: &str) -> Source {
         let place = self.positions.value(pointer);

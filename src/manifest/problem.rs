@@ -187,3 +187,8 @@ impl fmt::Display for Problem {
         Ok(())
     }
 }
+
+/// A text for a message, in quotes and shortened.
+pub fn shown(text: &str) -> String {
+    format!("`{}`", crate::api::shortened(text))
+}

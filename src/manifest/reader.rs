@@ -5,7 +5,8 @@ use std::sync::OnceLock;
 
 use serde_json::{Map, Value};
 
-use super::document::{self, Place, Positions, child};
+use super::document::{self, Positions, child};
+use super::place::Place;
 use super::schema::{Finding, KindSchema, Side};
 use super::syntax::RENDER_FIRST;
 use super::{Declared, Manifest, Manifests, Object, Other, Problem, Source, suggestion};

@@ -96,12 +96,6 @@ struct Set<'a> {
     readable: HashMap<(Kind, &'a str, &'a str), &'a Manifest>,
 }
 
-/// Namespace and name of a page.
-pub(super) fn page_of(manifest: &Manifest) -> Option<(&str, &str)> {
-    let page = &manifest.object.common()?.page_ref;
-    Some((page.namespace.as_deref().unwrap_or(&manifest.namespace), &page.name))
-}
-
 impl<'a> Set<'a> {
     fn new(manifests: &'a Manifests) -> Set<'a> {
         let mut declared: HashMap<_, Vec<&str>> = HashMap::new();
@@ -130,7 +124,7 @@ impl<'a> Set<'a> {
 
     /// The page of a declaration exists and allows its namespace.
     fn check_page(&self, manifest: &Manifest, problems: &mut Vec<Problem>) {
-        let Some((namespace, name)) = page_of(manifest) else {
+        let Some((namespace, name)) = manifest.page() else {
             return;
         };
         let names = self.names(Kind::StatusPage, namespace);
@@ -219,14 +213,14 @@ impl<'a> Set<'a> {
                 let same_page = names.iter().copied().filter(|other| {
                     self.readable
                         .get(&(kind, namespace, *other))
-                        .is_none_or(|other| page_of(other) == page_of(manifest))
+                        .is_none_or(|other| other.page() == manifest.page())
                 });
                 suggestion::advice(name, same_page)
             });
             return Some(problem);
         }
         let other = self.readable.get(&(kind, namespace, name))?;
-        let (_, page) = page_of(other).filter(|page| Some(*page) != page_of(manifest))?;
+        let (_, page) = other.page().filter(|page| Some(*page) != manifest.page())?;
         let message = format!("{kind} `{name}` belongs to another page, `{page}`");
         Some(
             manifest
@@ -253,7 +247,7 @@ fn equal_identities(manifests: &[Manifest]) -> Vec<Problem> {
     let mut problems = Vec::new();
     for manifest in manifests {
         let identity = with_object!(&manifest.object, object => object.spec.shown_identity(&manifest.name));
-        let (Some(page), Some(identity)) = (page_of(manifest), identity) else {
+        let (Some(page), Some(identity)) = (manifest.page(), identity) else {
             continue;
         };
         let ShownIdentity { key, shown, pointer } = identity;

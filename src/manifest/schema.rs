@@ -6,6 +6,7 @@ use kube::core::cel::{CompiledSchema, Validator, compile_schema};
 use serde_json::{Map, Value};
 
 use super::document::child;
+use super::problem::shown;
 use super::{calendar, suggestion};
 use crate::api::Kind;
 
@@ -459,11 +460,6 @@ fn name_of(pointer: &str) -> String {
         (Some(index), Some(list)) if index.parse::<usize>().is_ok() => format!("an item of {list}"),
         (Some(name), _) => name.replace("~1", "/").replace("~0", "~"),
     }
-}
-
-/// A text for a message, in quotes and shortened.
-pub fn shown(text: &str) -> String {
-    format!("`{}`", crate::api::shortened(text))
 }
 
 /// `spec.updates[0].at` as a JSON pointer.

@@ -3,7 +3,7 @@
 //! The reader's words are for people who write readers. What people who write manifests stumble over has a sentence here,
 //! which quotes the text and says what to write; what remains keeps the reader's words.
 
-use super::document::{Piece, Place};
+use super::place::{Piece, Place};
 
 /// Why a document cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq)]

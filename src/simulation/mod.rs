@@ -12,6 +12,7 @@ pub(crate) mod bugs;
 mod chance;
 mod cluster;
 pub mod fidelity;
+mod fuse;
 mod lease;
 mod log;
 mod oracles;

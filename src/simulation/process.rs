@@ -7,11 +7,12 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use tokio::sync::{Notify, watch};
+use tokio::sync::watch;
 use tokio::time::{Instant, Sleep, sleep};
 
 use super::bugs::{self, Bug};
 use super::chance::Chance;
+use super::fuse::Fuse;
 use super::lease::{Elector, Lease};
 use super::remote::Remote;
 use super::stage::Stage;
@@ -25,56 +26,6 @@ use crate::statuspage::{BudgetRegistry, MemoryLedger, Outgoing};
 /// A burst of changes is one plan.
 const BURST: Duration = Duration::from_millis(50);
 const SHORTEST_PAUSE: Duration = Duration::from_millis(100);
-
-/// What ends a process before or after one of its effects.
-#[derive(Debug)]
-pub(super) struct Fuse {
-    process: usize,
-    stage: Arc<Stage>,
-    /// So many effects are left; none: it never ends.
-    left: Mutex<Option<u64>>,
-    blown: Notify,
-}
-
-impl Fuse {
-    fn new(process: usize, stage: &Arc<Stage>, left: Option<u64>) -> Arc<Self> {
-        Arc::new(Fuse {
-            process,
-            stage: Arc::clone(stage),
-            left: Mutex::new(left),
-            blown: Notify::new(),
-        })
-    }
-
-    /// One that never burns down.
-    pub(super) fn lasting(stage: &Arc<Stage>) -> Arc<Self> {
-        Self::new(0, stage, None)
-    }
-
-    /// An effect is about to happen, or has just happened. If it was the last one, this never returns.
-    pub(super) async fn burn(&self, place: &'static str) {
-        let blown = {
-            let mut left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
-            match *left {
-                None => false,
-                Some(0) => true,
-                Some(more) => {
-                    *left = Some(more - 1);
-                    more == 1
-                }
-            }
-        };
-        if blown {
-            let what = Life::Crashed { place };
-            self.stage.note(Fact::Process {
-                process: self.process,
-                what,
-            });
-            self.blown.notify_one();
-            std::future::pending::<()>().await;
-        }
-    }
-}
 
 /// What befalls a process from outside.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -112,7 +63,7 @@ impl Handle {
         let Some((fuse, trigger)) = &*present else { return };
         match blow {
             Blow::CrashAfter(effects) => {
-                *fuse.left.lock().unwrap_or_else(PoisonError::into_inner) = Some(effects.max(1));
+                fuse.set(Some(effects.max(1)));
             }
             Blow::Pause(time) => {
                 self.note(Life::Paused(time));
@@ -136,7 +87,7 @@ impl Handle {
     pub(super) fn spare(&self) {
         let present = self.present.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((fuse, _)) = &*present {
-            *fuse.left.lock().unwrap_or_else(PoisonError::into_inner) = None;
+            fuse.set(None);
         }
     }
 }
@@ -250,7 +201,7 @@ async fn live(house: Arc<House>, handle: Arc<Handle>, process: usize, mut chance
         };
         tokio::select! {
             biased;
-            () = fuse.blown.notified() => {}
+            () = fuse.blown() => {}
             () = store.watch() => {}
             () = lost => {}
             () = work => {

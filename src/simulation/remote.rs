@@ -16,8 +16,9 @@ use tokio::sync::oneshot;
 
 use super::bugs::{self, Bug};
 use super::chance::Chance;
-use super::process::Fuse;
-use super::stage::{BEGINNING, PAGE, Stage, TOKEN};
+use super::fuse::Fuse;
+use super::log::TOKEN;
+use super::stage::{BEGINNING, PAGE, Stage};
 use super::trace::{Fact, Request};
 use super::weather::{Fate, Spell};
 use crate::clock::Clock;

@@ -13,8 +13,6 @@ use super::trace::{Entry, Fact};
 pub(super) const BEGINNING: Timestamp = Timestamp::constant(1_772_366_400, 0);
 /// The remote page of every run.
 pub(super) const PAGE: &str = "page00000001";
-/// The token of every run: what must never show.
-pub(super) const TOKEN: &str = "sim0token0that0must0never0show00";
 
 /// The time, the trace and the oracles of a run.
 #[derive(Debug)]

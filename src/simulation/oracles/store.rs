@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::Oracle;
 use crate::driver::StoreChange;
 use crate::engine::{READY, RECONCILING, STALLED, Status, find_condition};
-use crate::simulation::stage::TOKEN;
+use crate::simulation::log::TOKEN;
 use crate::simulation::trace::{Entry, Fact, Life};
 
 /// Promise 9: what kstatus, and with it Flux, Argo CD and `kubectl wait`, relies on.

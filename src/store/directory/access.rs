@@ -1,6 +1,6 @@
 //! How the page of a StatusPage is reached, if what is on record is of that page.
 
-use super::lock::Entry;
+use super::entry::Entry;
 use super::{DirectoryStore, missing_token, object};
 use crate::api::{Kind, Reason, StatusPageSpec};
 use crate::driver::Access;

@@ -14,8 +14,9 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::atomic::sync_directory_of;
+use super::entry::{Entries, Entry};
 use super::error::LockError;
-use super::lock::{Entries, Entry, Texts, VERSION};
+use super::lock::{Texts, VERSION};
 use super::{reading, report};
 
 /// The journal of one lock file.

@@ -10,6 +10,7 @@
 mod access;
 mod atomic;
 mod disk;
+mod entry;
 mod error;
 mod journal;
 mod lock;
@@ -42,8 +43,8 @@ use crate::manifest::{Manifests, ReadError, read_directory};
 use crate::statuspage::{BaseUrl, Token};
 use access::address;
 use disk::{Disk, Save};
+use entry::{Recorded, entry_key, entry_name};
 use journal::{journal_path, replay};
-use lock::{Recorded, entry_key, entry_name};
 use places::{directory_of, report_path};
 use state::{Durable, State, page_name};
 

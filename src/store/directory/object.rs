@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::lock::{Entry, entry_name};
+use super::entry::{Entry, entry_name};
 use crate::api::{ALLOW_DELETES, ASKED_BESIDE, ID, Kind, REQUESTED_AT, StatusPageSpec};
 use crate::engine::{Declaration, ObjectKey, Spec};
 use crate::manifest::{Manifest, Manifests};

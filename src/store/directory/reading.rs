@@ -11,8 +11,9 @@ use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
+use super::entry::{Entries, Entry, Recorded, entry_key};
 use super::error::{Difference, LockError, Place};
-use super::lock::{Entries, Entry, Recorded, VERSION, entry_key};
+use super::lock::VERSION;
 use super::report;
 use crate::api::Kind;
 use crate::engine::Status;

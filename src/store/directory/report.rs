@@ -37,7 +37,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
-use super::lock::{Entry, Recorded, entry_key};
+use super::entry::{Entry, Recorded, entry_key};
 use crate::api::Kind;
 use crate::engine::{self, Status, apply_conditions};
 

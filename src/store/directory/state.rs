@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::lock::{Entries, Entry, Recorded, Texts};
+use super::entry::{Entries, Entry, Recorded};
+use super::lock::Texts;
 use super::object::{Objects, Read};
 use crate::api::{Kind, ManagementPolicy, StatusPageSpec};
 use crate::driver::StoreChange;

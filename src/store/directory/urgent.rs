@@ -3,8 +3,8 @@
 
 use std::path::{Path, PathBuf};
 
+use super::entry::{entry_key, entry_name};
 use super::local_state;
-use super::lock::{entry_key, entry_name};
 use crate::engine::ObjectKey;
 
 fn place(root: &Path) -> PathBuf {

@@ -72,7 +72,14 @@ async fn nothing_secret_is_in_it() {
         shown(&output)
     );
     let lock = directory.lock_text();
-    for secret in ["@", "correct-horse", "battery-staple", "555 0100", super::TOKEN, "127.0.0.1"] {
+    for secret in [
+        "@",
+        "correct-horse",
+        "battery-staple",
+        "555 0100",
+        super::TOKEN,
+        "127.0.0.1",
+    ] {
         assert!(!lock.contains(secret), "{secret} in {lock}");
     }
     assert!(!shown(&output).contains("correct-horse"));
