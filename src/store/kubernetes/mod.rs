@@ -13,6 +13,7 @@ mod shared;
 mod unattached;
 mod view;
 mod watch;
+mod watch_secret;
 mod write;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -294,7 +295,9 @@ async fn follow_secrets(shared: Arc<Shared>, reader: Client) {
         // Not before all is listed: else watches would start and stop with each page of a list.
         if shared.missing().is_empty() {
             let wanted = shared.wanted_secrets();
-            shared.secrets.watch_only(&shared, &reader, &wanted);
+            shared.secrets.watch_only(&wanted, |name| {
+                tokio::spawn(watch_secret::watch_secret(Arc::clone(&shared), reader.clone(), name)).abort_handle()
+            });
         }
         if changes.changed().await.is_err() {
             return;

@@ -1,16 +1,10 @@
 //! Secrets, each watched by its own name: the operator lists no Secrets, so that its role can name the few it needs.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use futures::StreamExt;
-use k8s_openapi::api::core::v1 as core;
-use kube::runtime::watcher::{self, Event};
-use kube::{Api, Client};
 use tokio::task::AbortHandle;
 
-use super::shared::Shared;
-use super::watch::{backoff, is_forbidden, reason};
 use crate::api::SecretReference;
 use crate::engine::{ObjectKey, Spec};
 use crate::statuspage::Secret;
@@ -20,7 +14,7 @@ pub(super) type SecretName = (String, String);
 
 /// What is known of one Secret.
 #[derive(Clone, Debug, Default, PartialEq)]
-enum Known {
+pub(super) enum Known {
     /// Not read yet.
     #[default]
     Unread,
@@ -89,7 +83,7 @@ impl Secrets {
     }
 
     /// Starts and stops watches so that exactly the wanted Secrets are watched.
-    pub fn watch_only(&self, shared: &Arc<Shared>, client: &Client, wanted: &BTreeSet<SecretName>) {
+    pub fn watch_only(&self, wanted: &BTreeSet<SecretName>, watch: impl Fn(SecretName) -> AbortHandle) {
         let mut watched = self.lock();
         watched.retain(|name, entry| {
             let keep = wanted.contains(name);
@@ -100,11 +94,10 @@ impl Secrets {
         });
         for name in wanted {
             if !watched.contains_key(name) {
-                let task = tokio::spawn(watch(Arc::clone(shared), client.clone(), name.clone()));
                 let entry = Watched {
                     known: Known::Unread,
                     last: BTreeMap::new(),
-                    task: task.abort_handle(),
+                    task: watch(name.clone()),
                 };
                 watched.insert(name.clone(), entry);
             }
@@ -112,7 +105,7 @@ impl Secrets {
     }
 
     /// True when it became something else.
-    fn learn(&self, name: &SecretName, known: Known) -> bool {
+    pub fn learn(&self, name: &SecretName, known: Known) -> bool {
         match self.lock().get_mut(name) {
             Some(entry) if entry.known != known => {
                 entry.last = match std::mem::replace(&mut entry.known, known) {
@@ -131,70 +124,4 @@ pub(super) fn names<'a>(key: &'a ObjectKey, spec: &'a Spec) -> impl Iterator<Ite
     spec.secret_references()
         .into_iter()
         .map(|(_, reference)| (key.namespace.clone(), reference.name.clone()))
-}
-
-async fn watch(shared: Arc<Shared>, client: Client, name: SecretName) {
-    let api: Api<core::Secret> = Api::namespaced(client, &name.0);
-    let config = watcher::Config::default().fields(&format!("metadata.name={}", name.1));
-    let mut stream = watcher::watcher(api.clone(), config.clone()).boxed();
-    let mut anew = shared.anew.subscribe();
-    let mut backoff = backoff();
-    let mut listed = None;
-    loop {
-        let event = tokio::select! {
-            event = stream.next() => event,
-            _ = anew.changed() => {
-                stream = watcher::watcher(api.clone(), config.clone()).boxed();
-                continue;
-            }
-        };
-        let Some(event) = event else { return };
-        let known = match event {
-            Ok(Event::Init) => {
-                listed = None;
-                continue;
-            }
-            Ok(Event::InitApply(secret)) => {
-                listed = Some(secret);
-                continue;
-            }
-            Ok(Event::InitDone) => listed.take().map_or(Known::Missing, values),
-            Ok(Event::Apply(secret)) => values(secret),
-            Ok(Event::Delete(_)) => Known::Missing,
-            Err(error) => {
-                shared.watch_failed();
-                let reason = reason(&error);
-                if backoff.is_fresh() {
-                    tracing::warn!(
-                        namespace = name.0,
-                        secret = name.1,
-                        error = reason,
-                        "cannot watch a Secret"
-                    );
-                }
-                // What was read stays; an answer that says no is an answer.
-                if is_forbidden(&error) && shared.secrets.learn(&name, Known::Refused(reason)) {
-                    shared.secret_changed(&name);
-                }
-                tokio::time::sleep(backoff.pause()).await;
-                continue;
-            }
-        };
-        backoff.reset();
-        if shared.secrets.learn(&name, known) {
-            shared.secret_changed(&name);
-        }
-    }
-}
-
-fn values(secret: core::Secret) -> Known {
-    let data = secret.data.unwrap_or_default();
-    Known::Present(
-        data.into_iter()
-            .filter_map(|(key, value)| {
-                let text = String::from_utf8(value.0).ok()?;
-                Some((key, Secret::from(text.trim())))
-            })
-            .collect(),
-    )
 }
