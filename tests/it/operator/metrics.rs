@@ -107,7 +107,7 @@ async fn a_scrape_is_what_the_catalogue_says_and_a_standby_tells_of_itself_only(
     leader.signal("TERM");
     leader.ended_in_order().await;
     eventually("the standby leads", SOON, async || {
-        let leads = standby.figure("statuspage_requests_used").await;
+        let leads = standby.figure("statuspage_requests_total").await;
         (leads > 0.0).then_some(()).ok_or(leads.to_string())
     })
     .await;
