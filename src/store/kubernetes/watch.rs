@@ -1,14 +1,17 @@
 //! The watches of declarations and namespaces. They never end: what fails is tried again, and said once.
 
 use std::collections::HashSet;
+use std::fmt::Debug;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures::StreamExt;
+use futures::stream::BoxStream;
 use k8s_openapi::api::core::v1 as core;
 use kube::api::{DynamicObject, ListParams, PartialObjectMeta};
 use kube::runtime::watcher::{self, Event};
 use kube::{Api, Client, ResourceExt};
+use serde::de::DeserializeOwned;
 
 use super::cache::{Namespace, Origin};
 use super::object::{self, Object};
@@ -27,9 +30,44 @@ const REFUSED_PAUSE: Duration = Duration::from_secs(60);
 /// How often it is looked whether the API server was put back to an earlier state.
 const RESTORE_CHECK: Duration = Duration::from_secs(30);
 
-/// Pauses between attempts to read what there is to watch.
-pub(super) fn backoff() -> Backoff {
-    Backoff::new(SHORTEST_WAIT, LONGEST_WAIT)
+type Events<K> = BoxStream<'static, watcher::Result<Event<K>>>;
+
+/// What a watch says. It begins anew when the API server was put back to an earlier state.
+pub(super) struct Watch<K> {
+    shared: Arc<Shared>,
+    begin: Box<dyn Fn() -> Events<K> + Send>,
+    events: Events<K>,
+    anew: tokio::sync::watch::Receiver<u64>,
+    /// Pauses between attempts to read what there is to watch.
+    pub(super) backoff: Backoff,
+}
+
+impl<K: kube::Resource + Clone + DeserializeOwned + Debug + Send + 'static> Watch<K> {
+    pub(super) fn new(shared: &Arc<Shared>, api: Api<K>, config: watcher::Config) -> Self {
+        let begin = move || watcher::watcher(api.clone(), config.clone()).boxed();
+        Watch {
+            shared: Arc::clone(shared),
+            events: begin(),
+            begin: Box::new(begin),
+            anew: shared.anew.subscribe(),
+            backoff: Backoff::new(SHORTEST_WAIT, LONGEST_WAIT),
+        }
+    }
+
+    /// What it says next; failures are counted. None when there is nothing more to come.
+    pub(super) async fn next(&mut self) -> Option<watcher::Result<Event<K>>> {
+        loop {
+            tokio::select! {
+                event = self.events.next() => {
+                    if matches!(event, Some(Err(_))) {
+                        self.shared.watch_failed();
+                    }
+                    return event;
+                }
+                _ = self.anew.changed() => self.events = (self.begin)(),
+            }
+        }
+    }
 }
 
 /// Watches one kind, in one namespace or in all.
@@ -46,20 +84,10 @@ pub(super) async fn watch_kind(
         None => Api::all_with(client, &resource),
     };
     let config = watcher::Config::default().page_size(PAGE_SIZE);
-    let mut stream = watcher::watcher(api.clone(), config.clone()).boxed();
-    let mut anew = shared.anew.subscribe();
-    let mut backoff = backoff();
+    let mut watch = Watch::new(&shared, api, config);
     let mut listed: HashSet<ObjectKey> = HashSet::new();
     let mut began = Instant::now();
-    loop {
-        let event = tokio::select! {
-            event = stream.next() => event,
-            _ = anew.changed() => {
-                stream = watcher::watcher(api.clone(), config.clone()).boxed();
-                continue;
-            }
-        };
-        let Some(event) = event else { return };
+    while let Some(event) = watch.next().await {
         match event {
             Ok(Event::Init) => {
                 listed.clear();
@@ -89,9 +117,8 @@ pub(super) async fn watch_kind(
                 }
             }
             Err(error) => {
-                shared.watch_failed();
                 let reason = reason(&error);
-                if backoff.is_fresh() {
+                if watch.backoff.is_fresh() {
                     tracing::warn!(%kind, error = reason, "cannot watch; retrying");
                 }
                 let plural = &resource.plural;
@@ -106,30 +133,20 @@ pub(super) async fn watch_kind(
                         format!("{plural} cannot be watched: {reason}")
                     }),
                 );
-                tokio::time::sleep(backoff.pause()).await;
+                tokio::time::sleep(watch.backoff.pause()).await;
                 continue;
             }
         }
-        backoff.reset();
+        watch.backoff.reset();
     }
 }
 
 /// Watches the labels of all namespaces, and which of them are being deleted.
 pub(super) async fn watch_namespaces(shared: Arc<Shared>, client: Client) {
     let api: Api<PartialObjectMeta<core::Namespace>> = Api::all(client);
-    let mut stream = watcher::watcher(api.clone(), watcher::Config::default()).boxed();
-    let mut anew = shared.anew.subscribe();
-    let mut backoff = backoff();
+    let mut watch = Watch::new(&shared, api, watcher::Config::default());
     let mut listed = std::collections::HashMap::new();
-    loop {
-        let event = tokio::select! {
-            event = stream.next() => event,
-            _ = anew.changed() => {
-                stream = watcher::watcher(api.clone(), watcher::Config::default()).boxed();
-                continue;
-            }
-        };
-        let Some(event) = event else { return };
+    while let Some(event) = watch.next().await {
         match event {
             Ok(Event::Init) => {
                 listed.clear();
@@ -142,14 +159,13 @@ pub(super) async fn watch_namespaces(shared: Arc<Shared>, client: Client) {
             Ok(Event::Apply(namespace)) => shared.namespace_changed(namespace.name_any(), Some(known(namespace))),
             Ok(Event::Delete(namespace)) => shared.namespace_changed(namespace.name_any(), None),
             Err(error) => {
-                shared.watch_failed();
-                if backoff.is_fresh() {
+                if watch.backoff.is_fresh() {
                     tracing::warn!(
                         error = reason(&error),
                         "cannot watch namespaces: until then no page allows namespaces by their labels, and the deletion of a namespace whose Secret is gone may need help"
                     );
                 }
-                tokio::time::sleep(backoff.pause()).await;
+                tokio::time::sleep(watch.backoff.pause()).await;
                 if is_forbidden(&error) {
                     shared.refuse_namespaces();
                     // Nobody grants that every few seconds.
@@ -158,7 +174,7 @@ pub(super) async fn watch_namespaces(shared: Arc<Shared>, client: Client) {
                 continue;
             }
         }
-        backoff.reset();
+        watch.backoff.reset();
     }
 }
 

@@ -2,33 +2,22 @@
 
 use std::sync::Arc;
 
-use futures::StreamExt;
 use k8s_openapi::api::core::v1 as core;
 use kube::runtime::watcher::{self, Event};
 use kube::{Api, Client};
 
 use super::secrets::{Known, SecretName};
 use super::shared::Shared;
-use super::watch::{backoff, is_forbidden, reason};
+use super::watch::{Watch, is_forbidden, reason};
 use crate::statuspage::Secret;
 
 /// Follows one Secret until its task is aborted.
 pub(super) async fn watch_secret(shared: Arc<Shared>, client: Client, name: SecretName) {
     let api: Api<core::Secret> = Api::namespaced(client, &name.0);
     let config = watcher::Config::default().fields(&format!("metadata.name={}", name.1));
-    let mut stream = watcher::watcher(api.clone(), config.clone()).boxed();
-    let mut anew = shared.anew.subscribe();
-    let mut backoff = backoff();
+    let mut watch = Watch::new(&shared, api, config);
     let mut listed = None;
-    loop {
-        let event = tokio::select! {
-            event = stream.next() => event,
-            _ = anew.changed() => {
-                stream = watcher::watcher(api.clone(), config.clone()).boxed();
-                continue;
-            }
-        };
-        let Some(event) = event else { return };
+    while let Some(event) = watch.next().await {
         let known = match event {
             Ok(Event::Init) => {
                 listed = None;
@@ -42,9 +31,8 @@ pub(super) async fn watch_secret(shared: Arc<Shared>, client: Client, name: Secr
             Ok(Event::Apply(secret)) => values(secret),
             Ok(Event::Delete(_)) => Known::Missing,
             Err(error) => {
-                shared.watch_failed();
                 let reason = reason(&error);
-                if backoff.is_fresh() {
+                if watch.backoff.is_fresh() {
                     tracing::warn!(
                         namespace = name.0,
                         secret = name.1,
@@ -56,11 +44,11 @@ pub(super) async fn watch_secret(shared: Arc<Shared>, client: Client, name: Secr
                 if is_forbidden(&error) && shared.secrets.learn(&name, Known::Refused(reason)) {
                     shared.secret_changed(&name);
                 }
-                tokio::time::sleep(backoff.pause()).await;
+                tokio::time::sleep(watch.backoff.pause()).await;
                 continue;
             }
         };
-        backoff.reset();
+        watch.backoff.reset();
         if shared.secrets.learn(&name, known) {
             shared.secret_changed(&name);
         }
