@@ -17,7 +17,7 @@ use tokio::sync::Mutex;
 use super::connection::Clients;
 use super::leader::{LeaderOptions, Leadership};
 use crate::api::GROUP;
-use crate::statuspage::{BaseUrl, Book, Ledger, LedgerError, LedgerKey, Revision, SPAN, Spent, Token, Usage};
+use crate::statuspage::{BaseUrl, Book, Ledger, LedgerError, LedgerKey, Revision, Token, Usage};
 
 /// How often a write is begun anew because somebody else was faster.
 const ATTEMPTS: usize = 5;
@@ -117,32 +117,13 @@ impl Ledger for ClusterLedger {
     }
 }
 
-/// What a token has sent lately.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Recorded {
-    /// Requests that count against the allowance of a minute, those under way included.
-    pub(crate) requests: usize,
-    /// Until when the service wants to hear nothing.
-    pub(crate) paused_until: Option<Timestamp>,
-}
-
 /// What the record in this Lease says of a token at a service; none if it says nothing.
-pub(crate) fn requests_recorded(lease: &Lease, token: &Token, address: &BaseUrl, now: Timestamp) -> Option<Recorded> {
+pub(crate) fn requests_recorded(lease: &Lease, token: &Token, address: &BaseUrl) -> Option<Book> {
     let key = LedgerKey {
         token: token.fingerprint(),
         address: address.to_string(),
     };
-    let text = lease.annotations().get(&annotation(&key))?;
-    let book: Book = serde_json::from_str(text).ok()?;
-    let counts = |spent: &&Spent| now.duration_since(spent.at).unsigned_abs() < SPAN;
-    let mut recorded = Recorded::default();
-    for usage in book.processes.values() {
-        let ended: usize = usage.ended.iter().filter(counts).map(|spent| spent.requests).sum();
-        let open = usage.open_until.is_some_and(|until| until > now);
-        recorded.requests += ended + if open { usage.open } else { 0 };
-        recorded.paused_until = recorded.paused_until.max(usage.paused_until);
-    }
-    Some(recorded)
+    serde_json::from_str(lease.annotations().get(&annotation(&key))?).ok()
 }
 
 fn unavailable(error: kube::Error) -> LedgerError {

@@ -1,4 +1,4 @@
-//! What the operator needs of the cluster: definitions, a Deployment, a Lease, permissions, webhooks that let writes pass.
+//! What the operator needs of the cluster: an API server, definitions, a Deployment, a Lease.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -7,20 +7,16 @@ use axum::http::Request;
 use axum::http::header::DATE;
 use jiff::fmt::rfc2822;
 use jiff::{SignedDuration, Timestamp};
-use k8s_openapi::api::admissionregistration::v1::{
-    MutatingWebhookConfiguration, RuleWithOperations, ValidatingWebhookConfiguration, WebhookClientConfig,
-};
 use k8s_openapi::api::apps::v1::Deployment;
-use k8s_openapi::api::authorization::v1::{ResourceAttributes, SubjectAccessReview, SubjectAccessReviewSpec};
 use k8s_openapi::api::coordination::v1::Lease;
-use k8s_openapi::api::core::v1::{Pod, Service};
+use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
-use kube::api::{ListParams, PostParams};
+use kube::api::ListParams;
 use kube::client::Body;
 use kube::{Api, Client, ResourceExt};
 
 use super::finding::Finding;
-use crate::api::{GROUP, Kind, VERSION};
+use crate::api::{Kind, VERSION};
 
 /// Clocks that differ by less are right: a `Date` has whole seconds.
 const SAME_TIME: SignedDuration = SignedDuration::from_secs(5);
@@ -35,9 +31,9 @@ pub(super) struct Installed {
     pub(super) name: String,
     pub(super) lease: String,
     /// Its service account, as a user.
-    account: String,
+    pub(super) account: String,
     /// The namespaces it acts on; empty is all.
-    watched: Vec<String>,
+    pub(super) watched: Vec<String>,
 }
 
 /// How far the API server's clock is ahead of this machine's, where it says.
@@ -305,200 +301,4 @@ fn held(lease: &Lease, clock: ClockDifference) -> Option<(String, SignedDuration
         .unwrap_or(renewed);
     let lasts = SignedDuration::from_secs(spec.lease_duration_seconds.unwrap_or(15).into());
     Some((holder, now.duration_since(renewed), lasts))
-}
-
-/// Something that the operator does: group, resource, subresource, name and verbs; empty is none.
-type Needed = (&'static str, String, &'static str, String, &'static [&'static str]);
-
-/// What it does where declarations are.
-fn needed() -> Vec<Needed> {
-    let any = String::new;
-    let mut needed: Vec<Needed> = Vec::new();
-    for kind in Kind::ALL {
-        let plural = kind.definition().spec.names.plural;
-        needed.push((GROUP, plural.clone(), "", any(), &["get", "list", "watch", "patch"]));
-        needed.push((GROUP, plural.clone(), "status", any(), &["update"]));
-        if kind == Kind::Incident {
-            // Resolved ones whose ttlAfterResolved is over.
-            needed.push((GROUP, plural, "", any(), &["delete"]));
-        }
-    }
-    needed.push(("events.k8s.io", "events".to_owned(), "", any(), &["create"]));
-    needed
-}
-
-/// Whether the operator's service account may do what the operator does.
-pub(super) async fn permissions(client: &Client, one: &Installed) -> Finding {
-    let subject = format!("permissions of {}/{}", one.namespace, one.name);
-    let namespaces = match one.watched.is_empty() {
-        true => vec![String::new()],
-        false => one.watched.clone(),
-    };
-    let mut denied = BTreeSet::new();
-    let mut questions: Vec<(String, Needed)> = Vec::new();
-    for namespace in &namespaces {
-        questions.extend(needed().into_iter().map(|needed| (namespace.clone(), needed)));
-    }
-    let lease = |name: String, verbs| -> (String, Needed) {
-        let needed = ("coordination.k8s.io", "leases".to_owned(), "", name, verbs);
-        (one.namespace.clone(), needed)
-    };
-    // A name can be granted for all but a creation.
-    questions.push(lease(String::new(), &["create"]));
-    questions.push(lease(one.lease.clone(), &["get", "update"]));
-    questions.push(lease(format!("{}-requests", one.lease), &["get", "update"]));
-    for (namespace, (group, resource, subresource, name, verbs)) in questions {
-        for verb in verbs {
-            let attributes = ResourceAttributes {
-                group: Some(group.to_owned()),
-                resource: Some(resource.clone()),
-                subresource: (!subresource.is_empty()).then(|| subresource.to_owned()),
-                namespace: (!namespace.is_empty()).then(|| namespace.clone()),
-                name: (!name.is_empty()).then(|| name.clone()),
-                verb: Some((*verb).to_owned()),
-                ..ResourceAttributes::default()
-            };
-            match may(client, &one.account, attributes).await {
-                Ok(true) => {}
-                Ok(false) => {
-                    let place = match namespace.as_str() {
-                        "" => "in all namespaces".to_owned(),
-                        namespace => format!("in namespace {namespace}"),
-                    };
-                    let separator = if subresource.is_empty() { "" } else { "/" };
-                    let named = if name.is_empty() { "" } else { " " };
-                    denied.insert(format!(
-                        "{verb} {resource}{separator}{subresource}{named}{name} {place}"
-                    ));
-                }
-                Err(error) => return Finding::unread(subject, &error),
-            }
-        }
-    }
-    if denied.is_empty() {
-        return Finding::ok(subject, format!("{} may do all that it needs", one.account));
-    }
-    let denied: Vec<String> = denied.into_iter().collect();
-    Finding::wrong(subject, format!("{} may not {}", one.account, denied.join(", ")))
-        .remedy("install the chart with rbac.create: true, or give these permissions by hand")
-}
-
-/// Whether an account may do something.
-pub(super) async fn may(client: &Client, account: &str, attributes: ResourceAttributes) -> Result<bool, kube::Error> {
-    let review = SubjectAccessReview {
-        spec: SubjectAccessReviewSpec {
-            user: Some(account.to_owned()),
-            groups: Some(groups(account)),
-            resource_attributes: Some(attributes),
-            ..SubjectAccessReviewSpec::default()
-        },
-        ..SubjectAccessReview::default()
-    };
-    let reviews: Api<SubjectAccessReview> = Api::all(client.clone());
-    let answer = reviews.create(&PostParams::default(), &review).await?;
-    Ok(answer.status.is_some_and(|status| status.allowed))
-}
-
-impl Installed {
-    /// Whether it may read a Secret.
-    pub(super) async fn may_read_secret(
-        &self,
-        client: &Client,
-        namespace: &str,
-        name: &str,
-    ) -> Result<bool, kube::Error> {
-        for verb in ["list", "watch"] {
-            let attributes = ResourceAttributes {
-                group: Some(String::new()),
-                resource: Some("secrets".to_owned()),
-                name: Some(name.to_owned()),
-                namespace: Some(namespace.to_owned()),
-                verb: Some(verb.to_owned()),
-                ..ResourceAttributes::default()
-            };
-            if !may(client, &self.account, attributes).await? {
-                return Ok(false);
-            }
-        }
-        Ok(true)
-    }
-}
-
-/// The groups of a service account.
-fn groups(account: &str) -> Vec<String> {
-    let namespace = account.split(':').nth(2).unwrap_or_default();
-    vec![
-        "system:serviceaccounts".to_owned(),
-        format!("system:serviceaccounts:{namespace}"),
-        "system:authenticated".to_owned(),
-    ]
-}
-
-/// What is asked before each write of our kinds, and whether it can answer.
-pub(super) async fn webhooks(client: &Client) -> Vec<Finding> {
-    const SUBJECT: &str = "webhooks";
-    let all = ListParams::default();
-    let validating = Api::<ValidatingWebhookConfiguration>::all(client.clone())
-        .list(&all)
-        .await;
-    let mutating = Api::<MutatingWebhookConfiguration>::all(client.clone())
-        .list(&all)
-        .await;
-    let (validating, mutating) = match (validating, mutating) {
-        (Ok(validating), Ok(mutating)) => (validating.items, mutating.items),
-        (Err(error), _) | (_, Err(error)) => return vec![Finding::unread(SUBJECT, &error)],
-    };
-    let mut asked: Vec<(String, WebhookClientConfig)> = Vec::new();
-    for webhook in validating.into_iter().flat_map(|one| one.webhooks.unwrap_or_default()) {
-        if refuses(webhook.failure_policy.as_deref()) && concerns(webhook.rules.as_deref()) {
-            asked.push((webhook.name, webhook.client_config));
-        }
-    }
-    for webhook in mutating.into_iter().flat_map(|one| one.webhooks.unwrap_or_default()) {
-        if refuses(webhook.failure_policy.as_deref()) && concerns(webhook.rules.as_deref()) {
-            asked.push((webhook.name, webhook.client_config));
-        }
-    }
-    if asked.is_empty() {
-        return vec![Finding::ok(SUBJECT, "none stands before writes of these kinds")];
-    }
-    let mut findings = Vec::new();
-    for (name, config) in asked {
-        findings.push(webhook(client, &name, &config).await);
-    }
-    findings
-}
-
-async fn webhook(client: &Client, name: &str, config: &WebhookClientConfig) -> Finding {
-    let subject = format!("webhook {name}");
-    let message = "is asked before each write of these kinds, and refuses it when it does not answer";
-    let Some(service) = &config.service else {
-        return Finding::ok(subject, message);
-    };
-    let services: Api<Service> = Api::namespaced(client.clone(), &service.namespace);
-    match services.get_opt(&service.name).await {
-        Ok(Some(_)) => Finding::ok(subject, message),
-        Ok(None) => Finding::wrong(
-            subject,
-            format!(
-                "{message}; its Service {}/{} does not exist",
-                service.namespace, service.name
-            ),
-        )
-        .remedy("remove the webhook configuration, or install again what it belongs to"),
-        Err(error) => Finding::unread(subject, &error),
-    }
-}
-
-/// Absent is Fail.
-fn refuses(failure_policy: Option<&str>) -> bool {
-    failure_policy != Some("Ignore")
-}
-
-fn concerns(rules: Option<&[RuleWithOperations]>) -> bool {
-    let mut rules = rules.unwrap_or_default().iter();
-    rules.any(|rule| {
-        let mut groups = rule.api_groups.iter().flatten();
-        groups.any(|group| group == "*" || group == GROUP)
-    })
 }

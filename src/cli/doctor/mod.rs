@@ -3,6 +3,8 @@
 mod finding;
 mod installation;
 mod pages;
+mod permissions;
+mod webhooks;
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -103,9 +105,9 @@ async fn examine(arguments: &Arguments) -> Result<Vec<Finding>, Failure> {
     findings.extend(deployments);
     for operator in &installed {
         findings.push(installation::leader(&client, operator, clock).await);
-        findings.push(installation::permissions(&client, operator).await);
+        findings.push(permissions::permissions(&client, operator).await);
     }
-    findings.extend(installation::webhooks(&client).await);
+    findings.extend(webhooks::webhooks(&client).await);
     if are_there {
         findings.extend(pages::examine(&client, arguments, &installed, clock).await?);
     }

@@ -11,10 +11,10 @@ use super::finding::Finding;
 use super::installation::{ClockDifference, Installed, clock_finding};
 use crate::api::{SecretReference, StatusPage};
 use crate::cli::Failure;
-use crate::driver::{Access, pages_seen};
+use crate::driver::{Access, Clock, pages_seen};
 use crate::engine::{READY, find_condition};
 use crate::operator::requests_recorded;
-use crate::statuspage::{BaseUrl, BudgetRegistry, DEFAULT_LIMIT, Error, ErrorClass, Page, Token, Trace};
+use crate::statuspage::{BaseUrl, BudgetRegistry, DEFAULT_LIMIT, Error, ErrorClass, Moment, Page, Token, Trace};
 
 /// What is looked at together.
 struct Examination<'a> {
@@ -181,21 +181,18 @@ impl Examination<'_> {
         let operator = self.installed.first()?;
         let leases: Api<Lease> = Api::namespaced(self.client.clone(), &operator.namespace);
         let lease = leases.get_opt(&format!("{}-requests", operator.lease)).await.ok()??;
-        let now = Timestamp::now();
-        let usage = requests_recorded(&lease, &access.token, &access.base_url, now)?;
-        if let Some(until) = usage.paused_until.filter(|until| *until > now) {
-            let seconds = until.duration_since(now).as_secs();
+        let now = Moment::of(&Clock::System);
+        let (requests, paused_until) = requests_recorded(&lease, &access.token, &access.base_url)?.counted(&now);
+        if let Some(until) = paused_until {
+            let seconds = until.duration_since(now.wall).as_secs();
             let message = format!("Statuspage refuses more requests: paused for another {seconds} s");
             return Some(
                 Finding::warning(subject, message)
                     .remedy("does something else use this token? give each user one of their own"),
             );
         }
-        let message = format!(
-            "{} in the last 60 s, of {DEFAULT_LIMIT} that a token may send by default",
-            usage.requests
-        );
-        Some(match usage.requests >= DEFAULT_LIMIT {
+        let message = format!("{requests} in the last 60 s, of {DEFAULT_LIMIT} that a token may send by default");
+        Some(match requests >= DEFAULT_LIMIT {
             false => Finding::ok(subject, message),
             true => Finding::warning(subject, message).remedy("changes wait for their turn, incidents go first"),
         })

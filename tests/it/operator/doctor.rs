@@ -6,7 +6,7 @@ use std::process::Command;
 use serde_json::Value;
 use statuspage_operator::api::Kind;
 
-use super::{SOON, Stage, secret};
+use super::{SOON, Stage, apply_definitions, secret};
 use crate::support::control_plane::ControlPlane;
 use crate::support::eventually;
 use crate::support::process::OutputExt as _;
@@ -73,18 +73,7 @@ async fn each_thing_that_is_wrong_is_said_with_what_to_do() {
         "statuspage crds | kubectl apply --server-side -f -",
     );
 
-    let definitions = Path::new(env!("CARGO_MANIFEST_DIR")).join("crds");
-    let definitions = definitions.to_str().unwrap();
-    let apply = ["apply", "--server-side", "-f", definitions];
-    control_plane.kubectl(&apply).await.succeeded();
-    let wait = [
-        "wait",
-        "--for=condition=Established",
-        "--timeout=60s",
-        "-f",
-        definitions,
-    ];
-    control_plane.kubectl(&wait).await.succeeded();
+    apply_definitions(control_plane).await;
     // A storage that was just made says for a moment that it is initializing.
     let findings = eventually("nothing is wrong", SOON, async || {
         let (findings, ok) = examine(&stage, &[]).await;

@@ -41,6 +41,15 @@ pub(super) const PAGE: &str = "4kx9q2m7vt1b";
 /// What happens on its own happens within this, on a machine that does other things too.
 pub(super) const SOON: Duration = Duration::from_secs(60);
 
+/// The command that starts an operator on ports that the system chooses.
+const OPERATOR: [&str; 5] = [
+    "operator",
+    "--probe-listen",
+    "127.0.0.1:0",
+    "--http-listen",
+    "127.0.0.1:0",
+];
+
 /// A namespace, a Statuspage server, and a warden for operators.
 pub(super) struct Stage {
     pub control_plane: &'static ControlPlane,
@@ -130,14 +139,7 @@ impl Stage {
     /// Starts an operator as the administrator.
     pub async fn operator_seeing(&self, name: &str, arguments: &[&str]) -> Operator {
         let kubeconfig = self.control_plane.kubeconfig_path();
-        let own = [
-            "operator",
-            "--probe-listen",
-            "127.0.0.1:0",
-            "--http-listen",
-            "127.0.0.1:0",
-        ];
-        let arguments = [&own, arguments].concat();
+        let arguments = [&OPERATOR, arguments].concat();
         Operator::start(&self.warden, name, kubeconfig, &arguments).await
     }
 
@@ -146,15 +148,8 @@ impl Stage {
         let kubeconfig = self.control_plane.kubeconfig_path().display();
         let environment = format!("export KUBECONFIG='{kubeconfig}' POD_NAME='{pod}' POD_UID='uid-of-{pod}'");
         let watched = ["--watch-namespace", self.namespace.as_str()];
-        let own = [
-            "operator",
-            "--probe-listen",
-            "127.0.0.1:0",
-            "--http-listen",
-            "127.0.0.1:0",
-        ];
         let program = [env!("CARGO_BIN_EXE_statuspage"), "--color", "never"];
-        let command = [&program[..], &own, &watched, more].concat();
+        let command = [&program[..], &OPERATOR, &watched, more].concat();
         Operator::run(&self.warden, name, &environment, &command).await
     }
 
@@ -298,25 +293,28 @@ pub(super) fn condition(data: &Value, kind: &str) -> Value {
         .unwrap_or_default()
 }
 
-/// Once per control plane, whichever test comes first.
+/// Once for the control plane that tests share, whichever comes first.
 async fn install_definitions(control_plane: &ControlPlane) {
     static INSTALLED: OnceCell<()> = OnceCell::const_new();
     INSTALLED
-        .get_or_init(async || {
-            let definitions = Path::new(env!("CARGO_MANIFEST_DIR")).join("crds");
-            let definitions = definitions.to_str().unwrap();
-            let arguments = ["apply", "--server-side", "-f", definitions];
-            control_plane.kubectl(&arguments).await.succeeded();
-            let arguments = [
-                "wait",
-                "--for=condition=Established",
-                "--timeout=60s",
-                "-f",
-                definitions,
-            ];
-            control_plane.kubectl(&arguments).await.succeeded();
-        })
+        .get_or_init(async || apply_definitions(control_plane).await)
         .await;
+}
+
+/// Applies the definitions, and waits until they are served.
+async fn apply_definitions(control_plane: &ControlPlane) {
+    let definitions = Path::new(env!("CARGO_MANIFEST_DIR")).join("crds");
+    let definitions = definitions.to_str().unwrap();
+    let apply = ["apply", "--server-side", "-f", definitions];
+    control_plane.kubectl(&apply).await.succeeded();
+    let wait = [
+        "wait",
+        "--for=condition=Established",
+        "--timeout=60s",
+        "-f",
+        definitions,
+    ];
+    control_plane.kubectl(&wait).await.succeeded();
 }
 
 /// A running operator. It ends with its warden.

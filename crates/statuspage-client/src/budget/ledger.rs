@@ -143,6 +143,17 @@ pub struct Book {
 }
 
 impl Book {
+    /// Requests that count at this moment, those that may be under way included, and until when the remote service wants to
+    /// hear nothing, if it does.
+    #[must_use]
+    pub fn counted(&self, now: &Moment) -> (usize, Option<Timestamp>) {
+        let usages = self.processes.values().filter_map(|usage| usage.brought_up_to(now));
+        usages.fold((0, None), |(requests, paused_until), usage| {
+            let ended: usize = usage.ended.iter().map(|spent| spent.requests).sum();
+            (requests + ended + usage.open, paused_until.max(usage.paused_until))
+        })
+    }
+
     /// Drops what does not count any more, and puts times right that the clock of this machine contradicts.
     pub(super) fn bring_up_to(&mut self, now: &Moment) {
         let processes = std::mem::take(&mut self.processes);
@@ -290,5 +301,12 @@ mod tests {
             ..Usage::default()
         };
         assert!(of(paused(-1)).is_some() && of(paused(0)).is_none());
+        // Of several processes all that counts is counted, and the longest pause holds.
+        let usages = [ended(59), ended(60), open(2, 59), paused(-1), paused(-7)];
+        let processes = usages.into_iter().enumerate();
+        let book = Book {
+            processes: processes.map(|(number, usage)| (number.to_string(), usage)).collect(),
+        };
+        assert_eq!(book.counted(&now), (5, Some(at(-7))));
     }
 }
