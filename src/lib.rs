@@ -4,6 +4,7 @@ pub mod admin;
 pub mod api;
 pub mod audit;
 mod backoff;
+mod causes;
 pub mod cli;
 pub mod driver;
 pub mod engine;

@@ -7,12 +7,12 @@ use clap::{Args, ValueEnum};
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::failure::with_causes;
 use super::progress::print_problems;
 use super::screen::note;
 use super::session::{Session, block_on_reading};
 use super::{Connection, Failure, Outcome};
 use crate::api::{Kind, ManagementPolicy};
+use crate::causes::with_causes;
 use crate::driver::preview::Preview;
 use crate::driver::{View, pages_seen};
 use crate::engine::ObjectKey;

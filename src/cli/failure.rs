@@ -1,12 +1,12 @@
 //! Why a command failed.
 
-use std::error::Error;
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use super::Outcome;
 use super::signal::Asked;
+use crate::causes::with_causes;
 use crate::manifest::ReadError;
 use crate::operator::OperatorError;
 use crate::store::directory::DirectoryError;
@@ -308,22 +308,6 @@ pub enum Failure {
         /// The level that was given.
         level: String,
     },
-}
-
-/// What an error says, with all its causes on one line.
-pub(super) fn with_causes(error: &dyn Error) -> String {
-    let mut message = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let text = error.to_string();
-        // Some messages name their cause themselves.
-        if !message.contains(&text) {
-            message.push_str(": ");
-            message.push_str(&text);
-        }
-        cause = error.source();
-    }
-    message
 }
 
 impl Failure {

@@ -6,9 +6,9 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 
-use super::failure::with_causes;
 use super::output::{counted, json};
 use super::{Failure, Outcome};
+use crate::causes::with_causes;
 use crate::manifest::{Manifests, Problem, Source, read_directory};
 use crate::store::directory::{LockError, lock_path, published_updates};
 

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use super::declared::usage;
 use super::desk::{Desk, is_busy, views};
 use super::place::Sending;
-use crate::cli::failure::with_causes;
+use crate::causes::with_causes;
 use crate::cli::only::narrow_to;
 use crate::cli::output::print_lines;
 use crate::cli::page_result::PageResult;

@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{PageDriver, described};
+use super::PageDriver;
 use crate::api::Reason;
+use crate::causes::with_causes;
 use crate::driver::{Store, StoreError, View};
 use crate::engine::{self, CircuitBreaker, Failure, ObjectKey, ReadWhat, Spec};
 use crate::statuspage::{CollectionKind, Error, ErrorClass};
@@ -49,7 +50,7 @@ impl<S: Store> PageDriver<S> {
     /// A reading failed.
     pub(super) fn read_failed(&mut self, view: &View, what: &ReadWhat, error: &Error) {
         self.count(|totals| totals.failures += 1);
-        let text = described(error);
+        let text = with_causes(error);
         tracing::info!(page = %self.key, ?what, error = text, "a read failed");
         match error.class() {
             // The client has paused the budget of the token. After the pause others come first: this one may be refused again.

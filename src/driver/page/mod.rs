@@ -12,7 +12,9 @@ mod contest;
 mod failure;
 mod foresee;
 mod give_way;
+mod observe;
 mod persist;
+mod planning;
 mod queue;
 mod read;
 mod refresh;
@@ -20,6 +22,7 @@ mod remote_clock;
 mod settling;
 mod silence;
 mod step;
+mod totals;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -28,14 +31,11 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::watch;
 
-use crate::api::{Kind, Reason};
+use crate::api::Kind;
 use crate::driver::preview::SupposedPage;
-use crate::driver::{Clock, Interrupt, Observer, Recorder, Store, Trigger, View};
-use crate::engine::{
-    self, CircuitBreaker, Declaration, FRESH, Failure, ObjectKey, Plan, Read, ReadWhat, SealKey, Spec, Status, Step,
-    World,
-};
-use crate::statuspage::{Bookmark, Budget, BudgetRegistry, Client, Error, Permit, Priority, Snapshot, Transport};
+use crate::driver::{Clock, Interrupt, Observer, Recorder, Store, View};
+use crate::engine::{CircuitBreaker, FRESH, Failure, ObjectKey, Plan, ReadWhat, SealKey, Spec, Status, Step};
+use crate::statuspage::{Bookmark, Budget, BudgetRegistry, Client, Permit, Priority, Snapshot, Transport};
 
 use contest::Contest;
 use failure::StoreAway;
@@ -46,6 +46,7 @@ use remote_clock::RemoteClock;
 pub use settling::Settling;
 pub use silence::PATIENCE;
 use silence::Silence;
+pub use totals::{Pending, Totals};
 
 /// So many rounds in a row that send nothing end a pass: what is left can only be something that never ends.
 const QUIET_ROUNDS: u32 = 64;
@@ -57,10 +58,6 @@ const STRETCH: SignedDuration = SignedDuration::from_secs(1);
 const PLANNING_SHARE: i32 = 10;
 /// While a backlog waits for the budget, the status of the StatusPage is written at most so often.
 const PAGE_STATUS_PAUSE: SignedDuration = SignedDuration::from_secs(10);
-/// Who only looks waits for proofs for so long at most.
-const LOOKED_FOR: SignedDuration = SignedDuration::from_secs(20);
-/// What is only shown may be based on what was read so long ago.
-const SHOWN_FOR: SignedDuration = SignedDuration::from_mins(10);
 
 /// What all drivers of a process share.
 #[derive(Clone)]
@@ -92,50 +89,6 @@ pub enum PassEnd {
     Gone,
     /// It was asked to stop.
     Stopped,
-}
-
-/// Figures of a driver since it was made.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Totals {
-    /// Passes begun.
-    pub passes: u64,
-    /// Plans made.
-    pub plans: u64,
-    /// Requests sent, failed ones included; a long list takes several.
-    pub requests: u64,
-    /// Lists and objects read.
-    pub reads: u64,
-    /// Remote writes that succeeded.
-    pub writes: u64,
-    /// Requests that failed.
-    pub failures: u64,
-    /// Changes written to the store.
-    pub store_writes: u64,
-}
-
-impl std::ops::Add for Totals {
-    type Output = Totals;
-
-    fn add(self, other: Totals) -> Totals {
-        Totals {
-            passes: self.passes + other.passes,
-            plans: self.plans + other.plans,
-            requests: self.requests + other.requests,
-            reads: self.reads + other.reads,
-            writes: self.writes + other.writes,
-            failures: self.failures + other.failures,
-            store_writes: self.store_writes + other.store_writes,
-        }
-    }
-}
-
-/// What a driver has still to do in the pass that is under way; nothing between passes.
-#[derive(Clone, Debug, Default)]
-pub struct Pending {
-    /// Requests that change something, as far as they are known.
-    pub changes: usize,
-    /// The budget that they wait for.
-    pub budget: Option<Budget>,
 }
 
 /// What is known of a declaration before the store shows it.
@@ -541,63 +494,6 @@ impl<S: Store> PageDriver<S> {
         }
     }
 
-    /// Reads what a plan needs and returns it, writing nothing anywhere. An outage is not waited for.
-    pub async fn observe(&mut self) -> Option<(View, Plan)> {
-        let begun = self.options.clock.steady();
-        loop {
-            let (view, plan) = self.read_what_is_due().await?;
-            // A proof that is a few seconds away is waited for; who only looks does not wait for more.
-            let now = self.options.clock.steady();
-            match plan.proof_at.filter(|at| at.duration_since(begun) <= LOOKED_FOR) {
-                Some(at) if at > now => tokio::time::sleep(at.duration_since(now).unsigned_abs()).await,
-                _ => return Some((view, plan)),
-            }
-        }
-    }
-
-    /// Reads what a plan needs now.
-    async fn read_what_is_due(&mut self) -> Option<(View, Plan)> {
-        self.fresh_for = SHOWN_FOR;
-        loop {
-            let view = self.refresh_view()?;
-            let plan = self.plan(&view);
-            let Some(read) = plan.reads.first().cloned() else {
-                return Some((view, plan));
-            };
-            let Some((client, page_id)) = self.connection() else {
-                return Some((view, plan));
-            };
-            if !self.look_up(&view, &client, &page_id, &read).await {
-                let view = self.refresh_view()?;
-                let plan = self.plan(&view);
-                return Some((view, plan));
-            }
-        }
-    }
-
-    /// Reads something for who only looks; false when nothing was answered for as long as that is waited for.
-    async fn look_up(&mut self, view: &View, client: &Client, page_id: &str, read: &Read) -> bool {
-        let permit = client.budget().acquire(Priority::Read, page_id).await;
-        let nobody = Trigger::default();
-        let undisturbed = nobody.interrupt();
-        let outage = self.outage();
-        tokio::select! {
-            () = self.read(view, client, page_id, read, permit, &undisturbed) => true,
-            () = outage => {
-                let message = format!("no answer within {} s", PATIENCE.as_secs());
-                self.fail_reading(&read.what, false, Reason::Unreachable, message);
-                false
-            }
-        }
-    }
-
-    /// How the page stands: the store's view and the plan of this moment. Performs nothing.
-    pub fn current(&mut self) -> Option<(View, Plan)> {
-        let view = self.refresh_view()?;
-        let plan = engine::plan(&self.world(&view));
-        Some((view, plan))
-    }
-
     /// True when something failed, or is not decided yet, that another try in a while may mend.
     pub fn waits_for_time(&self) -> bool {
         let circuit_breaker = self
@@ -611,84 +507,6 @@ impl<S: Store> PageDriver<S> {
         }
         self.left_to_time
     }
-
-    /// The world as it is known now.
-    pub fn world<'a>(&'a self, view: &'a View) -> World<'a> {
-        let now = self.options.clock.steady();
-        World {
-            now,
-            wall: self.options.clock.now(),
-            remote_now: self.remote_clock.at(now),
-            fresh_for: self.fresh_for,
-            page: &view.page,
-            around: &view.around,
-            page_id: self.page_id.as_deref(),
-            declarations: &view.declarations,
-            snapshot: &self.snapshot,
-            page_read_at: self.page_read_at,
-            read_failures: &self.read_failures,
-            failures: &self.failures,
-            circuit_breaker: self.circuit_breaker.as_ref(),
-            budget: self.budget().map(Budget::stats),
-            seal_key: self.seal_key.as_ref(),
-            single_points: self.single_points,
-        }
-    }
-
-    fn plan(&mut self, view: &View) -> Plan {
-        self.count(|totals| totals.plans += 1);
-        self.written.clear();
-        self.contested_until = None;
-        let mut plan = self.planned(view);
-        let previous = std::mem::take(&mut self.last_updates);
-        if self.refuse_repetition(view, &plan, &previous) {
-            plan = self.planned(view);
-        }
-        self.forget_what_is_stored(&plan);
-        self.left_to_time = plan.proof_at.is_some() || has_open_attempt(view);
-        engine::forget_settled(&mut self.failures, &plan.findings, self.options.clock.steady());
-        plan
-    }
-
-    fn planned(&self, view: &View) -> Plan {
-        #[cfg(test)]
-        return crate::simulation::bugs::plan_distorted(self.world(view));
-        #[cfg(not(test))]
-        engine::plan(&self.world(view))
-    }
-
-    /// A field that would be written again right after it was written is one that the page does not keep. True when there
-    /// is one.
-    fn refuse_repetition(&mut self, view: &View, plan: &Plan, previous: &BTreeMap<ObjectKey, Step>) -> bool {
-        let mut refused = false;
-        for step in &plan.steps {
-            let Some(previous) = previous.get(&step.key) else {
-                continue;
-            };
-            let fields = step.repeats(previous);
-            if fields.is_empty() {
-                continue;
-            }
-            let message = format!(
-                "Statuspage accepted the change but did not keep {}: the page's plan may not have this feature, or the API cannot change it; remove the field or change it in the console",
-                fields.join(", ")
-            );
-            self.fail(view, &step.key, true, Reason::NotHonoured, message);
-            refused = true;
-        }
-        refused
-    }
-}
-
-/// True while it is not known of some attempt whether it succeeded: that shows in a while.
-fn has_open_attempt(view: &View) -> bool {
-    let page = match &*view.page.spec {
-        Spec::StatusPage(spec) => Some(&**spec),
-        _ => None,
-    };
-    let open = |declaration: &&Declaration| declaration.status.object().journal.is_some();
-    let mut open = view.declarations.iter().filter(open);
-    open.any(|declaration| !declaration.policies(page).suspend)
 }
 
 /// Gives back what was waited for and is not needed.
@@ -704,19 +522,4 @@ fn organization(view: &View) -> Option<String> {
         Spec::StatusPage(spec) => spec.organization_id.clone(),
         _ => None,
     }
-}
-
-/// An error with all its causes: the outermost text hides them.
-fn described(error: &Error) -> String {
-    let mut text = error.to_string();
-    let mut source = std::error::Error::source(error);
-    while let Some(cause) = source {
-        let cause_text = cause.to_string();
-        if !text.contains(&cause_text) {
-            text.push_str(": ");
-            text.push_str(&cause_text);
-        }
-        source = cause.source();
-    }
-    text
 }

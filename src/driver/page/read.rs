@@ -7,8 +7,9 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 
 use super::give_way::{Way, giving_way};
-use super::{PageDriver, described, organization};
+use super::{PageDriver, organization};
 use crate::api::{Kind, Reason};
+use crate::causes::with_causes;
 use crate::driver::{Interrupt, Store, View, pages_seen};
 use crate::engine::{Read, ReadWhat, Spec};
 use crate::statuspage::{
@@ -323,7 +324,7 @@ impl<S: Store> PageDriver<S> {
                     Reason::RemoteDeleted
                 };
                 if let Some(owner) = owner {
-                    self.fail(view, &owner.key, terminal, reason, described(&error));
+                    self.fail(view, &owner.key, terminal, reason, with_causes(&error));
                 }
                 self.doubt(kind, id);
                 Ok(())

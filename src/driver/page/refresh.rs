@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{PageDriver, PageOptions, Seen, described, organization};
+use super::{PageDriver, PageOptions, Seen, organization};
 use crate::api::{Kind, Reason};
+use crate::causes::with_causes;
 use crate::driver::{Access, Observer, Store, View};
 use crate::engine::{self, CircuitBreaker, Declaration, ObjectKey, Plan, REQUEST_LIFE, SealKey, Spec};
 use crate::statuspage::{Client, CollectionKind, Error, Lag, Snapshot};
@@ -275,7 +276,7 @@ impl<S: Store> PageDriver<S> {
                     self.client = None;
                     self.circuit_breaker = Some(CircuitBreaker {
                         reason: Reason::Invalid,
-                        message: described(&error),
+                        message: with_causes(&error),
                         stalled: true,
                         lets_incidents_pass: false,
                         until: None,

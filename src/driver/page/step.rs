@@ -10,8 +10,9 @@ use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use super::give_way::{Way, giving_way};
-use super::{PageDriver, UnsavedStatus, described, organization};
+use super::{PageDriver, UnsavedStatus, organization};
 use crate::api::{Kind, Reason};
+use crate::causes::with_causes;
 use crate::driver::perform::perform;
 use crate::driver::{Conclusion, Event, EventKind, Interrupt, PendingRecord, RemoteWrite, Store, StoreChange, View};
 use crate::engine::{self, Action, DELETION_WINDOW, Declaration, ObjectKey, Reply, Request, SEND_WITHIN, Status, Step};
@@ -258,7 +259,7 @@ impl<S: Store> PageDriver<S> {
 
     fn failed(&mut self, view: &View, step: &Step, error: &Error) {
         self.count(|totals| totals.failures += 1);
-        let text = described(error);
+        let text = with_causes(error);
         tracing::info!(object = %step.key, step = %step.summary, error = text, "a request failed");
         let class = error.class();
         let Some(request) = step.action.request() else { return };
@@ -396,7 +397,7 @@ fn is_as_planned(now: &Declaration, planned: &Declaration) -> bool {
 fn conclude(pending: Box<dyn PendingRecord>, result: &Result<Reply, Error>, trace: &Trace) {
     let ids = trace.lock().unwrap_or_else(PoisonError::into_inner).clone();
     let error = result.as_ref().err();
-    let text = error.map(described);
+    let text = error.map(|error| with_causes(error));
     pending.conclude(Conclusion {
         outcome: match error.map(Error::may_have_happened) {
             None => "succeeded",
