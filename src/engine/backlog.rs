@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::context::Context;
-use super::declaration::{ObjectKey, Spec, Status};
+use super::declaration::ObjectKey;
 use super::outcome::Outcome;
 use super::plan::{Action, Backlog, State, Step};
-use crate::api::{Kind, Reason};
+use crate::api::{Kind, Reason, Spec, Status};
 
 /// What incidents wait for: the components that they name and that are not on the page yet, their groups, and the
 /// component that each of these groups begins with.

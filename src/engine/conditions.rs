@@ -8,9 +8,8 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 
-use super::declaration::Status;
 use super::plan::State;
-use crate::api::{Drift, ObjectStatus, Reason};
+use crate::api::{Drift, ObjectStatus, Reason, Status};
 
 /// Condition type: the remote object matches the declaration of observedGeneration.
 pub const READY: &str = "Ready";

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::claims::Claims;
 use super::declaration::{Declaration, ObjectKey, Policies};
 use super::index::Index;
-pub(super) use super::outcome::Blocked;
+use super::outcome::Blocked;
 use super::plan::ReadWhat;
 use super::pursuit::Unlisted;
 use super::seal::Seal;

@@ -3,7 +3,6 @@
 
 use super::attempt::{next_look_for, settled_at};
 use super::context::Context;
-use super::declaration::Spec;
 use super::deletion;
 use super::evidence;
 use super::fields;
@@ -21,7 +20,7 @@ use super::report::Report;
 use super::rules::Rules;
 use super::summary::Verb;
 use super::unsubscribed::may_subscribe;
-use crate::api::{Kind, ManagementPolicy, Reason, with_spec};
+use crate::api::{Kind, ManagementPolicy, Reason, Spec, with_spec};
 use crate::statuspage::{CollectionKind, Priority};
 
 /// What a declaration calls for whose remote object is this one.

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::journal::open_creation;
-use crate::api::{AdoptionPolicy, DriftPolicy, Kind, ManagementPolicy, ReplacePolicy, StatusPageSpec};
-pub use crate::api::{Deletion, Spec, Status};
+use crate::api::{
+    AdoptionPolicy, Deletion, DriftPolicy, Kind, ManagementPolicy, ReplacePolicy, Spec, Status, StatusPageSpec,
+};
 use crate::statuspage::Secret;
 
 /// Names one declaration.

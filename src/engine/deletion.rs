@@ -10,7 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::attempt::{journalled_list, settled_at};
 use super::context::Context;
-use super::declaration::{Declaration, Deletion, ObjectKey, Spec};
+use super::declaration::{Declaration, ObjectKey};
 use super::evidence::{Presence, presence};
 use super::fields::Change;
 use super::identity::{Identity, shown_time};
@@ -24,7 +24,7 @@ use super::request::Request;
 use super::rules::Rules;
 use super::summary::{Summary, Verb};
 use super::world::World;
-use crate::api::{ComponentGroupSpec, IncidentSpec, Kind, Reason};
+use crate::api::{ComponentGroupSpec, Deletion, IncidentSpec, Kind, Reason, Spec};
 use crate::statuspage::{
     CollectionKind, ComponentStatus, Incident, IncidentStatus, IncidentWrite, ObjectKind, Priority,
 };

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use super::attempt::settled_at;
 use super::context::Context;
-use super::declaration::{ObjectKey, Status};
+use super::declaration::ObjectKey;
 use super::deletion::{Capped, Leaving};
 use super::identity::Identity;
 use super::journal::Operation;
@@ -15,7 +15,7 @@ use super::outcome::Outcome;
 use super::plan::{Action, Read, ReadWhat, State, Step};
 use super::record::undone;
 use super::report::{DataPoints, Report};
-use crate::api::Reason;
+use crate::api::{Reason, Status};
 use crate::statuspage::{CollectionKind, Priority};
 
 /// A plan that is not in order yet.

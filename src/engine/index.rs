@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::census::Census;
-use super::declaration::{Declaration, ObjectKey, Spec, Status};
+use super::declaration::{Declaration, ObjectKey};
 use super::journal::Operation;
 use super::lookup::Lookup;
 use super::world::World;
-use crate::api::{IncidentSpec, Journal, Kind};
+use crate::api::{IncidentSpec, Journal, Kind, Spec, Status};
 use crate::statuspage::{CollectionKind, Incident, IncidentStatus, ObjectKind, Snapshot};
 
 /// How an object of a kind with an id is read alone, where it belongs to a list that was read whole.

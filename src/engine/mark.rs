@@ -3,9 +3,9 @@
 
 use serde_json::{Map, Value, json};
 
-use super::declaration::{Declaration, Spec};
+use super::declaration::Declaration;
 use super::seal::hash;
-use crate::api::TemplateReference;
+use crate::api::{Spec, TemplateReference};
 use crate::statuspage::Incident;
 
 /// Key of the mark.

@@ -56,12 +56,13 @@ mod template;
 mod unsubscribed;
 mod world;
 
+pub use crate::api::{Deletion, Spec, Status};
 pub use applied::{AppliedName, OneShot};
 pub use attempt::{REQUEST_LIFE, SEND_WITHIN, attempt_is_over};
 pub use candidates::{Candidate, candidates, description, kind_of, worth_declaring};
 pub use claims::Claims;
 pub use conditions::{READY, RECONCILING, STALLED, SYNCED, apply as apply_conditions, find as find_condition};
-pub use declaration::{Declaration, Deletion, ObjectKey, Policies, Spec, Status};
+pub use declaration::{Declaration, ObjectKey, Policies};
 pub use deletion::LEAVE_AFTER;
 pub use evidence::proofs_hold_from;
 pub use failure::{Failure, forget_settled};

@@ -5,18 +5,18 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 
 use super::applied::AppliedName;
-use super::context::{Blocked, Context};
-use super::declaration::{Declaration, Deletion, Status};
+use super::context::Context;
+use super::declaration::Declaration;
 use super::fields::Comparisons;
 use super::identity::Identity;
 use super::journal::Operation;
 use super::one_shot;
-use super::outcome::Outcome;
+use super::outcome::{Blocked, Outcome};
 use super::plan::{Action, Applied, ReadWhat, State, Step};
 use super::report::Report;
 use super::request::Request;
 use super::summary::{Summary, Verb};
-use crate::api::{Drift, Kind, ManagementPolicy, Reason};
+use crate::api::{Deletion, Drift, Kind, ManagementPolicy, Reason, Status};
 use crate::statuspage::{ObjectKind, Priority};
 
 /// Where an object's way begins.

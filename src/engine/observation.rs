@@ -1,15 +1,15 @@
 //! What is read of a page beyond its lists: how its status is embedded, how many subscribers it has, what the members
 //! of its organization and single viewers may do, uptimes. Only where a declaration asks for it.
 
-use super::context::{Blocked, Context};
-use super::declaration::Status;
+use super::context::Context;
 use super::fields::{self, Comparisons};
 use super::kinds;
+use super::outcome::Blocked;
 use super::plan::{ReadWhat, State};
 use super::pursuit::{Unlisted, failing};
 use super::report::Report;
 use super::world::World;
-use crate::api::{DriftPolicy, Reason, StatusEmbed, StatusPageSpec, SubscriberCounts};
+use crate::api::{DriftPolicy, Reason, Status, StatusEmbed, StatusPageSpec, SubscriberCounts};
 use crate::statuspage::{CollectionKind, SubscriberHistogram, SubscriberStates};
 
 /// Why a part could not be read and is not to be tried again yet, if so.

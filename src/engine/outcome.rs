@@ -3,10 +3,10 @@
 use std::fmt::Display;
 use std::sync::Arc;
 
-use super::declaration::{Declaration, Status};
+use super::declaration::Declaration;
 use super::plan::State;
 use super::summary::Summary;
-use crate::api::{Drift, Reason};
+use crate::api::{Drift, Reason, Status};
 
 /// Why an object cannot be compared or created yet.
 #[derive(Clone, Debug, PartialEq)]

@@ -3,7 +3,7 @@
 use super::conditions;
 use super::context::Context;
 use super::converge::SUSPENDED;
-use super::declaration::{ObjectKey, Spec};
+use super::declaration::ObjectKey;
 use super::deletion;
 use super::failure::Failure;
 use super::fields;
@@ -17,7 +17,7 @@ use super::pursuit::pursue;
 use super::report::Report;
 use super::summary::Verb;
 use super::world::World;
-use crate::api::{Kind, ManagementPolicy, Reason};
+use crate::api::{Kind, ManagementPolicy, Reason, Spec};
 use crate::statuspage::{CollectionKind, Priority};
 
 /// For what a page is open.

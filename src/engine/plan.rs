@@ -6,12 +6,12 @@ use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use super::applied::AppliedName;
-use super::declaration::{Declaration, ObjectKey, Status};
+use super::declaration::{Declaration, ObjectKey};
 use super::fields::Change;
 use super::journal::Operation;
 use super::request::Request;
 use super::summary::Summary;
-use crate::api::{Journal, Reason};
+use crate::api::{Journal, Reason, Status};
 use crate::statuspage::{BudgetStats, CollectionKind, ObjectKind, Priority, Search};
 
 /// The answer to "what has to happen now".

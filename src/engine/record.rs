@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::declaration::{Declaration, Spec, Status};
+use super::declaration::Declaration;
 use super::journal::Operation;
 use super::plan::{Action, Applied, Step};
 use super::request::Request;
 use super::seal::hash;
-use crate::api::{IncidentUpdate, Journal, PublishedUpdate};
+use crate::api::{IncidentUpdate, Journal, PublishedUpdate, Spec, Status};
 use crate::statuspage::{Incident, IncidentUpdate as RemoteUpdate};
 
 /// What the remote side answered to a write.

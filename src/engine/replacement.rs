@@ -11,17 +11,18 @@ use std::collections::BTreeMap;
 
 use super::applied::AppliedName;
 use super::attempt::{next_look_for, settled_at};
-use super::context::{Blocked, Context};
-use super::declaration::{Declaration, Deletion, Status};
+use super::context::Context;
+use super::declaration::Declaration;
 use super::fields::{self, Comparisons};
 use super::journal::Operation;
 use super::kinds;
+use super::outcome::Blocked;
 use super::plan::{Action, Applied, ReadWhat, Step};
 use super::report::Report;
 use super::rules::Rules;
 use super::seal::hash;
 use super::summary::Verb;
-use crate::api::{ManagementPolicy, Reason, ReplacePolicy};
+use crate::api::{Deletion, ManagementPolicy, Reason, ReplacePolicy, Status};
 use crate::statuspage::Priority;
 
 /// Whether an object is replaced.

@@ -3,13 +3,14 @@
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
-use super::context::{Blocked, Context};
-use super::declaration::Status;
+use super::context::Context;
 use super::fields::Field;
+use super::outcome::Blocked;
 use super::plan::ReadWhat;
 use super::pursuit::Unlisted;
 use super::request::Request;
 use super::table::{self, Row};
+use crate::api::Status;
 use crate::statuspage::{Collection, CollectionKind, Identified, Listed, ObjectKind, Priority, Search, Snapshot};
 
 /// What is said of an object that is as declared, unless its kind says it otherwise.

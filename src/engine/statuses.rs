@@ -4,11 +4,11 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::conditions;
-use super::declaration::{Declaration, ObjectKey, Status};
+use super::declaration::{Declaration, ObjectKey};
 use super::outcome::Outcome;
 use super::plan::{Finding, State};
 use super::world::World;
-use crate::api::Kind;
+use crate::api::{Kind, Status};
 
 /// What is said of the declarations of a page.
 #[derive(Default)]

@@ -3,8 +3,9 @@
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::context::{Blocked, Context};
+use super::context::Context;
 use super::fields::{Access, Comparison, Field};
+use super::outcome::Blocked;
 
 /// The value that a declaration wants, as the API takes it; none for what it does not own. The remote object is there
 /// unless it is to be created.

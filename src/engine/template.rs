@@ -9,10 +9,13 @@ use std::sync::Arc;
 
 use serde_json::json;
 
-use super::context::{Blocked, Context};
-use super::declaration::{Declaration, ObjectKey, Spec, Status};
+use super::context::Context;
+use super::declaration::{Declaration, ObjectKey};
 use super::mark::{mark_of, reference_hash};
-use crate::api::{IncidentSpec, IncidentStatusName, IncidentTemplateSpec, IncidentUpdate, Kind, Opening, Reason};
+use super::outcome::Blocked;
+use crate::api::{
+    IncidentSpec, IncidentStatusName, IncidentTemplateSpec, IncidentUpdate, Kind, Opening, Reason, Spec, Status,
+};
 use crate::statuspage::{Incident, IncidentStatus, Snapshot};
 
 /// Puts what templates give into the incidents that name them, or once named them: what will be sent, or what was.

@@ -2,10 +2,11 @@
 //!
 //! Nobody can tell who asked for the end of a subscription, so that one that a deleted declaration ended counts too.
 
-use super::context::{Blocked, Context};
+use super::context::Context;
 use super::identity::elapsed;
 use super::observation::unreadable;
 use super::one_shot;
+use super::outcome::Blocked;
 use super::plan::ReadWhat;
 use super::report::Report;
 use super::rules::Rules;

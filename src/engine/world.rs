@@ -6,11 +6,11 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
-use super::declaration::{Declaration, ObjectKey, Spec, Status};
+use super::declaration::{Declaration, ObjectKey};
 use super::failure::Failure;
 use super::plan::ReadWhat;
 use super::seal::SealKey;
-use crate::api::{ALLOW_RECREATES, Reason, StatusPageSpec, parse_duration};
+use crate::api::{ALLOW_RECREATES, Reason, Spec, Status, StatusPageSpec, parse_duration};
 use crate::statuspage::{BudgetStats, Snapshot};
 
 /// Deletions are counted over this time for the page's deletion cap.

@@ -4,9 +4,10 @@ use serde_json::{Value, json};
 
 use super::table::{Row, declared, row};
 use super::{Body, Rules, Unlisted, quoted, since, write};
-use crate::api::{ComponentSpec, Kind};
-use crate::engine::context::{Blocked, Context};
-use crate::engine::declaration::{ObjectKey, Status};
+use crate::api::{ComponentSpec, Kind, Status};
+use crate::engine::context::Context;
+use crate::engine::declaration::ObjectKey;
+use crate::engine::outcome::Blocked;
 use crate::engine::plan::ReadWhat;
 use crate::engine::request::Request;
 use crate::statuspage::{CollectionKind, Component, Snapshot};

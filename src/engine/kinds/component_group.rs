@@ -3,9 +3,9 @@
 
 use super::table::{Row, declared, row};
 use super::{Body, Recreation, Rules, Unlisted, quoted, since, write};
-use crate::api::{ComponentGroupSpec, Reason};
-use crate::engine::context::{Blocked, Context};
-use crate::engine::declaration::Status;
+use crate::api::{ComponentGroupSpec, Reason, Status};
+use crate::engine::context::Context;
+use crate::engine::outcome::Blocked;
 use crate::engine::plan::ReadWhat;
 use crate::engine::request::Request;
 use crate::statuspage::{Component, ComponentGroupWrite, ObjectKind, Snapshot};

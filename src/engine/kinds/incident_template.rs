@@ -5,10 +5,10 @@ use serde_json::json;
 
 use super::table::{Row, declared, row};
 use super::{Body, Rules, quoted, write};
-use crate::api::{IncidentTemplateSpec, Kind, Reason};
-use crate::engine::context::{Blocked, Context};
-use crate::engine::declaration::Status;
+use crate::api::{IncidentTemplateSpec, Kind, Reason, Status};
+use crate::engine::context::Context;
 use crate::engine::fields::Comparison;
+use crate::engine::outcome::Blocked;
 use crate::engine::request::Request;
 use crate::statuspage::{IncidentTemplate, Snapshot};
 

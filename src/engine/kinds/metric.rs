@@ -2,11 +2,11 @@
 
 use super::table::{Row, declared, row, sent_once};
 use super::{Body, Rules, quoted, since, write};
-use crate::api::{DataPoint, Kind, MetricSpec, Reason, parse_duration};
+use crate::api::{DataPoint, Kind, MetricSpec, Reason, Status, parse_duration};
 use crate::engine::conditions::whole_second;
-use crate::engine::context::{Blocked, Context};
-use crate::engine::declaration::Status;
+use crate::engine::context::Context;
 use crate::engine::fields::Comparison;
+use crate::engine::outcome::Blocked;
 use crate::engine::plan::{ReadWhat, State};
 use crate::engine::pursuit::failing;
 use crate::engine::request::Request;

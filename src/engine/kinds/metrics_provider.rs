@@ -4,9 +4,10 @@ use serde_json::{Value, json};
 
 use super::table::{Row, declared, row, sent_once};
 use super::{Body, Rules, since, write};
-use crate::api::{DriftPolicy, Kind, MetricsProviderSpec, Reason, ReplacePolicy, SecretReference};
-use crate::engine::context::{Blocked, Context};
-use crate::engine::declaration::{Declaration, Deletion, Status};
+use crate::api::{Deletion, DriftPolicy, Kind, MetricsProviderSpec, Reason, ReplacePolicy, SecretReference, Status};
+use crate::engine::context::Context;
+use crate::engine::declaration::Declaration;
+use crate::engine::outcome::Blocked;
 use crate::engine::request::Request;
 use crate::statuspage::{CollectionKind, MetricsProvider, Snapshot};
 

@@ -25,16 +25,15 @@ use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::context::Blocked;
-use super::declaration::Spec;
 use super::index::Index;
 use super::lookup::Lookup;
+use super::outcome::Blocked;
 use super::pursuit::Unlisted;
 use super::request::Request;
 use super::rules::{Body, IN_SYNC, Recreation, Rules};
 use super::table;
 use super::world::World;
-use crate::api::{Kind, Reason, with_kind, with_spec};
+use crate::api::{Kind, Reason, Spec, with_kind, with_spec};
 use crate::statuspage::{ObjectKind, Snapshot};
 
 /// What is looked up of a world and the objects of all kinds.

@@ -7,10 +7,11 @@ use serde_json::{Map, Value, json};
 
 use super::table::{self, Row, declared, row, sent_once};
 use super::{Body, Recreation, Rules, Unlisted, since, write};
-use crate::api::{Kind, OrganizationUserSpec, PagePermission, Reason};
-use crate::engine::context::{Blocked, Context};
-use crate::engine::declaration::{ObjectKey, Status};
+use crate::api::{Kind, OrganizationUserSpec, PagePermission, Reason, Status};
+use crate::engine::context::Context;
+use crate::engine::declaration::ObjectKey;
 use crate::engine::fields::{Comparison, Field};
+use crate::engine::outcome::Blocked;
 use crate::engine::plan::ReadWhat;
 use crate::engine::request::Request;
 use crate::statuspage::{OrganizationUser, PageRoles, Permissions, Snapshot};

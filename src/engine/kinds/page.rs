@@ -6,8 +6,8 @@ use serde_json::{Map, Value, json};
 
 use super::{Body, write};
 use crate::api::{PageSettings, StatusEmbed};
-use crate::engine::context::Blocked;
 use crate::engine::fields::{Comparison, Field, color};
+use crate::engine::outcome::Blocked;
 use crate::engine::request::Request;
 use crate::statuspage::{Page, StatusEmbedConfig};
 

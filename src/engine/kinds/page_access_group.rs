@@ -2,10 +2,10 @@
 
 use super::table::{Row, declared, row};
 use super::{Body, Rules, quoted, since, write};
-use crate::api::{Kind, PageAccessGroupSpec};
-use crate::engine::context::{Blocked, Context};
-use crate::engine::declaration::Status;
+use crate::api::{Kind, PageAccessGroupSpec, Status};
+use crate::engine::context::Context;
 use crate::engine::fields::Comparison;
+use crate::engine::outcome::Blocked;
 use crate::engine::request::Request;
 use crate::statuspage::{PageAccessGroup, Snapshot};
 

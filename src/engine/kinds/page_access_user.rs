@@ -5,10 +5,10 @@ use serde_json::{Value, json};
 
 use super::table::{self, Row, row, sent_once};
 use super::{Body, Recreation, Rules, Unlisted, since, write};
-use crate::api::{Kind, PageAccessUserSpec, Reason};
-use crate::engine::context::{Blocked, Context};
-use crate::engine::declaration::Status;
+use crate::api::{Kind, PageAccessUserSpec, Reason, Status};
+use crate::engine::context::Context;
 use crate::engine::fields::{Comparison, Field};
+use crate::engine::outcome::Blocked;
 use crate::engine::plan::ReadWhat;
 use crate::engine::request::Request;
 use crate::statuspage::{PageAccessUser, Snapshot};

@@ -4,10 +4,10 @@ use serde_json::{Value, json};
 
 use super::table::{Row, declared, row, sent_once};
 use super::{Body, Recreation, Rules, since, write};
-use crate::api::{Kind, Reason, SubscriberSpec};
-use crate::engine::context::{Blocked, Context};
-use crate::engine::declaration::Status;
+use crate::api::{Kind, Reason, Status, SubscriberSpec};
+use crate::engine::context::Context;
 use crate::engine::fields::Comparison;
+use crate::engine::outcome::Blocked;
 use crate::engine::request::Request;
 use crate::statuspage::{Priority, Snapshot, Subscriber, SubscriberMode};
 

@@ -3,12 +3,11 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::super::{IN_SYNC, Rules};
-use crate::api::{Drift, IncidentSpec, ManagementPolicy, Reason, parse_duration};
+use crate::api::{Drift, IncidentSpec, ManagementPolicy, Reason, Status, parse_duration};
 use crate::engine::applied::AppliedName;
 use crate::engine::attempt::{next_look_for, settled_at};
 use crate::engine::conditions;
 use crate::engine::context::Context;
-use crate::engine::declaration::Status;
 use crate::engine::fields::{self, Comparisons};
 use crate::engine::identity::{Identity, shown_time};
 use crate::engine::journal::Operation;

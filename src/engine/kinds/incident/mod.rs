@@ -22,12 +22,15 @@ use serde_json::{Map, Value, json};
 
 use super::table::{self, Row, declared, row, sent_once};
 use super::{Body, Recreation, Rules, quoted, since, write};
-use crate::api::{IncidentSpec, IncidentStatusName, IncidentTemplateSpec, IncidentUpdate, Kind, Reason, Schedule};
+use crate::api::{
+    IncidentSpec, IncidentStatusName, IncidentTemplateSpec, IncidentUpdate, Kind, Reason, Schedule, Status,
+};
 use crate::engine::conditions::whole_second;
-use crate::engine::context::{Blocked, Context};
-use crate::engine::declaration::{Declaration, ObjectKey, Status};
+use crate::engine::context::Context;
+use crate::engine::declaration::{Declaration, ObjectKey};
 use crate::engine::fields::{Access, Comparison, Field};
 use crate::engine::mark::{self, mark_of};
+use crate::engine::outcome::Blocked;
 use crate::engine::plan::ReadWhat;
 use crate::engine::record::is_text_of;
 use crate::engine::request::Request;

@@ -6,10 +6,11 @@
 use serde_json::{Map, Value, json};
 
 use super::super::Rules;
-use crate::api::{DriftPolicy, IncidentSpec, IncidentStatusName, IncidentUpdate, Journal, PublishedUpdate, Reason};
+use crate::api::{
+    DriftPolicy, IncidentSpec, IncidentStatusName, IncidentUpdate, Journal, PublishedUpdate, Reason, Status,
+};
 use crate::engine::attempt::{carried_out_until, next_look_for, settled_at};
 use crate::engine::context::Context;
-use crate::engine::declaration::Status;
 use crate::engine::fields::{Change, Comparisons};
 use crate::engine::identity::shown_time;
 use crate::engine::journal::Operation;

@@ -5,8 +5,9 @@ use serde_json::{Map, Value, json};
 
 use super::{ask_as, later, recorded};
 use crate::api::{IncidentSpec, Kind, Reason};
-use crate::engine::context::{Blocked, Context};
+use crate::engine::context::Context;
 use crate::engine::fields::{Access, Field};
+use crate::engine::outcome::Blocked;
 use crate::engine::rules::Rules;
 use crate::engine::tests::builders::{component, foreign_component, foreign_incident, incident, start, updates};
 use crate::engine::tests::simulation::Simulation;

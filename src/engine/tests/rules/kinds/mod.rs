@@ -10,8 +10,9 @@ use serde_json::{Value, json};
 
 use super::{ask_as, recorded};
 use crate::api::Kind;
-use crate::engine::context::{Blocked, Context};
+use crate::engine::context::Context;
 use crate::engine::fields::Field;
+use crate::engine::outcome::Blocked;
 use crate::engine::rules::Rules;
 use crate::engine::tests::builders::{declare, start};
 use crate::engine::tests::simulation::Simulation;
