@@ -183,18 +183,31 @@ fn sketch() -> impl Strategy<Value = Sketch> {
         weighted(0.3, subscriber()),
         weighted(0.2, 0..2_u8),
     )
-        .prop_map(
-            |(page, groups, components, incidents, template, metric, subscriber, user)| Sketch {
-                page,
-                groups,
-                components,
-                incidents,
-                template,
-                metric,
-                subscriber,
-                user,
-            },
-        )
+        .prop_map(sketched)
+}
+
+type Drawn = (
+    Page,
+    Vec<Option<Group>>,
+    Vec<Option<Component>>,
+    Vec<Option<Incident>>,
+    Option<Template>,
+    Option<Metric>,
+    Option<Subscriber>,
+    Option<u8>,
+);
+
+fn sketched((page, groups, components, incidents, template, metric, subscriber, user): Drawn) -> Sketch {
+    Sketch {
+        page,
+        groups,
+        components,
+        incidents,
+        template,
+        metric,
+        subscriber,
+        user,
+    }
 }
 
 /// How one declaration goes on: most stay, some get a new name or an id annotation, some go, some are written anew.
@@ -292,18 +305,7 @@ fn successor(first: Sketch) -> impl Strategy<Value = Sketch> {
         slot(first.subscriber, subscriber(), |subscriber| &mut subscriber.common),
         prop_oneof![3 => Just(first.user).boxed(), 1 => weighted(0.5, 0..2_u8).boxed()],
     )
-        .prop_map(
-            |(page, groups, components, incidents, template, metric, subscriber, user)| Sketch {
-                page,
-                groups,
-                components,
-                incidents,
-                template,
-                metric,
-                subscriber,
-                user,
-            },
-        )
+        .prop_map(sketched)
 }
 
 fn made(list: &'static str, body: Value) -> Deed {
